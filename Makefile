@@ -1,0 +1,53 @@
+# Needs python3 (3.11 or later), pip and make. Everything is set up in .venv, once, and again when pyproject.toml changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOUSE := ../shared/checks/house.py
+
+.PHONY: help demo test check format clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 4
+
+demo: $(VENV)/run.ready ## Run the main job on a sandbox; with MULTICART_API_KEY set, the examples on the real service.
+	@$(BIN)/python examples/$(if $(MULTICART_API_KEY),tour,demo).py demo-results
+
+test: $(VENV)/test.ready ## Run the tests.
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests with full branch coverage.
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/mypy examples
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	@if [ -f $(HOUSE) ]; then found=$$($(BIN)/python $(HOUSE) .) && [ -z "$$found" ] || { echo "$$found"; exit 1; }; fi
+
+format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove what these commands have made.
+	rm -rf $(VENV) demo-results dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than 3.11. Name another one, such as: make PYTHON=python3.12 test" >&2; exit 1; }
+	@echo "Setting up $(VENV), once ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+
+$(VENV)/run.ready: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/%.ready: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --editable . --group $*
+	@touch $@ $(VENV)/run.ready

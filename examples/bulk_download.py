@@ -1,0 +1,54 @@
+"""Run many collections at once, and download each as soon as it is ready.
+
+    MULTICART_API_KEY=... python examples/bulk_download.py COLLECTION_ID... > downloaded.txt
+
+One that fails does not stop the others. Folders go to standard output; progress and failures to standard error. The
+exit status is 1 if any failed. It costs a credit for each item of each collection; MULTICART_JOURNAL=FILE names a
+journal, with which the same command after a crash starts nothing twice.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from multicart_async import AsyncMultiCart, Outcome, PollPolicy
+from multicart_async.models import RunDownload
+
+PATIENCE = PollPolicy(poll_interval=5, wait_timeout=3600)
+
+
+async def main(
+    collection_ids: Iterable[int],
+    folder: str | Path = "results",
+    *,
+    policy: PollPolicy = PATIENCE,
+    journal: str | Path | None = None,
+) -> list[Outcome[int, RunDownload]]:
+    """What became of each collection, in the order in which they ended."""
+    collection_ids = tuple(dict.fromkeys(collection_ids))
+    ended: list[Outcome[int, RunDownload]] = []
+    async with AsyncMultiCart() as client:
+        async for outcome in client.runs.run_many(collection_ids, folder, policy=policy, journal=journal):
+            ended.append(outcome)
+            good = [done.value for done in ended if done.value]
+            tell(f"{len(good)} of {len(collection_ids)} downloaded, {sum(done.bytes for done in good):,} bytes")
+    return ended
+
+
+def tell(progress: str) -> None:
+    """One line on standard error, renewed in place where that is a terminal."""
+    print(progress, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit(__doc__)
+    outcomes = asyncio.run(main(map(int, sys.argv[1:]), journal=os.environ.get("MULTICART_JOURNAL")))
+    for outcome in outcomes:
+        if outcome.value:
+            print(outcome.value.directory)
+        else:
+            print(f"collection {outcome.key}: {outcome.error}", file=sys.stderr)
+    sys.exit(any(outcome.error for outcome in outcomes))

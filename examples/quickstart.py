@@ -1,0 +1,37 @@
+"""The main job: make a collection, run it, wait for that run, download its files, read its records.
+
+    MULTICART_API_KEY=... python examples/quickstart.py [FOLDER]
+
+It costs a credit for each of the three ASINs. To try it without an account, start ``python -m multicart_async.sandbox``
+and set the two variables that it prints.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from multicart_async import AsyncMultiCart, PollPolicy
+from multicart_async.models import Run
+
+ASINS = ("B0DJQQ38TG", "B0ABC12345", "B0XYZ99999")
+PATIENCE = PollPolicy(poll_interval=5, wait_timeout=3600)
+
+
+async def main(folder: str | Path = "results", *, policy: PollPolicy = PATIENCE) -> Run:
+    """The finished run of a new collection, its files in *folder*."""
+    async with AsyncMultiCart() as client:
+        laptops = await client.collections.create("AU Laptops", notification_email="ops@example.com")
+        added = await client.asins.create_many(laptops.id, ASINS, domain="amazon.com.au", postcode="4500")
+        added.raise_for_errors()
+
+        run = await client.runs.start_and_wait(laptops.id, policy=policy)
+        download = await client.runs.download(run, folder)
+        print(f"collection {run.collection}, run {run.id}: {len(download.files)} files in {download.directory}")
+
+        async for product in client.runs.records(run):
+            print(product["asin"], product.get("price"), product.get("title"))
+    return run
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:2]))

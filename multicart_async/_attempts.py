@@ -1,0 +1,96 @@
+"""One loop for everything that is tried again: stamina counts and pauses, the verdict is ours, the cool-down is shared."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import stamina
+
+from multicart_async._retry import pause_asked_for
+from multicart_async.config import RetryPolicy
+from multicart_async.errors import APIConnectionError, APIError, MultiCartError
+from multicart_async.events import Emit, Event, RateLimited, Retrying
+
+__all__ = ["Attempts", "silent"]
+
+T = TypeVar("T")
+
+
+def silent(_: Event, /) -> None:
+    """Nobody listens."""
+
+
+class Attempts:
+    """Tries something until it works or its verdict says no, and holds everybody back when the service asks for a pause."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy = RetryPolicy(),
+        *,
+        emit: Emit = silent,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._policy = policy
+        self.most = policy.attempts
+        self._emit = emit
+        self._now = now
+        self._sleep = sleep
+        self._not_before = float("-inf")
+
+    async def run(self, path: str, work: Callable[[int], Awaitable[T]], verdict: Callable[[BaseException], bool]) -> T:
+        """What *work* returns; it is given the number of the attempt, from 1. The last error is let through."""
+        policy = self._policy
+        last: list[Exception] = []
+
+        def again(error: Exception) -> bool | float:
+            if not verdict(error):
+                return False
+            # a pause that was asked for is kept by everybody, in `hold`
+            return True if pause_asked_for(error, policy.retry_after_max) is None else 0.0
+
+        async for attempt in stamina.retry_context(
+            on=again,
+            attempts=policy.attempts,
+            timeout=None,
+            wait_initial=policy.wait_initial,
+            wait_max=policy.wait_max,
+            wait_jitter=policy.wait_jitter,
+        ):
+            with attempt:
+                if last:
+                    self._emit(Retrying(path=path, attempt=attempt.num, error=last[-1]))
+                await self.hold()
+                try:
+                    return await work(attempt.num)
+                except MultiCartError as error:
+                    last[:] = [error]
+                    self._take_note(path, error, attempt.num)
+                    raise
+        raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
+
+    async def hold(self) -> None:
+        """Wait for the end of a pause that the service asked for, if there is one."""
+        while (left := self._not_before - self._now()) > 0:
+            await self._sleep(left)
+
+    async def breathe(self, number: int) -> None:
+        """The pause before attempt *number* + 1, for who cannot be called again and goes on in the middle."""
+        policy = self._policy
+        grown = policy.wait_initial * 2.0 ** min(number - 1, 32)
+        await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
+        await self.hold()
+
+    def _take_note(self, path: str, error: MultiCartError, number: int) -> None:
+        if isinstance(error, APIError | APIConnectionError):
+            error.attempts = number
+        pause = pause_asked_for(error, self._policy.retry_after_max)
+        if pause:
+            until = self._now() + pause
+            if until > self._not_before:
+                self._not_before = until
+                self._emit(RateLimited(path=path, seconds=pause))

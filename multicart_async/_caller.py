@@ -1,0 +1,86 @@
+"""Endpoint and fields to model: through retries, transport, envelope and codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import anyio
+import attrs
+
+from multicart_async._attempts import Attempts
+from multicart_async._codec import body, decode
+from multicart_async._endpoint import Endpoint
+from multicart_async._envelope import open_envelope
+from multicart_async._lifeline import Lifeline
+from multicart_async._retry import call_verdict
+from multicart_async.config import Limits
+from multicart_async.errors import APIConnectionError, APIError, OutcomeUnknownError, ServerError
+from multicart_async.transport import Form, Transport
+
+__all__ = ["Answer", "Caller"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Answer(Generic[T]):
+    """A value, and whether an earlier attempt of the same call may have taken effect already."""
+
+    value: T
+    repeated: bool
+
+
+class Caller:
+    """Makes calls. A group of methods gets one of these, not the client."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        attempts: Attempts | None = None,
+        limits: Limits = Limits(),
+        life: Lifeline | None = None,
+    ) -> None:
+        self._transport = transport
+        self._attempts = attempts or Attempts()
+        self._room = anyio.CapacityLimiter(limits.requests)
+        self._life = life or Lifeline()
+
+    async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> T:
+        """The answer's data as the endpoint's type."""
+        return (await self.ask(endpoint, fields)).value
+
+    async def ask(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> Answer[T]:
+        """The same, with what a repetition needs to know to take "already so" for success."""
+        sent = fields if isinstance(fields, Form) else body(fields)
+        lost = False
+
+        async def attempt(_: int) -> Answer[T]:
+            nonlocal lost
+            try:
+                return Answer(await self._once(endpoint, sent), repeated=lost)
+            except APIError as error:
+                error.repeated = lost
+                lost = lost or isinstance(error, ServerError)
+                raise
+            except APIConnectionError as error:
+                lost = lost or error.sent
+                raise
+
+        with self._life.guard():
+            return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
+
+    async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
+        try:
+            async with self._room:
+                response = await self._transport.post(
+                    endpoint.path, sent, fresh=endpoint.changes, public=endpoint.public
+                )
+        except APIConnectionError as error:
+            if not error.sent or endpoint.safety in {"read", "repeatable"}:
+                raise
+            reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
+            raise OutcomeUnknownError(endpoint.path, reason) from error
+        data: Any = open_envelope(endpoint.path, response.status, response.headers, response.payload)
+        return decode(data, endpoint.returns, endpoint.path)

@@ -1,0 +1,75 @@
+"""The raw bytes of a result file for a caller who wants to do something else with them than keep them in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from multicart_async._content import Check, Defect
+from multicart_async._content.archive import ArchiveCheck
+from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
+from multicart_async._links import Link, parse_link
+from multicart_async.download import Downloader, Meter, admit
+from multicart_async.records import slot
+from multicart_async.transport import ByteStream
+
+__all__ = ["checked_stream"]
+
+_HEAD = 1 << 16  # up to here an error envelope may stand in place of the file
+
+
+@asynccontextmanager
+async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
+    """A `ByteStream` that raises instead of ending when it was not the whole file."""
+    link = parse_link(url, base=base)
+    downloader.life.check()
+    async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
+        await admit(stream, link.label)
+        yield _Checked(stream, Meter(link.label, stream, _check(link, stream)))
+
+
+def _check(link: Link, stream: ByteStream) -> Check:
+    if link.name.endswith(".zip"):
+        return ArchiveCheck()
+    if link.name.endswith(".json"):
+        return DocumentCheck(full=stream.length is None)
+    return _OtherCheck(proved=stream.proved)
+
+
+class _OtherCheck:
+    """A file whose content shows no end, such as a CSV: the transfer must prove it, and nothing else may be in its place."""
+
+    def __init__(self, *, proved: bool) -> None:
+        self._proved = proved
+        self._head = b""
+
+    def feed(self, piece: bytes) -> None:
+        if len(self._head) <= _HEAD:
+            self._head += piece[: _HEAD + 1]
+
+    def finish(self) -> None:
+        if (envelope := envelope_in(self._head)) is not None:
+            raise EnvelopeInstead(envelope)
+        start = self._head.lstrip()[:1]
+        if start in {b"", b"<"}:
+            raise Defect("HTML or XML came in place of the file" if start else "the file is empty or blank")
+        if not self._proved:
+            raise Defect("nothing proves that the transfer came to its end")
+
+
+class _Checked:
+    """A `ByteStream` whose bytes pass a meter."""
+
+    def __init__(self, stream: ByteStream, meter: Meter) -> None:
+        self._stream = stream
+        self._meter = meter
+        self.status: int = stream.status
+        self.headers: Mapping[str, str] = stream.headers
+        self.length: int | None = stream.length
+        self.proved: bool = stream.proved
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            await self._meter.take(piece)
+            yield piece
+        await self._meter.finish()

@@ -1,0 +1,150 @@
+"""Python values to request bodies, and answers to models. The only module that knows cattrs.
+
+cattrs coerces by default: ``bool("false")`` is true, ``int(1.9)`` is 1. Here a wrong type is an error that names the
+field, because a poller that believes ``"is_download_generated": "false"`` hands out an unfinished run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import GenericAlias
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn
+from cattrs.v import format_exception
+
+from multicart_async._unset import UNSET
+from multicart_async.errors import ArgumentError, InvalidResponseError
+from multicart_async.models import DomainRef, Model, PostcodeRef
+
+__all__ = ["body", "decode"]
+
+T = TypeVar("T")
+
+
+def body(fields: Mapping[str, object]) -> bytes:
+    """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
+
+    Raises:
+        ArgumentError: Something in them is not JSON.
+    """
+    given = {name: value for name, value in fields.items() if value is not UNSET}
+    try:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError("fields", f"cannot be sent as JSON: {error}") from error
+
+
+def decode(data: object, returns: type[T], path: str) -> T:
+    """*data* as a value of type *returns*.
+
+    Raises:
+        InvalidResponseError: It has another shape; every wrong field is named, no value is shown.
+    """
+    try:
+        return _converter.structure(data, returns)
+    except Exception as error:  # noqa: BLE001 -- cattrs raises groups, KeyError, TypeError, ValueError: one answer to all
+        faults = "; ".join(cattrs.transform_error(error, "data", format_exception=_fault))
+    raise InvalidResponseError(path, f"not the documented shape: {faults[:1000]}")
+
+
+def _fault(error: BaseException, kind: type | None) -> str:
+    text = format_exception(error, kind)
+    return "invalid value" if text.startswith("unknown error") else text  # which repeats what it was
+
+
+def _strict(kind: type[T]) -> Callable[[object, Any], T]:
+    def structure(value: object, _: object) -> T:
+        if type(value) is not kind:  # bool is an int to isinstance()
+            raise TypeError(f"expected {kind.__name__}, not {type(value).__name__}")
+        return value
+
+    return structure
+
+
+def _number(value: object, _: object) -> float:
+    if type(value) not in {int, float}:
+        raise TypeError(f"expected a number, not {type(value).__name__}")
+    return float(cast("float", value))
+
+
+def _moment(value: object, _: object) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError(f"expected an ISO 8601 text, not {type(value).__name__}")
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _mapping(value: object, _: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, not {type(value).__name__}")
+    return cast("dict[str, Any]", value)
+
+
+def _rows(kind: Any) -> Callable[[object, Any], tuple[Any, ...]]:
+    listed: Any = GenericAlias(list, get_args(kind)[:1])
+    structure = _converter.get_structure_hook(listed)
+
+    def rows(value: object, _: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):  # a text is a sequence too
+            raise TypeError(f"expected an array, not {type(value).__name__}")
+        return tuple(structure(value, listed))
+
+    return rows
+
+
+def _for_model(kind: type[Model]) -> Callable[[object, Any], Model]:
+    """Structure *kind*: unknown names go into ``extra``; null where only a default makes sense counts as absent."""
+    fields = [field for field in attrs.fields(kind) if field.name != "extra"]
+    known = {field.name for field in fields}
+    defaults = {field.name for field in fields if field.default is not attrs.NOTHING and field.default is not None}
+    structure = make_dict_structure_fn(kind, _converter)
+
+    def with_extra(value: object, _: object) -> Model:
+        row = _mapping(value, None)
+        unknown = row.keys() - known
+        absent = {name for name in defaults if name in row and row[name] is None}
+        model = structure({name: row[name] for name in row.keys() - unknown - absent}, kind)
+        if unknown:
+            object.__setattr__(model, "extra", {name: row[name] for name in row if name in unknown})
+        return model
+
+    return with_extra
+
+
+def _reference(kind: type[DomainRef | PostcodeRef]) -> Callable[[object, Any], Any]:
+    joined = _for_model(kind)
+
+    def structure(value: object, _: object) -> Any:
+        return kind(id=value) if type(value) is int else joined(value, None)  # an id when created, a row when read
+
+    return structure
+
+
+def _is_rows(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _is_mapping(kind: Any) -> bool:
+    return get_origin(kind) in {dict, Mapping}
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Model)
+
+
+_converter = cattrs.Converter()
+_converter.register_structure_hook(bool, _strict(bool))
+_converter.register_structure_hook(int, _strict(int))
+_converter.register_structure_hook(str, _strict(str))
+_converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(datetime, _moment)
+_converter.register_structure_hook_func(_is_mapping, _mapping)
+_converter.register_structure_hook_factory(_is_rows, _rows)
+_converter.register_structure_hook_factory(_is_model, _for_model)
+for _kind in (DomainRef, PostcodeRef):
+    _converter.register_structure_hook(_kind, _reference(_kind))

@@ -1,0 +1,21 @@
+"""Is this the whole file? Answered from the bytes as they pass, without a second look at the disk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["Check", "Defect"]
+
+
+class Defect(Exception):  # noqa: N818 -- never leaves the library: a download turns it into IntegrityError
+    """Why the bytes are not the promised file."""
+
+
+class Check(Protocol):
+    """Looks at a file as it passes, in order, in pieces of any size. Not thread-safe; used by one thread at a time."""
+
+    def feed(self, piece: bytes) -> None:
+        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a good file."""
+
+    def finish(self) -> None:
+        """The file ended here. Raises `Defect` if it must not end here."""

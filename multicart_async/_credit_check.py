@@ -1,0 +1,39 @@
+"""Are there credits enough for many runs? Asked before the first is started."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+
+from multicart_async.errors import InsufficientCreditsError, MultiCartWarning
+from multicart_async.models import Collection, Credits
+
+__all__ = ["check_credits"]
+
+
+def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection], account: Credits | None) -> None:
+    """A run costs a credit for each item; the service refuses those that it cannot pay, one by one.
+
+    Warns with `MultiCartWarning` where it cannot be known.
+
+    Raises:
+        InsufficientCreditsError: There are fewer; nothing was started.
+    """
+    counts = {
+        collection_id: rows[collection_id].asin_count if collection_id in rows else None
+        for collection_id in collection_ids
+    }
+    needed = sum(count for count in counts.values() if count is not None)
+    unknown = [collection_id for collection_id, count in counts.items() if count is None]
+    spendable = account.spendable if account is not None else None
+    if spendable is not None and needed > spendable:
+        detail = f"these runs need {needed} credits and {spendable} are spendable; nothing was started"
+        raise InsufficientCreditsError("run_many", 402, detail)
+    if spendable is None:
+        _warn("the answer to the credits call does not have the three documented fields")
+    elif unknown:
+        _warn(f"the list of collections gives no number of items for {len(unknown)} of them")
+
+
+def _warn(reason: str) -> None:
+    warnings.warn(f"whether the credits are enough cannot be known: {reason}", MultiCartWarning, stacklevel=5)

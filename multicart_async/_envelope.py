@@ -1,0 +1,95 @@
+"""``{"code", "data", "status"}`` to data, or to the error it means. HTTP 200 says nothing here: ``status`` decides."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, cast
+
+from multicart_async.errors import APIError, InvalidResponseError
+
+__all__ = ["open_envelope", "refusal", "retry_after", "snippet"]
+
+_SECONDS = re.compile(r"[0-9]{1,10}\Z")
+_IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\Z", re.ASCII)
+
+
+def open_envelope(path: str, http_status: int, headers: Mapping[str, str], payload: bytes) -> Any:
+    """The envelope's data.
+
+    Raises:
+        APIError: ``status`` is 0, or HTTP says that it failed.
+        InvalidResponseError: No envelope, or one that does not say how it went.
+    """
+    if 300 <= http_status <= 399:
+        # following would repeat the body, or lose it, at a place that nobody named
+        raise InvalidResponseError(path, "a redirect, which a call never follows", http_status=http_status)
+    answer: Any = _parse(payload)
+    good = 200 <= http_status <= 299
+    if not isinstance(answer, dict) or "status" not in answer:
+        if not good:
+            detail = snippet(payload) if answer is None else cast("object", answer)
+            raise APIError.of(path, http_status, detail, http_status=http_status, retry_after=retry_after(headers))
+        raise InvalidResponseError(path, f"no envelope: {snippet(payload)}", http_status=http_status)
+    envelope = cast("dict[str, Any]", answer)
+    status = envelope["status"]
+    if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them
+        raise InvalidResponseError(path, f"the envelope's status is {str(status)[:20]!r}", http_status=http_status)
+    if status == 0 or not good:
+        raise refusal(path, envelope, http_status=http_status, headers=headers)
+    _refuse_hidden_error(path, envelope, http_status)
+    return envelope.get("data")
+
+
+def refusal(path: str, envelope: Mapping[str, Any], *, http_status: int, headers: Mapping[str, str]) -> APIError:
+    """The error that a failing envelope means: by its code, never by its text."""
+    code = envelope.get("code")
+    if type(code) is not int or 200 <= code <= 299:
+        code = http_status if http_status >= 400 else None
+    return APIError.of(path, code, envelope.get("data"), http_status=http_status, retry_after=retry_after(headers))
+
+
+def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int) -> None:
+    """The Playground answers ``status`` 1 without credits and hides the error in ``data.output.error``."""
+    data = envelope.get("data")
+    output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
+    error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
+    if error:
+        raise APIError(path, None, error, http_status=http_status)
+
+
+def _parse(payload: bytes) -> Any:
+    """JSON, or None: an answer that is ``null`` is no envelope either."""
+    try:
+        return json.loads(payload.decode(), parse_constant=_no_constant)  # from bytes it would take UTF-16 too
+    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        return None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def snippet(payload: bytes) -> str:
+    """The beginning of an answer that nobody expected, in one line."""
+    text = " ".join(payload[:400].decode("utf-8", "replace").split())
+    return repr(text[:200]) if text else "an empty body"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the service asks to wait: digits, or an IMF date relative to the answer's own Date; else None."""
+    text = headers.get("retry-after", "")
+    if _SECONDS.match(text):
+        return float(text)
+    if not _IMF_DATE.match(text):
+        return None
+    try:
+        until = parsedate_to_datetime(text)
+        answered = headers.get("date", "")
+        now = parsedate_to_datetime(answered) if _IMF_DATE.match(answered) else datetime.now(UTC)
+    except ValueError:  # the 31st of June
+        return None
+    return max(0.0, (until - now).total_seconds())

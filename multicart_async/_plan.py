@@ -1,0 +1,87 @@
+"""Which files a run has, and what each is called here: made of numbers and fixed words, never of what the service says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from multicart_async._content import Check
+from multicart_async._content.archive import ArchiveCheck
+from multicart_async._content.document import DocumentCheck
+from multicart_async._links import Link, parse_link
+from multicart_async.download import MakeCheck, Wanted
+from multicart_async.errors import ArgumentError
+from multicart_async.models import CategoryRun, Run
+
+__all__ = ["CATEGORY_CSV", "CATEGORY_JSON", "Files", "folder_of", "pages_of", "plan"]
+
+Files = Literal["pages", "zip", "both"]
+CATEGORY_JSON = "category_asins.json"
+CATEGORY_CSV = "category_asins.csv"
+ARCHIVE = "all-pages.zip"
+_PAGE = re.compile(r"/page ([0-9]+)\Z")
+
+
+class _ArchiveOf:
+    """Makes the check of a ZIP with the pages of its run. It proves its own end, whatever the transfer promised."""
+
+    def __init__(self, pages: Sequence[Link]) -> None:
+        self._names = tuple(page.name for page in pages)
+
+    def __call__(self, *, full: bool) -> Check:
+        del full
+        return ArchiveCheck(self._names)
+
+
+def folder_of(run: Run | CategoryRun) -> str:
+    """The folder of a run: ``<collection>/<run>``."""
+    return f"{run.collection}/{run.id}"
+
+
+def pages_of(run: Run | CategoryRun, base: str, check: MakeCheck = DocumentCheck) -> tuple[Wanted, ...]:
+    """The JSON files of a run, in the order of its pages, each to be checked by *check*.
+
+    Raises:
+        UnreachableResultError: A link leads elsewhere, to another run, or cannot be asked for.
+    """
+    links = [
+        parse_link(text, base=base, collection_id=run.collection, run_id=run.id) for text in run.download_links.pages
+    ]
+    return tuple(
+        Wanted(link, f"{folder_of(run)}/{name}", check)
+        for link, name in sorted(zip(links, _names(links), strict=True), key=lambda pair: (len(pair[1]), pair[1]))
+    )
+
+
+def plan(run: Run | CategoryRun, files: Files, base: str, check: MakeCheck = DocumentCheck) -> tuple[Wanted, ...]:
+    """The files of a run that are asked for. A category scrape has no ZIP: its one JSON file is meant by any of *files*.
+
+    Raises:
+        ArgumentError: The run is not finished, or has no ZIP.
+        UnreachableResultError: As `pages_of`.
+    """
+    if not run.is_download_generated:
+        raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
+    pages = pages_of(run, base, check)
+    if files == "pages" or any(page.name.endswith(CATEGORY_JSON) for page in pages):
+        return pages
+    text = run.download_links.all_pages
+    if not text:
+        if not pages:
+            return ()
+        raise ArgumentError("files", f"run {run.id} has no ZIP; ask for its pages")
+    link = parse_link(text, base=base, collection_id=run.collection, run_id=run.id)
+    archive = Wanted(link, f"{folder_of(run)}/{ARCHIVE}", _ArchiveOf([page.link for page in pages]))
+    return (archive,) if files == "zip" else (*pages, archive)
+
+
+def _names(links: Sequence[Link]) -> list[str]:
+    """``page-0001.json``: the service's own number of the page, where each has one; else its place in the list."""
+    if len(links) == 1 and links[0].name == CATEGORY_JSON:
+        return [CATEGORY_JSON]
+    found = [_PAGE.search(link.label) for link in links]
+    numbers = [int(page[1]) for page in found if page]
+    if len(set(numbers)) < len(links):
+        numbers = list(range(1, len(links) + 1))
+    return [f"page-{number:04d}.json" for number in numbers]

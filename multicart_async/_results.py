@@ -1,0 +1,107 @@
+"""The files of a run, to disk or as records: what several groups offer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from multicart_async._codec import decode
+from multicart_async._content.document import DocumentCheck
+from multicart_async._delivery import Delivery, Terms, find_manifests
+from multicart_async._fresh_links import FreshLinks, Relist
+from multicart_async._plan import Files, pages_of, plan
+from multicart_async._record_parser import RecordCount
+from multicart_async.download import Downloader, Wanted
+from multicart_async.errors import ArgumentError, MultiCartError
+from multicart_async.models import CategoryRun, Run, RunDownload
+from multicart_async.records import read_records
+from multicart_async.sinks import DirectorySink, Sink
+
+__all__ = ["Results", "Terms"]
+
+
+class Results:
+    """Brings files of runs to their folders, and reads their records."""
+
+    def __init__(self, downloader: Downloader, base_url: str) -> None:
+        self._downloader = downloader
+        self._base = base_url
+
+    async def deliver(
+        self,
+        run: Run | CategoryRun,
+        dest: str | os.PathLike[str] | Sink,
+        files: Files,
+        *,
+        relist: Relist,
+        terms: Terms,
+    ) -> RunDownload:
+        """The run's files, each whole and verified, and a manifest; or an error, and what was whole before it stays.
+
+        Raises:
+            ArgumentError: The run is not finished, or *dest* or *files* is not right.
+            DownloadError: A file could not be had whole, or the disk refused.
+            APIError: The service refused a file.
+        """
+        wanted = self._plan(run, files, terms)
+        sink = await self.sink(dest)
+        with self._downloader.life.guard():
+            delivery = Delivery(self._downloader, run, sink, FreshLinks(relist, self._base), terms)
+            if not terms.overwrite:
+                await delivery.look_around()
+            return await delivery.carry_out(wanted)
+
+    async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
+        """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
+        if isinstance(dest, Sink):
+            return dest
+        directory = DirectorySink(dest)
+        await directory.check()
+        return directory
+
+    async def missing(self, run: Run, sink: Sink, files: Files, terms: Terms) -> int:
+        """How many files `deliver` would fetch."""
+        wanted = self._plan(run, files, terms)
+        delivery = Delivery(self._downloader, run, sink, FreshLinks(_nobody, self._base), terms)
+        if not terms.overwrite:
+            await delivery.look_around()
+        return len(delivery.missing(wanted))
+
+    async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
+        """Whether a run lies in *sink* with all its files, by its manifest and their sizes, without asking the service."""
+        complete = [found for found in await find_manifests(sink, f"{collection_id}/{run_id}") if found.complete]
+        if not complete:
+            return False
+        found = complete[0]
+        try:
+            run = decode(dict(found.manifest.run), Run, "manifest")
+            wanted = plan(run, files, self._base)
+        except MultiCartError:
+            return False
+        there = {file.name for file in found.files}
+        return (run.collection, run.id) == (collection_id, run_id) and all(
+            file.name.rpartition("/")[2] in there for file in wanted
+        )
+
+    def _plan(self, run: Run | CategoryRun, files: Files, terms: Terms) -> tuple[Wanted, ...]:
+        if files not in {"pages", "zip", "both"}:
+            raise ArgumentError("files", f"wants 'pages', 'zip' or 'both', not {files!r}")
+        return plan(run, files, self._base, RecordCount if terms.count_records else DocumentCheck)
+
+    async def records(
+        self, run: Run | CategoryRun, into: type[Any] | None, *, relist: Relist
+    ) -> AsyncGenerator[Any, None]:
+        """Each record of each page of the run, as parsed JSON, or as a value of the class *into*."""
+        fresh = FreshLinks(relist, self._base)
+        if not run.is_download_generated:
+            raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
+        for wanted in pages_of(run, self._base):
+            async with aclosing(read_records(self._downloader, wanted, fresh.link)) as rows:
+                async for row in rows:
+                    yield row if into is None else decode(row, into, wanted.link.label)
+
+
+async def _nobody() -> None:
+    """Nobody is asked for fresh links where nothing is fetched."""

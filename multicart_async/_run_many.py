@@ -1,0 +1,135 @@
+"""Start, wait, download: many collections through one pipeline, each as soon as it can."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+
+from multicart_async._arguments import an_id
+from multicart_async._crew import as_they_come, each
+from multicart_async._journal import Journal
+from multicart_async._outcome import Outcome, outcome_of
+from multicart_async._wait_many import ManyWaits
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    OutcomeUnknownError,
+    ServerError,
+    UnreachableResultError,
+)
+from multicart_async.models import Run, RunDownload, StartedRun
+
+__all__ = ["Pipeline", "Stages"]
+
+
+@attrs.frozen
+class Stages:
+    """What a pipeline does with a collection, step by step."""
+
+    start: Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
+    appears: Callable[[StartedRun], Awaitable[bool]]
+    find: Callable[[int, int], Awaitable[Run | None]]
+    deliver: Callable[[Run], Awaitable[RunDownload]] | None
+
+
+class Pipeline:
+    """One call of ``runs.run_many``. With a journal, what was started once is never started again."""
+
+    def __init__(
+        self, stages: Stages, waits: ManyWaits, *, starts: int, downloads: int, journal: Journal | None
+    ) -> None:
+        self._stages = stages
+        self._waits = waits
+        self._starts = starts
+        self._downloads = downloads
+        self._journal = journal
+
+    async def outcomes(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[Outcome[int, Any], None]:
+        """What becomes of each collection, as it is known."""
+        async with (
+            aclosing(self._started(collection_ids)) as started,
+            aclosing(self._waits.outcomes(started)) as finished,
+            aclosing(as_they_come(finished, self._end, self._downloads)) as ends,
+        ):
+            async for outcome, result in ends:
+                key: Any = outcome.key
+                yield outcome_of(key.collection_id if isinstance(key, StartedRun) else key, result)
+
+    async def _started(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[StartedRun | Outcome[Any, Any], None]:
+        """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
+        async with (
+            aclosing(_once(collection_ids)) as ids,
+            aclosing(as_they_come(ids, self._begin, self._starts)) as begun,
+        ):
+            async for collection_id, result in begun:
+                if isinstance(result, StartedRun):
+                    yield result
+                else:
+                    yield outcome_of(collection_id, result)
+
+    async def _begin(self, collection_id: int) -> StartedRun | Run:
+        if self._journal is None or self._journal.is_to_start(collection_id):
+            return await self._start(collection_id)
+        noted = self._journal.noted[collection_id]
+        if noted.state == "done" and noted.run is not None:
+            run = await self._stages.find(collection_id, noted.run)
+            if run is None:
+                raise UnreachableResultError(f"results/{collection_id}/{noted.run}", "the service lists it no more")
+            return run
+        if noted.state == "intent":
+            if not await self._stages.appears(noted.started):
+                reason = (
+                    "the journal holds an intent to start it, and no new run is there; look before you start another"
+                )
+                raise OutcomeUnknownError(f"collection {collection_id}", reason, started=noted.started)
+            await self._note("started", noted.started)
+        return noted.started
+
+    async def _start(self, collection_id: int) -> StartedRun:
+        intent: list[StartedRun] = []
+
+        async def intend(started: StartedRun) -> None:
+            intent.append(started)
+            await self._note("intent", started)
+
+        try:
+            started = await self._stages.start(collection_id, intend)
+        except (APIError, APIConnectionError) as error:
+            if intent and _is_refusal(error):
+                await self._note("refused", intent[0])
+            raise
+        await self._note("started", started)
+        return started
+
+    async def _end(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
+        run = outcome.unwrap()
+        result = run if self._stages.deliver is None else await self._stages.deliver(run)
+        if isinstance(outcome.key, StartedRun):
+            await self._note("done", outcome.key, run.id)
+        return result
+
+    async def _note(self, state: Any, started: StartedRun, run: int | None = None) -> None:
+        if self._journal is not None:
+            await self._journal.note(state, started, run)
+
+
+def _is_refusal(error: APIError | APIConnectionError) -> bool:
+    """Whether it is certain that nothing was started. A service that failed may have failed after that."""
+    return not error.sent if isinstance(error, APIConnectionError) else not isinstance(error, ServerError)
+
+
+async def _once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
+    """Each id once: a repetition would be a second charge."""
+    seen: set[int] = set()
+    async with aclosing(each(collection_ids)) as ids:
+        async for collection_id in ids:
+            if an_id("collection_ids", collection_id) not in seen:
+                seen.add(collection_id)
+                yield collection_id

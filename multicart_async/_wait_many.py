@@ -1,0 +1,336 @@
+"""Thousands of started runs, watched through one list call per tick.
+
+The list of collections tells which of them have changed. Only those are asked for their runs; all of them at times,
+because nothing documents that a collection's status and its run's ``is_download_generated`` change together.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, Literal
+
+import anyio
+import attrs
+
+from multicart_async._crew import Crew, each, pull
+from multicart_async._judge import FAILED, RunJudge
+from multicart_async._outcome import Outcome
+from multicart_async.errors import ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.models import Collection, Run, RunState, StartedRun
+from multicart_async.polling import GONE, LAST_LOOK, Clock, Look, Pace, PollPolicy, is_passing
+
+__all__ = ["ManyWaits", "Service"]
+
+FEW = 3  # fewer are asked directly: a list of all collections would cost more
+CONFIRM = 10  # every so many ticks, all are asked
+CONFIRM_RARELY = 50  # once this account has shown that its list can be relied on
+TRUSTED = 100  # finished runs that the list has shown, and none that it has hidden
+AGAIN = 2  # ticks in which a collection that has just ended its work is asked again, should its run lag behind
+
+
+@attrs.frozen
+class Service:
+    """What a wait asks the service."""
+
+    list_all: Callable[[], Awaitable[tuple[Collection, ...]]]
+    look: Callable[[RunJudge, StartedRun, Pace], Awaitable[Look[RunState]]]
+
+
+@attrs.define(eq=False)
+class _Entry:
+    started: StartedRun
+    judge: RunJudge
+    pace: Pace
+    told: object = None
+    gone: int = 0
+    passing: MultiCartError | None = None
+
+
+@attrs.define(eq=False)
+class _Watched:
+    """A collection with started runs, and its row as it was seen last."""
+
+    entries: list[_Entry] = attrs.field(factory=list[_Entry])
+    seen: tuple[object, object] | None = None
+    worked: bool = False
+    again: int = 0
+    asked: Literal["no", "queued", "looking"] = "no"  # one poll of a collection at a time
+    shown: bool = False  # asked because its row changed
+
+
+_Seen = tuple[_Entry, Look[RunState] | MultiCartError | None]
+
+
+class ManyWaits:
+    """One call of ``runs.wait_many``."""
+
+    def __init__(
+        self,
+        service: Service,
+        policy: PollPolicy,
+        *,
+        clock: Clock = Clock(),
+        width: int = 8,
+        tell: Callable[[StartedRun, RunState], None],
+        before: Callable[[StartedRun], Collection | None] = lambda _: None,
+    ) -> None:
+        self._service = service
+        self._policy = policy
+        self._clock = clock
+        self._width = width
+        self._tell = tell
+        self._before = before
+        self._watched: dict[int, _Watched] = {}
+        self._due: deque[int] = deque()
+        self._looking = 0
+        self._ticking = False
+        self._ticks = self._gone = self._shown = self._hidden = 0
+        self._suspects: dict[int, tuple[object, object]] = {}
+        self._interval = policy.poll_interval
+        self._crew: Crew[tuple[str, int]] = Crew()
+
+    async def outcomes(
+        self, started: Iterable[StartedRun | Outcome[Any, Run]] | AsyncIterable[StartedRun | Outcome[Any, Run]]
+    ) -> AsyncGenerator[Outcome[Any, Run], None]:
+        """What becomes of each, as it is known. New ones are taken in while the others are waited for.
+
+        What is an outcome already goes through.
+        """
+        async with aclosing(each(started)) as source, aclosing(self._crew) as crew:
+            crew.start(("next", 0), pull(source))
+            taking = True
+            while taking or self._watched:
+                self._send_out()
+                for (what, collection_id), task in await crew.done():
+                    if what == "next":
+                        taken = task.result()
+                        taking = bool(taken)
+                        if taken:
+                            crew.start(("next", 0), pull(source))
+                        for one in taken:
+                            if isinstance(one, Outcome):
+                                yield one
+                            else:
+                                self._take(one)
+                    for outcome in self._hear(what, collection_id, task):
+                        yield outcome
+
+    def _hear(self, what: str, collection_id: int, task: Any) -> list[Outcome[StartedRun, Run]]:
+        if what == "tick":
+            return self._tick(task)
+        if what == "list":
+            return self._listed(task)
+        return self._looked(collection_id, task) if what == "look" else []
+
+    def _take(self, started: StartedRun) -> None:
+        judge = RunJudge(started, refuse_ambiguous=self._policy.on_ambiguous == "raise", before=self._before(started))
+        watched = self._watched.setdefault(started.collection_id, _Watched())
+        watched.entries.append(_Entry(started, judge, Pace(self._policy, self._clock)))
+        watched.seen = None  # whatever is known of its row, of this run it is not
+        self._interval = self._policy.poll_interval
+        if watched.entries[-1].pace.left <= 0:
+            self._ask(started.collection_id, shown=False)  # no patience at all: the only look is the last one
+        if not self._ticking:
+            self._next_tick(0)
+
+    def _tick(self, task: Any) -> list[Outcome[StartedRun, Run]]:
+        task.result()
+        self._ticks += 1
+        if len(self._watched) >= FEW:
+            self._crew.start(("list", 0), self._list_all())
+            return []
+        for collection_id in self._watched:
+            self._ask(collection_id, shown=False)
+        self._sleep()
+        return []
+
+    def _sleep(self) -> None:
+        """Until the next tick, spread, and not beyond the end of anybody's patience; not at all if nobody is there."""
+        if not self._watched:
+            self._ticking = False
+            return
+        due = self._interval * (1 + self._policy.jitter * (2 * random.random() - 1))
+        self._interval = min(self._interval * self._policy.growth, max(self._policy.max_poll_interval, self._interval))
+        self._next_tick(min(due, self._patience()))
+
+    def _next_tick(self, pause: float) -> None:
+        self._ticking = True
+        self._crew.start(("tick", 0), self._clock.sleep(pause))
+
+    def _patience(self) -> float:
+        """Seconds until somebody's ends. Those whose patience is over have had, or are having, their last look."""
+        left = (entry.pace.left for watched in self._watched.values() for entry in watched.entries)
+        return min((seconds for seconds in left if seconds > 0), default=math.inf)
+
+    async def _list_all(self) -> tuple[Collection, ...] | None:
+        """The rows, or nothing if they do not come while there is patience."""
+        with anyio.move_on_after(max(LAST_LOOK, self._patience())):
+            return await self._service.list_all()
+        return None
+
+    def _listed(self, task: Any) -> list[Outcome[StartedRun, Run]]:
+        self._sleep()
+        rarely = self._shown >= TRUSTED and not self._hidden
+        confirm = self._ticks % (CONFIRM_RARELY if rarely else CONFIRM) == 0
+        error = task.exception()
+        if isinstance(error, MultiCartError) and not isinstance(error, ClientClosedError):
+            self._gone += isinstance(error, NotFoundError)
+            if _is_final(error, self._gone):
+                return self._all_end(error)
+            listed = None
+        else:
+            listed = task.result()
+        if listed is None:
+            self._ask_without_rows(confirm=confirm)
+        else:
+            self._gone = 0
+            self._compare({row.id: row for row in listed}, confirm=confirm)
+        return []
+
+    def _ask_without_rows(self, *, confirm: bool) -> None:
+        """The list has failed. Who is asked whatever it says is asked: all at times, and a last look is a last look."""
+        for collection_id in self._watched if confirm else self._expired():
+            self._ask(collection_id, shown=False)
+
+    def _compare(self, rows: Mapping[int, Collection], *, confirm: bool) -> None:
+        self._count_hidden(rows)
+        expired = self._expired()
+        for collection_id, watched in self._watched.items():
+            row = rows.get(collection_id)
+            if row is None or collection_id in expired:
+                self._ask(collection_id, shown=False)  # a draft or a category scrape is not listed
+            elif (stirs := self._stirs(watched, row)) or confirm or row.schedule_status == FAILED:
+                self._ask(collection_id, shown=stirs)  # Failed may be of the run before: it is believed when it stays
+
+    def _count_hidden(self, rows: Mapping[int, Collection]) -> None:
+        """Runs whose end was found before the list showed it: if it does not show it now, it hides such things."""
+        for collection_id, seen in self._suspects.items():
+            row = rows.get(collection_id)
+            self._hidden += row is not None and (row.schedule_status, row.updated_at) == seen
+        self._suspects.clear()
+
+    def _expired(self) -> set[int]:
+        return {
+            collection_id
+            for collection_id, watched in self._watched.items()
+            if any(entry.pace.left <= 0 for entry in watched.entries)
+        }
+
+    def _stirs(self, watched: _Watched, row: Collection) -> bool:
+        """Whether the row tells that a run may have ended."""
+        now = (row.schedule_status, row.updated_at)
+        changed, watched.seen = now != watched.seen, now
+        for entry in watched.entries:
+            entry.judge.observe(row)
+        if row.schedule_status == "Processing":
+            watched.worked = True
+            return False
+        if changed:
+            watched.again = AGAIN if watched.worked else 0
+            return True
+        watched.again -= 1
+        return watched.again >= 0
+
+    def _ask(self, collection_id: int, *, shown: bool) -> None:
+        watched = self._watched[collection_id]
+        watched.shown = shown or (watched.asked != "no" and watched.shown)
+        if watched.asked == "looking":
+            return
+        if shown:
+            self._due.appendleft(collection_id)  # before those that are asked to be sure; maybe for the second time
+        elif watched.asked == "no":
+            self._due.append(collection_id)
+        watched.asked = "queued"
+
+    def _send_out(self) -> None:
+        while self._due and self._looking < self._width:
+            collection_id = self._due.popleft()
+            watched = self._watched.get(collection_id)
+            if watched is not None and watched.asked == "queued":
+                watched.asked = "looking"
+                self._looking += 1
+                self._crew.start(("look", collection_id), self._look(watched))
+
+    async def _look(self, watched: _Watched) -> tuple[_Watched, list[_Seen]]:
+        return watched, [(entry, await self._look_at(entry)) for entry in list(watched.entries)]
+
+    async def _look_at(self, entry: _Entry) -> Look[RunState] | MultiCartError | None:
+        try:
+            with anyio.move_on_after(max(LAST_LOOK, entry.pace.left)):
+                return await self._service.look(entry.judge, entry.started, entry.pace)
+        except ClientClosedError:
+            raise
+        except MultiCartError as error:
+            return error
+        return None
+
+    def _looked(self, collection_id: int, task: Any) -> list[Outcome[StartedRun, Run]]:
+        self._looking -= 1
+        result: tuple[_Watched, list[_Seen]] = task.result()
+        watched, all_seen = result
+        if self._watched.get(collection_id) is not watched:
+            return []  # all have ended meanwhile
+        watched.asked = "no"
+        outcomes: list[Outcome[StartedRun, Run]] = []
+        for entry, seen in all_seen:
+            outcome = self._weigh(entry, seen, shown=watched.shown)
+            if outcome is not None:
+                watched.entries.remove(entry)
+                outcomes.append(outcome)
+        if not watched.entries:
+            del self._watched[collection_id]
+        return outcomes
+
+    def _weigh(
+        self, entry: _Entry, seen: Look[RunState] | MultiCartError | None, *, shown: bool
+    ) -> Outcome[StartedRun, Run] | None:
+        """What a look means for one run: an outcome, or nothing yet."""
+        if isinstance(seen, Look):
+            entry.gone, entry.passing = 0, None
+            return self._saw(entry, seen, shown=shown)
+        entry.gone += isinstance(seen, NotFoundError)
+        if seen is not None and _is_final(seen, entry.gone):
+            return Outcome(entry.started, error=seen)
+        entry.passing = seen
+        return self._late(entry)
+
+    def _saw(self, entry: _Entry, seen: Look[RunState], *, shown: bool) -> Outcome[StartedRun, Run] | None:
+        state = seen.value
+        if state is not None and seen.mark != entry.told:
+            entry.told = seen.mark
+            self._tell(entry.started, state)
+        if state is None or not seen.finished or state.run is None:
+            return self._late(entry)
+        self._shown += shown
+        watched = self._watched[entry.started.collection_id]
+        if not shown and watched.seen is not None:
+            self._suspects[entry.started.collection_id] = watched.seen
+        self._interval = self._policy.poll_interval
+        return Outcome(entry.started, state.run)
+
+    def _late(self, entry: _Entry) -> Outcome[StartedRun, Run] | None:
+        if entry.pace.left > 0:
+            return None
+        started = entry.started
+        reason = (
+            f"no finished run of collection {started.collection_id} above {started.after} in {entry.pace.waited:.0f} s"
+        )
+        error = WaitTimeoutError(reason, started=started, last=entry.judge.last)
+        error.__cause__ = entry.passing
+        return Outcome(started, error=error)
+
+    def _all_end(self, error: MultiCartError) -> list[Outcome[StartedRun, Run]]:
+        """The list is refused for good, and so would be everything else."""
+        ended = [entry.started for watched in self._watched.values() for entry in watched.entries]
+        self._watched.clear()
+        self._due.clear()
+        return [Outcome(started, error=error) for started in ended]
+
+
+def _is_final(error: MultiCartError, gone: int) -> bool:
+    """Whether asking again cannot help; "not found" is a hiccup until it came *gone* times in a row."""
+    return gone >= GONE if isinstance(error, NotFoundError) else not is_passing(error)

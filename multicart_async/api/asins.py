@@ -1,0 +1,269 @@
+"""``client.asins``: the ASINs of a collection. Documentation: api-docs/amazon-items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+import attrs
+
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_text, an_id, item, items
+from multicart_async._asin_csv import check_csv, read_source
+from multicart_async._caller import Caller
+from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async._pages import every_row
+from multicart_async._threads import in_thread
+from multicart_async._unset import UNSET, Unset
+from multicart_async.errors import APIError, ArgumentError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.models import Added, Asin, OutputFormat
+from multicart_async.models._base import Model
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.transport import Form
+
+__all__ = ["Asins"]
+
+
+@attrs.frozen(kw_only=True)
+class _Counted(Model):
+    total_count: int
+    asin_list: tuple[Asin, ...] = ()
+
+
+_PATH = "/schedules/amazon/asin/list/"
+CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="repeatable")
+CREATE_MULTIPLE = Endpoint("/schedules/amazon/asin/create/multiple/", Added, safety="repeatable")
+CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", Added, safety="repeatable")
+LIST = Endpoint(_PATH, tuple[Asin, ...], safety="read")
+COUNT = Endpoint(_PATH, _Counted, safety="read")  # the same call: with_count changes the shape of its answer
+GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="read")
+UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="repeatable")
+DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="repeatable")
+
+PAGE = 100
+BATCH = 1_000  # items for one call
+DUPLICATE = "Duplicate entry"  # the documented reason of an error row
+
+
+class Asins:
+    """``client.asins``"""
+
+    def __init__(self, call: Caller, *, clock: Clock = Clock()) -> None:
+        self._call = call
+        self._clock = clock
+
+    async def create(
+        self,
+        collection_id: int,
+        asin: str,
+        *,
+        domain_id: int,
+        zipcode_id: int,
+        custom_id: str | Unset = UNSET,
+        include_raw_html: bool | Unset = UNSET,
+        output: OutputFormat | Unset = UNSET,
+    ) -> Asin:
+        """Add one ASIN. *domain_id* and *zipcode_id* are ids of rows, not names: `create_many` takes names.
+
+        The first item of a collection takes it from draft to enable.
+
+        Raises:
+            APIError: Refused: a duplicate (the same ASIN, domain and postcode), or the 5,001st.
+            ArgumentError: An argument cannot be right.
+        """
+        an_id("collection_id", collection_id)
+        an_id("domain_id", domain_id)
+        an_id("zipcode_id", zipcode_id)
+        a_text("custom_id", custom_id)
+        a_flag("include_raw_html", include_raw_html)
+        a_choice("output", output, OutputFormat)
+        name = item("asin", asin)
+        fields = {
+            "collection": collection_id,
+            "domain": domain_id,
+            "customer_postcode": zipcode_id,
+            "asin": name,
+            "custom_id": custom_id,
+            "include_raw_html": include_raw_html,
+            "output": output,
+        }
+        try:
+            return await self._call(CREATE, fields)
+        except APIError as error:
+            added = await self._find(collection_id, name, domain_id, zipcode_id) if error.repeated else None
+            if added is None:
+                raise
+            return added  # an earlier attempt, whose answer was lost, has added it
+
+    async def _find(self, collection_id: int, asin: str, domain_id: int, zipcode_id: int) -> Asin | None:
+        async with aclosing(self.iterate(collection_id)) as rows:
+            async for row in rows:
+                place = row.domain and row.domain.id, row.customer_postcode and row.customer_postcode.id
+                if row.asin == asin and place == (domain_id, zipcode_id):
+                    return row
+        return None
+
+    async def create_many(
+        self,
+        collection_id: int,
+        asins: Iterable[str],
+        *,
+        domain: str,
+        postcode: str,
+        include_raw_html: bool | Unset = UNSET,
+    ) -> Added:
+        """Add up to 5,000 ASINs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
+
+        *domain* and *postcode* are names, as ``"amazon.com.au"`` and ``"4500"``, not ids. The service calls it success
+        when it takes none: see `Added.raise_for_errors`.
+
+        Raises:
+            MultiCartError: A batch failed; ``report`` holds what the earlier ones `Added`.
+            ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
+        """
+        an_id("collection_id", collection_id)
+        a_text("domain", domain, needed=True)
+        a_text("postcode", postcode, needed=True)
+        a_flag("include_raw_html", include_raw_html)
+        wanted = items("asins", asins)
+        total = Added(success_count=0)
+        for start in range(0, len(wanted), BATCH):
+            fields = {
+                "collection": collection_id,
+                "domain": domain,
+                "customer_postcode": postcode,
+                "asins": ",".join(wanted[start : start + BATCH]),  # one text, not an array
+                "including_raw_html": include_raw_html,  # includING here; the other spelling is dropped silently
+            }
+            try:
+                answer = await self._call.ask(CREATE_MULTIPLE, fields)
+            except MultiCartError as error:
+                error.report = total
+                raise
+            total += _own(answer.value) if answer.repeated else answer.value
+        return total
+
+    async def import_csv(self, collection_id: int, source: str | os.PathLike[str] | bytes) -> Added:
+        """Add ASINs from a CSV of up to 5,000 rows, a file or its content. What you get says which rows were not taken.
+
+        Its header must be ``domain,customer_postcode,asin,include_raw_html``, exactly. Domain and postcode are names;
+        postcodes keep their leading zeros.
+
+        Raises:
+            ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
+            DiskError: The file cannot be read.
+        """
+        an_id("collection_id", collection_id)
+        content = await in_thread(read_source, source)
+        await in_thread(check_csv, content)
+        form = Form({"collection_id": str(collection_id)}, "csv", "asins.csv", content)
+        answer = await self._call.ask(CREATE_BULK, form)
+        return _own(answer.value) if answer.repeated else answer.value
+
+    async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Asin, ...]:
+        """One page of the ASINs of a collection."""
+        an_id("collection_id", collection_id)
+        a_count("skip", skip)
+        a_count("limit", limit, least=1)
+        # with_count must be left out, not false: any value may change the shape of the answer
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    async def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
+        """Every ASIN of a collection, each once."""
+
+        async def page(skip: int, limit: int) -> tuple[Asin, ...]:
+            return await self.list(collection_id, skip=skip, limit=limit)
+
+        async with aclosing(every_row(page, PAGE)) as rows:
+            async for row in rows:
+                yield row
+
+    async def count(self, collection_id: int) -> int:
+        """How many ASINs a collection has."""
+        an_id("collection_id", collection_id)
+        fields = {"collection_id": collection_id, "skip": 0, "limit": 1, "with_count": 1}
+        return (await self._call(COUNT, fields)).total_count
+
+    async def wait_ingested(self, collection_id: int, count: int, *, policy: PollPolicy = PollPolicy()) -> int:
+        """Wait until a collection has at least *count* ASINs; how many it has then.
+
+        The service advises to do so before a run. *count* is what was there before, plus ``Added.success_count``: rows
+        that were rejected never come.
+
+        Raises:
+            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the number seen last.
+        """
+        an_id("collection_id", collection_id)
+        a_count("count", count)
+        if count > MOST_ITEMS:
+            raise ArgumentError("count", f"a collection holds at most {MOST_ITEMS} items, not {count}")
+        pace = Pace(policy, self._clock)
+        seen: list[int] = []
+
+        async def look() -> Look[int]:
+            seen[:] = [await self.count(collection_id)]
+            return Look(seen[0], seen[0], finished=seen[0] >= count)
+
+        def timed_out() -> WaitTimeoutError:
+            reason = f"collection {collection_id} has {seen[0] if seen else 'an unknown number of'} ASINs, not {count}"
+            return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
+
+        async with aclosing(follow(look, pace, timed_out)) as totals:
+            return [total async for total in totals][-1]
+
+    async def get(self, asin_id: int) -> Asin:
+        """One ASIN by the id of its row, as `list` and `create` give it.
+
+        Raises:
+            NotFoundError: No such row, or not yours.
+        """
+        an_id("asin_id", asin_id)
+        return await self._call(GET, {"id": asin_id})  # the collection is accepted there and ignored
+
+    async def update(
+        self,
+        asin_id: int,
+        *,
+        asin: str | Unset = UNSET,
+        include_raw_html: bool | Unset = UNSET,
+        output: OutputFormat | Unset = UNSET,
+        custom_id: str | Unset = UNSET,
+    ) -> Asin:
+        """Change the given fields of an ASIN's row and leave the others as they are.
+
+        Raises:
+            NotFoundError: No such row, or not yours.
+        """
+        an_id("asin_id", asin_id)
+        a_flag("include_raw_html", include_raw_html)
+        a_choice("output", output, OutputFormat)
+        a_text("custom_id", custom_id)
+        return await self._call(
+            UPDATE,
+            {
+                "asin_id": asin_id,
+                "asin": UNSET if asin is UNSET else item("asin", asin),
+                "include_raw_html": include_raw_html,
+                "output": output,
+                "custom_id": custom_id,
+            },
+        )
+
+    async def delete(self, asin_id: int) -> None:
+        """Delete an ASIN's row. Records and files of earlier runs stay.
+
+        Raises:
+            NotFoundError: No such row, or not yours. (When an earlier attempt's answer was lost, it is gone: no error.)
+        """
+        an_id("asin_id", asin_id)
+        try:
+            await self._call(DELETE, {"asin_id": asin_id})
+        except NotFoundError as error:
+            if not error.repeated:
+                raise
+
+
+def _own(added: Added) -> Added:
+    """After a lost answer, a duplicate is what the lost attempt added."""
+    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
+    return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)

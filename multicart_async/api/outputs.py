@@ -1,0 +1,59 @@
+"""``client.outputs``: scraped records as the service keeps them. Documentation: api-docs/amazon-items."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from multicart_async._arguments import a_count, an_id
+from multicart_async._caller import Caller
+from multicart_async._endpoint import Endpoint
+from multicart_async._pages import every_row
+from multicart_async.errors import InvalidResponseError
+from multicart_async.models import Output
+
+__all__ = ["Outputs"]
+
+LIST = Endpoint("/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="read")
+GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="read")
+
+PAGE = 100
+
+
+class Outputs:
+    """``client.outputs``"""
+
+    def __init__(self, call: Caller) -> None:
+        self._call = call
+
+    async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Output, ...]:
+        """One page of the output records of a collection, without their ``output_json``, which can be large."""
+        an_id("collection_id", collection_id)
+        a_count("skip", skip)
+        a_count("limit", limit, least=1)
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    async def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
+        """Every output record of a collection, each once, without its ``output_json``."""
+
+        async def page(skip: int, limit: int) -> tuple[Output, ...]:
+            return await self.list(collection_id, skip=skip, limit=limit)
+
+        async with aclosing(every_row(page, PAGE)) as rows:
+            async for row in rows:
+                yield row
+
+    async def get(self, output_id: int) -> Output:
+        """One output record with its ``output_json``, which is an object or an array of them.
+
+        *output_id* is the id from `list`; the id of an ASIN is another number, and may be somebody else's record.
+
+        Raises:
+            NotFoundError: No such output record.
+            InvalidResponseError: The service answered another record than was asked for.
+        """
+        an_id("output_id", output_id)
+        output = await self._call(GET, {"asin_id": output_id})  # named for an ASIN, and wants the output's id
+        if output.id != output_id:
+            raise InvalidResponseError(GET.path, f"asked for output {output_id}, answered output {output.id}")
+        return output

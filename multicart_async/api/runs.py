@@ -1,0 +1,398 @@
+"""``client.runs``: start runs, wait for the right one, have its files. Documentation: api-docs/collections."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing
+from itertools import pairwise
+from typing import Any, TypeVar, overload
+
+from multicart_async._arguments import a_choice, a_count, an_id
+from multicart_async._attempts import silent
+from multicart_async._caller import Caller
+from multicart_async._credit_check import check_credits as compare_credits
+from multicart_async._crew import as_they_come, each
+from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async._fresh_links import find_run
+from multicart_async._journal import Journal
+from multicart_async._judge import RunJudge
+from multicart_async._outcome import Outcome, outcome_of
+from multicart_async._pages import every_row
+from multicart_async._plan import Files
+from multicart_async._results import Results, Terms
+from multicart_async._run_many import Pipeline, Stages
+from multicart_async._starting import Starter, Steps
+from multicart_async._wait_many import ManyWaits, Service
+from multicart_async.config import Limits
+from multicart_async.errors import ArgumentError, InvalidResponseError, WaitTimeoutError
+from multicart_async.events import Emit, RunProgress
+from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.sinks import Sink
+
+__all__ = ["Runs"]
+
+T = TypeVar("T")
+
+START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
+LIST = Endpoint("/schedules/collections/results/download/", tuple[Run, ...], safety="read")
+
+PAGE = 50  # rows; the dashboard asks for as many
+
+_log = logging.getLogger("multicart_async")
+
+
+class Runs:
+    """``client.runs``"""
+
+    def __init__(
+        self,
+        call: Caller,
+        *,
+        collection: Callable[[int], Awaitable[Collection]],
+        collections: Callable[[], Awaitable[tuple[Collection, ...]]],
+        results: Results,
+        account: Callable[[], Awaitable[Credits]],
+        limits: Limits = Limits(),
+        clock: Clock = Clock(),
+        emit: Emit = silent,
+    ) -> None:
+        self._call = call
+        self._collection = collection
+        self._collections = collections
+        self._results = results
+        self._account = account
+        self._limits = limits
+        self._clock = clock
+        self._emit = emit
+        self._starter = Starter(Steps(self._send_start, collection, self._newest, self._newer), clock)
+
+    async def start(self, collection_id: int) -> StartedRun:
+        """Run a collection now: its items are scraped, for a credit each. Returns at once.
+
+        The service does not say which run it starts. So the newest run id is read first, and the run is the one that
+        comes after it. If somebody else, or a schedule, starts the same collection at the same moment, the two cannot
+        be told apart: see `Run.ambiguous`.
+
+        It is sent once. When its answer is lost, a new run is looked for, for up to 30 seconds.
+
+        Raises:
+            InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
+            OutcomeUnknownError: No answer came and no new run appeared. ``started`` can be waited for.
+            ServerError: The service failed, and no new run appeared.
+        """
+        an_id("collection_id", collection_id)
+        return await self._starter.start(collection_id)
+
+    async def _send_start(self, collection_id: int) -> object:
+        return await self._call(START, {"collection_id": collection_id})
+
+    async def _newest(self, collection_id: int) -> int:
+        return max([run.id async for run in self.iterate(collection_id)], default=0)
+
+    async def start_many(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
+        """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing."""
+        width = self._limits.requests
+        async with aclosing(as_they_come(collection_ids, self.start, width)) as results:
+            async for collection_id, result in results:
+                yield outcome_of(collection_id, result)
+
+    async def wait_many(
+        self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
+    ) -> AsyncGenerator[Outcome[StartedRun, Run], None]:
+        """Wait for many: what becomes of each, as it is known, each as `wait` would end. One failure stops nothing.
+
+        One list of all collections in each tick watches them, however many they are; only those whose row has changed
+        are asked for their runs, and all of them at every tenth tick. *started* is taken in while the others are waited
+        for; ``policy.wait_timeout`` counts for each from then. Ticks come at ``policy.poll_interval``, and less often
+        while nothing ends.
+        """
+        async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    @overload
+    def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: None = None,
+        *,
+        policy: PollPolicy = ...,
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, Run], None]:
+        """Start and wait."""
+
+    @overload
+    def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: str | os.PathLike[str] | Sink,
+        *,
+        files: Files = "pages",
+        policy: PollPolicy = ...,
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, RunDownload], None]:
+        """Start, wait and download."""
+
+    async def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: str | os.PathLike[str] | Sink | None = None,
+        *,
+        files: Files = "pages",
+        policy: PollPolicy = PollPolicy(),
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, Any], None]:
+        """Run these collections and, with *dest*, give me the files: one pipeline, each as soon as it is ready.
+
+        Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
+        also for lack of credits, does not stop the others. An id that comes twice is run once.
+
+        With *journal*, the path of a file, each intent and each started run are on disk before and after the call. After
+        a crash, the same call with the same journal goes on waiting for what was started; where it is not known whether
+        a run was started it looks for it, and never starts another. Use a new journal for new runs.
+
+        With *check_credits*, nothing is started unless the credits are enough for all; where that cannot be known, it
+        is a `MultiCartWarning`.
+
+        Raises:
+            InsufficientCreditsError: With *check_credits*: fewer credits than items.
+            ArgumentError: An argument cannot be right, or the journal is in use or damaged.
+            DiskError: *dest* or the journal cannot be written.
+        """
+        a_choice("files", files, Files)  # now: when the first run is finished, all are paid
+        sink = None if dest is None else await self._results.sink(dest)
+        stages = Stages(
+            start=self._starter.start,
+            appears=self._starter.appears,
+            find=lambda collection_id, run_id: find_run(self.iterate(collection_id), run_id),
+            deliver=None if sink is None else lambda run: self.download(run, sink, files=files),
+        )
+        async with AsyncExitStack() as stack:
+            noted = None if journal is None else await stack.enter_async_context(Journal(journal))
+            if check_credits:
+                collection_ids = [collection_id async for collection_id in each(collection_ids)]
+                await self._check_credits(
+                    [each_id for each_id in collection_ids if noted is None or noted.is_to_start(each_id)]
+                )
+            pipeline = Pipeline(
+                stages,
+                self._waits(policy),
+                starts=self._limits.requests,
+                downloads=self._limits.downloads,
+                journal=noted,
+            )
+            async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
+
+    def _waits(self, policy: PollPolicy) -> ManyWaits:
+        return ManyWaits(
+            Service(self._collections, self._look),
+            policy,
+            clock=self._clock,
+            width=self._limits.requests,
+            tell=self._tell,
+            before=self._starter.before,
+        )
+
+    async def _check_credits(self, collection_ids: Iterable[int]) -> None:
+        rows = {row.id: row for row in await self._collections()}
+        try:
+            account = await self._account()
+        except InvalidResponseError:
+            account = None  # another shape than the documented fields
+        compare_credits(collection_ids, rows, account)
+
+    async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
+        """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
+        an_id("collection_id", collection_id)
+        a_count("skip", skip)
+        a_count("limit", limit, least=1)
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    async def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
+        """Every run of a collection, each once."""
+
+        async def page(skip: int, limit: int) -> tuple[Run, ...]:
+            return await self.list(collection_id, skip=skip, limit=limit)
+
+        async with aclosing(every_row(page, PAGE)) as rows:
+            async for run in rows:
+                yield run
+
+    async def latest(self, collection_id: int) -> Run | None:
+        """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
+        newest: Run | None = None
+        async with aclosing(self.iterate(collection_id)) as runs:
+            async for run in runs:
+                if run.is_download_generated and (newest is None or run.id > newest.id):
+                    newest = run
+        return newest
+
+    async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
+        """The run that was started, when it is finished; never one that was there before.
+
+        It is the smallest finished run whose id is above ``started.after``. A poll that fails for a passing reason
+        counts against the deadline, not against the wait.
+
+        Raises:
+            WaitTimeoutError: ``policy.wait_timeout`` is over. The run goes on, and waiting again goes on too.
+            RunFailedError: The collection's ``schedule_status`` is Failed.
+            AmbiguousRunError: More than one new run, with ``policy.on_ambiguous="raise"``.
+            NotFoundError: The collection is gone.
+        """
+        async with aclosing(self.watch(started, policy=policy)) as states:
+            async for state in states:
+                if state.run is not None and state.finished:
+                    return state.run
+        raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
+
+    async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
+        """Run a collection now, and its run when it is finished: `start`, then `wait`."""
+        return await self.wait(await self.start(collection_id), policy=policy)
+
+    async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
+        """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""
+        _check_started(started)
+        before = self._starter.before(started)
+        judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before)
+        pace = Pace(policy, self._clock)
+
+        def timed_out() -> WaitTimeoutError:
+            reason = (
+                f"no finished run of collection {started.collection_id} above {started.after} in {pace.waited:.0f} s"
+            )
+            return WaitTimeoutError(reason, started=started, last=judge.last)
+
+        async with aclosing(follow(lambda: self._look(judge, started, pace), pace, timed_out)) as states:
+            async for state in states:
+                self._tell(started, state)
+                yield state
+
+    async def _look(self, judge: RunJudge, started: StartedRun, pace: Pace) -> Look[RunState]:
+        rows = await self._newer(started)
+        if judge.finished(rows) is not None:
+            self._starter.finished(started)
+            last = judge.last.schedule_status if judge.last else None
+            state = judge.state(rows, last, pace.waited)
+            return Look(state, _mark(state), finished=True)
+        collection = await self._collection(started.collection_id)
+        state = judge.state(rows, collection.schedule_status, pace.waited)
+        judge.refuse_failed(rows, collection)
+        return Look(state, _mark(state))
+
+    async def _newer(self, started: StartedRun) -> tuple[Run, ...]:
+        """All runs above ``started.after``, wherever they stand in the list.
+
+        The order saves calls, it decides nothing: below the baseline of a page that falls strictly there is no more.
+        """
+        seen: dict[int, Run] = {}
+        skip = 0
+        while True:
+            rows = await self.list(started.collection_id, skip=skip, limit=PAGE)
+            known = len(seen)
+            seen.update({run.id: run for run in rows})
+            falling = all(left.id > right.id for left, right in pairwise(rows))
+            past = falling and bool(rows) and rows[-1].id <= started.after
+            if len(rows) < PAGE or past or len(seen) == known:
+                break
+            skip += len(rows)
+        new = tuple(run for run in seen.values() if run.id > started.after)
+        if new:
+            self._starter.seen(started)
+        return new
+
+    def _tell(self, started: StartedRun, state: RunState) -> None:
+        if state.run is not None and state.run.ambiguous:
+            _log.warning(
+                "collection %s has more than one new run above %s; %s may be somebody else's",
+                started.collection_id,
+                started.after,
+                state.run.id,
+            )
+        self._emit(
+            RunProgress(
+                collection_id=started.collection_id,
+                run_id=None if state.run is None else state.run.id,
+                status=state.schedule_status,
+                waited=state.waited,
+                finished=state.finished,
+            )
+        )
+
+    async def download(
+        self,
+        run: Run,
+        dest: str | os.PathLike[str] | Sink,
+        *,
+        files: Files = "pages",
+        overwrite: bool = False,
+        count_records: bool = False,
+        strict: bool = False,
+    ) -> RunDownload:
+        """The result files of a finished run, whole and verified, in ``<dest>/<collection>/<run>/``.
+
+        *files* is ``"pages"`` (``page-0001.json`` …), ``"zip"`` (``all-pages.zip``) or ``"both"``. Files that an
+        earlier call has brought are not fetched again, unless *overwrite*. ``manifest.json`` is written last: a folder
+        that has one is complete.
+
+        With *count_records* each page is parsed and its records are counted. Where they do not add up to the run's
+        ``total_exacted_result`` or ``total_results``, that is told in ``differences``, here and in the manifest; with
+        *strict* it is an `IncompleteRunError`. What the service counts is not documented, so the default only tells.
+
+        Raises:
+            DownloadError: A file could not be had whole: there is nothing under its name. Or the disk refused.
+            APIError: The service refused a file.
+            ArgumentError: The run is not finished.
+        """
+        return await self._results.deliver(
+            run,
+            dest,
+            files,
+            relist=self._relist(run),
+            terms=Terms(overwrite=overwrite, count_records=count_records, strict=strict),
+        )
+
+    @overload
+    def records(self, run: Run | CategoryRun) -> AsyncIterator[dict[str, Any]]:
+        """Each record as parsed JSON."""
+
+    @overload
+    def records(self, run: Run | CategoryRun, *, into: type[T]) -> AsyncIterator[T]:
+        """Each record as a value of *into*."""
+
+    def records(self, run: Run | CategoryRun, *, into: type[T] | None = None) -> AsyncIterator[dict[str, Any] | T]:
+        """Each record of each page, straight from the service, without holding a page in memory.
+
+        *into* structures each as an attrs class; fields that the class does not have are left out. Fields and prices
+        are as the service sends them: a price is mostly a text with a currency sign. If you do not read to the end, close
+        it (`contextlib.aclosing`): it holds a connection.
+
+        Raises:
+            InvalidResponseError: A page is no array of objects and no object, or does not fit *into*.
+            DownloadError: A page could not be had to its end.
+        """
+        return self._results.records(run, into, relist=self._relist(run))
+
+    def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
+        return lambda: find_run(self.iterate(run.collection), run.id)
+
+
+def _check_started(started: object) -> None:
+    """Raises unless it is a `StartedRun` of two integers: they may come from another process, as texts."""
+    if not isinstance(started, StartedRun):
+        raise ArgumentError("started", f"wants a StartedRun, as start gives it, not {type(started).__name__}")
+    an_id("started", started.collection_id)
+    a_count("started", started.after)
+
+
+def _mark(state: RunState) -> object:
+    return state.run, state.schedule_status

@@ -1,0 +1,234 @@
+"""``AsyncMultiCart``: opens or borrows a session, composes the rest, closes what it opened."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import ssl
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, Self
+
+import aiohttp
+
+from multicart_async._arguments import a_choice
+from multicart_async._attempts import Attempts, silent
+from multicart_async._caller import Caller
+from multicart_async._checked_stream import checked_stream
+from multicart_async._endpoint import ANYTHING, Endpoint, Safety
+from multicart_async._lifeline import Lifeline
+from multicart_async._plan import Files
+from multicart_async._results import Results
+from multicart_async.api.account import Account
+from multicart_async.api.asins import Asins
+from multicart_async.api.categories import Categories
+from multicart_async.api.collections import Collections
+from multicart_async.api.outputs import Outputs
+from multicart_async.api.runs import Runs
+from multicart_async.config import Limits, RetryPolicy, Settings, Timeouts, seal
+from multicart_async.download import Downloader
+from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.events import Event
+from multicart_async.models import SyncReport, VerifyReport
+from multicart_async.polling import Clock
+from multicart_async.sinks import BrowsableSink, DirectorySink, Sink
+from multicart_async.sync import Mirror, Wish
+from multicart_async.transport import AiohttpTransport, ByteStream, Network
+from multicart_async.verify import verify
+
+__all__ = ["AsyncMultiCart"]
+
+_PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # it goes out as it is: visible ASCII, no query, no other place
+
+
+class AsyncMultiCart:
+    """A client of MultiCartAPI. Use it as ``async with AsyncMultiCart() as client:``, one for the whole program.
+
+    The credential is *api_key* or *token*, or else ``MULTICART_API_KEY`` or ``MULTICART_TOKEN`` from the environment;
+    it goes to the origin of *base_url* (``MULTICART_BASE_URL``, or the live service) and nowhere else. A borrowed
+    *session* is used for everything and never closed here; its owner answers for its connectors. *on_event* is told
+    what happens, on the event loop: see `multicart_async.events`. Connections are opened at the first call.
+
+    A client belongs to the event loop and process of its first call: elsewhere it raises ``RuntimeError``.
+
+    Raises:
+        ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        token: str | None = None,
+        base_url: str | None = None,
+        timeouts: Timeouts = Timeouts(),
+        retry: RetryPolicy = RetryPolicy(),
+        limits: Limits = Limits(),
+        proxy: str | None = None,
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        session: aiohttp.ClientSession | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        key, word = seal(api_key, "x-api-key"), seal(token, "Authorization")
+        del api_key, token  # a traceback with local variables must not find them
+        self._life = life = Lifeline()
+        self._settings = Settings.resolve(key, word, base_url)
+        _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
+        emit = on_event or silent
+        network = Network(
+            proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
+        )
+        self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
+        attempts = Attempts(retry, emit=emit)
+        self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life)
+        self._downloader = Downloader(self._transport, attempts=attempts, limits=limits, life=life, emit=emit)
+        self._limits = limits
+        self._results = results = Results(self._downloader, self._settings.base_url)
+        clock = Clock(sleep=life.sleep)
+        self.collections = Collections(call)
+        self.account = Account(call)
+        self.runs = Runs(
+            call,
+            collection=self.collections.get,
+            collections=self.collections.list,
+            account=self.account.credits,
+            results=results,
+            limits=limits,
+            clock=clock,
+            emit=emit,
+        )
+        self.asins = Asins(call, clock=clock)
+        self.outputs = Outputs(call)
+        self.categories = Categories(
+            call, collection=self.collections.get, results=results, limits=limits, clock=clock, emit=emit
+        )
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_settings"):  # a traceback with local variables shows what could not be made
+            return "<AsyncMultiCart, not made>"
+        state = ", closed" if self._life.closed else ""
+        return f"<AsyncMultiCart {self._settings.base_url} {self._settings.credential or 'no credential'!r}{state}>"
+
+    async def __aenter__(self) -> Self:
+        self._life.check()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is under way with `ClientClosedError`, wait until it has ended, close the connections. Twice is once."""
+        await self._life.end()
+        await self._transport.aclose()
+
+    async def request(self, path: str, fields: Mapping[str, object] = {}, *, safety: Safety = "unsafe") -> Any:
+        """The ``data`` of a call that has no method here: POST *fields* as JSON to *path* below the base URL.
+
+        The way out when the service has something new. Credential, retries and errors are as everywhere; *safety* says
+        what may be done when the answer is lost: ``"read"`` asks again, ``"unsafe"`` never.
+
+        Raises:
+            APIError: The service refused.
+            ArgumentError: *path* does not begin with one slash, or holds what no path does.
+        """
+        _check_path(path)
+        a_choice("safety", safety, Safety)
+        return await self._call(Endpoint(path, ANYTHING, safety=safety), fields)
+
+    def stream(self, url: str) -> AbstractAsyncContextManager[ByteStream]:
+        """The raw bytes of a result file, as they come: ``async with client.stream(url) as stream: async for piece in stream``.
+
+        *url* is a link from ``download_links``, with its blanks and all. It is checked like every download: what is
+        not whole, or not the file, raises while you iterate, at the latest at the end. So wait for the end before you
+        believe what you have. Nothing is tried again here.
+
+        Raises:
+            UnreachableResultError: Another origin, or no link to a result.
+            DownloadError: (while iterating) The transfer broke off, stalled, or brought something else.
+            APIError: The service refused it.
+        """
+        return checked_stream(self._downloader, url, self._settings.base_url)
+
+    async def sync(
+        self,
+        dest: str | os.PathLike[str] | Sink,
+        *,
+        collections: Iterable[int] | AsyncIterable[int] | None = None,
+        runs: Literal["latest", "all"] = "latest",
+        files: Files = "pages",
+        check: Literal["changed", "all"] = "changed",
+        dry_run: bool = False,
+        overwrite: bool = False,
+        shard: tuple[int, int] | None = None,
+        count_records: bool = False,
+        strict: bool = False,
+    ) -> SyncReport:
+        """Mirror finished runs into ``<dest>/<collection>/<run>/``: only what is missing is fetched.
+
+        All listed collections (drafts are not listed), or *collections*: ids, as they come. ``runs="latest"`` is the
+        newest finished run of each; with ``check="changed"`` a collection is asked for it only if its row has changed
+        since the last time, else always. A run that is complete by its manifest and the sizes of its files costs no file
+        request; `verify` reads them. ``dry_run`` only counts. ``shard=(i, n)`` takes the collections that fall to worker
+        *i* of *n*. *count_records* and *strict* are as in ``runs.download``. A category scrape gets its CSV too.
+
+        One failure does not stop the rest: look at ``report.ok``, or call ``report.raise_for_failures()``. A refused
+        key or a full disk stops what is left. Several processes may mirror into one folder.
+
+        Raises:
+            ArgumentError: An argument cannot be right.
+            DiskError: *dest* cannot be written to.
+            APIError: The collections could not be listed.
+        """
+        wish = Wish(
+            runs=runs,
+            files=files,
+            check=check,
+            dry_run=dry_run,
+            overwrite=overwrite,
+            shard=shard,
+            count_records=count_records,
+            strict=strict,
+        )
+        with self._life.guard():  # *collections* may never end by itself
+            mirror = Mirror(
+                wish,
+                await self._results.sink(dest),
+                list_all=self.collections.list,
+                runs=self.runs,
+                results=self._results,
+                listers=max(1, self._limits.requests // 2),  # polls and calls of others want a place too
+                fetchers=self._limits.downloads,
+            )
+            return await mirror.carry_out(collections)
+
+    async def verify(self, dest: str | os.PathLike[str] | BrowsableSink) -> VerifyReport:
+        """Whether a mirror is as it was written: every file read again, offline, against size and SHA-256.
+
+        Names every file that is missing, changed or surplus, every damaged manifest, every folder without one.
+
+        Raises:
+            ArgumentError: *dest* is a sink that cannot be looked through.
+            DiskError: It cannot be read.
+        """
+        if not isinstance(dest, Sink):
+            folder = DirectorySink(dest)
+            if not folder.root.is_dir():
+                raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
+            return await verify(folder)
+        if not isinstance(dest, BrowsableSink):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
+            raise ArgumentError("dest", "is a sink that cannot be looked through")
+        return await verify(dest)
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str) or not _PATH.match(path):
+        raise ArgumentError("path", f"wants a path below the base URL, as '/schedules/get/', not {path!r}")
+
+
+def _check_kinds(**values: tuple[object, type]) -> None:
+    for argument, (value, kind) in values.items():
+        if not isinstance(value, kind):
+            raise ArgumentError(argument, f"wants a {kind.__name__}, not {type(value).__name__}")

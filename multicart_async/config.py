@@ -1,0 +1,173 @@
+"""What a client is told once: credential, base URL, time limits, retries, bounds. Frozen values; the key never prints."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from multicart_async.errors import ConfigurationError
+
+__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
+
+BASE_URL = "https://multicartapi.com/api/v1"
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
+_DOTS = "••••••••"
+_LONGEST = 1e12  # seconds; not a number and infinity are not below it either
+
+
+def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    def check(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST
+        if not good or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
+            raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants a number of seconds, not {value!r}")
+
+    return check
+
+
+def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants a whole number above 0, not {value!r}")
+
+
+@attrs.frozen
+class Timeouts:
+    """How long to wait for the network, in seconds.
+
+    ``connect`` bounds getting a connection. ``request`` bounds one JSON call, and the headers of a download.
+    ``read`` is the longest silence on a download; less than 1 KiB/s for that long is a stall too. A download has no
+    total: it may take as long as it moves. How long to wait for a *run* is `PollPolicy.wait_timeout`.
+    """
+
+    connect: float = attrs.field(default=10.0, validator=_number())
+    request: float = attrs.field(default=60.0, validator=_number())
+    read: float = attrs.field(default=60.0, validator=_number())
+
+
+@attrs.frozen
+class RetryPolicy:
+    """When and how often a call or a transfer is tried again; ``attempts=1`` is never.
+
+    The pause grows from ``wait_initial`` to ``wait_max`` seconds, plus up to ``wait_jitter``. A pause that the service
+    asks for (Retry-After) is kept by the whole client, for at most ``retry_after_max`` seconds.
+    """
+
+    attempts: int = attrs.field(default=5, validator=_count)
+    wait_initial: float = attrs.field(default=0.5, validator=_number(zero=True))
+    wait_max: float = attrs.field(default=8.0, validator=_number(zero=True))
+    wait_jitter: float = attrs.field(default=1.0, validator=_number(zero=True))
+    retry_after_max: float = attrs.field(default=120.0, validator=_number(zero=True))
+
+
+@attrs.frozen
+class Limits:
+    """Bounds of the whole client: calls under way, files under way, the size in bytes of a JSON answer in memory.
+
+    The service's whole fleet scrapes about 20 pages at a time: more requests at once do not make it faster.
+    """
+
+    requests: int = attrs.field(default=8, validator=_count)
+    downloads: int = attrs.field(default=8, validator=_count)
+    response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+
+
+class _HeaderText(str):
+    """The text of a credential on its way into a header: whatever shows a header by `repr` shows dots."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(_DOTS)
+
+
+class Secret:
+    """A key or token that shows only its public prefix. It cannot be pickled."""
+
+    __slots__ = ("_header", "_value")
+
+    def __init__(self, value: object, header: str) -> None:
+        self._value = value.removesuffix("\n").removesuffix("\r") if isinstance(value, str) else value
+        self._header = header
+
+    def check(self, argument: str) -> None:
+        """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
+        if not isinstance(self._value, str) or not _PRINTABLE.match(self._value):
+            raise ConfigurationError(
+                f"{argument}: wants 1 to 512 visible ASCII characters without blanks or line breaks, as the dashboard shows it"
+            )
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it, ``x-api-key`` or ``Authorization``."""
+        text = str(self._value)
+        return {self._header: _HeaderText(f"Token {text}" if self._header == "Authorization" else text)}
+
+    def __repr__(self) -> str:
+        prefix, dot, _ = str(self._value).partition(".")
+        return f"{prefix[:16]}.{_DOTS}" if dot else _DOTS
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a credential cannot be pickled or copied; make the client where it is used")
+
+
+@attrs.frozen
+class Settings:
+    """Credential and base URL, from arguments or else the environment."""
+
+    base_url: str
+    credential: Secret | None = None
+
+    @classmethod
+    def resolve(
+        cls,
+        api_key: Secret | None,
+        token: Secret | None,
+        base_url: str | None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Settings:
+        """Arguments beat ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty variable is none.
+
+        Raises:
+            ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
+        """
+        names = ("api_key", "token")
+        if api_key is None and token is None:
+            names = ("MULTICART_API_KEY", "MULTICART_TOKEN")
+            api_key = seal(environ.get(names[0]) or None, "x-api-key")
+            token = seal(environ.get(names[1]) or None, "Authorization")
+        url = base_url or environ.get("MULTICART_BASE_URL") or BASE_URL
+        del environ  # a traceback with local variables must not find the key in it
+        if api_key is not None and token is not None:
+            raise ConfigurationError(f"{names[0]} and {names[1]} are both given; the service wants one of them")
+        credential = api_key or token
+        if credential is not None:
+            credential.check(names[0] if api_key else names[1])
+        return cls(_base_url(url), credential)
+
+
+def seal(value: object, header: str) -> Secret | None:
+    """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
+    return None if value is None else Secret(value, header)
+
+
+def _base_url(text: object) -> str:
+    if not isinstance(text, str) or not _PRINTABLE.match(text):
+        raise ConfigurationError("base_url: wants an absolute http or https URL")
+    parts = None
+    try:
+        parts = urlsplit(text)
+        good = (
+            parts.scheme.lower() in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        good = False
+    if parts is None or not good:
+        raise ConfigurationError(f"base_url: wants an absolute http or https URL such as {BASE_URL}")
+    if parts.username is not None or not set("?#\\").isdisjoint(text):
+        raise ConfigurationError("base_url: holds a user name, a query, a fragment or a backslash; wants none of them")
+    return text.rstrip("/")

@@ -1,0 +1,328 @@
+"""One file: transferred, verified on the way, in place or not there.
+
+The sink pulls the bytes; what proves them runs in between, so that a sink sees the end only of a good file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Protocol
+
+import anyio
+import attrs
+
+from multicart_async._attempts import Attempts, silent
+from multicart_async._content import Check, Defect
+from multicart_async._content.document import EnvelopeInstead, envelope_in
+from multicart_async._envelope import refusal, retry_after, snippet
+from multicart_async._lifeline import Lifeline
+from multicart_async._links import Link
+from multicart_async._record_parser import RecordCount
+from multicart_async._resume import Ticket
+from multicart_async._retry import transfer_verdict
+from multicart_async._threads import in_thread
+from multicart_async.config import Limits
+from multicart_async.errors import (
+    APIError,
+    IncompleteDownloadError,
+    IntegrityError,
+    MultiCartError,
+    StalledDownloadError,
+)
+from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, FileRestarted, FileStarted, Retrying
+from multicart_async.sinks import Sink
+from multicart_async.transport import ByteStream, Transport
+
+__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Meter", "Refresh", "Wanted", "admit"]
+
+PIECE = 1 << 20  # handed on at a time
+SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
+_TELL_EVERY = 0.1  # seconds between two FileAdvanced of one file
+STALE_LINK = frozenset({401, 403, 404, 410})
+
+
+class MakeCheck(Protocol):
+    """Makes the check of a file's content. ``full``: no length was promised, the content alone must prove the end."""
+
+    def __call__(self, *, full: bool) -> Check:
+        """A check for one file."""
+        ...
+
+
+@attrs.frozen
+class Wanted:
+    """A file to fetch: where from, the name that it gets, how its content is checked."""
+
+    link: Link
+    name: str
+    check: MakeCheck
+
+
+@attrs.frozen
+class Fetched:
+    """A file that is in place; ``records`` where its check has counted them."""
+
+    name: str
+    size: int
+    sha256: str
+    records: int | None = None
+
+
+Refresh = Callable[[Wanted], Awaitable[Link]]
+"""Asks the service for a fresh link to the same file."""
+
+
+class Downloader:
+    """Fetches files, so many at a time in the whole client."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        attempts: Attempts | None = None,
+        limits: Limits = Limits(),
+        life: Lifeline | None = None,
+        emit: Emit = silent,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.transport = transport
+        self.attempts = attempts or Attempts(emit=emit)
+        self.life = life or Lifeline()
+        self.room = anyio.CapacityLimiter(limits.downloads)
+        self.workers = limits.downloads
+        self.emit = emit
+        self.now = now
+
+    async def fetch(self, wanted: Wanted, sink: Sink, refresh: Refresh | None = None) -> Fetched:
+        """Put the file into *sink*, whole and verified.
+
+        Raises:
+            DownloadError: It could not be had whole; nothing is there under its name.
+            APIError: The service refused it, with a fresh link too.
+        """
+        with self.life.guard():
+            other = wanted.link.other
+            while True:
+                try:
+                    return await _Transfer(self, wanted, sink).run()
+                except APIError as error:
+                    if error.code == 404 and other is not None:
+                        wanted = attrs.evolve(wanted, link=attrs.evolve(wanted.link, url=other))
+                    elif error.code in STALE_LINK and refresh is not None:
+                        wanted, refresh = attrs.evolve(wanted, link=await refresh(wanted)), None
+                    else:
+                        raise
+                    other = None
+
+
+class _Transfer:
+    """One file on its way: its attempts, from the start or in the middle, and what they told."""
+
+    def __init__(self, owner: Downloader, wanted: Wanted, sink: Sink) -> None:
+        self._owner = owner
+        self._wanted = wanted
+        self._label = wanted.link.label
+        self._sink = sink
+        self._tries = 0
+        self._started = False
+        self._told = 0.0
+        self._told_bytes = 0
+        self._received = 0
+        self._expected: int | None = None
+        self._sha256 = ""
+        self._records: int | None = None
+        self._broken: Exception | None = None
+
+    async def run(self) -> Fetched:
+        owner = self._owner
+        try:
+            fetched = await owner.attempts.run(self._label, self._attempt, self._again)
+        except MultiCartError as error:
+            if self._started:
+                self._tell_rest()
+                owner.emit(FileFailed(name=self._wanted.name, discarded=self._received, error=error))
+            raise
+        owner.emit(FileDone(name=fetched.name, size=fetched.size))
+        return fetched
+
+    def _again(self, error: BaseException) -> bool:
+        return transfer_verdict(error) and self._tries < self._owner.attempts.most
+
+    async def _attempt(self, _: int) -> Fetched:
+        self._tries += 1
+        if self._broken is not None and self._started:
+            self._tell_rest()
+            self._owner.emit(FileRestarted(name=self._wanted.name, discarded=self._received, error=self._broken))
+        self._received = self._told_bytes = 0
+        try:
+            async with self._owner.room, aclosing(self._pieces()) as pieces:
+                await self._sink.put(self._wanted.name, pieces)
+        except MultiCartError as error:
+            self._broken = error
+            raise
+        return Fetched(self._wanted.name, self._received, self._sha256, self._records)
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        """The whole file in large pieces; raises instead of ending when it is not the whole file."""
+        meter: Meter | None = None
+        ticket: Ticket | None = None
+        while True:
+            headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
+            async with self._owner.transport.stream(
+                self._wanted.link.url, label=self._label, headers=headers
+            ) as stream:
+                if meter is None:
+                    await admit(stream, self._label)
+                    meter = Meter(self._label, stream, self._wanted.check(full=stream.length is None))
+                    ticket = Ticket.of(stream)
+                    self._expected = stream.length
+                    self._tell_start()
+                elif ticket is None or not ticket.continued_by(stream, self._received):
+                    raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
+                reader = _Reader(stream)
+                while piece := await reader.piece():
+                    await meter.take(piece)
+                    self._received += len(piece)
+                    self._tell()
+                    yield piece
+            if reader.broken is None:
+                break
+            await self._go_on(ticket, reader.broken)
+        self._sha256 = await meter.finish()
+        self._records = meter.records
+
+    async def _go_on(self, ticket: Ticket | None, broken: Exception) -> None:
+        """Prepare to go on in the middle, or give up: then the next attempt begins at the start."""
+        if ticket is None or self._received == 0 or self._tries >= self._owner.attempts.most:
+            raise broken
+        self._tries += 1
+        self._owner.emit(Retrying(path=self._label, attempt=self._tries, error=broken))
+        await self._owner.attempts.breathe(self._tries - 1)
+
+    def _tell_start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._owner.emit(FileStarted(name=self._wanted.name, expected=self._expected))
+        self._told = self._owner.now()
+
+    def _tell(self) -> None:
+        now = self._owner.now()
+        if now - self._told >= _TELL_EVERY:
+            self._told = now
+            self._tell_rest()
+
+    def _tell_rest(self) -> None:
+        """All that came so far; before bytes are taken off a sum, they must have been added."""
+        if self._received > self._told_bytes:
+            self._told_bytes = self._received
+            self._owner.emit(FileAdvanced(name=self._wanted.name, received=self._received, expected=self._expected))
+
+
+class _Reader:
+    """Gathers what comes into pieces worth a thread hop, and keeps what came before a break."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._parts = aiter(stream)
+        self._ended = False
+        self.broken: Exception | None = None
+
+    async def piece(self) -> bytes:
+        """About a MiB, less at the end; nothing after it. At a break, ``broken`` is set and what came is given first."""
+        parts: list[bytes] = []
+        size = 0
+        while size < PIECE and not self._ended:
+            try:
+                part = await anext(self._parts)
+            except StopAsyncIteration:
+                self._ended = True
+            except (IncompleteDownloadError, StalledDownloadError) as error:
+                self._ended, self.broken = True, error
+            else:
+                parts.append(part)
+                size += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Meter:
+    """Measures and checks a file as it passes: off the loop, unless it is too small for that."""
+
+    def __init__(self, label: str, stream: ByteStream, check: Check) -> None:
+        self._label = label
+        self._check = check
+        self._hash = hashlib.sha256()
+        self._status = stream.status
+        self._head = b""
+        self.expected = stream.length
+
+    async def take(self, piece: bytes) -> None:
+        """Look at the next bytes. Raises what they mean if they cannot be of the file."""
+        if len(self._head) <= SMALL:
+            self._head += piece[: SMALL + 1]
+        await self._do(self._look_at, piece, small=len(piece) <= SMALL)
+
+    async def finish(self) -> str:
+        """The SHA-256, if the file is good."""
+        await self._do(self._look_back, b"", small=len(self._head) <= SMALL)
+        return self._hash.hexdigest()
+
+    @property
+    def records(self) -> int | None:
+        """How many records passed, if the check counts them."""
+        return self._check.records if isinstance(self._check, RecordCount) else None
+
+    async def _do(self, look: Callable[[bytes], None], piece: bytes, *, small: bool) -> None:
+        try:
+            if small:
+                look(piece)
+            else:
+                await in_thread(look, piece)
+        except Defect as defect:
+            raise self._judge(defect) from defect
+
+    def _look_at(self, piece: bytes) -> None:
+        self._hash.update(piece)
+        self._check.feed(piece)
+
+    def _look_back(self, _: bytes) -> None:
+        self._check.finish()
+
+    def _judge(self, defect: Defect) -> MultiCartError:
+        envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
+        if envelope is not None and envelope["status"] == 0:
+            return refusal(self._label, envelope, http_status=self._status, headers={})
+        if self.expected is None:  # no length was promised: the transfer may be at fault
+            return IncompleteDownloadError(self._label, str(defect))
+        return IntegrityError(self._label, str(defect))
+
+
+async def admit(stream: ByteStream, label: str) -> None:
+    """Raises unless the answer can be the file: HTTP 200, uncoded, not a page for people."""
+    headers = stream.headers
+    if stream.status != 200:
+        body = await _beginning(stream)
+        envelope = envelope_in(body)
+        if envelope is not None:
+            raise refusal(label, envelope, http_status=stream.status, headers=headers)
+        raise APIError.of(
+            label, stream.status, snippet(body), http_status=stream.status, retry_after=retry_after(headers)
+        )
+    coding = headers.get("content-encoding", "identity")
+    if coding.strip().lower() not in {"", "identity"}:
+        raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
+    if headers.get("content-type", "").lower().startswith("text/html"):
+        raise IntegrityError(label, "a page for people (text/html) came in place of the file")
+
+
+async def _beginning(stream: ByteStream) -> bytes:
+    body = b""
+    try:
+        async for part in stream:
+            body += part
+            if len(body) > SMALL:
+                break
+    except (IncompleteDownloadError, StalledDownloadError):
+        pass  # the status has said it already
+    return body[:SMALL]

@@ -1,0 +1,376 @@
+"""Every error that this library raises on purpose, under one root.
+
+::
+
+    MultiCartError
+    ├── ConfigurationError(ValueError)          a setting is missing or wrong
+    │   └── ArgumentError                       an argument of a call is wrong: nothing was sent
+    ├── ClientClosedError(RuntimeError)
+    ├── APIConnectionError(ConnectionError)     no answer
+    │   ├── APITimeoutError(TimeoutError)
+    │   └── OutcomeUnknownError                 sent, no answer, not safe to repeat
+    ├── InvalidResponseError                    not an envelope, not the promised shape or file
+    │   └── ResponseTooLargeError
+    ├── APIError  .code .http_status .detail .path .attempts .retry_after
+    │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402
+    │   ├── PermissionDeniedError 403 · NotFoundError 404 · ConflictError 409
+    │   └── RateLimitError 429 · ServerError 5xx
+    ├── ItemsRejectedError                      some of the items were not taken
+    ├── WaitError
+    │   ├── WaitTimeoutError(TimeoutError)
+    │   └── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
+    └── DownloadError(OSError)
+        ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
+        └── IncompleteRunError · UnreachableResultError · DiskError
+
+Each is one line of text, survives :mod:`pickle` and :mod:`copy`, and holds no header, no key and no query of a URL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from multicart_async.models import Added, Run, StartedCategory, StartedRun
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "AmbiguousRunError",
+    "ArgumentError",
+    "AuthenticationError",
+    "BadRequestError",
+    "CategoryFailedError",
+    "ClientClosedError",
+    "ConfigurationError",
+    "ConflictError",
+    "DiskError",
+    "DownloadError",
+    "IncompleteDownloadError",
+    "IncompleteRunError",
+    "InsufficientCreditsError",
+    "IntegrityError",
+    "InvalidResponseError",
+    "ItemsRejectedError",
+    "MultiCartError",
+    "MultiCartWarning",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseTooLargeError",
+    "RunCancelledError",
+    "RunFailedError",
+    "ServerError",
+    "StalledDownloadError",
+    "UnreachableResultError",
+    "WaitError",
+    "WaitTimeoutError",
+]
+
+
+class MultiCartWarning(UserWarning):
+    """Something that works, and will surprise: an unreachable name, a filter that the service ignores."""
+
+
+def _revive(kind: type[MultiCartError], args: tuple[object, ...], state: dict[str, Any]) -> MultiCartError:
+    error = kind.__new__(kind)
+    error.args = args
+    for name, value in state.items():
+        setattr(error, name, value)
+    return error
+
+
+class MultiCartError(Exception):
+    """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
+
+    ``file`` is the local name of the file that a download of several failed at, or ``None``.
+    """
+
+    report: Any = None
+    file: str | None = None
+    _slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return " ".join(self._text().split())
+
+    def _text(self) -> str:
+        return self.reason
+
+    def __reduce__(self) -> tuple[Callable[..., MultiCartError], tuple[object, ...]]:
+        state = {**self.__dict__, **{name: getattr(self, name) for name in self._slots}}
+        return _revive, (type(self), self.args, state)
+
+
+class ConfigurationError(MultiCartError, ValueError):
+    """A setting is missing or cannot be right. Nothing was sent."""
+
+
+class ArgumentError(ConfigurationError):
+    """An argument of a call cannot be right. Nothing was sent; ``argument`` names it."""
+
+    def __init__(self, argument: str, reason: str) -> None:
+        super().__init__(reason)
+        self.argument = argument
+
+    def _text(self) -> str:
+        return f"{self.argument}: {self.reason}"
+
+
+class ClientClosedError(MultiCartError, RuntimeError):
+    """The client was closed before or during the call."""
+
+    def __init__(self, reason: str = "the client is closed; make a new one") -> None:
+        super().__init__(reason)
+
+
+class APIConnectionError(MultiCartError, ConnectionError):
+    """No answer came.
+
+    ``sent`` is ``False`` only when it is certain that no byte of the request reached the service.
+    ``passing`` is ``False`` when another attempt cannot help (a certificate that is not trusted).
+    """
+
+    def __init__(self, path: str, reason: str, *, sent: bool = True, passing: bool = True) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.sent = sent
+        self.passing = passing
+        self.attempts = 1
+
+    def _text(self) -> str:
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{self.path}: {self.reason}{tries}"
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """No answer came in time (``Timeouts.connect`` or ``Timeouts.request``)."""
+
+
+class OutcomeUnknownError(APIConnectionError):
+    """The request was sent, no answer came, and sending it again might do its work twice.
+
+    ``started`` is set for a run: look for a run newer than ``started.after``, or wait for it, before you start another.
+    """
+
+    def __init__(self, path: str, reason: str, *, started: StartedRun | None = None) -> None:
+        super().__init__(path, reason)
+        self.started = started
+
+
+class InvalidResponseError(MultiCartError):
+    """The answer is not what the documentation promises: no envelope, another shape, a redirect."""
+
+    def __init__(self, path: str, reason: str, *, http_status: int | None = None) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.http_status = http_status
+
+    def _text(self) -> str:
+        status = "" if self.http_status is None else f"HTTP {self.http_status}: "
+        return f"{self.path}: {status}{self.reason}"
+
+
+class ResponseTooLargeError(InvalidResponseError):
+    """An answer above ``Limits.response_bytes``."""
+
+
+class APIError(MultiCartError):
+    """The service refused: the envelope's ``status`` is not 1, or HTTP says so where there is no envelope.
+
+    ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
+    ``detail`` is what the service says, mostly a sentence; its wording is no interface.
+    ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        code: int | None,
+        detail: object,
+        *,
+        http_status: int = 200,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(str(detail))
+        self.path = path
+        self.code = code
+        self.detail = detail
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.attempts = 1
+        self.repeated = False
+
+    @classmethod
+    def of(
+        cls,
+        path: str,
+        code: int | None,
+        detail: object,
+        *,
+        http_status: int = 200,
+        retry_after: float | None = None,
+    ) -> APIError:
+        """The most specific error for *code*."""
+        kind = _FOR_CODE.get(code or 0, ServerError if code is not None and 500 <= code <= 599 else APIError)
+        return kind(path, code, detail, http_status=http_status, retry_after=retry_after)
+
+    def _text(self) -> str:
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        code = "no code" if self.code is None else f"code {self.code}"
+        return f"{self.path}: {code}: {str(self.detail)[:500]}{tries}"
+
+
+class BadRequestError(APIError):
+    """400: a field is missing or not valid."""
+
+
+class AuthenticationError(APIError):
+    """401: the key or token is missing, wrong or was replaced."""
+
+
+class InsufficientCreditsError(APIError):
+    """402: fewer credits than items. Nothing was queued and nothing deducted."""
+
+
+class PermissionDeniedError(APIError):
+    """403: it belongs to somebody else."""
+
+
+class NotFoundError(APIError):
+    """404: no such row, or not yours."""
+
+
+class ConflictError(APIError):
+    """409: it exists already, or its state does not allow this."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests. ``retry_after`` is the pause in seconds that the service asked for, if it did."""
+
+
+class ServerError(APIError):
+    """5xx: the service failed. A call that changes something may have taken effect."""
+
+
+_FOR_CODE: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+
+class ItemsRejectedError(MultiCartError):
+    """Some of the items were not taken; ``added`` says how many were, and why each of the others was not."""
+
+    def __init__(self, added: Added) -> None:
+        super().__init__("")
+        self.added = self.report = added
+
+    def _text(self) -> str:
+        rows = self.added.error_rows
+        first = f"; the first: {rows[0].item}: {rows[0].error}" if rows else ""
+        return f"{self.added.success_count} items added, {len(rows)} rejected{first}"
+
+
+class WaitError(MultiCartError):
+    """A wait ended without the result.
+
+    ``started`` is what was waited for: wait for it again, here or in another process. ``last`` is the last row seen.
+    """
+
+    def __init__(
+        self, reason: str, *, started: StartedRun | StartedCategory | int | None = None, last: Any = None
+    ) -> None:
+        super().__init__(reason)
+        self.started = started
+        self.last = last
+
+
+class WaitTimeoutError(WaitError, TimeoutError):
+    """``PollPolicy.wait_timeout`` is over. What was waited for goes on (and costs credits); waiting again goes on too."""
+
+
+class _EndedBadlyError(WaitError):
+    def __init__(
+        self,
+        reason: str,
+        *,
+        started: StartedRun | StartedCategory | int | None = None,
+        last: Any = None,
+        failed_message: str | None = None,
+    ) -> None:
+        super().__init__(reason, started=started, last=last)
+        self.failed_message = failed_message
+
+
+class RunFailedError(_EndedBadlyError):
+    """The collection's ``schedule_status`` is Failed. ``failed_message`` is the service's reason, if it gave one."""
+
+
+class CategoryFailedError(_EndedBadlyError):
+    """A category scrape whose ``stage`` is failed."""
+
+
+class RunCancelledError(_EndedBadlyError):
+    """A category scrape that was cancelled. It cannot be restarted: submit it anew."""
+
+
+class AmbiguousRunError(WaitError):
+    """More than one new run: a schedule or somebody else started one too. ``runs`` holds them, smallest id first."""
+
+    def __init__(self, reason: str, *, started: StartedRun | None = None, runs: tuple[Run, ...] = ()) -> None:
+        super().__init__(reason, started=started, last=runs[0] if runs else None)
+        self.runs = runs
+
+
+class DownloadError(MultiCartError, OSError):
+    """A file could not be had whole, and is not there. ``name`` says which: ``results/<collection>/<run>/<file>``."""
+
+    _slots = ("errno", "strerror", "filename")
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
+    def _text(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class IncompleteDownloadError(DownloadError):
+    """The transfer broke off, or nothing proves that it did not."""
+
+
+class StalledDownloadError(DownloadError, TimeoutError):
+    """Silence, or less than 1 KiB/s, for ``Timeouts.read`` seconds."""
+
+
+class IntegrityError(DownloadError):
+    """All bytes came, and they are not the promised file."""
+
+
+class IncompleteRunError(DownloadError):
+    """The files of a run are whole, but do not add up to what the run's row says."""
+
+
+class UnreachableResultError(DownloadError):
+    """The link cannot be asked for: another host, or a name with a slash or a control character in it."""
+
+
+class DiskError(DownloadError):
+    """The disk refused: full, read-only, no such folder. ``errno`` tells which; ``name`` is the path."""
+
+    def __init__(self, name: str, reason: str, errno: int | None = None) -> None:
+        super().__init__(name, reason)
+        self.errno = errno

@@ -1,0 +1,115 @@
+"""What a client tells while it works: small frozen values for ``on_event``.
+
+They are told on the event loop, in order, and must be taken quickly. An exception from ``on_event`` ends the call that
+told the event, cleanly. Bytes add up: ``FileAdvanced.received`` starts again from 0 after a ``FileRestarted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+__all__ = [
+    "Emit",
+    "Event",
+    "FileAdvanced",
+    "FileDone",
+    "FileFailed",
+    "FileRestarted",
+    "FileStarted",
+    "RateLimited",
+    "Retrying",
+    "RunDownloaded",
+    "RunProgress",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """The root of all events."""
+
+
+@attrs.frozen(kw_only=True)
+class Retrying(Event):
+    """A call or transfer is tried again. ``attempt`` is the one that begins now, 2 for the first repetition."""
+
+    path: str
+    attempt: int
+    error: Exception
+
+
+@attrs.frozen(kw_only=True)
+class RateLimited(Event):
+    """The service asked for a pause: the whole client sends nothing for ``seconds``."""
+
+    path: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class RunProgress(Event):
+    """What is known of a run or category scrape that is waited for has changed. ``run_id`` is ``None`` until its row appears."""
+
+    collection_id: int
+    run_id: int | None
+    status: str | None
+    waited: float
+    finished: bool
+
+
+@attrs.frozen(kw_only=True)
+class FileStarted(Event):
+    """The first byte of a file is about to come. ``expected`` is its size in bytes, where the service says it."""
+
+    name: str
+    expected: int | None
+
+
+@attrs.frozen(kw_only=True)
+class FileAdvanced(Event):
+    """``received`` bytes of a file are here, of ``expected``; at most about ten times a second for one file."""
+
+    name: str
+    received: int
+    expected: int | None
+
+
+@attrs.frozen(kw_only=True)
+class FileRestarted(Event):
+    """A transfer broke and begins again: take ``discarded`` bytes off any sum."""
+
+    name: str
+    discarded: int
+    error: Exception
+
+
+@attrs.frozen(kw_only=True)
+class FileDone(Event):
+    """A file is whole, verified and in place under its final name."""
+
+    name: str
+    size: int
+
+
+@attrs.frozen(kw_only=True)
+class FileFailed(Event):
+    """A file could not be had; take ``discarded`` bytes off any sum."""
+
+    name: str
+    discarded: int
+    error: Exception
+
+
+@attrs.frozen(kw_only=True)
+class RunDownloaded(Event):
+    """All files of a run are in place, and the manifest too."""
+
+    collection_id: int
+    run_id: int
+    files: int
+    size: int
+
+
+Emit = Callable[[Event], None]
+"""Somebody who listens."""

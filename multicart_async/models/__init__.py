@@ -1,0 +1,51 @@
+"""What the service answers: frozen values, one module for each page of its documentation."""
+
+from multicart_async.models._base import Model
+from multicart_async.models.account import Credits
+from multicart_async.models.categories import CategoryRequest, CategoryRun, DeliveryDay, StartedCategory
+from multicart_async.models.collections import (
+    Collection,
+    DeleteReport,
+    FetchMode,
+    Priority,
+    RequestType,
+    Schedule,
+    SortOrder,
+)
+from multicart_async.models.downloads import Downloaded, RunDownload
+from multicart_async.models.items import Added, Asin, DomainRef, ErrorRow, Output, OutputFormat, PostcodeRef
+from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
+from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
+
+__all__ = [
+    "Added",
+    "Asin",
+    "CategoryRequest",
+    "CategoryRun",
+    "Collection",
+    "Credits",
+    "DeleteReport",
+    "DeliveryDay",
+    "DomainRef",
+    "DownloadLinks",
+    "Downloaded",
+    "ErrorRow",
+    "FetchMode",
+    "Model",
+    "Output",
+    "OutputFormat",
+    "PostcodeRef",
+    "Priority",
+    "RequestType",
+    "Run",
+    "RunDownload",
+    "RunState",
+    "Schedule",
+    "SortOrder",
+    "StartedCategory",
+    "StartedRun",
+    "SyncFailure",
+    "SyncReport",
+    "VerifyFailure",
+    "VerifyReport",
+]

@@ -1,0 +1,60 @@
+"""Category scrapes. Documentation: api-docs/amazon-category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from multicart_async._unset import UNSET, Unset
+from multicart_async.models._base import Model
+from multicart_async.models.collections import Priority
+from multicart_async.models.runs import DownloadLinks
+
+__all__ = ["CategoryRequest", "CategoryRun", "DeliveryDay", "StartedCategory"]
+
+DeliveryDay = Literal["tomorrow", "within_2_days"]
+
+
+@attrs.frozen
+class CategoryRequest:
+    """A category scrape that is to be submitted; see `Categories.submit` for what each field means."""
+
+    category_url: str
+    domain: str = attrs.field(kw_only=True)
+    postcode: str = attrs.field(kw_only=True)
+    amazon_node_id: str | Unset = attrs.field(default=UNSET, kw_only=True)
+    name: str | Unset = attrs.field(default=UNSET, kw_only=True)
+    filter_prime_ships_from_au: bool | Unset = attrs.field(default=UNSET, kw_only=True)
+    filter_delivery_day: DeliveryDay | Unset | None = attrs.field(default=UNSET, kw_only=True)
+    price_min_cents: int | Unset = attrs.field(default=UNSET, kw_only=True)
+    price_max_cents: int | Unset = attrs.field(default=UNSET, kw_only=True)
+    notification_email: str | Unset = attrs.field(default=UNSET, kw_only=True)
+    priority: Priority | Unset = attrs.field(default=UNSET, kw_only=True)
+
+
+@attrs.frozen
+class StartedCategory:
+    """A category scrape that was submitted: its own collection, and its run. Two integers, so any process can wait for it."""
+
+    collection_id: int
+    runner_id: int
+
+
+@attrs.frozen(kw_only=True)
+class CategoryRun(Model):
+    """A category scrape. ``stage`` is ``done`` or ``failed`` at the end; any other word means that it is still running.
+
+    ``progress`` is there while it runs; its keys are not documented. ``asins`` is there when ``is_download_generated``;
+    records are open mappings, as the service sent them.
+    """
+
+    id: int
+    collection: int
+    is_download_generated: bool
+    stage: str | None = None
+    progress: Mapping[str, Any] | None = None
+    asin_count: int | None = None
+    asins: tuple[dict[str, Any], ...] = attrs.field(default=(), repr=False)
+    download_links: DownloadLinks = attrs.field(factory=DownloadLinks)

@@ -1,0 +1,76 @@
+"""Collections. Documentation: api-docs/collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import attrs
+
+from multicart_async.models._base import Model
+
+__all__ = [
+    "Collection",
+    "DeleteReport",
+    "FetchMode",
+    "Priority",
+    "RequestType",
+    "Schedule",
+    "SortOrder",
+]
+
+RequestType = Literal["amazon", "officeworks.com.au"]
+"""Supplier of a new collection. Category scrapes carry ``amazon_category_scrape`` and have their own call."""
+
+Schedule = Literal["Every X Minutes", "Daily", "Weekly", "Monthly", "Manual"]
+Priority = Literal["Highest", "High", "Normal", "Low", "Lowest"]
+FetchMode = Literal["full", "availability_only"]
+SortOrder = Literal["asc", "desc"]
+
+
+@attrs.frozen(kw_only=True)
+class Collection(Model):
+    """A set of ASINs or SKUs that is run together. Fields that an answer lacks are ``None``.
+
+    ``status`` is ``draft`` until the first item is added, then ``enable``; only those are listed.
+    ``schedule_status`` is ``Pending``, ``Processing``, ``Completed`` or ``Failed``; unknown values are kept.
+    """
+
+    id: int
+    name: str
+    status: str | None = None
+    schedule_status: str | None = None
+    failed_message: str | None = None
+    request_type: str | None = None
+    schedule: str | None = None
+    schedule_time: Mapping[str, Any] | None = None
+    priority: str | None = None
+    fetch_mode: str | None = None
+    notification_email: str | None = None
+    asin_count: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeleteReport:
+    """What became of many deletions: ids ``deleted``, ``uncertain`` (asked for, no answer) and ``untouched`` (not asked for).
+
+    ``details`` are the service's sentences, one for each batch; only they hold its own count.
+    """
+
+    deleted: tuple[int, ...] = ()
+    uncertain: tuple[int, ...] = ()
+    untouched: tuple[int, ...] = ()
+    details: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything asked for is gone."""
+        return not self.uncertain and not self.untouched
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """All ids that are not known to be gone."""
+        return self.uncertain + self.untouched

@@ -1,0 +1,37 @@
+"""What a download left on disk. Not the service's: this library's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from multicart_async.models.categories import CategoryRun
+from multicart_async.models.runs import Run
+
+__all__ = ["Downloaded", "RunDownload"]
+
+
+@attrs.frozen
+class Downloaded:
+    """A file that is whole and in place. ``path`` is where; for a `Sink` of another kind, the name that it was given."""
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+
+
+@attrs.frozen
+class RunDownload:
+    """The files of one run. ``skipped`` of them were there already; ``bytes`` came over the network in this call.
+
+    ``differences`` tell where the files and the run's row do not agree; what the service counts is not documented.
+    """
+
+    run: Run | CategoryRun
+    directory: Path
+    files: tuple[Downloaded, ...]
+    skipped: int
+    bytes: int
+    differences: tuple[str, ...] = ()

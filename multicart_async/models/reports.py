@@ -1,0 +1,80 @@
+"""What came of a mirror, and of looking at one. Not the service's: this library's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+__all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
+
+
+@attrs.frozen
+class SyncFailure:
+    """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far."""
+
+    collection: int
+    run: int | None
+    file: str | None
+    error: Exception
+
+    def __str__(self) -> str:
+        place = "/".join(str(part) for part in (self.collection, self.run, self.file) if part is not None)
+        return f"{place}: {self.error}"
+
+
+@attrs.frozen(kw_only=True)
+class SyncReport:
+    """What `AsyncMultiCart.sync` did.
+
+    ``runs`` finished runs were looked at; ``skipped`` of them were complete already, ``failed`` could not be had.
+    ``files`` and ``bytes`` came over the network in this call (with ``dry_run``: ``files`` would have come).
+    ``differences`` tell where a run's files and its row do not agree; what the service counts is not documented.
+    """
+
+    collections: int = 0
+    runs: int = 0
+    skipped: int = 0
+    failed: int = 0
+    files: int = 0
+    bytes: int = 0
+    failures: tuple[SyncFailure, ...] = ()
+    differences: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def raise_for_failures(self) -> None:
+        """Raises an `ExceptionGroup` of all failures, if there are any."""
+        if self.failures:
+            errors: Sequence[Exception] = [failure.error for failure in self.failures]
+            raise ExceptionGroup(f"{len(errors)} of the mirror's runs or collections failed", errors)
+
+
+@attrs.frozen
+class VerifyFailure:
+    """A file that is not as the manifest says, or has none: ``path`` below the destination, and what is wrong."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@attrs.frozen(kw_only=True)
+class VerifyReport:
+    """What `AsyncMultiCart.verify` found: ``runs`` folders, ``files`` and ``bytes`` that were read, and what is wrong."""
+
+    runs: int = 0
+    files: int = 0
+    bytes: int = 0
+    failures: tuple[VerifyFailure, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is there, whole and unchanged, and nothing else is."""
+        return not self.failures

@@ -1,0 +1,73 @@
+"""Runs of a collection and their result files. Documentation: api-docs/collections, docs/concepts/results."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from multicart_async.models._base import Model
+
+__all__ = ["DownloadLinks", "Run", "RunState", "StartedRun"]
+
+
+@attrs.frozen(kw_only=True)
+class DownloadLinks(Model):
+    """Where the files of a run are. Not to be trusted before the run is finished; ``all_pages`` is empty for a category."""
+
+    pages: tuple[str, ...] = ()
+    all_pages: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Run(Model):
+    """One execution of a collection (the service says runner).
+
+    ``is_download_generated`` is the only sign that it is finished. ``ambiguous`` is ours: there was more than one new
+    run when this one was waited for, so it may be somebody else's.
+    """
+
+    id: int
+    collection: int
+    is_download_generated: bool
+    download_links: DownloadLinks = attrs.field(factory=DownloadLinks)
+    total_exacted_result: int | None = None  # sic: the wire's spelling
+    total_results: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    ambiguous: bool = False
+
+    @property
+    def total_extracted_results(self) -> int | None:
+        """``total_exacted_result``, spelt right. It may be below ``total_results``: not every item can be scraped."""
+        return self.total_exacted_result
+
+    @property
+    def is_empty(self) -> bool:
+        """Finished, and without any file."""
+        return self.is_download_generated and not self.download_links.pages and not self.download_links.all_pages
+
+
+@attrs.frozen
+class StartedRun:
+    """A run that was started: the collection, and the newest run id from before. Two integers, so any process can wait for it.
+
+    The service does not say the id of a run that it starts. Keep it as ``attrs.asdict(started)``.
+    """
+
+    collection_id: int
+    after: int
+
+
+@attrs.frozen(kw_only=True)
+class RunState:
+    """What is known of a started run: its row (``None`` until it appears), the collection's status, the seconds waited."""
+
+    run: Run | None
+    schedule_status: str | None
+    waited: float
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``run`` is the finished run."""
+        return self.run is not None and self.run.is_download_generated

@@ -1,0 +1,168 @@
+"""Records of a result file, one after the other, in constant memory: the file is parsed as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio.lowlevel
+
+from multicart_async._envelope import refusal
+from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
+from multicart_async._retry import transfer_verdict
+from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, admit
+from multicart_async.errors import APIError, IncompleteDownloadError, InvalidResponseError, MultiCartError
+from multicart_async.events import Retrying
+from multicart_async.transport import ByteStream
+
+__all__ = ["read_records", "slot"]
+
+_FEED = 1 << 16  # parsed at a time: the loop is held for about a millisecond
+
+
+async def read_records(
+    downloader: Downloader, wanted: Wanted, refresh: Refresh
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Each record of one result file.
+
+    A transfer that breaks is begun anew without giving any record twice: the files of a finished run do not change.
+
+    Raises:
+        InvalidResponseError: The file is no JSON array of objects, and not one object.
+        DownloadError: It could not be had to its end.
+        APIError: The service refused it.
+    """
+    page = _Page(downloader, wanted, refresh)
+    try:
+        while (records := await page.some()) is not None:
+            for record in records:
+                yield record
+    finally:
+        await page.close()
+
+
+class _Page:
+    """One file that is read, and begun anew when it must be."""
+
+    def __init__(self, downloader: Downloader, wanted: Wanted, refresh: Refresh) -> None:
+        self._owner = downloader
+        self._wanted = wanted
+        self._label = wanted.link.label
+        self._url = wanted.link.url
+        self._other = wanted.link.other
+        self._refresh: Refresh | None = refresh
+        self._tries = 0
+        self._given = 0
+        self._skip = 0
+        self._exact = False
+        self._ended = False
+        self._open = AsyncExitStack()
+        self._stream: ByteStream | None = None
+        self._parts: AsyncIterator[bytes]
+        self._parser = RecordParser()
+
+    async def some(self) -> list[dict[str, Any]] | None:
+        """The next records, maybe none of them yet; ``None`` at the end."""
+        while True:
+            try:
+                with self._owner.life.guard():
+                    records = await self._next()
+            except InexactNumberError:
+                self._exact = True
+                await self.close()
+            except MultiCartError as error:
+                await self.close()
+                await self._recover(error)
+            else:
+                if records is None:
+                    return None
+                new = records[self._skip :]
+                self._skip -= len(records) - len(new)
+                self._given += len(new)
+                return new
+
+    async def close(self) -> None:
+        """Give the connection and the slot back."""
+        self._stream = None
+        await self._open.aclose()
+
+    async def _next(self) -> list[dict[str, Any]] | None:
+        if self._stream is None:
+            await self._begin()
+        records: list[dict[str, Any]] = []
+        try:
+            part = await anext(self._parts)
+        except StopAsyncIteration:
+            return self._end()
+        for start in range(0, len(part), _FEED):
+            records += self._parse(part[start : start + _FEED])
+            await anyio.lowlevel.checkpoint()
+        return records
+
+    async def _begin(self) -> None:
+        if self._tries:
+            await self._owner.attempts.hold()
+        self._tries += 1
+        self._skip = self._given
+        await self._open.enter_async_context(slot(self._owner))
+        self._stream = await self._open.enter_async_context(self._owner.transport.stream(self._url, label=self._label))
+        await admit(self._stream, self._label)
+        self._parts = aiter(self._stream)
+        self._parser = RecordParser(exact=self._exact)
+        self._ended = False
+
+    def _parse(self, piece: bytes) -> list[dict[str, Any]]:
+        try:
+            return self._checked(self._parser.feed(piece))
+        except NotRecordsError as error:
+            raise self._verdict(error) from error
+
+    def _end(self) -> list[dict[str, Any]] | None:
+        if self._ended:
+            return None
+        self._ended = True
+        try:
+            return self._checked(self._parser.finish())
+        except NotRecordsError as error:
+            raise self._verdict(error) from error
+
+    def _checked(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The records, unless they are an answer of the service in place of the file."""
+        if not self._parser.one_object or not records or records[0].keys() != {"code", "data", "status"}:
+            return records
+        if records[0]["status"] == 0:
+            raise refusal(self._label, records[0], http_status=200, headers={})
+        raise InvalidResponseError(self._label, "the service sent an answer in place of the file")
+
+    def _verdict(self, error: NotRecordsError) -> MultiCartError:
+        stream = self._stream
+        if stream is None or stream.length is None:  # no length was promised: the transfer may be at fault
+            return IncompleteDownloadError(self._label, str(error))
+        return InvalidResponseError(self._label, str(error))
+
+    async def _recover(self, error: MultiCartError) -> None:
+        """Prepare to begin anew, or raise *error*."""
+        attempts = self._owner.attempts
+        if isinstance(error, APIError) and error.code == 404 and self._other is not None:
+            self._url, self._other = self._other, None
+        elif isinstance(error, APIError) and error.code in STALE_LINK and self._refresh is not None:
+            self._url, self._refresh, self._other = (await self._refresh(self._wanted)).url, None, None
+        elif transfer_verdict(error) and self._tries < attempts.most:
+            self._owner.emit(Retrying(path=self._label, attempt=self._tries + 1, error=error))
+            with self._owner.life.guard():
+                await attempts.breathe(self._tries)
+        else:
+            raise error
+
+
+@asynccontextmanager
+async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
+    """One of the client's downloads. On behalf of nobody: a generator may be closed by another task than it began in."""
+    borrower = object()
+    with downloader.life.guard():
+        await downloader.room.acquire_on_behalf_of(borrower)
+    try:
+        yield
+    finally:
+        downloader.room.release_on_behalf_of(borrower)

@@ -1,0 +1,50 @@
+"""The envelope around nearly every answer, and the refusals that go into it."""
+
+from __future__ import annotations
+
+import json
+
+OK = 200
+BAD_REQUEST = 400
+UNAUTHORIZED = 401
+INSUFFICIENT_CREDITS = 402
+FORBIDDEN = 403
+NOT_FOUND = 404
+METHOD_NOT_ALLOWED = 405
+CONFLICT = 409
+
+NOT_FOUND_PAGE = b"""
+<!doctype html>
+<html lang="en">
+<head>
+  <title>Not Found</title>
+</head>
+<body>
+  <h1>Not Found</h1><p>The requested resource was not found on this server.</p>
+</body>
+</html>
+"""
+
+
+class Refusal(RuntimeError):  # noqa: N818 - an answer of the service, not a mistake
+    """The service says no: a code and a sentence."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+def success(data: object) -> bytes:
+    """The envelope of an answer that worked."""
+    return dump({"code": OK, "data": data, "status": 1})
+
+
+def failure(code: int, data: object) -> bytes:
+    """The envelope of an answer that did not work; ``data`` is a sentence."""
+    return dump({"code": code, "data": data, "status": 0})
+
+
+def dump(value: object) -> bytes:
+    """JSON as the service's framework writes it: compact, UTF-8 unescaped."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,301 @@
+"""`Sandbox`: a service on this computer that behaves as the documentation of MultiCartAPI says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections import Counter, deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+import attrs
+from aiohttp import web
+
+from multicart_async.sandbox import _lifecycle, _seed
+from multicart_async.sandbox._app import PREFIX, Service
+from multicart_async.sandbox._options import Options
+from multicart_async.sandbox._run import run_of
+from multicart_async.sandbox._sending import hang_up
+from multicart_async.sandbox._world import World, open_world
+from multicart_async.sandbox.faults import Faults
+from multicart_async.sandbox.recording import Recording, SeenRequest
+
+if TYPE_CHECKING:
+    from multicart_async.client import AsyncMultiCart
+    from multicart_async.config import Limits, RetryPolicy, Timeouts
+    from multicart_async.events import Event
+
+__all__ = ["Credits", "Sandbox"]
+
+_PATIENCE = 2.0  # seconds that handlers have for an orderly end, once their connections are cut
+
+
+@attrs.frozen
+class Credits:
+    """Credits of a user, as the service counts them."""
+
+    available: int
+    used: int
+    frozen: int
+
+    @property
+    def spendable(self) -> int:
+        """``available - (used + frozen)``: what a run may cost."""
+        return self.available - (self.used + self.frozen)
+
+
+async def _stop(runner: web.AppRunner, world: World) -> None:
+    await runner.cleanup()
+    await asyncio.sleep(0)  # closed connections say goodbye one turn of the loop later
+    world.db.close()
+
+
+class Sandbox:
+    """A running copy of the service, with its warts, for tests, demos and benchmarks.
+
+    ``async with Sandbox() as sandbox`` gives ``sandbox.url``, ``sandbox.api_key`` and ``sandbox.client()``. It listens
+    on this computer only, and everything in it is gone when it ends, unless ``database`` names a file.
+
+    There is a user (id 42, Alice Smith), the domains 1 amazon.com.au, 2 amazon.com and 3 officeworks.com.au, and the
+    active postcode "4500" on domain 1, row id 15.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        database: A file that keeps the state, so that a sandbox can be stopped and started again.
+        ssl_context: Serve https.
+        links_base: What ``download_links`` begin with, instead of the base URL that was asked.
+        seed: The same seed, collection and run give result files with the same bytes.
+        clock: ``"manual"`` stands still until `advance` is called.
+        instant: Runs are finished when somebody looks, without any delay (unless ``row_delay`` is given).
+        scrape_seconds_per_item: How long a run takes.
+        row_delay: Seconds from the start of a run until its row appears; 0.2 unless ``instant``.
+        items_per_page: Items in one page file.
+        records_per_item: Records that one item yields.
+        record_bytes: Size of a record in a file; below 600 it has little in it, and no record is smaller than 150.
+        category_items: Products that a category scrape finds.
+        category_items_per_page: Products on one page of a category.
+        credits: ``available_credits`` of each user.
+        runs_order: Order of run history, which the service does not promise.
+        auth_errors: A bad credential: code 401 under HTTP 200 (``"envelope"``) or HTTP 401 (``"http"``); undocumented.
+        file_errors: 403 and 404 of a file as HTTP status (``"http"``) or under HTTP 200 (``"envelope"``); undocumented.
+        ranges: Honour Range and send ETag; a plain Django file answer does not.
+        stage_after_cancel: ``stage`` of a cancelled category scrape, which is not documented.
+    """
+
+    api_key: str = _seed.API_KEY
+    token: str = _seed.TOKEN
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        database: str | os.PathLike[str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        links_base: str | None = None,
+        seed: int = 0,
+        clock: Literal["real", "manual"] = "real",
+        instant: bool = False,
+        scrape_seconds_per_item: float = 0.05,
+        row_delay: float | None = None,
+        items_per_page: int = 100,
+        records_per_item: int = 1,
+        record_bytes: int = 1024,
+        category_items: int = 48,
+        category_items_per_page: int = 16,
+        credits: int = 100_000,  # noqa: A002 - the service's noun
+        runs_order: Literal["newest", "oldest", "shuffled"] = "newest",
+        auth_errors: Literal["envelope", "http"] = "envelope",
+        file_errors: Literal["http", "envelope"] = "http",
+        ranges: bool = False,
+        stage_after_cancel: str = "failed",
+    ) -> None:
+        self._options = Options(
+            host=host,
+            port=port,
+            database=None if database is None else Path(database),
+            ssl_context=ssl_context,
+            links_base=links_base,
+            seed=seed,
+            clock=clock,
+            scrape_seconds_per_item=0.0 if instant else scrape_seconds_per_item,
+            row_delay=(0.0 if instant else 0.2) if row_delay is None else row_delay,
+            items_per_page=items_per_page,
+            records_per_item=records_per_item,
+            record_bytes=record_bytes,
+            category_items=category_items,
+            category_items_per_page=category_items_per_page,
+            credits=credits,
+            runs_order=runs_order,
+            auth_errors=auth_errors,
+            file_errors=file_errors,
+            ranges=ranges,
+            stage_after_cancel=stage_after_cancel,
+        )
+        self.faults = Faults()
+        self.recording = Recording()
+        self._running: tuple[Service, web.AppRunner] | None = None
+        self._address = (host, port)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Open the database and the port; ``async with`` does it for you."""
+        if self._running is not None:
+            raise RuntimeError("this sandbox is running already")
+        options, world = self._options, open_world(self._options)
+        service = Service(world, self.faults, self.recording)
+        runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_PATIENCE)
+        try:
+            _seed.furnish(world)
+            await runner.setup()
+            await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
+        except BaseException:
+            await _stop(runner, world)
+            raise
+        self._running = service, runner
+        self._address = runner.addresses[0][:2]
+
+    async def aclose(self) -> None:
+        """Cut all connections, stalled ones too, and forget everything. May be called twice."""
+        if self._running is None:
+            return
+        (service, runner), self._running = self._running, None
+        service.closing.set()
+        for request in tuple(service.under_way):
+            hang_up(request, reset=True)  # a client that reads nothing would hold an orderly end up
+        await _stop(runner, service.world)
+
+    @property
+    def _world(self) -> World:
+        if self._running is None:
+            raise RuntimeError("this sandbox is not running; use it inside of `async with`")
+        world = self._running[0].world
+        _lifecycle.settle(world)
+        return world
+
+    @property
+    def url(self) -> str:
+        """The base URL, such as ``http://127.0.0.1:49152/api/v1``."""
+        scheme = "https" if self._options.ssl_context else "http"
+        host, port = self._address
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}"
+
+    def client(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> AsyncMultiCart:
+        """A client of this sandbox; use it with ``async with``. What is not given is the client's default."""
+        from multicart_async import client, config  # noqa: PLC0415 - the sandbox runs without the client
+
+        return client.AsyncMultiCart(
+            self.api_key,
+            base_url=self.url,
+            timeouts=timeouts or config.Timeouts(),
+            retry=retry or config.RetryPolicy(),
+            limits=limits or config.Limits(),
+            ssl_context=ssl_context,
+            on_event=on_event,
+        )
+
+    @property
+    def requests(self) -> deque[SeenRequest]:
+        """The last 10,000 requests."""
+        return self.recording.requests
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Requests per documented path."""
+        return self.recording.counts
+
+    @property
+    def dropped(self) -> list[tuple[str, str]]:
+        """Path and name of each field that arrived and that no documentation names; the service drops such silently."""
+        return self.recording.dropped
+
+    def advance(self, seconds: float) -> None:
+        """Move a manual clock on; what is due until then has happened afterwards."""
+        world = self._world
+        world.advance(seconds)
+        _lifecycle.settle(world)
+
+    def now(self) -> float:
+        """The sandbox's time, in seconds since 1970."""
+        return self._world.now()
+
+    def start_run(self, collection_id: int) -> int:
+        """Start a run, as a schedule or another program would, and give its id.
+
+        Raises:
+            RuntimeError: The service would refuse it: no such collection, no items, not enough credits.
+        """
+        world = self._world
+        row = world.row("SELECT * FROM collections WHERE id = ?", collection_id)
+        if row is None:
+            raise RuntimeError(f"no collection {collection_id} in this sandbox")
+        run = _lifecycle.start_product(world, row)
+        world.db.commit()
+        return run.id
+
+    def fail_next_run(self, collection_id: int | None, message: str = "Scraping failed") -> None:
+        """Let the next run of a collection fail after half of its items; of any collection with ``None``."""
+        self._world.script(collection_id).failure = message
+
+    def lose_items_of_next_run(self, collection_id: int | None, items: int) -> None:
+        """Let so many items of the next run yield nothing: ``total_exacted_result`` below ``total_results``."""
+        self._world.script(collection_id).lost_items = items
+
+    def fail_runs(self, collection_id: int, message: str = "Scraping failed") -> int:
+        """Let what runs in a collection fail now; how many runs that were."""
+        world = self._world
+        rows = world.rows("SELECT * FROM runs WHERE collection = ? AND state = 'running'", collection_id)
+        for row in rows:
+            _lifecycle.fail(world, run_of(row), message)
+        world.db.commit()
+        return len(rows)
+
+    def add_collections(
+        self, count: int, *, runs: int = 1, items: int = 10, name: str = "Collection", user_id: int = _seed.ALICE
+    ) -> range:
+        """Ids of new collections with finished runs, thousands in a second; each is called ``name`` and its id."""
+        return _seed.add_collections(self._world, count, runs, items, name, user_id)
+
+    def add_user(self, name: str, *, api_key: str, token: str = "", email: str = "someone@example.com") -> int:
+        """The id of another user, whose key is accepted from now on."""
+        return _seed.add_user(self._world, None, name, email, api_key, token or f"token-of-{api_key}")
+
+    def add_zipcode(
+        self, zipcode: str, *, domain: str = "amazon.com.au", status: str = "active", user_id: int = _seed.ALICE
+    ) -> int:
+        """The row id of another postcode of a user.
+
+        Raises:
+            LookupError: No such domain.
+        """
+        return _seed.add_zipcode(self._world, zipcode, domain, status, user_id)
+
+    def set_credits(self, available: int, *, user_id: int = _seed.ALICE) -> None:
+        """Set what was granted to a user; used and frozen credits stay as they are."""
+        world = self._world
+        world.db.execute("UPDATE users SET available = ? WHERE id = ?", (available, user_id))
+        world.db.commit()
+
+    def credits(self, *, user_id: int = _seed.ALICE) -> Credits:
+        """Credits of a user at this moment: what is scraped of running runs counts as used."""
+        return Credits(*_lifecycle.credits_of(self._world, user_id))

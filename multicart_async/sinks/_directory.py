@@ -1,0 +1,189 @@
+"""A folder on a local disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
+
+from multicart_async._threads import finish, in_thread, start
+from multicart_async.errors import ArgumentError
+from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, sweep
+
+__all__ = ["DirectorySink"]
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+_PIECE = 1 << 20  # written at a time: a thread hop for each 64 KiB halves the speed
+_REMEMBERED = 64  # folders
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
+
+
+class DirectorySink:
+    """Files below a folder. Each appears under its final name only when it is whole.
+
+    ``durable=True`` flushes each file and its folder to the disk before it counts, which costs time; without it a file
+    that is there after a power cut may be empty. Several processes may use one folder.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
+        try:
+            self.root = Path(os.path.realpath(root))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError("dest", f"wants a path or a Sink, not {type(root).__name__}") from error
+        self._durable = durable
+        self._swept: deque[Path] = deque(maxlen=_REMEMBERED)  # of 100,000 runs, not all
+
+    def __repr__(self) -> str:
+        return f"DirectorySink({str(self.root)!r})"
+
+    def path(self, name: str) -> Path:
+        """Where the file of that name lies."""
+        if not _NAME.match(name):
+            raise ArgumentError("name", f"{name!r} is not made of plain words and slashes")
+        return self.root / name
+
+    async def check(self) -> None:
+        """Raises `DiskError` if nothing can be written here: not a folder, or read-only."""
+        await in_thread(_of_disk, self.root, self._check)
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        """See `Sink.put`.
+
+        Raises:
+            DiskError: The disk is full, read-only, gone; nothing is left of the file.
+        """
+        target = self.path(name)
+        temporary = Temporary(target, durable=self._durable)
+        writing: asyncio.Future[None] | None = None
+        try:
+            await self._sweep_once(target.parent)
+            held: list[bytes] = []
+            size = 0
+            async for chunk in chunks:  # an OSError of theirs is not the disk's, and is let through
+                if size + len(chunk) > _PIECE and held:
+                    if writing is not None:
+                        await finish(writing)
+                    writing = start(_of_disk, target, temporary.write, _joined(held))  # while the next piece comes
+                    held, size = [], 0
+                held.append(chunk)
+                size += len(chunk)
+            if writing is not None:
+                await finish(writing)
+            await in_thread(_of_disk, target, temporary.publish, _joined(held))
+        finally:
+            await _settle(writing, temporary)
+
+    async def read(self, name: str) -> bytes | None:
+        """See `Sink.read`."""
+        return await self._look(_read, name)
+
+    async def size(self, name: str) -> int | None:
+        """See `Sink.size`."""
+        return await self._look(_size, name)
+
+    async def list(self, folder: str) -> dict[str, int | None]:
+        """See `BrowsableSink.list`. Temporary files of transfers under way are not shown."""
+        path = self.path(folder) if folder else self.root
+        return await in_thread(_of_disk, path, _list, path)
+
+    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `BrowsableSink.chunks`."""
+        path = self.path(name)
+        file = await self._look(_opened, name)
+        try:
+            while piece := await in_thread(_of_disk, path, file.read, _PIECE):
+                yield piece
+        finally:
+            await in_thread(file.close)
+
+    async def remove(self, name: str) -> None:
+        """No file of that name any more."""
+        await self._look(_remove, name)
+
+    async def _look(self, look: Callable[[Path], T], name: str) -> T:
+        path = self.path(name)
+        return await in_thread(_of_disk, path, look, path)
+
+    async def _sweep_once(self, folder: Path) -> None:
+        if folder not in self._swept:
+            await in_thread(_of_disk, folder, self._enter, folder)
+            self._swept.append(folder)  # not before: who comes meanwhile must not pass unchecked
+
+    def _enter(self, folder: Path) -> None:
+        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
+            raise OSError(errno.ELOOP, "a link in it leads out of the destination folder")
+        sweep(folder)
+
+    def _check(self) -> None:
+        place = self.root
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            raise OSError(errno.ENOTDIR, "dest: a file is in the way, a folder is wanted")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, "dest: not writable")
+
+
+def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+    """What *work* returns; what the system refuses it is a `DiskError` of *path*."""
+    try:
+        return work(*args)
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _settle(writing: asyncio.Future[None] | None, temporary: Temporary) -> None:
+    """Whatever happened: no thread at work, no file left half done."""
+    try:
+        if writing is not None:
+            with contextlib.suppress(OSError):  # the error that ended the loop is the one that counts
+                await finish(writing)
+    finally:
+        await in_thread(temporary.discard)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would hold the thread for ever
+            raise OSError(errno.EINVAL, "it is not a file")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _list(path: Path) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not is_temporary(entry.name):
+                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or a link to nowhere
+                        found[entry.name] = None if entry.is_dir() else entry.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return found
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,48 @@
+"""Files in memory: for tests, and for notebooks that want the bytes at hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+__all__ = ["MemorySink"]
+
+
+class MemorySink:
+    """A `Sink` that keeps everything in ``files``, by name. What it holds is gone with it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemorySink of {len(self.files)} files, {sum(map(len, self.files.values()))} bytes>"
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        """See `Sink.put`."""
+        self.files[name] = b"".join([chunk async for chunk in chunks])
+
+    async def read(self, name: str) -> bytes | None:
+        """See `Sink.read`."""
+        return self.files.get(name)
+
+    async def size(self, name: str) -> int | None:
+        """See `Sink.size`."""
+        content = self.files.get(name)
+        return None if content is None else len(content)
+
+    async def remove(self, name: str) -> None:
+        """See `BrowsableSink.remove`."""
+        self.files.pop(name, None)
+
+    async def list(self, folder: str) -> dict[str, int | None]:
+        """See `BrowsableSink.list`."""
+        start = f"{folder}/" if folder else ""
+        found: dict[str, int | None] = {}
+        for name, content in self.files.items():
+            if name.startswith(start):
+                first, inner, _ = name[len(start) :].partition("/")
+                found[first] = None if inner else len(content)
+        return found
+
+    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `BrowsableSink.chunks`."""
+        yield self.files[name]

@@ -1,0 +1,55 @@
+"""Where files go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Protocol, runtime_checkable
+
+__all__ = ["BrowsableSink", "Sink", "put_bytes"]
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """A place for files, named ``101/88/page-0001.json``: numbers and fixed words alone, with ``/`` between them."""
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        """All of *chunks* under *name*, or nothing, whatever was there before.
+
+        The chunks are pulled: a slow sink slows the network, and nothing piles up. An exception from them, or a
+        cancellation, must leave no trace. Each chunk holds up to a few MiB and is not changed afterwards.
+        """
+        ...
+
+    async def read(self, name: str) -> bytes | None:
+        """The whole of a (small) file, or ``None`` where there is none."""
+        ...
+
+    async def size(self, name: str) -> int | None:
+        """The size of a file in bytes, or ``None`` where there is none."""
+        ...
+
+
+@runtime_checkable
+class BrowsableSink(Sink, Protocol):
+    """A sink that can also be looked through: needed to verify a mirror, and quicker to skip what is there."""
+
+    async def list(self, folder: str) -> dict[str, int | None]:
+        """What *folder* holds (``""`` is the top): the size of each file, ``None`` for a folder. Empty if there is none."""
+        ...
+
+    def chunks(self, name: str) -> AsyncIterator[bytes]:
+        """The bytes of a file in pieces of some size."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """No file of that name any more, if there was one."""
+        ...
+
+
+async def put_bytes(sink: Sink, name: str, content: bytes) -> None:
+    """A small file that is at hand."""
+
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield content
+
+    await sink.put(name, once())

@@ -1,0 +1,279 @@
+"""A mirror of finished runs: what is missing is fetched, one failure does not stop the rest, memory does not grow.
+
+Listers find runs, fetchers fetch them; a short queue between them lets the first file come while collections are still
+being listed, and lets nothing pile up.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Any, Literal, cast
+
+import anyio
+import attrs
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from multicart_async._arguments import an_id
+from multicart_async._fresh_links import find_run
+from multicart_async._marker import MARKER, Marker, parse_marker, render_marker
+from multicart_async._plan import Files
+from multicart_async._results import Results, Terms
+from multicart_async.api.runs import Runs
+from multicart_async.errors import (
+    ArgumentError,
+    AuthenticationError,
+    ClientClosedError,
+    DiskError,
+    MultiCartError,
+)
+from multicart_async.models import Collection, Run, RunDownload, SyncFailure, SyncReport
+from multicart_async.sinks import Sink, put_bytes
+
+__all__ = ["Mirror", "Wish"]
+
+_log = logging.getLogger("multicart_async")
+_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What to mirror, and how."""
+
+    runs: Literal["latest", "all"] = "latest"
+    files: Files = "pages"
+    check: Literal["changed", "all"] = "changed"
+    dry_run: bool = False
+    overwrite: bool = False
+    shard: tuple[int, int] | None = None
+    count_records: bool = False
+    strict: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for name, words in (
+            ("runs", ("latest", "all")),
+            ("files", ("pages", "zip", "both")),
+            ("check", ("changed", "all")),
+        ):
+            if getattr(self, name) not in words:
+                raise ArgumentError(name, f"wants one of {', '.join(map(repr, words))}, not {getattr(self, name)!r}")
+        shard: Any = self.shard
+        if shard is None:
+            return
+        if not isinstance(shard, tuple) or [type(part) for part in cast("tuple[object, ...]", shard)] != [int, int]:
+            raise ArgumentError("shard", f"wants (i, n), two whole numbers, not {shard!r}")
+        if not 0 <= shard[0] < shard[1]:
+            raise ArgumentError("shard", f"wants (i, n) with 0 <= i < n, not {shard!r}")
+
+    @property
+    def terms(self) -> Terms:
+        """How each run is to be delivered."""
+        return Terms(overwrite=self.overwrite, csv=True, count_records=self.count_records, strict=self.strict)
+
+    def includes(self, collection_id: int) -> bool:
+        """Whether the collection falls to this worker: by a hash that is the same everywhere."""
+        if self.shard is None:
+            return True
+        mine, all_of_them = self.shard
+        return zlib.crc32(str(collection_id).encode()) % all_of_them == mine
+
+
+@attrs.frozen
+class _Job:
+    run: Run
+    collection: Collection | None
+
+
+class Mirror:
+    """One call of ``client.sync``."""
+
+    def __init__(
+        self,
+        wish: Wish,
+        sink: Sink,
+        *,
+        list_all: Callable[[], Awaitable[tuple[Collection, ...]]],
+        runs: Runs,
+        results: Results,
+        listers: int,
+        fetchers: int,
+    ) -> None:
+        self._wish = wish
+        self._sink = sink
+        self._list_all = list_all
+        self._runs = runs
+        self._results = results
+        self._listers = listers
+        self._fetchers = fetchers
+        self._rows: dict[int, Collection] = {}
+        self._turn = anyio.Lock()
+        self._tally = _Tally(dry_run=wish.dry_run)
+        self._fatal: list[Exception] = []
+
+    async def carry_out(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
+        """Mirror *collections*, or all that are listed."""
+        self._rows = {row.id: row for row in await self._list_all()}
+        async with aclosing(self._ids(collections)) as ids:
+            send, receive = anyio.create_memory_object_stream[_Job](self._fetchers)
+            async with anyio.create_task_group() as group:
+                self._group = group
+                async with send, receive:
+                    for _ in range(self._listers):
+                        group.start_soon(self._guarded, self._lister, ids, send.clone())
+                    for _ in range(self._fetchers):
+                        group.start_soon(self._guarded, self._fetcher, receive.clone())
+        if self._fatal:
+            raise self._fatal[0]
+        return self._tally.report()
+
+    async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
+        if isinstance(collections, AsyncIterable):
+            async for collection_id in collections:
+                if self._wish.includes(an_id("collections", collection_id)):
+                    yield collection_id
+            return
+        for collection_id in self._rows if collections is None else collections:
+            if self._wish.includes(an_id("collections", collection_id)):
+                yield collection_id
+
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *streams: Any) -> None:
+        """Errors that are not one run's end everything, and leave as themselves."""
+        try:
+            await work(*streams)
+        except Exception as error:  # noqa: BLE001 -- raised by carry_out, without the group around it
+            self._fatal.append(error)
+            self._group.cancel_scope.cancel()
+
+    async def _lister(self, ids: AsyncGenerator[int, None], send: MemoryObjectSendStream[_Job]) -> None:
+        async with send:
+            while (collection_id := await self._next(ids)) is not None:
+                try:
+                    await self._list(collection_id, send)
+                except ClientClosedError:
+                    raise
+                except MultiCartError as error:
+                    self._fail(collection_id, None, error)
+
+    async def _next(self, ids: AsyncGenerator[int, None]) -> int | None:
+        async with self._turn:  # an async generator takes one caller at a time
+            return await anext(ids, None)
+
+    async def _list(self, collection_id: int, send: MemoryObjectSendStream[_Job]) -> None:
+        self._tally.collections += 1
+        row = self._rows.get(collection_id)
+        if self._wish.runs == "all":
+            async with aclosing(self._runs.iterate(collection_id)) as runs:
+                async for run in runs:
+                    if run.is_download_generated:
+                        await send.send(_Job(run, None))
+            return
+        if row is not None and await self._is_unchanged(row):
+            return
+        latest = await self._runs.latest(collection_id)
+        if latest is not None:
+            await send.send(_Job(latest, row))
+        else:
+            await self._mark(row, None)
+
+    async def _is_unchanged(self, row: Collection) -> bool:
+        """Whether the newest run of a collection is in place, and no newer one can be there: then nothing is asked."""
+        wish = self._wish
+        if wish.check == "all" or wish.overwrite or wish.count_records:
+            return False
+        marker = parse_marker(await self._sink.read(f"{row.id}/{MARKER}"))
+        if marker is None or not marker.fits(row):
+            return False
+        if marker.run is not None:
+            if not await self._results.is_complete(self._sink, row.id, marker.run, wish.files):
+                return False
+            self._tally.runs += 1
+            self._tally.skipped += 1
+        return True
+
+    async def _mark(self, row: Collection | None, run: int | None) -> None:
+        marker = Marker.of(row, run)
+        if marker is not None and row is not None and not self._wish.dry_run:
+            await put_bytes(self._sink, f"{row.id}/{MARKER}", render_marker(marker))
+
+    async def _fetcher(self, receive: MemoryObjectReceiveStream[_Job]) -> None:
+        async with receive:
+            async for job in receive:
+                self._tally.runs += 1
+                try:
+                    await self._fetch(job)
+                except ClientClosedError:
+                    raise
+                except MultiCartError as error:
+                    self._fail(job.run.collection, job.run, error)
+
+    async def _fetch(self, job: _Job) -> None:
+        wish = self._wish
+        if wish.dry_run:
+            missing = await self._results.missing(job.run, self._sink, wish.files, wish.terms)
+            self._tally.files += missing
+            self._tally.skipped += not missing
+            return
+        done = await self._results.deliver(
+            job.run,
+            self._sink,
+            wish.files,
+            relist=lambda: find_run(self._runs.iterate(job.run.collection), job.run.id),
+            terms=wish.terms,
+        )
+        self._tally.add(done)
+        if job.collection is not None:
+            await self._mark(job.collection, job.run.id)
+
+    def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
+        self._tally.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))
+        _log.warning("mirror: %s", self._tally.failures[-1])
+        if isinstance(error, AuthenticationError) or (isinstance(error, DiskError) and error.errno in _HOPELESS):
+            self._group.cancel_scope.cancel()  # everything else would fail in the same way
+
+
+class _Tally:
+    """What is counted on the way."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self.collections = self.runs = self.skipped = self.failed = self.files = self.bytes = 0
+        self.failures: list[SyncFailure] = []
+        self._differences: list[str] = []
+
+    def add(self, done: RunDownload) -> None:
+        fetched = len(done.files) - done.skipped
+        self.files += fetched
+        self.bytes += done.bytes
+        self.skipped += not fetched
+        self._differences += done.differences
+
+    def fail(self, failure: SyncFailure) -> None:
+        _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
+        self.failures.append(failure)
+        self.failed += failure.run is not None
+
+    def report(self) -> SyncReport:
+        return SyncReport(
+            collections=self.collections,
+            runs=self.runs,
+            skipped=self.skipped,
+            failed=self.failed,
+            files=self.files,
+            bytes=self.bytes,
+            failures=tuple(self.failures),
+            differences=tuple(self._differences),
+            dry_run=self._dry_run,
+        )
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Of the error, and of all that it came from."""
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        found = waiting.pop()
+        if found is not None and found.__traceback__ is not None:
+            found.__traceback__ = None
+            waiting += [found.__cause__, found.__context__]

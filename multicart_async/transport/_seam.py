@@ -1,0 +1,71 @@
+"""The seam: two verbs that everything above is written against, and that a test can fake honestly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import attrs
+
+__all__ = ["ByteStream", "Form", "Response", "Transport"]
+
+
+@attrs.frozen
+class Response:
+    """What came back: HTTP status, headers (names in lower case), and the whole body."""
+
+    status: int
+    payload: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
+@attrs.frozen
+class Form:
+    """A multipart body: text fields, and one file."""
+
+    fields: Mapping[str, str]
+    file_field: str
+    file_name: str
+    content: bytes = attrs.field(repr=False)
+
+
+class ByteStream(Protocol):
+    """The body of a file, as it comes. ``proved``: the framing shows where it ends, so a cut cannot pass for the end."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def length(self) -> int | None: ...
+    @property
+    def proved(self) -> bool: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Transport(Protocol):
+    """Sends calls and opens files. It knows no endpoint and no model."""
+
+    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+        """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: no credential is needed.
+
+        Raises:
+            APIConnectionError: No answer; ``sent`` says whether the request may have arrived.
+            ResponseTooLargeError: The answer is above the limit.
+            ConfigurationError: A credential is needed and there is none.
+        """
+        ...
+
+    def stream(
+        self, url: str, *, label: str, headers: Mapping[str, str] = ...
+    ) -> AbstractAsyncContextManager[ByteStream]:
+        """GET *url*, of the base URL's origin; *label* stands for it in errors.
+
+        Raises:
+            APIConnectionError: No answer.
+            UnreachableResultError: Another origin.
+            IncompleteDownloadError: (while iterating) The transfer broke off.
+            StalledDownloadError: (while iterating) Silence, or next to it.
+        """
+        ...

@@ -1,0 +1,173 @@
+"""``client.asins.import_csv``: what goes over the wire, and which files are refused before."""
+
+from __future__ import annotations
+
+import codecs
+import email.parser
+import email.policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.groups import groups_over
+from support.raw import Exchange, RawServer
+from wire_rows import lost
+
+from multicart_async import AsyncMultiCart
+from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.sandbox import Sandbox
+from multicart_async.testing import FakeTransport, ok
+from multicart_async.transport import Form
+
+HEADER = "domain,customer_postcode,asin,include_raw_html"
+CSV = f"{HEADER}\namazon.com.au,0800,B0DJQQ38TG,true\namazon.com.au,4500,B0ABC12345,false\n".encode()
+ADDED = {"success_count": 2, "error_rows": []}
+
+
+def rows(count: int) -> bytes:
+    """A CSV with so many rows."""
+    lines = [HEADER, *(f"amazon.com.au,4500,B{number},false" for number in range(count))]
+    return "\r\n".join(lines).encode()
+
+
+async def form_of(content: bytes) -> Form:
+    """What is sent for a CSV."""
+    groups = groups_over(FakeTransport(ok(ADDED)))
+    await groups.asins.import_csv(101, content)
+    ((path, form),) = groups.transport.sent
+    assert "/schedules/amazon/asin/create/bulk/" == path
+    return form
+
+
+async def test_the_form_on_the_wire_is_the_documented_one() -> None:
+    """Trap 41: field ``collection_id``, file ``csv``, header row first, the bytes unchanged, and no JSON content type."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(ok(ADDED).payload)
+
+    async with RawServer(answer) as server, AsyncMultiCart("key", base_url=server.url) as client:
+        added = await client.asins.import_csv(101, CSV)
+
+    (request,) = server.requests
+    kind = request.headers["content-type"]
+    message: Any = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        f"Content-Type: {kind}\r\n\r\n".encode() + request.body
+    )
+    parts = {part.get_param("name", header="content-disposition"): part for part in message.iter_parts()}
+    assert "/api/v1/schedules/amazon/asin/create/bulk/" == request.path
+    assert "multipart/form-data" == message.get_content_type()
+    assert ["collection_id", "csv"] == list(parts)
+    assert b"101" == parts["collection_id"].get_payload(decode=True).rstrip(b"\r\n")
+    assert HEADER.encode() == parts["csv"].get_payload(decode=True).splitlines()[0]
+    assert CSV.splitlines() == parts["csv"].get_payload(decode=True).splitlines()
+    assert parts["csv"].get_filename().endswith(".csv")
+    assert b"application/json" not in request.body
+    assert 2 == added.success_count
+
+
+async def test_the_service_takes_it() -> None:
+    """Good rows go in; one with an unknown postcode comes back with its reason, and nothing is dropped."""
+    async with Sandbox(instant=True) as sandbox, sandbox.client() as client:
+        made = await client.collections.create("AU", notification_email="ops@example.com")
+        added = await client.asins.import_csv(made.id, CSV)
+        (row,) = await client.asins.list(made.id)
+
+    assert (1, ["B0DJQQ38TG"]) == (added.success_count, [row.item for row in added.error_rows])
+    assert ("B0ABC12345", False) == (row.asin, row.include_raw_html)
+    assert [] == sandbox.dropped
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+async def test_a_file_is_read_from_its_path(tmp_path: Path, kind: Any) -> None:
+    """As a text or as a path."""
+    place = tmp_path / "items.csv"
+    place.write_bytes(CSV)
+    groups = groups_over(FakeTransport(ok(ADDED)))
+    await groups.asins.import_csv(101, kind(place))
+
+    assert CSV == groups.transport.sent[0][1].content
+
+
+async def test_bytes_are_sent_as_they_are() -> None:
+    """Trap 42: leading zeros, line ends and empty lines too."""
+    content = CSV.replace(b"\n", b"\r\n") + b"\r\n"
+
+    assert content == (await form_of(content)).content
+
+
+async def test_a_byte_order_mark_is_not_sent() -> None:
+    """Spreadsheets write one; the service would take it for a part of the first column's name."""
+    assert CSV == (await form_of(codecs.BOM_UTF8 + CSV)).content
+
+
+@pytest.mark.parametrize("count", [1, 5_000])
+async def test_up_to_five_thousand_rows_are_sent(count: int) -> None:
+    """The limit is the service's."""
+    assert rows(count) == (await form_of(rows(count))).content
+
+
+async def test_a_lost_import_is_repeated_and_its_duplicates_are_success() -> None:
+    """What the lost attempt added is added; without a loss a duplicate is one."""
+    twins = [{"asin": "B0DJQQ38TG", "error": "Duplicate entry"}]
+    answer = ok({"success_count": 1, "error_rows": twins})
+    groups = groups_over(FakeTransport(lost(), answer, answer))
+
+    again, first = [await groups.asins.import_csv(101, CSV) for _ in range(2)]
+    assert (2, 0) == (again.success_count, len(again.error_rows))
+    assert (1, 1) == (first.success_count, len(first.error_rows))
+
+
+WRONG: dict[str, Any] = {
+    "nothing": b"",
+    "no rows": rows(0),
+    "5,001 rows": rows(5_001),
+    "no header": CSV.split(b"\n", 1)[1],
+    "other order": CSV.replace(b"domain,customer_postcode", b"customer_postcode,domain"),
+    "capitals": CSV.replace(b"domain,", b"Domain,", 1),
+    "one column more": CSV.replace(b"html\n", b"html,custom_id\n", 1),
+    "a row with a field too few": CSV + b"amazon.com.au,4500,B1\n",
+    "a row with a field too many": CSV + b"amazon.com.au,4500,B1,true,x\n",
+    "Latin-1": CSV + "amazon.com.au,4500,Bé,true\n".encode("latin-1"),
+    "a quote that does not end": CSV + b'amazon.com.au,4500,"B1,true\n',
+    "semicolons": CSV.replace(b",", b";"),
+    "no bytes": 5,
+    "None": None,
+    "NUL in the path": "a\0b",
+}
+
+
+@pytest.mark.parametrize("source", WRONG.values(), ids=WRONG)
+async def test_a_csv_that_the_service_would_drop_rows_of_is_refused(source: Any) -> None:
+    """The error names the argument, and nothing is sent."""
+    groups = groups_over(FakeTransport())
+    with pytest.raises(ArgumentError, match=r"^source: ") as caught:
+        await groups.asins.import_csv(101, source)
+
+    assert "source" == caught.value.argument
+    assert [] == groups.transport.sent
+
+
+async def test_a_wrong_row_is_named_by_its_number() -> None:
+    """As an editor counts lines, with the header as the first."""
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(ArgumentError, match="row 4 has 3 fields, not 4"):
+        await groups.asins.import_csv(101, CSV + b"amazon.com.au,4500,B1\n")
+
+
+async def test_officeworks_columns_are_told_apart() -> None:
+    """The service's own overview shows them for Amazon, wrongly."""
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(ArgumentError, match="columns of an Officeworks CSV"):
+        await groups.asins.import_csv(101, b"sku, customer_postcode, store_id\n1,4500,2\n")
+
+
+async def test_a_file_that_cannot_be_read_is_the_disk_s_error(tmp_path: Path) -> None:
+    """It names the path and the reason; nothing is sent."""
+    groups = groups_over(FakeTransport())
+    with pytest.raises(DiskError, match="No such file") as caught:
+        await groups.asins.import_csv(101, tmp_path / "nowhere.csv")
+
+    assert str(tmp_path / "nowhere.csv") == caught.value.name
+    assert [] == groups.transport.sent

@@ -1,0 +1,27 @@
+"""Patience ends, whatever a clock's sums are rounded to."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from multicart_async.polling import Pace, PollPolicy
+from multicart_async.testing import FakeClock
+
+
+@pytest.mark.parametrize("part", range(4))
+async def test_a_wait_ends_on_every_clock(part: int) -> None:
+    """A rest of patience that is lost when it is added to the time is no patience: it would be slept for ever."""
+    chance = random.Random(part)
+    for _ in range(500):
+        clock = FakeClock()
+        clock.advance(chance.uniform(0, 1e6))
+        pace = Pace(PollPolicy(wait_timeout=chance.uniform(0, 100)), clock.clock)
+        pauses = 0
+
+        while await pace.pause():
+            pauses += 1
+            assert 50 > pauses, clock.slept[-3:]
+
+        assert 0 == pace.left

@@ -1,0 +1,37 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def no_backoff() -> Iterator[None]:
+    """Retries happen as often as the policy says, without the pauses between them."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment holds, tests do not see it."""
+    for name in ("MULTICART_API_KEY", "MULTICART_TOKEN", "MULTICART_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> dict[str, dict[str, Any]]:
+    """What the service documents of each endpoint, by its id."""
+    path = SHARED / "service" / "endpoints.json"
+    if not path.is_file():
+        pytest.skip(f"the service's documentation is not beside the project ({os.fspath(path.name)})")
+    return {row["id"]: row for row in json.loads(path.read_text())}

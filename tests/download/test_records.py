@@ -1,0 +1,330 @@
+"""`records`: one after the other, in constant memory, none twice, and nothing held when nobody reads."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio.lowlevel
+import attrs
+import pytest
+from download_kit import BASE, page_bytes, run_of, url
+from support.groups import groups_over
+from support.raw import Exchange, RawServer
+from support.wires import KEY
+
+from multicart_async import AsyncMultiCart, Limits, RetryPolicy
+from multicart_async.errors import (
+    APIConnectionError,
+    ClientClosedError,
+    IncompleteDownloadError,
+    IntegrityError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+)
+from multicart_async.events import Retrying
+from multicart_async.models import DownloadLinks, Run
+from multicart_async.sandbox import Sandbox
+from multicart_async.testing import FakeFile, FakeTransport, ok
+
+LABEL = "results/101/88/page 1"
+CUT = IncompleteDownloadError(LABEL, "cut")
+
+
+async def records_of(*files: FakeFile | Exception, attempts: int = 5, answers: tuple = (), into: type | None = None):
+    """All records of a run of one page, which comes as scripted; and the groups."""
+    groups = groups_over(FakeTransport(*answers, files={url(1): files}), retry=RetryPolicy(attempts=attempts))
+    rows = groups.runs.records(run_of(1)) if into is None else groups.runs.records(run_of(1), into=into)
+    async with aclosing(rows) as records:
+        return [record async for record in records], groups
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 16, 1 << 20])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \r\n\t"])
+async def test_records_are_what_json_says(size, mark) -> None:
+    """However the bytes are cut into pieces, with a byte order mark or blanks or without."""
+    rows = [{"asin": f"B{number}", "nested": {"list": [1, 2.5, None, True, "é😀"]}} for number in range(100)]
+    content = mark + json.dumps(rows, ensure_ascii=size % 2 == 0).encode()
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+
+    found, _ = await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}))
+
+    assert rows == found
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b"[]", []), (b'{"asin": "B0"}', [{"asin": "B0"}]), (b"{}", [{}])])
+async def test_a_page_may_be_one_object_or_empty(content, expected) -> None:
+    """One object is one record, no record is none."""
+    assert expected == (await records_of(FakeFile.whole(content)))[0]
+
+
+async def test_pages_come_one_after_the_other_and_only_when_they_are_wanted() -> None:
+    """The second page is asked for when the first is through."""
+    files = {url(number): FakeFile.whole(page_bytes(2, first=number * 10)) for number in (1, 2)}
+    groups = groups_over(FakeTransport(files=files))
+
+    async with aclosing(groups.runs.records(run_of(2, 1))) as records:
+        first = await anext(records)
+        opened = len(groups.transport.opened)
+        rest = [record["asin"] async for record in records]
+
+    assert (1, "B000000010") == (opened, first["asin"])
+    assert ["B000000011", "B000000020", "B000000021"] == rest
+
+
+BIG = [
+    (str(2**63), 2**63),
+    ("123456789012345678901234567890", 123456789012345678901234567890),
+    ("-" + "9" * 200, -int("9" * 200)),
+    ("1.5", 1.5),
+    ("1e2", 100.0),
+    ("1e400", float("inf")),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), BIG)
+async def test_numbers_of_any_size_are_exact(text, value) -> None:
+    """One beyond 64 bits makes the page be read anew, without giving any record twice; floats stay floats."""
+    rows = [{"n": number, "x": 0.5} for number in range(3000)]
+    content = json.dumps(rows).encode()[:-1] + b', {"big": ' + text.encode() + b', "x": 0.5}]'
+    pieces = [content[start : start + 5000] for start in range(0, len(content), 5000)]
+
+    found, groups = await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}), attempts=1)
+
+    assert [*rows, {"big": value, "x": 0.5}] == found
+    assert {float} == {type(record["x"]) for record in found}
+    assert len(groups.transport.opened) in {1, 2}
+
+
+NOT_RECORDS = [
+    b"",
+    b"  \n",
+    b"null",
+    b"12",
+    b'"abc"',
+    b"[1]",
+    b"[[]]",
+    b'[{"a": 1}, null]',
+    b'[{"a": 1}',
+    b'[{"a": 1}][]',
+    b'[{"a": 1}] x',
+    b'{"a": 1} {"b": 2}',
+    b'[{"a": \xff}]',
+    b'[{"a": NaN}]',
+    b"<html></html>",
+    b'[{"a": ' + b"9" * 5000 + b"}]",
+    b'[{"a": 1e99999999999999999999}]',
+    b'{"code": 200, "data": [], "status": 1}',
+]
+
+
+@pytest.mark.parametrize("content", NOT_RECORDS, ids=lambda content: repr(content[:24]))
+@pytest.mark.parametrize("size", [1 << 20, 3])
+async def test_anything_else_is_an_invalid_response_that_names_the_page(content, size) -> None:
+    """With a proved length the transfer is not at fault, and it is not tried again."""
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+
+    with pytest.raises(InvalidResponseError, match=LABEL):
+        await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}))
+
+
+async def test_an_end_that_nothing_proves_is_an_incomplete_download() -> None:
+    """Without a length the content must be whole; it is tried again, and then the records are given once."""
+    content = page_bytes(50)
+
+    found, groups = await records_of(FakeFile([content[:-7]]), FakeFile([content]))
+    assert json.loads(content) == found
+    assert 2 == len(groups.transport.opened)
+    with pytest.raises(IncompleteDownloadError, match=LABEL):
+        await records_of(FakeFile([content[:-7]]))
+
+
+REFUSED = [
+    (FakeFile.whole(b'{"code": 403, "data": "Not yours", "status": 0}'), PermissionDeniedError),
+    (FakeFile.whole(b"[]", headers={"content-encoding": "gzip"}), IntegrityError),
+    (FakeFile.whole(b"[]", headers={"content-type": "text/html"}), IntegrityError),
+    (FakeFile([b"no"], status=418), Exception),
+    (FakeFile([b"busy"], status=503), ServerError),
+    (APIConnectionError(LABEL, "no answer"), APIConnectionError),
+    (APIConnectionError(LABEL, "not trusted", passing=False), APIConnectionError),
+]
+
+
+@pytest.mark.parametrize(("file", "error"), REFUSED, ids=lambda value: repr(value)[:40])
+async def test_a_refusal_in_place_of_a_page_is_an_error(file, error) -> None:
+    """An envelope is what it says, whatever HTTP says."""
+    row = {"id": 88, "collection": 101, "is_download_generated": True, "download_links": {"pages": [url(1)]}}
+    groups = groups_over(FakeTransport(ok([row]), files={url(1): file}))
+
+    with pytest.raises(error):
+        await anext(groups.runs.records(run_of(1)))
+
+    assert 0 == groups.downloader.room.borrowed_tokens
+
+
+async def test_a_broken_transfer_begins_anew_and_gives_nothing_twice() -> None:
+    """At whatever byte it breaks, several times."""
+    content = page_bytes(400)
+    size = str(len(content))
+    for at in range(0, len(content), 397):
+        breaks = [FakeFile([content[:at], CUT], headers={"content-length": size}) for _ in range(2)]
+        later = FakeFile([content[: at // 2], CUT], headers={"content-length": size})
+
+        found, groups = await records_of(*breaks, later, FakeFile.whole(content))
+
+        assert json.loads(content) == found
+        assert 3 == len([event for event in groups.events if isinstance(event, Retrying)])
+
+
+async def test_attempts_are_bounded() -> None:
+    """The last error is let through after as many as the policy allows; what came before was given."""
+    content = page_bytes(400)
+    groups = groups_over(
+        FakeTransport(files={url(1): FakeFile([content[:9000], CUT], headers={"content-length": str(len(content))})}),
+        retry=RetryPolicy(attempts=3),
+    )
+    found: list[dict[str, object]] = []
+
+    async def read() -> None:
+        async for record in groups.runs.records(run_of(1)):
+            found.append(record)  # noqa: PERF401 -- what came before the error is wanted
+
+    with pytest.raises(IncompleteDownloadError):
+        await read()
+
+    assert 3 == len(groups.transport.opened)
+    assert json.loads(content)[: len(found)] == found
+    assert len(found) > 100
+
+
+async def test_a_stale_link_is_made_fresh_once() -> None:
+    """The run is listed again and its link used; refused again, it is the error."""
+    row = {"id": 88, "collection": 101, "is_download_generated": True}
+    fresh = {**row, "download_links": {"pages": [url(1) + "?sig=2"]}}
+    gone = FakeFile([b"expired"], status=404)
+    good = FakeTransport(ok([fresh]), files={url(1): gone, url(1) + "?sig=2": FakeFile.whole(page_bytes(3))})
+    bad = FakeTransport(ok([fresh]), files={url(1): gone, url(1) + "?sig=2": gone})
+
+    assert 3 == len([record async for record in groups_over(good).runs.records(run_of(1))])
+    with pytest.raises(NotFoundError):
+        await anext(groups_over(bad).runs.records(run_of(1)))
+    assert [2, 2] == [len(good.opened), len(bad.opened)]
+
+
+async def test_an_ambiguous_percent_is_read_the_other_way_after_a_404() -> None:
+    """As downloads do."""
+    place = f"{BASE}/results/101/88/50%25_88_Results_Page_1.json"
+    run = Run(id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=(place,)))
+    other = place.replace("%25", "%2525")
+    missing = FakeFile([b""], status=404)
+    transport = FakeTransport(files={place: missing, other: FakeFile.whole(page_bytes(2))})
+
+    assert 2 == len([record async for record in groups_over(transport).runs.records(run)])
+
+
+@attrs.frozen
+class Product:
+    """What somebody wants of a record."""
+
+    asin: str
+    price: str | None = None
+
+
+async def test_records_become_values_of_a_class() -> None:
+    """Fields that the class does not have are left out; a record that does not fit names the page."""
+    found, _ = await records_of(FakeFile.whole(b'[{"asin": "B0", "title": "x"}]'), into=Product)
+    assert [Product("B0")] == found
+
+    with pytest.raises(InvalidResponseError, match=LABEL):
+        await records_of(FakeFile.whole(b'[{"title": "x"}]'), into=Product)
+
+
+class Endless(FakeFile):
+    """A page of about so many MiB, made while it is read."""
+
+    async def __aiter__(self):
+        record = json.dumps({"asin": "B0DJQQ38TG", "title": "x" * 900}).encode()
+        piece = b",".join([record] * 70)
+        yield b"[" + piece
+        for _ in range(20 * 16):
+            await anyio.lowlevel.checkpoint()
+            yield b"," + piece
+        yield b"]"
+
+
+async def test_a_page_of_20_mib_is_read_in_a_fraction_of_it() -> None:
+    """Memory does not grow with the page."""
+    groups = groups_over(FakeTransport(files={url(1): Endless([])}))
+    count = 0
+    gc.collect()
+    tracemalloc.start()
+    try:
+        async with aclosing(groups.runs.records(run_of(1))) as records:
+            async for _ in records:
+                count += 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 70 * (20 * 16 + 1) == count
+    assert peak < 3 << 20
+
+
+async def fail_on_first(rows: AsyncGenerator[object, None]) -> None:
+    """A reader with a bug."""
+    async with aclosing(rows) as records:
+        async for _ in records:
+            raise ZeroDivisionError
+
+
+async def test_reading_that_ends_early_gives_connection_and_slot_back() -> None:
+    """With one download at a time the next one works at once: after a break, and after an error of the reader."""
+    async with Sandbox(instant=True) as sandbox, sandbox.client(limits=Limits(downloads=1)) as client:
+        (collection,) = sandbox.add_collections(1, items=300)
+        run = await client.runs.latest(collection)
+        assert run is not None
+        for _ in range(3):
+            async with aclosing(client.runs.records(run)) as records:
+                async for _ in records:
+                    break
+            with pytest.raises(ZeroDivisionError):
+                await fail_on_first(client.runs.records(run))
+        with anyio.fail_after(10):
+            assert 300 == len([record async for record in client.runs.records(run)])
+        assert [] == [1 for session in client._transport._sessions.values() if session.connector._acquired]
+        assert 0 == client._downloader.room.borrowed_tokens
+
+
+async def test_closing_the_client_ends_the_reading() -> None:
+    """Whoever waits for bytes gets `ClientClosedError`, and never an end that looks like the end."""
+
+    asked = anyio.Event()
+
+    async def stalling(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[" + b'{"asin": "B0"}')
+        asked.set()
+        await exchange.hang()
+
+    async with RawServer(stalling) as server, AsyncMultiCart(KEY, base_url=server.url) as client:
+        ends: list[BaseException] = []
+
+        async def read() -> None:
+            try:
+                async for _ in client.runs.records(run_of(1, base=server.url)):
+                    pass
+            except ClientClosedError as error:
+                ends.append(error)
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                await asked.wait()
+                await anyio.sleep(0.05)
+                await client.aclose()
+
+    assert 1 == len(ends)

@@ -1,0 +1,260 @@
+"""Temporary files of other writers: those of the living stay, those of the dead go, wherever they were planted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from download_kit import chunks, files_below, open_below, temporaries_below
+
+from multicart_async.errors import DiskError
+from multicart_async.sinks import DirectorySink, _temporary
+from multicart_async.sinks._temporary import Temporary, sweep
+
+STALE = ".mc-0123456789abcdef.part"
+WRITER = """
+import sys
+from pathlib import Path
+from multicart_async.sinks._temporary import Temporary
+one = Temporary(Path(sys.argv[1]), durable=False)
+one.write(b"half")
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_writer(target: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has half of a file on disk, and lives until its input ends."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert writer.stdout is not None
+        assert "there\n" == writer.stdout.readline()
+        yield writer
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has no locks."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_temporary.fcntl, "flock", refuse)
+
+
+async def test_the_file_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_path) -> None:
+    """The lock of a writer lasts as long as its process; the next call in the folder looks for those that are free."""
+    with another_writer(tmp_path / "theirs") as living, another_writer(tmp_path / "dead") as killed:
+        assert 2 == len(temporaries_below(tmp_path))
+        killed.kill()
+        killed.wait()
+
+        await DirectorySink(tmp_path).put("ours", chunks(b"whole"))
+
+        assert [b"", b"whole"] == sorted(files_below(tmp_path).values())  # theirs is in its buffer still
+        assert living.poll() is None
+
+
+async def test_our_own_files_are_not_swept_by_another_sink(tmp_path) -> None:
+    """Two downloads of one process in one folder do not disturb each other."""
+
+    async def slow():
+        yield b"a" * (2 << 20)
+        yield b"a" * (2 << 20)
+        yield b"a" * (2 << 20)
+        assert 1 == len(temporaries_below(tmp_path))
+        await DirectorySink(tmp_path).put("b", chunks(b"b"))
+        yield b"a"
+
+    await DirectorySink(tmp_path).put("a", slow())
+
+    assert {"a": b"a" * (6 << 20) + b"a", "b": b"b"} == files_below(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".mc-0123456789abcde.part",
+        ".mc-0123456789ABCDEF.part",
+        ".mc-0123456789abcdef.part2",
+        "x.mc-0123456789abcdef.part",
+    ],
+)
+async def test_other_names_are_never_swept(tmp_path, name) -> None:
+    """Only files that are named exactly as ours are removed."""
+    (tmp_path / name).write_bytes(b"somebody's")
+
+    await DirectorySink(tmp_path).put("a", chunks(b"1"))
+
+    assert {"a": b"1", name: b"somebody's"} == files_below(tmp_path)
+
+
+@pytest.mark.usefixtures("no_locks")
+async def test_without_locks_age_decides(tmp_path) -> None:
+    """A day old is nobody's; younger may be somebody's. Writing works."""
+    young, old = tmp_path / STALE, tmp_path / STALE.replace("0", "1")
+    for path in (young, old):
+        path.write_bytes(b"half")
+    os.utime(old, (0, time.time() - 24 * 3600 - 60))
+    os.utime(young, (0, time.time() - 24 * 3600 + 60))
+
+    await DirectorySink(tmp_path).put("a", chunks(b"1"))
+
+    assert {"a": b"1", STALE: b"half"} == files_below(tmp_path)
+
+
+async def test_planted_things_of_that_name_harm_nobody(tmp_path) -> None:
+    """A link, a pipe and a folder that are named as our temporary files: nothing hangs, nothing outside changes."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    folder = tmp_path / "dest"
+    folder.mkdir()
+    (folder / STALE).symlink_to(victim)
+    os.mkfifo(folder / STALE.replace("0", "1"))
+    (folder / STALE.replace("0", "2")).mkdir()
+    (folder / STALE.replace("0", "2") / "inside").write_bytes(b"kept")
+
+    await DirectorySink(folder).put("a", chunks(b"1"))
+
+    assert b"precious" == victim.read_bytes()
+    assert b"1" == (folder / "a").read_bytes()
+    assert b"kept" == (folder / STALE.replace("0", "2") / "inside").read_bytes()
+    assert [] == open_below(folder)
+
+
+async def test_a_link_under_the_temporary_name_is_not_followed(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even somebody who guesses the name cannot make us write elsewhere: the name must be new."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    monkeypatch.setattr(_temporary.secrets, "token_hex", lambda size: "0" * 2 * size)
+    (tmp_path / ".mc-0000000000000000.part").symlink_to(victim)
+
+    with pytest.raises(DiskError) as caught:
+        await DirectorySink(tmp_path).put("a", chunks(b"1"))
+
+    assert errno.EEXIST == caught.value.errno
+    assert b"precious" == victim.read_bytes()
+
+
+def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
+    """Nor where a file stands in its place."""
+    (tmp_path / "file").write_bytes(b"1")
+
+    sweep(tmp_path / "none")
+    sweep(tmp_path / "file")
+
+    assert {"file": b"1"} == files_below(tmp_path)
+
+
+def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary file that was taken away at once is made anew under another name."""
+    flock, removed = _temporary.fcntl.flock, []
+
+    def swept_first(descriptor: int, flags: int) -> None:
+        if len(removed) < 2:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            path.unlink()
+            if removed:
+                path.write_bytes(b"somebody else's of the same name")
+            removed.append(path)
+        flock(descriptor, flags)
+
+    monkeypatch.setattr(_temporary.fcntl, "flock", swept_first)
+    one = Temporary(tmp_path / "a", durable=False)
+    one.publish(b"whole")
+    removed[1].unlink(missing_ok=True)
+
+    assert 2 == len(set(removed))
+    assert {"a": b"whole"} == files_below(tmp_path)
+    assert [] == open_below(tmp_path)
+
+
+def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each one is locked by somebody else at once, it is given up after a few, and nothing is left."""
+
+    def locked(*_: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "locked")
+
+    monkeypatch.setattr(_temporary.fcntl, "flock", locked)
+
+    with pytest.raises(OSError, match="no temporary file could be kept"):
+        Temporary(tmp_path / "a", durable=False).write(b"1")
+
+    assert {} == files_below(tmp_path)
+    assert [] == open_below(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "ring"])
+async def test_a_link_under_the_final_name_is_replaced_and_not_followed(tmp_path, kind) -> None:
+    """What it points to stays as it was."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    (dest / "a").symlink_to(victim if kind == "link" else dest / "a")
+
+    await DirectorySink(dest).put("a", chunks(b"1"))
+
+    assert b"precious" == victim.read_bytes()
+    assert not (dest / "a").is_symlink()
+    assert {"a": b"1"} == files_below(dest)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+async def test_a_pipe_or_folder_under_the_final_name_stays(tmp_path, kind) -> None:
+    """Something that is no file is not replaced without a word: it is a DiskError, and no temporary file is left."""
+    os.mkfifo(tmp_path / "a") if kind == "pipe" else (tmp_path / "a").mkdir()
+
+    with pytest.raises(DiskError, match="not a file"):
+        await DirectorySink(tmp_path).put("a", chunks(b"1"))
+    with pytest.raises(DiskError, match="not a file"):
+        await DirectorySink(tmp_path).read("a")
+
+    assert ["a"] == os.listdir(tmp_path)  # noqa: PTH208 -- names are wanted
+    assert not (tmp_path / "a").is_file()
+
+
+async def test_a_folder_that_is_a_link_to_elsewhere_is_refused_each_time(tmp_path) -> None:
+    """Nothing outside of the destination changes, not with the second file either, and not with two at once."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / STALE).write_bytes(b"not ours to sweep")
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    (dest / "101").symlink_to(outside)
+    sink = DirectorySink(dest)
+
+    async def first():
+        with pytest.raises(DiskError, match="leads out"):
+            await sink.put("101/b", chunks(b"2"))
+        yield b"1"
+
+    for name in ("101/a", "101/a", "101/88/a"):
+        with pytest.raises(DiskError, match="leads out"):
+            await sink.put(name, chunks(b"1"))
+    await sink.put("a", first())
+
+    assert {STALE: b"not ours to sweep"} == files_below(outside)
+
+
+async def test_a_link_within_the_destination_is_followed(tmp_path) -> None:
+    """Somebody may keep a collection on another name of the same folder."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "101").symlink_to(tmp_path / "real")
+
+    await DirectorySink(tmp_path).put("101/a", chunks(b"1"))
+
+    assert b"1" == (tmp_path / "real" / "a").read_bytes()

@@ -1,0 +1,142 @@
+"""Every call of the service: documented path, right safety class, a route in the sandbox."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multicart_async import api
+from multicart_async._endpoint import Endpoint
+from multicart_async.sandbox._routes import ROUTES
+
+SAFETY = {
+    "collections.create": "unsafe",
+    "collections.list": "read",
+    "collections.get": "read",
+    "collections.update": "repeatable",
+    "collections.delete": "repeatable",
+    "collections.delete_multiple": "repeatable",
+    "collections.run": "recoverable",
+    "collections.results": "read",
+    "asins.create": "repeatable",
+    "asins.create_multiple": "repeatable",
+    "asins.create_bulk": "repeatable",
+    "asins.list": "read",
+    "asins.get": "read",
+    "asins.update": "repeatable",
+    "asins.delete": "repeatable",
+    "asins.output_list": "read",
+    "asins.output": "read",
+    "category.submit": "unsafe",
+    "category.result": "read",
+    "category.cancel": "repeatable",
+    "users.login": "unsafe",
+    "users.profile": "read",
+    "users.profile_update": "repeatable",
+    "users.account_details": "read",
+    "users.credits": "read",
+    "users.register_otp": "unsafe",
+    "users.register": "unsafe",
+    "zipcodes.create": "unsafe",
+    "zipcodes.list": "read",
+    "settings.domains": "read",
+    "settings.officeworks_stores": "read",
+    "skus.create": "repeatable",
+    "skus.create_multiple": "repeatable",
+    "skus.create_bulk": "repeatable",
+    "officeworks.categories": "read",
+    "officeworks.category_products": "read",
+    "plans.list": "read",
+    "plans.public": "read",
+}
+
+
+def walk() -> list[tuple[str, Endpoint[Any]]]:
+    """All endpoints, with where they live."""
+    found: list[tuple[str, Endpoint[Any]]] = []
+    for info in pkgutil.iter_modules(api.__path__):
+        module = import_module(f"{api.__name__}.{info.name}")
+        found += [(f"{info.name}.{name}", value) for name, value in vars(module).items() if isinstance(value, Endpoint)]
+    return found
+
+
+ENDPOINTS = walk()
+every_endpoint = pytest.mark.parametrize(("where", "endpoint"), ENDPOINTS, ids=[where for where, _ in ENDPOINTS])
+
+
+def row_of(endpoints: dict[str, dict[str, Any]], path: str) -> dict[str, Any]:
+    """What is documented at *path*."""
+    (row,) = [row for row in endpoints.values() if row["path"] == path]
+    return row
+
+
+def test_the_walk_finds_the_endpoints() -> None:
+    """An empty list would make the tests below say nothing."""
+    assert 20 <= len(ENDPOINTS)
+
+
+@every_endpoint
+def test_a_path_is_the_documented_one(
+    where: str, endpoint: Endpoint[Any], endpoints: dict[str, dict[str, Any]]
+) -> None:
+    """To the last slash, and called by POST."""
+    assert "POST" == row_of(endpoints, endpoint.path)["method"]
+
+
+@every_endpoint
+def test_an_endpoint_has_its_safety_class(
+    where: str, endpoint: Endpoint[Any], endpoints: dict[str, dict[str, Any]]
+) -> None:
+    """What may be done when its answer is lost was decided for each of them."""
+    assert SAFETY[row_of(endpoints, endpoint.path)["id"]] == endpoint.safety
+
+
+@every_endpoint
+def test_an_endpoint_needs_a_credential_as_documented(
+    where: str, endpoint: Endpoint[Any], endpoints: dict[str, dict[str, Any]]
+) -> None:
+    """A public one works without."""
+    assert (row_of(endpoints, endpoint.path)["auth"] == "public") == endpoint.public
+
+
+@every_endpoint
+def test_what_changes_something_wants_a_fresh_connection(where: str, endpoint: Endpoint[Any]) -> None:
+    """A POST on a stale one cannot be repeated by anybody."""
+    assert (endpoint.safety != "read") == endpoint.changes
+
+
+def test_every_fully_documented_call_has_an_endpoint(endpoints: dict[str, dict[str, Any]]) -> None:
+    """All but the download of files, which is no call."""
+    documented = {row["path"] for row in endpoints.values() if row["source"] == "complete"}
+    files = {endpoints["results.download"]["path"]}
+
+    assert documented - files <= {endpoint.path for _, endpoint in ENDPOINTS}
+
+
+@pytest.mark.parametrize("where", ["runs", "collections", "asins", "outputs", "categories"])
+def test_every_group_of_the_client_has_endpoints(where: str) -> None:
+    """A module of the folder that names none would not be one."""
+    assert any(name.startswith(f"{where}.") for name, _ in ENDPOINTS)
+
+
+def test_the_sandbox_has_a_route_for_each(endpoints: dict[str, dict[str, Any]]) -> None:
+    """For every endpoint, and for every fully documented path with its method."""
+    routes = {(route.method, route.path) for route in ROUTES}
+    documented = {(row["method"], row["path"]) for row in endpoints.values() if row["source"] == "complete"}
+
+    assert documented <= routes
+    assert {("POST", endpoint.path) for _, endpoint in ENDPOINTS} <= routes
+
+
+def test_a_path_occurs_once_in_the_source() -> None:
+    """Two names for one path share one text: a reader finds a call by its path."""
+    for info in pkgutil.iter_modules(api.__path__):
+        module = import_module(f"{api.__name__}.{info.name}")
+        assert module.__file__ is not None
+        source = Path(module.__file__).read_text("utf-8")
+        for path in {value.path for value in vars(module).values() if isinstance(value, Endpoint)}:
+            assert 1 == source.count(f'"{path}"')

@@ -1,0 +1,189 @@
+"""ASIN rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_api import PLACE
+
+HEADER = "domain,customer_postcode,asin,include_raw_html\n"
+LIST = "/schedules/amazon/asin/list/"
+MULTIPLE = "/schedules/amazon/asin/create/multiple/"
+CREATE = "/schedules/amazon/asin/create/"
+
+
+async def upload(api: Any, collection: object, text: str | bytes, **form_options: Any) -> Any:
+    form = aiohttp.FormData({"collection_id": str(collection)})
+    form.add_field("csv", text if isinstance(text, bytes) else text.encode(), **{"filename": "a.csv", **form_options})
+    async with api.session.post(api.sandbox.url + "/schedules/amazon/asin/create/bulk/", data=form) as response:
+        return await response.json()
+
+
+async def add(api: Any, collection: int, asin: str = "B01", **fields: Any) -> Any:
+    return await api.call(
+        CREATE, **{"collection": collection, "domain": 1, "customer_postcode": 15, "asin": asin, **fields}
+    )
+
+
+async def test_create_takes_row_ids(api: Any) -> None:
+    """Domain and postcode are ids, and come back as ids."""
+    made = (await add(api, await api.collection(), custom_id="ref", include_raw_html=True, output="HTML"))["data"]
+    assert (made["domain"], made["customer_postcode"]) == (1, 15)
+    assert (made["custom_id"], made["include_raw_html"], made["output"]) == ("ref", True, "HTML")
+
+
+async def test_duplicate_is_a_conflict(api: Any) -> None:
+    """The same ASIN for the same domain and postcode is refused."""
+    collection = await api.collection("B01")
+    assert await add(api, collection) == {"code": 409, "data": "ASIN already exists", "status": 0}
+
+
+@pytest.mark.parametrize("wrong", [{"domain": 9}, {"customer_postcode": 4500}, {"domain": 2}], ids=str)
+async def test_unknown_places_are_refused(api: Any, wrong: dict[str, int]) -> None:
+    """Ids without a row, and a postcode of another domain, are code 400."""
+    assert (await add(api, await api.collection(), **wrong))["code"] == 400
+
+
+async def test_multiple_reports_duplicates(api: Any) -> None:
+    """Duplicates are error rows; the others go in."""
+    collection = await api.collection("B01")
+    answer = await api.data(MULTIPLE, collection=collection, asins="B01, B02,,B03", **PLACE)
+    assert answer == {"success_count": 2, "error_rows": [{"asin": "B01", "error": "Duplicate entry"}]}
+
+
+async def test_multiple_reports_unknown_places(api: Any) -> None:
+    """With an unknown postcode every item is an error row, under status 1."""
+    place = {**PLACE, "customer_postcode": "9999"}
+    answer = await api.data(MULTIPLE, collection=await api.collection(), asins="B01", **place)
+    assert answer == {"success_count": 0, "error_rows": [{"asin": "B01", "error": "Domain or postcode not found"}]}
+
+
+async def test_multiple_spells_raw_html_its_own_way(api: Any) -> None:
+    """including_raw_html is stored; include_raw_html is dropped, and reported."""
+    collection = await api.collection()
+    await api.data(MULTIPLE, collection=collection, asins="B01", including_raw_html=True, **PLACE)
+    await api.data(MULTIPLE, collection=collection, asins="B02", include_raw_html=True, **PLACE)
+    assert [row["include_raw_html"] for row in await api.data(LIST, collection_id=collection)] == [True, False]
+    assert api.sandbox.dropped == [(MULTIPLE, "include_raw_html")]
+
+
+async def test_the_5001st_item_is_rejected(api: Any) -> None:
+    """A collection holds 5,000 items."""
+    (collection,) = api.sandbox.add_collections(1, items=4999)
+    answer = await api.data(MULTIPLE, collection=collection, asins="B01,B02", **PLACE)
+    assert (answer["success_count"], [row["asin"] for row in answer["error_rows"]]) == (1, ["B02"])
+    assert (await add(api, collection, "B03"))["code"] == 400
+
+
+async def test_csv_rows_go_in(api: Any) -> None:
+    """Rows are looked up by value; bad ones do not stop the rest."""
+    collection = await api.collection()
+    text = (
+        HEADER + "amazon.com.au,4500,B01,true\nnowhere,4500,B02,false\n\namazon.com.au,4500,,\namazon.com.au,4500,B04\n"
+    )
+    answer = (await upload(api, collection, "\ufeff" + text))["data"]
+    assert (answer["success_count"], [row["asin"] for row in answer["error_rows"]]) == (2, ["B02", ""])
+    assert [row["include_raw_html"] for row in await api.data(LIST, collection_id=collection)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sku,customer_postcode,store_id\n",
+        "asin,domain,customer_postcode,include_raw_html\n",
+        HEADER + "amazon.com.au,4500,B01,true\n" * 5001,
+        b"\xff\xfe",
+        HEADER + '"open',
+    ],
+    ids=["empty", "officeworks", "order", "too many", "not text", "open quote"],
+)
+async def test_bad_csv_is_refused(api: Any, text: str | bytes) -> None:
+    """The header must match exactly, and 5,000 rows are the most."""
+    assert (await upload(api, await api.collection(), text))["code"] == 400
+
+
+async def test_csv_must_be_a_file(api: Any) -> None:
+    """A form field without a file name is no upload."""
+    form = aiohttp.FormData({"collection_id": "101", "csv": HEADER})
+    form.add_field("more", b"", content_type="text/plain", filename="x")
+    async with api.session.post(api.sandbox.url + "/schedules/amazon/asin/create/bulk/", data=form) as response:
+        assert (await response.json())["code"] == 400
+    assert api.sandbox.dropped == [("/schedules/amazon/asin/create/bulk/", "more")]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"])
+async def test_csv_must_be_multipart(api: Any, kind: str) -> None:
+    """Another body, or a broken one, is code 400."""
+    url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
+    async with api.session.post(url, data=b"{}", headers={"Content-Type": kind}) as response:
+        assert (await response.json())["code"] == 400
+
+
+async def test_nameless_parts_are_passed_over(api: Any) -> None:
+    """Only named fields of the form count."""
+    url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
+    body = b"--x\r\nContent-Type: text/plain\r\n\r\nnameless\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with api.session.post(url, data=body, headers=headers) as response:
+        assert (await response.json())["data"] == "collection_id: This field is required."
+
+
+async def test_list_is_a_bare_array(api: Any) -> None:
+    """Without with_count, and with a falsy one."""
+    collection = await api.collection("B01")
+    assert isinstance(await api.data(LIST, collection_id=collection, with_count=0), list)
+    assert isinstance(await api.data(LIST, collection_id=collection, with_count=None), list)
+
+
+async def test_list_with_count_is_an_object(api: Any) -> None:
+    """Any truthy value wraps the array."""
+    page = await api.data(LIST, collection_id=await api.collection("B01", "B02"), with_count="yes", limit=1)
+    assert (page["total_count"], len(page["asin_list"])) == (2, 1)
+
+
+async def test_list_has_pages(api: Any) -> None:
+    """skip and limit choose rows in the order of their ids."""
+    page = await api.data(LIST, collection_id=await api.collection("B01", "B02", "B03"), skip=1, limit=1)
+    assert [row["asin"] for row in page] == ["B02"]
+
+
+async def test_list_has_100_rows_by_default(api: Any) -> None:
+    """The documented default."""
+    (collection,) = api.sandbox.add_collections(1, items=150)
+    assert len(await api.data(LIST, collection_id=collection)) == 100
+
+
+async def test_negative_windows_are_refused(api: Any) -> None:
+    """There is nothing before the first row."""
+    assert await api.refused(LIST, collection_id=await api.collection(), skip=-1) == 400
+
+
+async def test_get_looks_at_the_id_alone(api: Any) -> None:
+    """collection is accepted and not used; alone it finds nothing."""
+    made = (await add(api, await api.collection()))["data"]
+    assert (await api.data("/schedules/amazon/asin/get/", id=made["id"], collection=999))["asin"] == "B01"
+    assert await api.refused("/schedules/amazon/asin/get/", collection=made["collection"]) == 404
+    assert await api.refused("/schedules/amazon/asin/get/", id=999) == 404
+
+
+async def test_update_into_a_duplicate_is_a_conflict(api: Any) -> None:
+    """An ASIN cannot be renamed to one that is there."""
+    collection = await api.collection("B01")
+    made = (await add(api, collection, "B02"))["data"]
+    assert await api.refused("/schedules/amazon/asin/update/", asin_id=made["id"], asin="B01") == 409
+    assert (await api.data("/schedules/amazon/asin/get/", id=made["id"]))["asin"] == "B02"
+
+
+async def test_delete_leaves_outputs_and_files(api: Any) -> None:
+    """Only the row goes."""
+    collection = await api.started("B01")
+    api.sandbox.advance(60)
+    row = (await api.data(LIST, collection_id=collection))[0]
+    assert await api.data("/schedules/amazon/asin/delete/", asin_id=row["id"]) == "ASIN deleted successfully"
+    assert await api.data(LIST, collection_id=collection) == []
+    assert len(await api.data("/schedules/amazon/asin/output/list/", collection_id=collection)) == 1
+    link = (await api.runs(collection))[0]["download_links"]["pages"][0]
+    assert (await api.fetch(link)).json[0]["asin"] == "B01"

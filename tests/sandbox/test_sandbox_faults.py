@@ -1,0 +1,249 @@
+"""Faults on order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_api import NEW_COLLECTION, served
+
+from multicart_async.sandbox.faults import (
+    Content,
+    Cut,
+    Delay,
+    DropAfter,
+    DropBefore,
+    Envelope,
+    Faults,
+    RetryLater,
+    Stall,
+    Status,
+)
+
+CREATE = "/schedules/add_schedule/"
+LIST = "/schedules/get_schedules/"
+FILE = "/results/{collection_id}/{runner_id}/{file_name}"
+
+
+async def made(api: Any) -> int:
+    """How many collections there are."""
+    return (await api.collection()) - 101
+
+
+async def link(api: Any) -> str:
+    """A page of 2,054 bytes."""
+    collection = await api.started("B01", "B02")
+    api.sandbox.advance(60)
+    return (await api.runs(collection))[0]["download_links"]["pages"][0]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_drop_before_does_nothing(api: Any, reset: bool) -> None:
+    """The connection ends, and nothing was made."""
+    api.sandbox.faults.add(CREATE, DropBefore(reset=reset))
+    with pytest.raises(aiohttp.ClientConnectionError if not reset else (aiohttp.ClientOSError, ConnectionError)):
+        await api.call(CREATE, **NEW_COLLECTION)
+    assert await made(api) == 0
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_drop_after_did_the_work(api: Any, reset: bool) -> None:
+    """The connection ends, and the collection is there."""
+    api.sandbox.faults.add(CREATE, DropAfter(reset=reset))
+    with pytest.raises((aiohttp.ClientError, ConnectionError)):
+        await api.call(CREATE, **NEW_COLLECTION)
+    assert await made(api) == 1
+
+
+async def test_drop_after_some_commits_leaves_a_batch_half_done(api: Any) -> None:
+    """Two of three deletions are done."""
+    ids = [await api.collection() for _ in range(3)]
+    api.sandbox.faults.add("/schedules/delete_multiple/", DropAfter(commits=2))
+    with pytest.raises(aiohttp.ClientError):
+        await api.call("/schedules/delete_multiple/", schedule_ids=ids)
+    assert [await api.refused("/schedules/get/", schedule_id=number) for number in ids[:2]] == [404, 404]
+    assert ids[2] == (await api.get(ids[2]))["id"]
+
+
+@pytest.mark.parametrize("work", ["before", "after"])
+async def test_delay(api: Any, work: Any) -> None:
+    """The answer comes late, and comes."""
+    api.sandbox.faults.add(CREATE, Delay(0.05, work=work))
+    begun = time.monotonic()
+    await api.data(CREATE, **NEW_COLLECTION)
+    assert time.monotonic() - begun >= 0.05
+
+
+@pytest.mark.parametrize(("work", "count"), [("before", 1), ("after", 0)])
+async def test_work_before_or_after_a_delay(api: Any, work: Any, count: int) -> None:
+    """A client that loses patience finds the work done, or not."""
+    api.sandbox.faults.add(CREATE, Delay(30, work=work))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await api.call(CREATE, **NEW_COLLECTION)
+    assert count == await made(api)
+
+
+async def test_stall_sends_nothing(api: Any) -> None:
+    """Not even headers, until the client has had enough; the work is done."""
+    api.sandbox.faults.add(CREATE, Stall())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await api.call(CREATE, **NEW_COLLECTION)
+    assert await made(api) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+async def test_stall_within_a_body(api: Any, size: int) -> None:
+    """Headers with the whole length, then so many bytes, then silence."""
+    url = await link(api)
+    api.sandbox.faults.add(FILE, Stall(size))
+    async with api.session.get(url.replace(" ", "%20")) as response:
+        assert response.content_length == 2054
+        if size:
+            assert size == len(await response.content.readexactly(size))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await response.content.readany()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_a_cut_that_can_be_seen(api: Any, framing: Any, reset: bool) -> None:
+    """Fewer bytes than announced, or no last chunk."""
+    url = await link(api)
+    api.sandbox.faults.add("/results/*", Cut(1000, framing=framing, reset=reset))
+    with pytest.raises((aiohttp.ClientError, ConnectionError)):
+        await api.fetch(url)
+
+
+async def test_a_cut_that_cannot_be_seen(api: Any) -> None:
+    """Without a length the end of the connection is the end of the body."""
+    url = await link(api)
+    api.sandbox.faults.add(FILE, Cut(1000, framing="close"))
+    assert len((await api.fetch(url)).body) == 1000
+    assert len((await api.fetch(url)).body) == 2054
+
+
+@pytest.mark.parametrize(("work", "count"), [(False, 0), (True, 1)])
+async def test_an_http_status(api: Any, work: bool, count: int) -> None:
+    """With or without the work, as a proxy may answer."""
+    api.sandbox.faults.add(CREATE, Status(502, "<html>bad gateway", work=work))
+    async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
+        assert (
+            response.status,
+            response.content_type,
+            await response.read(),
+        ) == (502, "text/html", b"<html>bad gateway")
+    assert count == await made(api)
+
+
+@pytest.mark.parametrize(("work", "count"), [(False, 0), (True, 1)])
+async def test_an_envelope(api: Any, work: bool, count: int) -> None:
+    """Any code with any data."""
+    api.sandbox.faults.add(CREATE, Envelope(500, {"detail": "boom"}, work=work))
+    assert await api.call(CREATE, **NEW_COLLECTION) == {"code": 500, "data": {"detail": "boom"}, "status": 0}
+    assert count == await made(api)
+
+
+async def test_other_content(api: Any) -> None:
+    """Bytes of another kind under HTTP 200."""
+    url = await link(api)
+    api.sandbox.faults.add(FILE, Content(b"<html>", "text/html"))
+    file = await api.fetch(url)
+    assert (file.status, file.headers["Content-Type"], file.body) == (200, "text/html", b"<html>")
+
+
+@pytest.mark.parametrize(("status", "after", "header"), [(429, 7, "7"), (503, "Wed, 21 Oct", "Wed, 21 Oct")])
+async def test_retry_later(api: Any, status: int, after: Any, header: str) -> None:
+    """Seconds or a date."""
+    api.sandbox.faults.add(CREATE, RetryLater(status, after))
+    async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
+        assert (status, header) == (response.status, response.headers["Retry-After"])
+    assert await made(api) == 0
+
+
+async def test_retry_later_without_a_word(api: Any) -> None:
+    """No Retry-After."""
+    api.sandbox.faults.add(CREATE, RetryLater(retry_after=None))
+    async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
+        assert (response.status, "Retry-After" in response.headers) == (429, False)
+
+
+async def test_status_bodies_may_be_bytes(api: Any) -> None:
+    """Whatever a proxy says."""
+    api.sandbox.faults.add(LIST, Status(500, b"\xff", content_type="application/octet-stream"))
+    async with api.session.post(api.sandbox.url + LIST) as response:
+        assert await response.read() == b"\xff"
+
+
+async def test_faults_meet_unknown_paths_too(api: Any) -> None:
+    """A path without an endpoint can be given an answer."""
+    api.sandbox.faults.add("/new/", Content(b"{}", "application/json"))
+    assert await api.call("/new/") == {}
+
+
+@pytest.mark.parametrize("path", ["/results/1/2/a*b", FILE, "/results/*", re.compile(r"/1/\d/"), "/results/1/2/a?b"])
+def test_paths_are_exact_documented_globs_or_patterns(path: Any) -> None:
+    """All of them fit."""
+    faults = Faults()
+    faults.add(path, DropBefore())
+    assert DropBefore() == faults.take("/results/1/2/a*b", FILE)
+
+
+@pytest.mark.parametrize("path", ["/results/1", re.compile("x"), "/Results/*"])
+def test_other_paths_do_not_fit(path: Any) -> None:
+    """And the fault stays planned."""
+    faults = Faults()
+    faults.add(path, DropBefore())
+    assert (faults.take("/results/1/2/a", FILE), faults.pending) == (None, 1)
+
+
+def test_times_and_after() -> None:
+    """Let one through, then twice, then no more."""
+    faults = Faults()
+    faults.add("/a", Stall(), times=2, after=1)
+    assert [None, Stall(), Stall(), None] == [faults.take("/a", None) for _ in range(4)]
+    assert faults.pending == 0
+
+
+def test_always_until_cleared() -> None:
+    """times=None does not end by itself."""
+    faults = Faults()
+    faults.add("/a", Stall(), times=None)
+    assert [Stall()] * 3 == [faults.take("/a", None) for _ in range(3)]
+    faults.clear()
+    assert None is faults.take("/a", None)
+
+
+def test_the_oldest_fault_comes_first() -> None:
+    """One at a time, in the order of planning."""
+    faults = Faults()
+    faults.add("/*", Stall())
+    faults.add("/a", DropBefore())
+    assert [Stall(), DropBefore(), None] == [faults.take("/a", None) for _ in range(3)]
+
+
+async def test_delays_end_with_the_sandbox() -> None:
+    """Closing does not wait for them."""
+    async with served() as api:
+        api.sandbox.faults.add(LIST, Delay(60))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(asyncio.wait_for(_outcome(api), 5))
+            while not api.sandbox.requests:  # noqa: ASYNC110 - the request says nothing when it arrives
+                await asyncio.sleep(0.01)
+            begun = time.monotonic()
+            await api.sandbox.aclose()
+            assert time.monotonic() - begun < 1
+        assert isinstance(task.result(), aiohttp.ClientError)
+
+
+async def _outcome(api: Any) -> Any:
+    try:
+        return await api.call(LIST)
+    except aiohttp.ClientError as error:
+        return error

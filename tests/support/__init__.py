@@ -1,0 +1,1 @@
+"""What several tests need: a server that misbehaves on purpose, and groups over a fake transport."""

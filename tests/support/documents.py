@@ -1,0 +1,85 @@
+"""Markdown files, and docstrings, as tests need them: their Python blocks, links, commands and names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^```sh\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+_MAKE = re.compile(r"\bmake (?:[A-Z]+=\S+ )?([a-z]+)")
+_LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@attrs.frozen
+class Block:
+    """A piece of Python in a document, and the line where it begins."""
+
+    name: str
+    line: int
+    code: str
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is complete and runs by itself."""
+        return "asyncio.run(" in self.code
+
+    @property
+    def is_test(self) -> bool:
+        """Whether pytest is to run it."""
+        return re.search(r"^(async )?def test_", self.code, re.MULTILINE) is not None
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}"
+
+
+def documents() -> dict[str, str]:
+    """The text of each document, by its name in the project."""
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted(files)}
+
+
+def docstrings() -> list[str]:
+    """Each docstring of the package's public modules."""
+    found: list[str] = []
+    for path in sorted((ROOT / "multicart_async").rglob("*.py")):
+        names = path.relative_to(ROOT).with_suffix("").parts
+        if any(name.startswith("_") and name != "__init__" for name in names):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found += [ast.get_docstring(node) or ""]
+    return found
+
+
+def blocks(texts: dict[str, str]) -> Iterator[Block]:
+    """Every block of Python, in the order of the documents."""
+    for name, text in texts.items():
+        for found in _BLOCK.finditer(text):
+            line = text.count("\n", 0, found.start()) + 2
+            yield Block(name, line, textwrap.dedent(found[2]))
+
+
+def links(text: str) -> list[str]:
+    """The targets of a document's links, those to other sites left out."""
+    return [target for target in _LINK.findall(_FENCED.sub("", text)) if "://" not in target]
+
+
+def targets(text: str) -> set[str]:
+    """What the commands of a document ask of make."""
+    commands = "\n".join(block or span for block, span in _SHELL.findall(text))
+    return set(_MAKE.findall(commands))
+
+
+def anchors(text: str) -> set[str]:
+    """What a link may name behind a ``#``: headings, as GitHub writes them."""
+    titles = _HEADING.findall(_FENCED.sub("", text))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

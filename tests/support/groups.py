@@ -1,0 +1,66 @@
+"""The groups of the client over a fake transport and a fake clock."""
+
+from __future__ import annotations
+
+import attrs
+
+from multicart_async._attempts import Attempts
+from multicart_async._caller import Caller
+from multicart_async._results import Results
+from multicart_async.api.account import Account
+from multicart_async.api.asins import Asins
+from multicart_async.api.categories import Categories
+from multicart_async.api.collections import Collections
+from multicart_async.api.outputs import Outputs
+from multicart_async.api.runs import Runs
+from multicart_async.config import RetryPolicy
+from multicart_async.download import Downloader
+from multicart_async.events import Event
+from multicart_async.testing import FakeClock, FakeTransport
+
+BASE = "https://multicartapi.com/api/v1"
+
+
+@attrs.define
+class Groups:
+    """Everything that a client composes, with what it runs on within reach."""
+
+    transport: FakeTransport
+    clock: FakeClock
+    events: list[Event]
+    downloader: Downloader
+    results: Results
+    collections: Collections
+    runs: Runs
+    account: Account
+    asins: Asins
+    outputs: Outputs
+    categories: Categories
+
+
+def groups_over(
+    transport: FakeTransport, *, retry: RetryPolicy = RetryPolicy(), clock: FakeClock | None = None
+) -> Groups:
+    """Groups as the client composes them."""
+    clock = clock or FakeClock()
+    events: list[Event] = []
+    attempts = Attempts(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
+    call = Caller(transport, attempts=attempts)
+    downloader = Downloader(transport, attempts=attempts, emit=events.append, now=clock.now)
+    results = Results(downloader, BASE)
+    collections = Collections(call)
+    account = Account(call)
+    waiting = {"collection": collections.get, "results": results, "clock": clock.clock, "emit": events.append}
+    return Groups(
+        transport=transport,
+        clock=clock,
+        events=events,
+        downloader=downloader,
+        results=results,
+        collections=collections,
+        runs=Runs(call, collections=collections.list, account=account.credits, **waiting),
+        account=account,
+        asins=Asins(call, clock=clock.clock),
+        outputs=Outputs(call),
+        categories=Categories(call, **waiting),
+    )

@@ -1,0 +1,77 @@
+"""The memory of a mirror does not grow with the number of its runs, nor with what fails."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from made_up import PAGE, Account, Hole, mirrored
+
+from multicart_async import DirectorySink
+from multicart_async.sinks import Sink
+from multicart_async.testing import FakeFile
+
+# It interns parts of paths, and the interpreter's table of interned strings grows by leaps of MiB.
+INTERNED = tracemalloc.Filter(inclusive=False, filename_pattern="*/pathlib*")
+
+
+async def most_held(runs: int, sink: Sink, account: Account) -> int:
+    """The most bytes that were held at a time, looked at some 20 times on the way and at the end; garbage aside."""
+    held: list[int] = []
+
+    def look() -> None:
+        gc.collect()
+        traces = tracemalloc.take_snapshot().filter_traces([INTERNED])
+        held.append(sum(trace.size for trace in traces.traces))
+
+    def counted() -> Iterator[int]:
+        for number in range(1, runs + 1):
+            if number % (runs // 20) == 0:
+                look()
+            yield number
+
+    gc.collect()
+    gc.freeze()  # what was there before is not looked through again
+    tracemalloc.start()
+    try:
+        report = await mirrored(counted(), sink, account)
+        look()
+    finally:
+        tracemalloc.stop()
+        gc.unfreeze()
+    assert runs == report.runs == len(report.failures) + report.files
+    return max(held)
+
+
+@pytest.mark.timeout(60)
+async def test_two_thousand_runs_cost_no_more_than_a_hundred() -> None:
+    """Whatever is allocated, with a sink that keeps nothing."""
+    await mirrored(range(1, 20), Hole(), Account())  # what is made once is there
+    few = await most_held(100, Hole(), Account())
+    many = await most_held(2_000, Hole(), Account())
+
+    assert 100_000 > many - few
+
+
+async def test_failures_hold_their_texts_alone() -> None:
+    """Not the bytes in whose midst they happened: here 64 KiB each."""
+
+    def broken() -> FakeFile:
+        return FakeFile.whole(PAGE[:-1] + b" " * 65_000)
+
+    assert 19 == len((await mirrored(range(1, 20), Hole(), Account(broken))).failures)
+    few = await most_held(20, Hole(), Account(broken))
+    many = await most_held(220, Hole(), Account(broken))
+
+    assert 8_000 > (many - few) / 200
+
+
+async def test_a_folder_is_no_different(tmp_path) -> None:
+    """Real files; fewer runs, because a disk takes its time."""
+    await mirrored(range(1, 20), DirectorySink(tmp_path / "warm"), Account())
+    few = await most_held(80, DirectorySink(tmp_path / "few"), Account())
+    many = await most_held(320, DirectorySink(tmp_path / "many"), Account())
+
+    assert 100_000 > many - few

@@ -1,0 +1,279 @@
+"""Records in the files against what the run's row counts: told always, an error where that is asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mirror_kit import FILE, PlainSink, WatchedSink, asked, results, tree
+from support.groups import BASE, groups_over
+
+from multicart_async import errors
+from multicart_async._content import Defect
+from multicart_async._record_parser import RecordCount
+from multicart_async.manifest import Manifest, parse_manifest
+from multicart_async.models import DownloadLinks, Run
+from multicart_async.sandbox.faults import Content
+from multicart_async.sinks import MemorySink
+from multicart_async.testing import FakeFile, FakeTransport
+
+
+def manifest_below(folder: Path) -> Manifest:
+    """The one manifest."""
+    (path,) = folder.rglob("manifest.json")
+    manifest = parse_manifest(path.read_bytes())
+    assert not isinstance(manifest, str)
+    return manifest
+
+
+async def test_records_that_add_up_are_no_news(sandbox, client, tmp_path) -> None:
+    """How many each page holds is kept in the manifest."""
+    sandbox.add_collections(1, items=5)
+
+    report = await client.sync(tmp_path, count_records=True, strict=True)
+
+    assert ((), True) == (report.differences, report.ok)
+    assert [2, 2, 1] == [file.records for file in manifest_below(tmp_path).files]
+
+
+async def test_without_being_asked_for_nothing_is_counted(sandbox, client, tmp_path) -> None:
+    """Parsing takes its time."""
+    sandbox.add_collections(1, items=5)
+
+    await client.sync(tmp_path)
+
+    assert [None] * 3 == [file.records for file in manifest_below(tmp_path).files]
+
+
+@pytest.fixture
+async def short(sandbox, client) -> Run:
+    """A run of 5 items whose second page has 1 record too few, at every request."""
+    (number,) = sandbox.add_collections(1, items=5)
+    sandbox.faults.add("/results/*Page_2.json", Content(b'[{"asin": "B0"}]'), times=None)
+    run = await client.runs.latest(number)
+    asked(sandbox)
+    return run
+
+
+DIFFERENCE = "4 records in the files, and the run's row counts 5"
+
+
+async def test_a_difference_is_told(client, short, tmp_path) -> None:
+    """In the report and in the manifest; the run is complete all the same."""
+    report = await client.sync(tmp_path, count_records=True)
+
+    assert ((DIFFERENCE,), True) == (report.differences, report.ok)
+    assert (DIFFERENCE,) == manifest_below(tmp_path).differences
+    assert (await client.verify(tmp_path)).ok
+
+
+async def test_a_difference_of_a_download_is_told(client, short, tmp_path) -> None:
+    """In what it gives."""
+    assert (DIFFERENCE,) == (await client.runs.download(short, tmp_path, count_records=True)).differences
+
+
+async def test_a_difference_is_an_error_when_asked_for(sandbox, client, short, tmp_path) -> None:
+    """There is no manifest then, and what came is kept; without `strict` it is taken as it is."""
+    report = await client.sync(tmp_path, count_records=True, strict=True)
+
+    (failure,) = report.failures
+    assert isinstance(failure.error, errors.IncompleteRunError)
+    assert f"{short.collection}/{short.id}: {short.collection}/{short.id}: {DIFFERENCE}" == str(failure)
+    assert [] == list(tmp_path.rglob("manifest.json"))
+    asked(sandbox)
+    assert (await client.sync(tmp_path, count_records=True)).ok
+    assert FILE not in asked(sandbox)
+
+
+async def test_a_download_raises_the_difference(client, short, tmp_path) -> None:
+    """As an error of the run."""
+    with pytest.raises(errors.IncompleteRunError, match=DIFFERENCE):
+        await client.runs.download(short, tmp_path, count_records=True, strict=True)
+
+
+async def test_items_that_could_not_be_scraped_are_no_difference(sandbox, client, tmp_path) -> None:
+    """The row has two counts, and which is meant is not documented: either will do."""
+    (number,) = sandbox.add_collections(1, runs=0, items=5)
+    sandbox.lose_items_of_next_run(number, 2)
+    sandbox.start_run(number)
+
+    report = await client.sync(tmp_path, count_records=True, strict=True)
+
+    assert (1, (), True) == (report.runs, report.differences, report.ok)
+    assert 3 == sum(file.records or 0 for file in manifest_below(tmp_path).files)
+
+
+async def test_two_counts_are_both_named(sandbox, client, tmp_path) -> None:
+    """Where neither fits."""
+    (number,) = sandbox.add_collections(1, runs=0, items=5)
+    sandbox.lose_items_of_next_run(number, 2)
+    sandbox.start_run(number)
+    sandbox.faults.add("/results/*", Content(b"[]"), times=None)
+
+    report = await client.sync(tmp_path, count_records=True)
+
+    assert ("0 records in the files, and the run's row counts 3 or 5",) == report.differences
+
+
+async def test_files_that_were_there_are_counted_once(sandbox, client, tmp_path) -> None:
+    """Read again, not fetched again; and the second time not even that."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path)
+    asked(sandbox)
+    first, second = WatchedSink(tmp_path), WatchedSink(tmp_path)
+
+    report = await client.sync(first, count_records=True)
+    await client.sync(second, count_records=True)
+
+    assert ((), 1, 0) == (report.differences, report.skipped, report.files)
+    assert FILE not in asked(sandbox)
+    assert [2, 2, 1] == [file.records for file in manifest_below(tmp_path).files]
+    counted = {f"chunks page-000{number}.json" for number in (1, 2, 3)}
+    assert counted == {verb for verb in first.seen if verb.startswith("chunks")}
+    assert set() == {verb for verb in second.seen if verb.startswith(("chunks", "put manifest"))}
+
+
+async def test_a_sink_that_only_reads_can_be_counted(sandbox, client) -> None:
+    """It is read as a whole."""
+    sandbox.add_collections(1, items=5)
+    sink = PlainSink()
+    await client.sync(sink)
+    asked(sandbox)
+
+    report = await client.sync(sink, count_records=True, strict=True)
+
+    assert (1, True) == (report.skipped, report.ok)
+    assert FILE not in asked(sandbox)
+
+
+@pytest.mark.parametrize("content", [b'[{"asin": 1}, 2]    ', b'[{"asin": 1}        ', b"                    "])
+async def test_a_file_that_is_no_page_any_more_is_named(sandbox, client, tmp_path, content) -> None:
+    """It has its size, so that only reading shows it."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path)
+    path = tmp_path / results(tmp_path)[1]
+    path.write_bytes(content.ljust(path.stat().st_size))
+
+    (failure,) = (await client.sync(tmp_path, count_records=True)).failures
+
+    assert isinstance(failure.error, errors.IntegrityError)
+    assert "page-0002.json" == failure.file
+
+
+async def test_a_page_of_something_else_is_refused(sandbox, client, tmp_path) -> None:
+    """JSON that is no records passes only where records are not counted."""
+    sandbox.add_collections(1, items=1)
+    sandbox.faults.add("/results/*", Content(b"[1, 2]"), times=None)
+
+    (failure,) = (await client.sync(tmp_path, count_records=True)).failures
+
+    assert isinstance(failure.error, errors.IntegrityError)
+    assert "a record is not an object" in str(failure)
+    assert [] == results(tmp_path)
+    assert (await client.sync(tmp_path)).ok
+
+
+async def test_a_run_without_pages_that_counts_results_is_a_difference(tmp_path) -> None:
+    """Told without reading anything, and an error with `strict`; a run without both is simply empty."""
+    groups = groups_over(FakeTransport())
+
+    def run(**counts: int) -> Run:
+        return Run(id=88, collection=101, is_download_generated=True, **counts)
+
+    download = await groups.runs.download(run(total_results=3), tmp_path)
+    assert ("no pages, and the run's row counts 3 results",) == download.differences
+    assert () == (await groups.runs.download(run(total_results=0), tmp_path, strict=True)).differences
+    assert () == (await groups.runs.download(run(), tmp_path, strict=True, count_records=True)).differences
+    with pytest.raises(errors.IncompleteRunError, match="no pages"):
+        await groups.runs.download(run(total_results=3), tmp_path, strict=True)
+
+
+async def test_a_row_without_counts_has_nothing_to_compare_with() -> None:
+    """Its pages are counted on the way all the same."""
+    url = f"{BASE}/results/101/88/AU_88_Results_Page_1.json"
+    groups = groups_over(FakeTransport(files={url: FakeFile.whole(b'[{"a": 1}, {"a": 2}]')}))
+    run = Run(id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=(url,)))
+    sink = MemorySink()
+
+    download = await groups.runs.download(run, sink, count_records=True, strict=True)
+
+    assert () == download.differences
+    assert 2 == json.loads(sink.files["101/88/manifest.json"])["files"][0]["records"]
+
+
+async def test_a_zip_is_not_counted(sandbox, client, tmp_path) -> None:
+    """Its members are checked, its records are not."""
+    sandbox.add_collections(1, items=5)
+
+    report = await client.sync(tmp_path, files="zip", count_records=True, strict=True)
+
+    assert (1, True) == (report.files, report.ok)
+    assert [None] == [file.records for file in manifest_below(tmp_path).files]
+
+
+async def test_a_category_is_counted_by_its_json(client, tmp_path) -> None:
+    """Its CSV has no records of its own."""
+    await client.categories.submit(
+        "https://www.amazon.com.au/b/?node=4913309051", domain="amazon.com.au", postcode="4500"
+    )
+
+    report = await client.sync(tmp_path, count_records=True, strict=True)
+
+    assert ((), True) == (report.differences, report.ok)
+    assert {"category_asins.csv": None, "category_asins.json": 3} == {
+        file.name: file.records for file in manifest_below(tmp_path).files
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "records"),
+    [
+        (b"[]", 0),
+        (b'{"a": 1}', 1),
+        (b'[{"a": 18446744073709551616}, {"b": -1e400}]', 2),
+        (b"\xef\xbb\xbf [{}, {}, {}]\n", 3),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_records_are_counted_in_pieces_of_any_size(page: bytes, records: int, size: int) -> None:
+    """Numbers beyond 64 bits, one object, none, and what stands before them."""
+    count = RecordCount(full=False)
+    for place in range(0, len(page), size):
+        count.feed(page[place : place + size])
+    count.finish()
+
+    assert records == count.records
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        (b"[1]", "a record is not an object"),
+        (b'[{"a": 1}', "the JSON is cut off"),
+        (b'[{"a": }]', "it is not whole JSON"),
+        (b'{"code": 404, "data": "no", "status": 0}', "the service sent an answer in place of the file"),
+        (b"5", "is not a JSON array or object"),
+    ],
+)
+def test_what_is_no_page_is_a_defect(page: bytes, reason: str) -> None:
+    """An envelope in place of a page too."""
+    count = RecordCount(full=False)
+
+    with pytest.raises(Defect, match=reason):
+        count.feed(page)
+        count.finish()
+
+
+async def test_a_dry_run_counts_no_records(sandbox, client, tmp_path) -> None:
+    """It only counts files."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path)
+    before = tree(tmp_path)
+    sink = WatchedSink(tmp_path)
+
+    report = await client.sync(sink, count_records=True, strict=True, dry_run=True)
+
+    assert (1, 0) == (report.skipped, report.files)
+    assert {"read manifest.json": 1} == dict(sink.seen)
+    assert before == tree(tmp_path)

@@ -1,0 +1,224 @@
+"""Sinks of every kind: in memory, a folder that is looked through, and the least that will do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
+
+from multicart_async import DirectorySink, Sink, errors
+from multicart_async.sandbox.faults import Cut
+from multicart_async.sinks import BrowsableSink, MemorySink, put_bytes
+
+
+@pytest.fixture(params=["memory", "folder"])
+def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> BrowsableSink:
+    """Each kind that can be looked through."""
+    return MemorySink() if request.param == "memory" else DirectorySink(tmp_path)
+
+
+async def filled(sink: Sink) -> None:
+    """A few files at three depths."""
+    for name, content in {"top": b"t", "101/a": b"aa", "101/88/b": b"bbb", "101/88/c": b"", "1012/x": b"x"}.items():
+        await put_bytes(sink, name, content)
+
+
+async def test_what_is_put_can_be_read(browsable) -> None:
+    """Whole, in pieces, and by its size; and it is replaced as a whole."""
+    await filled(browsable)
+    await put_bytes(browsable, "101/a", b"other")
+
+    assert b"other" == await browsable.read("101/a")
+    assert [b"other"] == [piece async for piece in browsable.chunks("101/a")]
+    assert 5 == await browsable.size("101/a")
+    assert 0 == await browsable.size("101/88/c")
+
+
+async def test_what_is_not_there_is_none(browsable) -> None:
+    """A folder is no file, and a file is no folder."""
+    await filled(browsable)
+
+    for name in ("none", "top/x", "101/none"):
+        assert await browsable.read(name) is None
+    for name in ("none", "top/x", "101/none", "101/88", "101"):
+        assert await browsable.size(name) is None
+    assert {} == await browsable.list("none")
+    assert {} == await browsable.list("top")
+
+
+async def test_each_level_is_listed_by_itself(browsable) -> None:
+    """Sizes of files, nothing for folders; a name that begins alike is another one."""
+    await filled(browsable)
+
+    assert {"top": 1, "101": None, "1012": None} == await browsable.list("")
+    assert {"a": 2, "88": None} == await browsable.list("101")
+    assert {"b": 3, "c": 0} == await browsable.list("101/88")
+
+
+async def test_what_is_removed_is_gone(browsable) -> None:
+    """And what is not there can be removed too."""
+    await filled(browsable)
+
+    for _ in range(2):
+        await browsable.remove("101/88/b")
+        await browsable.remove("none/none")
+
+    assert {"c": 0} == await browsable.list("101/88")
+    assert await browsable.read("101/88/b") is None
+
+
+async def test_chunks_that_break_off_leave_what_was_there(browsable) -> None:
+    """All of them, or nothing."""
+
+    async def broken():
+        yield b"half"
+        raise LookupError("broken")
+
+    await put_bytes(browsable, "101/a", b"old")
+    for name in ("101/a", "101/new"):
+        with pytest.raises(LookupError):
+            await browsable.put(name, broken())
+
+    assert {"a": 3} == await browsable.list("101")
+
+
+def test_the_kinds_are_told_apart(tmp_path) -> None:
+    """By what they can do."""
+    assert isinstance(MemorySink(), BrowsableSink)
+    assert isinstance(DirectorySink(tmp_path), BrowsableSink)
+    assert isinstance(PlainSink(), Sink)
+    assert not isinstance(PlainSink(), BrowsableSink)
+    assert not isinstance(tmp_path, Sink)
+
+
+async def test_memory_shows_how_much_it_holds() -> None:
+    """Not what."""
+    sink = MemorySink()
+    await filled(sink)
+
+    assert "<MemorySink of 5 files, 7 bytes>" == repr(sink)
+
+
+async def test_temporary_files_are_not_listed(tmp_path) -> None:
+    """They belong to transfers under way."""
+    (tmp_path / ".mc-0123456789abcdef.part").touch()
+    (tmp_path / ".mc-else").touch()
+
+    assert {".mc-else": 0} == await DirectorySink(tmp_path).list("")
+
+
+async def test_a_link_to_nowhere_is_not_listed(tmp_path) -> None:
+    """What is beside it is."""
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "file").touch()
+
+    assert {"file": 0} == await DirectorySink(tmp_path).list("")
+
+
+async def test_what_the_disk_refuses_is_a_disk_error(tmp_path) -> None:
+    """A link that leads to itself, a folder to be read or removed; with the number of the system."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    sink = DirectorySink(tmp_path)
+
+    with pytest.raises(errors.DiskError) as caught:
+        await sink.list("loop")
+    assert errno.ELOOP == caught.value.errno
+    with pytest.raises(errors.DiskError) as caught:
+        _ = [piece async for piece in sink.chunks("folder")]
+    assert errno.EISDIR == caught.value.errno
+    with pytest.raises(errors.DiskError) as caught:
+        await sink.remove("folder")
+    assert caught.value.errno in {errno.EISDIR, errno.EPERM}
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file that cannot be read")
+async def test_a_disk_that_fails_while_it_is_read_is_a_disk_error(tmp_path) -> None:
+    """Here the memory at address 0, which is an input/output error."""
+    (tmp_path / "file").symlink_to("/proc/self/mem")
+
+    with pytest.raises(errors.DiskError) as caught:
+        _ = [piece async for piece in DirectorySink(tmp_path).chunks("file")]
+    assert errno.EIO == caught.value.errno
+
+
+async def test_chunks_that_are_not_exhausted_close_their_file(tmp_path) -> None:
+    """When the reader is closed."""
+    (tmp_path / "file").write_bytes(os.urandom(3 * 2**20))
+    reader = DirectorySink(tmp_path).chunks("file")
+    assert 2**20 == len(await anext(reader))
+
+    await reader.aclose()
+
+    assert [] == open_below(tmp_path)
+
+
+async def test_the_least_sink_can_be_mirrored_into(sandbox, client) -> None:
+    """Put, read and size: nothing more is needed to fetch only what is missing."""
+    sandbox.add_collections(3, runs=2, items=3)
+    sink = PlainSink()
+
+    first = await client.sync(sink, files="both")
+    asked(sandbox)
+    second = await client.sync(sink, files="both")
+    del sink.files["102/92/page-0002.json"]
+    third = await client.sync(sink, files="both")
+
+    assert [(9, 0), (0, 3), (1, 2)] == [(report.files, report.skipped) for report in (first, second, third)]
+    assert "102/92/page-0002.json" in sink.files
+
+
+async def test_the_least_sink_can_be_downloaded_into(sandbox, client) -> None:
+    """Its paths are the names that it was given."""
+    (number,) = sandbox.add_collections(1, items=3)
+    run = await client.runs.latest(number)
+    sink = PlainSink()
+
+    download = await client.runs.download(run, sink)
+    again = await client.runs.download(run, sink)
+
+    folder = f"{number}/{run.id}"
+    assert [f"{folder}/page-0001.json", f"{folder}/page-0002.json"] == [str(file.path) for file in download.files]
+    assert (folder, 0, 2) == (str(download.directory), download.skipped, again.skipped)
+    assert [len(sink.files[str(file.path)]) for file in download.files] == [file.size for file in download.files]
+
+
+async def test_the_least_sink_keeps_whole_pages_of_a_run_that_fails(sandbox, client) -> None:
+    """Notes of progress are put there; they are older than the manifest and stay."""
+    sandbox.add_collections(1, items=5)
+    sandbox.faults.add("/results/*Page_3.json", Cut(4), times=5)
+    sink = PlainSink()
+
+    first = await client.sync(sink)
+    second = await client.sync(sink)
+
+    assert (False, True) == (first.ok, second.ok)
+    assert {"manifest.json", "progress.json"} < {name.rpartition("/")[2] for name in sink.files}
+    asked(sandbox)
+    assert 0 == (await client.sync(sink)).files
+
+
+async def test_a_category_in_memory_has_its_csv(client) -> None:
+    """Made from what is held."""
+    await client.categories.submit(
+        "https://www.amazon.com.au/b/?node=4913309051", domain="amazon.com.au", postcode="4500"
+    )
+    sink = MemorySink()
+
+    await client.sync(sink)
+
+    (table,) = [content for name, content in sink.files.items() if name.endswith(".csv")]
+    assert 4 == len(table.decode().splitlines())
+
+
+async def test_a_slow_sink_pulls(sandbox, client, tmp_path) -> None:
+    """Files come as they are taken; ids may come the same way."""
+    ids = sandbox.add_collections(3, items=1)
+    sink = WatchedSink(tmp_path)
+
+    report = await client.sync(sink, collections=stream_of(ids))
+
+    assert 3 == report.files == sink.seen["put page-0001.json"] == sink.seen["put manifest.json"]

@@ -1,0 +1,275 @@
+"""A mirror that is read again: what is named, and what is passed over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from mirror_kit import PlainSink, WatchedSink, asked, tree
+
+from multicart_async import errors
+from multicart_async.manifest import seal_json, unseal_json
+from multicart_async.sandbox import Sandbox
+from multicart_async.sinks import MemorySink
+
+RUN = "101/88"
+
+
+@pytest.fixture
+async def mirror(sandbox: Sandbox, client, tmp_path: Path) -> Path:
+    """One run with three pages and a ZIP, in a folder."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path, files="both")
+    asked(sandbox)
+    assert (tmp_path / RUN).is_dir()
+    return tmp_path
+
+
+async def test_a_mirror_as_it_was_written_is_fine(sandbox, client, mirror) -> None:
+    """All files are read, and nobody is asked."""
+    report = await client.verify(mirror)
+
+    sizes = [len(content) for name, content in tree(mirror).items() if "page" in name]
+    assert (1, 4, sum(sizes), ()) == (report.runs, report.files, report.bytes, report.failures)
+    assert report.ok
+    assert {} == asked(sandbox)
+
+
+async def test_it_needs_no_service(mirror) -> None:
+    """Nor a key that works."""
+    from multicart_async import AsyncMultiCart  # noqa: PLC0415 -- used here alone
+
+    async with AsyncMultiCart("another.key", base_url="https://nowhere.invalid/api/v1") as client:
+        assert (await client.verify(mirror)).ok
+
+
+def _edit(path: Path, **changes: object) -> None:
+    fields = unseal_json(path.read_bytes())
+    assert isinstance(fields, dict)
+    path.write_bytes(seal_json({**fields, **changes}))
+
+
+def _turn_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _into_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+PAGE, ZIP, MANIFEST = f"{RUN}/page-0002.json", f"{RUN}/all-pages.zip", f"{RUN}/manifest.json"
+
+DAMAGES = {
+    "missing": (PAGE, Path.unlink, "missing"),
+    "a folder": (PAGE, _into_a_folder, "missing"),
+    "shorter": (PAGE, lambda path: path.write_bytes(path.read_bytes()[:-1]), "changed: 307 bytes, not 308"),
+    "longer": (ZIP, lambda path: path.write_bytes(path.read_bytes() + b"x"), "changed: "),
+    "empty": (PAGE, lambda path: path.write_bytes(b""), "changed: 0 bytes, not 308"),
+    "a bit": (PAGE, _turn_a_byte, "changed: another SHA-256"),
+    "a bit of the ZIP": (ZIP, _turn_a_byte, "changed: another SHA-256"),
+    "surplus": (f"{RUN}/page-0009.json", Path.touch, "surplus: the manifest does not list it"),
+    "a surplus folder": (f"{RUN}/more", Path.mkdir, "surplus: the manifest does not list it"),
+    "cut manifest": (
+        MANIFEST,
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        "the manifest is not believed: it is not JSON",
+    ),
+    "edited manifest": (
+        MANIFEST,
+        lambda path: path.write_text(path.read_text().replace('"size": 308', '"size": 309')),
+        "the manifest is not believed: its checksum does not fit: it was changed or cut",
+    ),
+    "later manifest": (
+        MANIFEST,
+        lambda path: path.write_text(path.read_text().replace('"version": 1', '"version": 2')),
+        "the manifest is not believed: its version is 2, not 1",
+    ),
+    "manifest of another run": (MANIFEST, lambda path: _edit(path, run_id=87), "the manifest is of another run"),
+    "manifest of another collection": (
+        MANIFEST,
+        lambda path: _edit(path, collection_id=100),
+        "the manifest is of another run",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+async def test_a_damage_is_named(client, mirror, kind) -> None:
+    """By the path of the file below the mirror, and what is wrong with it; and nothing else is."""
+    name, harm, reason = DAMAGES[kind]
+    harm(mirror / name)
+
+    (failure,) = (report := await client.verify(mirror)).failures
+
+    assert not report.ok
+    assert name == failure.path
+    assert failure.reason.startswith(reason)
+    assert f"{name}: {failure.reason}" == str(failure)
+
+
+async def test_a_run_without_a_manifest_is_named(client, mirror) -> None:
+    """It is not complete, whatever lies there."""
+    (mirror / MANIFEST).unlink()
+
+    (failure,) = (await client.verify(mirror)).failures
+
+    assert f"{RUN}: there is no manifest: the run is not complete" == str(failure)
+
+
+async def test_several_damages_are_all_named(client, mirror) -> None:
+    """In a steady order, and the good files are still read."""
+    (mirror / PAGE).unlink()
+    _turn_a_byte(mirror / ZIP)
+    (mirror / RUN / "notes.txt").touch()
+    (mirror / "101/99").mkdir()
+
+    report = await client.verify(mirror)
+
+    assert [
+        (ZIP, "changed: another SHA-256"),
+        (PAGE, "missing"),
+        (f"{RUN}/notes.txt", "surplus: the manifest does not list it"),
+        ("101/99", "there is no manifest: the run is not complete"),
+    ] == [(failure.path, failure.reason) for failure in report.failures]
+    assert (2, 3) == (report.runs, report.files)
+
+
+async def test_a_damaged_mirror_is_mended(client, mirror) -> None:
+    """Of what `verify` names, a new call fetches what is missing or has another size; with overwrite, everything."""
+    before = tree(mirror)
+    (mirror / PAGE).unlink()
+    await client.sync(mirror, files="both")
+    assert before == tree(mirror)
+
+    _turn_a_byte(mirror / PAGE)
+    await client.sync(mirror, files="both")
+    assert not (await client.verify(mirror)).ok
+    await client.sync(mirror, files="both", overwrite=True)
+
+    assert before == tree(mirror)
+
+
+@pytest.mark.parametrize("name", ["notes", "latest", "101x", ".git", "-1", "²", "١٢٣", "1 2", "101.5"])
+async def test_folders_that_are_not_numbers_are_passed_over(client, mirror, name) -> None:
+    """They are somebody else's, beside collections and beside runs."""
+    (mirror / name / "7").mkdir(parents=True)
+    (mirror / "101" / name).mkdir()
+    (mirror / "101" / name / "file").touch()
+
+    report = await client.verify(mirror)
+
+    assert (1, True) == (report.runs, report.ok)
+
+
+async def test_files_in_place_of_folders_are_passed_over(client, mirror) -> None:
+    """Numbers or not."""
+    for name in ("7", "101/7", "readme"):
+        (mirror / name).touch()
+
+    assert (await client.verify(mirror)).ok
+
+
+async def test_what_is_under_way_is_not_surplus(client, mirror) -> None:
+    """Temporary files, notes of progress, and what other programs hide."""
+    for name in (".mc-0123456789abcdef.part", "progress.json", ".DS_Store"):
+        (mirror / RUN / name).touch()
+
+    assert (await client.verify(mirror)).ok
+
+
+@pytest.mark.parametrize("place", [".", "101", RUN])
+async def test_a_link_to_nowhere_hides_nothing(client, mirror, place) -> None:
+    """What stands beside it is still looked at."""
+    (mirror / place / "0").symlink_to("nowhere")
+    (mirror / PAGE).unlink()
+
+    assert [f"{PAGE}: missing"] == [str(failure) for failure in (await client.verify(mirror)).failures]
+
+
+async def test_a_linked_folder_counts(client, mirror) -> None:
+    """A mirror may be spread over disks."""
+    shutil.move(mirror / "101", mirror.parent / "elsewhere")
+    (mirror / "101").symlink_to(mirror.parent / "elsewhere")
+
+    report = await client.verify(mirror)
+
+    assert (1, 4, True) == (report.runs, report.files, report.ok)
+    shutil.rmtree(mirror.parent / "elsewhere")
+
+
+async def test_an_empty_folder_is_an_empty_mirror(client, tmp_path) -> None:
+    """Nothing is wrong with it."""
+    report = await client.verify(tmp_path)
+
+    assert (0, True) == (report.runs, report.ok)
+
+
+async def test_a_folder_that_is_not_there_is_no_empty_mirror(client, tmp_path) -> None:
+    """A name that is mistyped must not pass for a mirror without faults."""
+    with pytest.raises(errors.DiskError, match="dest: there is no such folder"):
+        await client.verify(tmp_path / "mistyped")
+
+
+async def test_a_mirror_in_memory(sandbox, client) -> None:
+    """Is verified as one in a folder."""
+    sandbox.add_collections(2, items=5)
+    sink = MemorySink()
+    await client.sync(sink)
+    good = await client.verify(sink)
+    sink.files[PAGE] = b"[]"
+    del sink.files["102/89/page-0001.json"]
+    sink.files["102/89/more"] = b""
+
+    found = [failure.path for failure in (await client.verify(sink)).failures]
+
+    assert (2, 6, True) == (good.runs, good.files, good.ok)
+    assert [PAGE, "102/89/page-0001.json", "102/89/more"] == found
+
+
+async def test_a_sink_that_cannot_be_looked_through_is_refused(client) -> None:
+    """It says so, instead of finding nothing."""
+    with pytest.raises(errors.ArgumentError, match="dest: is a sink that cannot be looked through"):
+        await client.verify(PlainSink())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dest", [None, 7, b"\0"])
+async def test_what_is_no_destination_is_refused(client, dest) -> None:
+    """By its name."""
+    with pytest.raises(errors.ArgumentError, match="dest: wants a path or a Sink"):
+        await client.verify(dest)
+
+
+async def test_each_file_is_read_once(client, mirror) -> None:
+    """And no other."""
+    sink = WatchedSink(mirror)
+
+    await client.verify(sink)
+
+    pages = {f"chunks page-000{number}.json": 1 for number in (1, 2, 3)}
+    assert {**pages, "chunks all-pages.zip": 1, "read manifest.json": 1} == dict(sink.seen)
+
+
+async def test_a_file_that_goes_meanwhile_is_a_disk_error(client, mirror) -> None:
+    """It is named, not passed over."""
+
+    class Going(WatchedSink):
+        def chunks(self, name):
+            (mirror / name).unlink()
+            return super().chunks(name)
+
+    with pytest.raises(errors.DiskError, match=r"all-pages\.zip: No such file"):
+        await client.verify(Going(mirror))
+
+
+async def test_a_large_file_is_read_in_pieces(client, mirror) -> None:
+    """Here of a MiB; it is never in memory as a whole."""
+    path = mirror / RUN / "page-0001.json"
+    path.write_bytes(os.urandom(3 * 2**20 + 1))
+    pieces = [len(piece) async for piece in WatchedSink(mirror).chunks(f"{RUN}/page-0001.json")]
+
+    assert [2**20] * 3 + [1] == pieces

@@ -1,0 +1,144 @@
+"""Arguments that cannot be right are refused before anything is sent, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_text, an_id, ids, item, items
+from multicart_async._unset import UNSET
+from multicart_async.errors import ArgumentError
+
+Word = Literal["High", "Low"]
+
+
+def refused(call: Callable[..., object], *args: object, **options: object) -> ArgumentError:
+    """The error that a call of a check is worth; the argument is called ``this``."""
+    with pytest.raises(ArgumentError, match=r"\Athis: ") as caught:
+        call("this", *args, **options)
+    assert "this" == caught.value.argument
+    return caught.value
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 1.0, "1", None, UNSET], ids=repr)
+def test_an_id_is_a_whole_number_above_0(value: object) -> None:
+    """A text of digits is mostly an ASIN or a name in the wrong place."""
+    assert 7 == an_id("this", 7)
+    assert repr(value) in str(refused(an_id, value))
+
+
+def test_ids_are_taken_once_each_in_order() -> None:
+    """From any iterable."""
+    assert (3, 1, 2) == ids("this", iter([3, 1, 3, 2, 1]))
+    assert () == ids("this", [])
+
+
+@pytest.mark.parametrize("values", ["123", b"123", [1, "2"], [0], 5, None], ids=repr)
+def test_ids_are_ids(values: object) -> None:
+    """A text is no list of ids, though bytes would even iterate as numbers."""
+    refused(ids, values)
+
+
+@pytest.mark.parametrize("value", [-1, True, 1.0, "1", None], ids=repr)
+def test_a_count_is_a_whole_number(value: object) -> None:
+    """Zero is one."""
+    assert 0 == a_count("this", 0)
+    refused(a_count, value)
+
+
+def test_a_count_has_a_least_value() -> None:
+    """``limit=0`` would be an endless list of empty pages."""
+    assert 1 == a_count("this", 1, least=1)
+    assert "1 or more, not 0" in str(refused(a_count, 0, least=1))
+
+
+@pytest.mark.parametrize("value", ["", " \t", 5, None, b"x", True, "half \ud800"], ids=repr)
+def test_a_text_has_something_in_it(value: object) -> None:
+    """Not given is fine."""
+    a_text("this", UNSET)
+    a_text("this", "x")
+    refused(a_text, value)
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", None], ids=repr)
+def test_a_flag_is_true_or_false(value: object) -> None:
+    """Not given is fine; 0 and 1 are not, the service might take them for something else."""
+    for good in (UNSET, True, False):
+        a_flag("this", good)
+    refused(a_flag, value)
+
+
+@pytest.mark.parametrize("value", ["high", "", None, 5, ["High"]], ids=repr)
+def test_a_choice_is_one_of_the_words(value: object) -> None:
+    """In their spelling; the error tells all of them."""
+    for good in (UNSET, "High", "Low"):
+        a_choice("this", good, Word)
+    assert "'High', 'Low'" in str(refused(a_choice, value, Word))
+
+
+def test_an_item_is_trimmed() -> None:
+    """Blanks around it come from files and spreadsheets."""
+    assert "B0DJQQ38TG" == item("this", " B0DJQQ38TG\r\n")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "  ", "B0 1", "B0,B1", "B0\tB1", "B0\u2003B1", "B\udc00", 5, None, b"B0"], ids=repr
+)
+def test_an_item_has_no_blank_and_no_comma_inside(value: object) -> None:
+    """Many items are sent as one text with commas between them: one with a comma would be two."""
+    assert "is no item" in str(refused(item, value))
+
+
+def test_items_are_trimmed_and_taken_once_each_in_order() -> None:
+    """From any iterable."""
+    assert ["b", "a"] == items("this", iter([" b", "a", "b ", "a"]))
+
+
+@pytest.mark.parametrize("values", ["B0DJQQ38TG", b"B0", [], iter(()), 5, None], ids=repr)
+def test_items_are_many(values: object) -> None:
+    """A single text would be taken letter by letter; nothing at all is a mistake too."""
+    refused(items, values)
+
+
+def test_a_collection_holds_no_more_than_5000_items() -> None:
+    """Repetitions do not count."""
+    full = [f"B{number}" for number in range(MOST_ITEMS)]
+
+    assert full == items("this", full + full)
+    refused(items, [*full, "B-1"])
+
+
+def test_items_without_end_are_refused_early() -> None:
+    """Nobody waits for the end of an endless source."""
+
+    def endless() -> Iterator[str]:
+        number = 0
+        while True:
+            number += 1
+            yield f"B{number}"
+
+    refused(items, endless())
+
+
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=20))
+def test_items_come_apart_at_the_commas_again(values: list[str]) -> None:
+    """What is accepted, joined with commas, is read by the service as the same items."""
+    try:
+        found = items("this", values)
+    except ArgumentError:
+        return
+
+    assert found == ",".join(found).split(",")
+    assert found == [text.strip() for text in found]
+
+
+def test_a_needed_text_must_be_given() -> None:
+    """UNSET is "not sent", and what the service needs must be sent."""
+    assert a_text("name", UNSET) is None
+
+    with pytest.raises(ArgumentError, match="name"):
+        a_text("name", UNSET, needed=True)

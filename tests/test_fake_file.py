@@ -1,0 +1,14 @@
+"""`FakeFile`: what a fake transport gives for a file."""
+
+from __future__ import annotations
+
+from multicart_async.testing import FakeFile
+
+
+def test_the_framing_proves_the_end_or_not() -> None:
+    """A length or chunks do; a body that ends with its connection proves nothing."""
+    chunked = FakeFile([b"1"], headers={"transfer-encoding": "chunked"})
+
+    assert (True, 3) == (FakeFile.whole(b"123").proved, FakeFile.whole(b"123").length)
+    assert (True, None) == (chunked.proved, chunked.length)
+    assert (False, None) == (FakeFile([b"1"]).proved, FakeFile([b"1"]).length)

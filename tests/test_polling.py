@@ -1,0 +1,351 @@
+"""Waiting for something that only shows when it is asked: pace, patience, and what ends a wait."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import aclosing
+
+import anyio
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multicart_async import polling
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    ArgumentError,
+    AuthenticationError,
+    BadRequestError,
+    ClientClosedError,
+    ConfigurationError,
+    InsufficientCreditsError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseTooLargeError,
+    RunFailedError,
+    ServerError,
+    WaitTimeoutError,
+)
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.testing import FakeClock
+
+STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, wait_timeout=100, jitter=0)
+DONE = Look("done", "done", finished=True)
+MISSING = NotFoundError("/p/", 404, "no")
+DOWN = ServerError("/p/", 503, "down")
+Script = list[Look[str] | Exception]
+
+
+@attrs.define
+class Wait:
+    """A wait over a script of looks; the last entry is repeated."""
+
+    script: Script
+    policy: PollPolicy = STEADY
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    looks: int = 0
+
+    async def look(self) -> Look[str]:
+        seen = self.script[min(self.looks, len(self.script) - 1)]
+        self.looks += 1
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+    async def all(self) -> list[str]:
+        """Everything that the wait tells."""
+        pace = Pace(self.policy, self.clock.clock)
+        async with aclosing(follow(self.look, pace, lambda: WaitTimeoutError("over"))) as told:
+            return [value async for value in told]
+
+
+async def test_each_change_is_told_once() -> None:
+    """The mark decides what a change is; the finished value is the last."""
+    wait = Wait([Look(None, "nothing"), Look("a", 1), Look("a again", 1), Look("b", 2), DONE])
+
+    assert ["a", "b", "done"] == await wait.all()
+    assert 5 == wait.looks
+
+
+async def test_what_is_finished_at_once_needs_no_pause() -> None:
+    """No sleep before the first look."""
+    wait = Wait([DONE])
+
+    assert ["done"] == await wait.all()
+    assert [] == wait.clock.slept
+
+
+async def test_a_finished_look_without_news_ends_the_wait_too() -> None:
+    """It was told already."""
+    assert ["a"] == await Wait([Look("a", 1), Look("a", 1, finished=True)]).all()
+
+
+async def test_the_pause_grows_up_to_its_limit() -> None:
+    """5 s, then half as much again each time, 60 s at most."""
+    wait = Wait([Look(None, 0)] * 9 + [DONE], PollPolicy(jitter=0))
+
+    await wait.all()
+
+    assert [5, 7.5, 11.25, 16.875, 25.3125, 37.96875, 56.953125, 60, 60] == wait.clock.slept
+
+
+async def test_an_interval_above_the_limit_stays() -> None:
+    """Who asks every two minutes is not made to ask every minute."""
+    wait = Wait([Look(None, 0)] * 3 + [DONE], PollPolicy(poll_interval=120, jitter=0))
+
+    await wait.all()
+
+    assert [120, 120, 120] == wait.clock.slept
+
+
+@pytest.mark.parametrize(("spread", "slept"), [(0.0, 9.0), (0.5, 10.0), (1.0, 11.0)])
+async def test_jitter_spreads_a_pause_to_both_sides(spread: float, slept: float) -> None:
+    """0.1 is plus or minus 10 %."""
+    clock = FakeClock()
+
+    await Pace(PollPolicy(poll_interval=10, jitter=0.1), clock.clock, lambda: spread).pause()
+
+    assert [pytest.approx(slept)] == clock.slept
+
+
+@given(
+    interval=st.floats(0, 100),
+    growth=st.floats(1, 5),
+    most=st.floats(0, 200),
+    jitter=st.floats(0, 1),
+    timeout=st.floats(0, 1000) | st.none(),
+    spreads=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30),
+)
+def test_a_pause_is_within_its_bounds(
+    interval: float, growth: float, most: float, jitter: float, timeout: float | None, spreads: list[float]
+) -> None:
+    """Never negative, never beyond interval and limit with their jitter, never beyond the deadline."""
+    clock = FakeClock()
+    rest = iter(spreads)
+    policy = PollPolicy(interval, growth, most, timeout, jitter)
+
+    async def pauses() -> None:
+        pace = Pace(policy, clock.clock, lambda: next(rest))
+        for _ in spreads:
+            if not await pace.pause():
+                return
+
+    anyio.run(pauses)
+
+    longest = max(interval, most) * (1 + jitter)
+    assert all(0 <= slept <= longest * 1.000001 for slept in clock.slept)
+    assert timeout is None or clock.time <= timeout * 1.000001
+
+
+async def test_patience_counts_from_the_beginning() -> None:
+    """``waited`` and ``left`` add up to the timeout; ``left`` is never negative."""
+    clock = FakeClock()
+    clock.advance(1000)
+    pace = Pace(STEADY, clock.clock)
+    assert (0, 100) == (pace.waited, pace.left)
+
+    clock.advance(30)
+    assert (30, 70) == (pace.waited, pace.left)
+
+    clock.advance(500)
+    assert (530, 0) == (pace.waited, pace.left)
+    assert not await pace.pause()
+
+
+async def test_the_deadline_ends_the_wait() -> None:
+    """The last pause is cut at the deadline, and there is one look after it."""
+    wait = Wait([Look("a", 1)], attrs.evolve(STEADY, wait_timeout=25))
+
+    with pytest.raises(WaitTimeoutError, match="over"):
+        await wait.all()
+
+    assert [10, 10, 5] == wait.clock.slept
+    assert 4 == wait.looks
+
+
+async def test_what_is_there_at_the_deadline_counts() -> None:
+    """The look at the deadline may be the one that sees the end."""
+    wait = Wait([Look(None, 0)] * 3 + [DONE], attrs.evolve(STEADY, wait_timeout=25))
+
+    assert ["done"] == await wait.all()
+
+
+async def test_a_timeout_of_0_looks_once() -> None:
+    """A look without a wait."""
+    assert ["done"] == await Wait([DONE], attrs.evolve(STEADY, wait_timeout=0)).all()
+
+    wait = Wait([Look("a", 1)], attrs.evolve(STEADY, wait_timeout=0))
+    with pytest.raises(WaitTimeoutError):
+        await wait.all()
+    assert (1, []) == (wait.looks, wait.clock.slept)
+
+
+async def test_no_timeout_waits_for_ever() -> None:
+    """Ten thousand looks later it goes on still."""
+    policy = attrs.evolve(STEADY, wait_timeout=None)
+    wait = Wait([Look(None, 0)] * 10_000 + [DONE], policy)
+
+    assert ["done"] == await wait.all()
+    assert 100_000 == wait.clock.time
+    assert math.inf == Pace(policy, wait.clock.clock).left
+
+
+PASSING = [
+    APIConnectionError("/p/", "reset"),
+    APITimeoutError("/p/", "slow"),
+    DOWN,
+    RateLimitError("/p/", 429, "busy"),
+    InvalidResponseError("/p/", "a proxy's page", http_status=200),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+async def test_a_passing_error_does_not_end_the_wait(error: Exception) -> None:
+    """However often it comes."""
+    assert ["a", "done"] == await Wait([Look("a", 1), error, error, error, error, DONE]).all()
+
+
+async def test_passing_errors_count_against_the_deadline() -> None:
+    """The wait ends in time, and the timeout tells the last of them as its cause."""
+    wait = Wait([Look("a", 1), DOWN])
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait.all()
+
+    assert DOWN is caught.value.__cause__
+    assert 100 == wait.clock.time
+
+
+async def test_an_error_that_has_passed_is_not_the_cause() -> None:
+    """A timeout after a good look has nothing to do with it."""
+    with pytest.raises(WaitTimeoutError) as caught:
+        await Wait([DOWN, Look("a", 1)]).all()
+
+    assert caught.value.__cause__ is None
+
+
+ENDING = [
+    AuthenticationError("/p/", 401, "no"),
+    InsufficientCreditsError("/p/", 402, "no"),
+    PermissionDeniedError("/p/", 403, "no"),
+    BadRequestError("/p/", 400, "no"),
+    APIError("/p/", None, "no"),
+    ResponseTooLargeError("/p/", "64 MiB"),
+    RunFailedError("failed"),
+    ClientClosedError(),
+    APIConnectionError("/p/", "the certificate is not trusted", sent=False, passing=False),
+    ValueError("a bug"),
+]
+
+
+@pytest.mark.parametrize("error", ENDING, ids=lambda error: type(error).__name__)
+async def test_another_error_ends_the_wait_at_once(error: Exception) -> None:
+    """It would come again at each look."""
+    wait = Wait([Look("a", 1), error])
+
+    with pytest.raises(type(error)) as caught:
+        await wait.all()
+
+    assert error is caught.value
+    assert 2 == wait.looks
+
+
+async def test_not_found_ends_the_wait_at_the_third_in_a_row() -> None:
+    """Once or twice is a hiccup, three times is gone."""
+    wait = Wait([Look("a", 1), MISSING, MISSING, Look("b", 2), MISSING, MISSING, MISSING])
+
+    with pytest.raises(NotFoundError) as caught:
+        await wait.all()
+
+    assert MISSING is caught.value
+    assert 7 == wait.looks
+
+
+async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hanging call cannot stretch the wait; at the very end a look has a moment of its own."""
+    monkeypatch.setattr(polling, "LAST_LOOK", 0.01)
+
+    async def look() -> Look[str]:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    pace = Pace(PollPolicy(poll_interval=0, wait_timeout=0.02, jitter=0))
+
+    told = follow(look, pace, lambda: WaitTimeoutError("over"))
+
+    with anyio.fail_after(10), pytest.raises(WaitTimeoutError):
+        await anext(told)
+
+
+async def test_a_cancellation_from_outside_is_not_a_hanging_look() -> None:
+    """Only the wait's own deadline is taken for one."""
+    with anyio.move_on_after(0.01) as scope:
+        await follow(anyio.sleep_forever, Pace(STEADY), lambda: WaitTimeoutError("over")).__anext__()
+
+    assert scope.cancelled_caught
+
+
+async def test_a_look_at_the_deadline_has_a_moment() -> None:
+    """Patience of zero is no reason to give up before the answer can come."""
+
+    async def look() -> Look[str]:
+        await anyio.sleep(0.01)
+        return DONE
+
+    pace = Pace(attrs.evolve(STEADY, wait_timeout=0), FakeClock().clock)
+
+    assert "done" == await follow(look, pace, lambda: WaitTimeoutError("over")).__anext__()
+
+
+async def test_jumps_of_the_wall_clock_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day forth or back is not waited: the clock is monotonic."""
+    assert time.monotonic is Clock().now
+    pace = Pace(STEADY)
+    for jump in (86_400, -86_400):
+        monkeypatch.setattr(time, "time", lambda jump=jump: 1.8e9 + jump)
+
+        assert 60 > pace.waited
+        assert 40 < pace.left <= 100
+
+
+def test_the_documented_defaults() -> None:
+    """What the documentation promises to who sets nothing."""
+    assert PollPolicy(5, 1.5, 60, 3600, 0.1, "warn") == PollPolicy()
+
+
+WRONG = [
+    *[(name, value) for name in ("poll_interval", "max_poll_interval", "wait_timeout") for value in (-1, "5", True)],
+    *[(name, None) for name in ("poll_interval", "growth", "max_poll_interval", "jitter", "on_ambiguous")],
+    *[(name, math.nan) for name in ("poll_interval", "growth", "max_poll_interval", "wait_timeout", "jitter")],
+    ("wait_timeout", math.inf),
+    ("wait_timeout", 10**400),
+    ("growth", 0.9),
+    ("growth", True),
+    ("jitter", -0.1),
+    ("jitter", 1.1),
+    ("on_ambiguous", "ignore"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_policy_is_checked(name: str, value: object) -> None:
+    """The error names the field."""
+    with pytest.raises(ConfigurationError, match=rf"\APollPolicy\.{name}: "):
+        PollPolicy(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_policy_takes_its_bounds() -> None:
+    """Zero pauses, no growth, full jitter, no end."""
+    assert PollPolicy(0, 1, 0, None, 1, "raise").wait_timeout is None
+
+
+def test_a_policy_of_another_kind_is_refused() -> None:
+    """A number where a policy is wanted is told by the name of the argument."""
+    with pytest.raises(ArgumentError, match="policy: wants a PollPolicy, not int"):
+        Pace(5)  # type: ignore[arg-type]

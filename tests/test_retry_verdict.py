@@ -1,0 +1,117 @@
+"""Again, or not: every failure against every safety class."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from multicart_async._endpoint import Safety
+from multicart_async._retry import call_verdict, pause_asked_for, transfer_verdict
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    BadRequestError,
+    ClientClosedError,
+    ConfigurationError,
+    DiskError,
+    IncompleteDownloadError,
+    IncompleteRunError,
+    IntegrityError,
+    InvalidResponseError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ServerError,
+    StalledDownloadError,
+    UnreachableResultError,
+)
+
+ALL = set(get_args(Safety))
+HARMLESS = {"read", "repeatable"}
+
+NOT_SENT = APIConnectionError("/p/", "refused", sent=False)
+SENT = APIConnectionError("/p/", "reset")
+HOPELESS = APIConnectionError("/p/", "certificate", sent=False, passing=False)
+SLOW = APITimeoutError("/p/", "no answer in 60 s")
+NOT_CONNECTED = APITimeoutError("/p/", "no connection in 10 s", sent=False)
+UNKNOWN = OutcomeUnknownError("/p/", "lost")
+DOWN = ServerError("/p/", 503, "down", http_status=503)
+BUSY = RateLimitError("/p/", 429, "busy")
+MISSING = NotFoundError("/p/", 404, "no")
+BROKEN = IncompleteDownloadError("f", "cut")
+STALLED = StalledDownloadError("f", "silence")
+
+CALLS = [
+    (NOT_SENT, ALL),
+    (NOT_CONNECTED, ALL),
+    (SENT, HARMLESS),
+    (SLOW, HARMLESS),
+    (HOPELESS, set()),
+    (UNKNOWN, set()),
+    (DOWN, HARMLESS),
+    (BUSY, HARMLESS),
+    (MISSING, set()),
+    (BadRequestError("/p/", 400, "no"), set()),
+    (APIError("/p/", None, "no"), set()),
+    (InvalidResponseError("/p/", "html"), set()),
+    (ClientClosedError(), set()),
+    (ConfigurationError("no key"), set()),
+    (ValueError("a bug"), set()),
+    (KeyboardInterrupt(), set()),
+]
+
+
+@pytest.mark.parametrize(("error", "safeties"), CALLS, ids=repr)
+@pytest.mark.parametrize("safety", sorted(ALL))
+def test_which_calls_are_sent_again(error: BaseException, safeties: set[str], safety: Safety) -> None:
+    """Before anything was sent always; after it only where a repetition does no harm; never what will not pass."""
+    assert (safety in safeties) == call_verdict(error, safety)
+
+
+TRANSFERS = [
+    (SENT, True),
+    (NOT_SENT, True),
+    (SLOW, True),
+    (HOPELESS, False),
+    (BROKEN, True),
+    (STALLED, True),
+    (DOWN, True),
+    (BUSY, True),
+    (MISSING, False),
+    (IntegrityError("f", "other bytes"), False),
+    (IncompleteRunError("f", "a page too few"), False),
+    (UnreachableResultError("f", "elsewhere"), False),
+    (DiskError("f", "full", 28), False),
+    (ClientClosedError(), False),
+    (OSError("disk"), False),
+]
+
+
+@pytest.mark.parametrize(("error", "again"), TRANSFERS, ids=repr)
+def test_which_transfers_are_begun_again(error: BaseException, again: bool) -> None:
+    """What may pass: the network and the service. What will not: wrong bytes, a full disk, a wrong link."""
+    assert again == transfer_verdict(error)
+
+
+PAUSES = [
+    (RateLimitError("/p/", 429, "busy", retry_after=7.0), 7.0),
+    (RateLimitError("/p/", 429, "busy", retry_after=1e9), 120.0),
+    (RateLimitError("/p/", 429, "busy", retry_after=0.0), 0.0),
+    (RateLimitError("/p/", 429, "busy"), None),
+    (ServerError("/p/", 503, "down", http_status=503, retry_after=7.0), 7.0),
+    (APIError("/p/", None, "no", http_status=503, retry_after=7.0), 7.0),
+    (APIError("/p/", None, "no", http_status=429, retry_after=7.0), 7.0),
+    (ServerError("/p/", 503, "an envelope", http_status=200, retry_after=7.0), 7.0),
+    (ServerError("/p/", 500, "down", http_status=500, retry_after=7.0), None),
+    (NotFoundError("/p/", 404, "no", retry_after=7.0), None),
+    (SENT, None),
+    (ValueError(), None),
+]
+
+
+@pytest.mark.parametrize(("error", "pause"), PAUSES, ids=repr)
+def test_which_pause_is_asked_for(error: BaseException, pause: float | None) -> None:
+    """By a 429 or 503, of HTTP or in an envelope, and never more than the policy allows."""
+    assert pause == pause_asked_for(error, 120.0)

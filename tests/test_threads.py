@@ -1,0 +1,221 @@
+"""Blocking work in threads: whatever cancels, the thread has ended before anybody goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import anyio
+import attrs
+import pytest
+
+from multicart_async._threads import _WORKERS, finish, in_thread, start
+
+
+@attrs.define
+class Job:
+    """Work for a thread that lasts for 0.2 s, and says when it is in the middle of it."""
+
+    begun: asyncio.Event = attrs.field(factory=asyncio.Event)
+    loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
+    ended: bool = False
+    name: str = ""
+
+    def work(self) -> str:
+        self.name = threading.current_thread().name
+        self.loop.call_soon_threadsafe(self.begun.set)
+        time.sleep(0.2)
+        self.ended = True
+        return "done"
+
+    def fail(self) -> None:
+        self.work()
+        raise LookupError("from the thread")
+
+    async def has_begun(self) -> None:
+        """Come back when the thread is in the middle of it."""
+        await self.begun.wait()
+
+
+async def plainly(job: Job) -> None:
+    """Nobody cancels."""
+    assert "done" == await in_thread(job.work)
+
+
+async def asyncio_timeout(job: Job) -> None:
+    """``asyncio.timeout``."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await in_thread(job.work)
+
+
+async def wait_for(job: Job) -> None:
+    """``asyncio.wait_for``."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(in_thread(job.work), 0.05)
+
+
+async def fail_after(job: Job) -> None:
+    """``anyio.fail_after``."""
+    with suppress(TimeoutError), anyio.fail_after(0.05):
+        await in_thread(job.work)
+
+
+async def sibling(job: Job) -> None:
+    """Another task of an ``asyncio.TaskGroup`` fails."""
+
+    async def fail() -> None:
+        await job.has_begun()
+        raise KeyError
+
+    with suppress(BaseExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await in_thread(job.work)
+
+
+async def anyio_group(job: Job) -> None:
+    """An anyio task group is cancelled."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(in_thread, job.work)
+        await job.has_begun()
+        group.cancel_scope.cancel()
+
+
+async def cancel_twice(job: Job) -> None:
+    """``task.cancel()``, and again while it is ending."""
+    task = asyncio.ensure_future(in_thread(job.work))
+    await job.has_begun()
+    task.cancel()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+async def error(job: Job) -> None:
+    """The thread fails."""
+    with pytest.raises(LookupError, match="from the thread"):
+        await in_thread(job.fail)
+
+
+STYLES: list[Callable[[Job], Awaitable[None]]] = [
+    plainly,
+    asyncio_timeout,
+    wait_for,
+    fail_after,
+    sibling,
+    anyio_group,
+    cancel_twice,
+    error,
+]
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
+async def test_the_thread_has_ended_before_the_wait_returns(style: Callable[[Job], Awaitable[None]]) -> None:
+    """In eight styles of cancellation; and none of them leaves a cancellation behind."""
+    job = Job()
+
+    await style(job)
+
+    assert job.ended
+    task = asyncio.current_task()
+    assert task is not None
+    assert 0 == task.cancelling()
+
+
+async def test_waiting_for_a_cancelled_thread_does_not_spin() -> None:
+    """It costs next to no processor time, in a scope that is cancelled too."""
+    job = Job()
+    await in_thread(int)  # the first use loads what it needs
+
+    with anyio.CancelScope() as scope:
+        future = start(job.work)
+        await job.has_begun()
+        scope.cancel()
+        before = time.thread_time()
+        with suppress(asyncio.CancelledError):
+            await finish(future)
+        spent = time.thread_time() - before
+
+    assert job.ended
+    assert 0.1 > spent
+
+
+async def test_a_cancellation_hides_an_error_of_the_thread() -> None:
+    """The owner wanted the end; nothing complains about an error that nobody took."""
+    job = Job()
+    task = asyncio.ensure_future(in_thread(job.fail))
+    await job.has_begun()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert job.ended
+
+
+async def test_arguments_and_result_go_through() -> None:
+    """As in a plain call."""
+    assert (7, 3) == await in_thread(divmod, 38, 5)
+
+
+async def test_work_can_be_begun_before_it_is_waited_for() -> None:
+    """Two threads at once, then both results."""
+    jobs = Job(), Job()
+    futures = [start(job.work) for job in jobs]
+    for job in jobs:
+        await job.has_begun()
+
+    assert [False, False] == [job.ended for job in jobs]
+    assert ["done", "done"] == [await finish(future) for future in futures]
+
+
+async def test_the_threads_are_our_own() -> None:
+    """The loop's default executor is left alone: a slow disk must not delay the names of hosts."""
+    jobs = [Job() for _ in range(_WORKERS)]
+    futures = [start(job.work) for job in jobs]
+    for job in jobs:
+        await job.has_begun()
+
+    await asyncio.get_running_loop().run_in_executor(None, int)
+    assert not all(job.ended for job in jobs)
+
+    for future in futures:
+        await finish(future)
+    assert all(job.name.startswith("multicart-files") for job in jobs)
+
+
+FORKED = """
+import asyncio, os
+from multicart_async._threads import in_thread
+
+async def use():
+    return await in_thread(os.getpid)
+
+assert asyncio.run(use()) == os.getpid()
+child = os.fork()
+if child == 0:
+    os._exit(0 if asyncio.run(use()) == os.getpid() else 3)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """Threads do not survive a fork: the parent's pool would never answer."""
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (0, "") == (found.returncode, found.stderr)

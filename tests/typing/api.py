@@ -1,0 +1,237 @@
+"""What type checkers see of the public API. Never run: mypy and pyright check it, both in strict mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, assert_type
+
+import attrs
+
+from multicart_async import (
+    UNSET,
+    AsyncMultiCart,
+    DirectorySink,
+    Limits,
+    MultiCartError,
+    Outcome,
+    PollPolicy,
+    RetryPolicy,
+    Sink,
+    Timeouts,
+    errors,
+    events,
+)
+from multicart_async._unset import Unset
+from multicart_async.models import (
+    Added,
+    Asin,
+    CategoryRun,
+    Collection,
+    DeleteReport,
+    Downloaded,
+    DownloadLinks,
+    Output,
+    Run,
+    RunDownload,
+    RunState,
+    StartedCategory,
+    StartedRun,
+)
+from multicart_async.testing import FakeFile, FakeTransport
+from multicart_async.transport import ByteStream, Transport
+
+
+@attrs.frozen
+class Product:
+    """A class of the caller."""
+
+    asin: str
+    price: str | None = None
+
+
+class MemorySink:
+    """A sink of the caller, without a base class."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        self.files[name] = b"".join([chunk async for chunk in chunks])
+
+    async def read(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    async def size(self, name: str) -> int | None:
+        return len(self.files[name]) if name in self.files else None
+
+
+def hear(event: events.Event) -> None:
+    """A listener."""
+    if isinstance(event, events.FileAdvanced):
+        assert_type(event.received, int)
+        assert_type(event.expected, int | None)
+
+
+async def client_calls() -> None:
+    """Construction and what a client has itself."""
+    client = AsyncMultiCart(
+        "a.b",
+        base_url="http://127.0.0.1/api/v1",
+        timeouts=Timeouts(connect=5),
+        retry=RetryPolicy(attempts=1),
+        limits=Limits(requests=2),
+        on_event=hear,
+    )
+    async with client as entered:
+        assert_type(entered, AsyncMultiCart)
+    assert_type(await client.request("/new/", {"a": 1}, safety="read"), Any)
+    assert_type(client.stream("https://…"), AbstractAsyncContextManager[ByteStream])
+    assert_type(await client.aclose(), None)
+    async with client.stream("https://…") as stream:
+        assert_type(stream.length, int | None)
+        async for piece in stream:
+            assert_type(piece, bytes)
+    client.request("/new/", safety="maybe")  # type: ignore[arg-type, unused-coroutine]
+
+
+async def collection_calls(client: AsyncMultiCart) -> None:
+    """``client.collections``"""
+    assert_type(await client.collections.create("x", notification_email="a@b.c", priority="High"), Collection)
+    assert_type(await client.collections.list(sort_by="name", sort_order="asc"), tuple[Collection, ...])
+    collection = await client.collections.get(1)
+    assert_type(collection, Collection)
+    assert_type(collection.asin_count, int | None)
+    assert_type(collection.extra, Mapping[str, Any])
+    assert_type(await client.collections.update(1, name="y"), Collection)
+    assert_type(await client.collections.delete(1), None)
+    assert_type(await client.collections.delete_many(iter([1, 2])), DeleteReport)
+    await client.collections.update(1, priority="Urgent")  # type: ignore[arg-type]
+    await client.collections.update(1, "y")  # type: ignore[call-arg]
+    await client.collections.update(1, colour="red")  # type: ignore[call-arg]
+
+
+async def run_calls(client: AsyncMultiCart) -> None:
+    """``client.runs``"""
+    policy = PollPolicy(wait_timeout=None, on_ambiguous="raise")
+    started = await client.runs.start(1)
+    assert_type(started, StartedRun)
+    assert_type(await client.runs.list(1), tuple[Run, ...])
+    assert_type(client.runs.iterate(1), AsyncGenerator[Run, None])
+    assert_type(await client.runs.latest(1), Run | None)
+    run = await client.runs.wait(started, policy=policy)
+    assert_type(run, Run)
+    assert_type(run.download_links, DownloadLinks)
+    assert_type(run.download_links.pages, tuple[str, ...])
+    assert_type(await client.runs.start_and_wait(1), Run)
+    assert_type(client.runs.watch(started), AsyncGenerator[RunState, None])
+    async for state in client.runs.watch(started):
+        assert_type(state.run, Run | None)
+    await client.runs.wait(1)  # type: ignore[arg-type]
+
+
+async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRun) -> None:
+    """Downloads to every kind of place, and records as dicts or as a class."""
+    for dest in ("results", Path("results"), DirectorySink("results"), MemorySink()):
+        done = await client.runs.download(run, dest, files="both")
+        assert_type(done, RunDownload)
+        assert_type(done.files, tuple[Downloaded, ...])
+    assert_type(client.runs.records(run), AsyncIterator[dict[str, Any]])
+    assert_type(client.runs.records(scrape), AsyncIterator[dict[str, Any]])
+    assert_type(client.runs.records(run, into=Product), AsyncIterator[Product])
+    async for product in client.runs.records(run, into=Product):
+        assert_type(product.price, str | None)
+    await client.runs.download(run, "results", files="pdf")  # type: ignore[arg-type]
+
+
+async def item_calls(client: AsyncMultiCart) -> None:
+    """``client.asins`` and ``client.outputs``"""
+    assert_type(await client.asins.create(1, "B0", domain_id=1, zipcode_id=2, output="JSON"), Asin)
+    assert_type(await client.asins.create_many(1, {"B0"}, domain="amazon.com.au", postcode="4500"), Added)
+    assert_type(await client.asins.import_csv(1, b"domain"), Added)
+    assert_type(await client.asins.import_csv(1, Path("asins.csv")), Added)
+    assert_type(await client.asins.list(1), tuple[Asin, ...])
+    assert_type(client.asins.iterate(1), AsyncGenerator[Asin, None])
+    assert_type(await client.asins.count(1), int)
+    assert_type(await client.asins.wait_ingested(1, 5), int)
+    assert_type(await client.asins.get(1), Asin)
+    assert_type(await client.asins.update(1, custom_id="x"), Asin)
+    assert_type(await client.asins.delete(1), None)
+    assert_type(await client.outputs.list(1), tuple[Output, ...])
+    assert_type(client.outputs.iterate(1), AsyncGenerator[Output, None])
+    assert_type(await client.outputs.get(1), Output)
+
+
+async def category_calls(client: AsyncMultiCart) -> None:
+    """``client.categories``"""
+    started = await client.categories.submit("https://…", domain="amazon.com.au", postcode="4500", price_min_cents=0)
+    assert_type(started, StartedCategory)
+    assert_type(await client.categories.result(1), CategoryRun)
+    assert_type(await client.categories.wait(started), CategoryRun)
+    scrape = await client.categories.wait(1)
+    assert_type(scrape, CategoryRun)
+    assert_type(scrape.asins, tuple[dict[str, Any], ...])
+    assert_type(client.categories.watch(started), AsyncGenerator[CategoryRun, None])
+    assert_type(await client.categories.submit_and_wait("https://…", domain="d", postcode="p"), CategoryRun)
+    assert_type(await client.categories.cancel(1), bool)
+    assert_type(await client.categories.download(scrape, "results", csv=False), RunDownload)
+
+
+def narrowing(name: str | Unset) -> str:
+    """``is UNSET`` tells the two apart."""
+    if name is UNSET:
+        return "not given"
+    assert_type(name, str)
+    return name
+
+
+def outcomes(done: Outcome[StartedRun, Run], failed: Outcome[int, str]) -> None:
+    """Both parts of an outcome are typed."""
+    assert_type(done.key, StartedRun)
+    assert_type(done.value, Run | None)
+    assert_type(done.error, Exception | None)
+    assert_type(done.unwrap(), Run)
+    assert_type(failed.unwrap(), str)
+    assert_type(Outcome(key=1, value="x"), Outcome[int, str])
+
+
+def protocols() -> None:
+    """Ours and the caller's own fit."""
+    sink: Sink = DirectorySink("results")
+    sink = MemorySink()
+    transport: Transport = FakeTransport()
+    stream: ByteStream = FakeFile.whole(b"[]")
+    del sink, transport, stream
+
+
+async def failures(client: AsyncMultiCart) -> None:
+    """What an error holds."""
+    try:
+        await client.runs.start_and_wait(1)
+    except errors.RateLimitError as error:
+        assert_type(error.retry_after, float | None)
+        assert_type(error.code, int | None)
+        assert_type(error.attempts, int)
+    except errors.AmbiguousRunError as error:
+        assert_type(error.runs, tuple[Run, ...])
+    except errors.WaitError as error:
+        assert_type(error.started, StartedRun | StartedCategory | int | None)
+    except errors.OutcomeUnknownError as error:
+        assert_type(error.started, StartedRun | None)
+    except errors.ItemsRejectedError as error:
+        assert_type(error.added, Added)
+    except errors.DiskError as error:
+        assert_type(error.name, str)
+        caught: OSError = error
+        del caught
+    except MultiCartError as error:
+        assert_type(error.report, Any)
+
+
+def values(run: Run, added: Added) -> None:
+    """Values evolve, add up and cannot be changed."""
+    assert_type(attrs.evolve(run, ambiguous=True), Run)
+    assert_type(added + added, Added)
+    assert_type(added.raise_for_errors(), None)
+    run.id = 5  # type: ignore[misc]
