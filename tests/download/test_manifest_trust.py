@@ -149,11 +149,12 @@ CUT = FakeFile([b"[", IncompleteDownloadError("results/101/88/page 3", "cut")], 
 
 
 async def failing(dest: Any, run: Run | None = None, files: str = "pages", broken: int | None = 3) -> None:
-    """A call that brings everything but one file."""
+    """A call that brings one file after another, up to one that it cannot."""
     run = run or run_of(1, 2, 3)
-    transport = service(**{url(broken): CUT})
+    groups = groups_over(service(**{url(broken): CUT}), retry=RetryPolicy(attempts=2))
+    groups.downloader.workers = 1
     with pytest.raises(IncompleteDownloadError):
-        await groups_over(transport, retry=RetryPolicy(attempts=2)).runs.download(run, dest, files=files)
+        await groups.runs.download(run, dest, files=files)
 
 
 async def test_an_interrupted_call_notes_what_is_whole(tmp_path) -> None:
