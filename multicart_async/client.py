@@ -22,10 +22,15 @@ from multicart_async._plan import Files
 from multicart_async._results import Results
 from multicart_async.api.account import Account
 from multicart_async.api.asins import Asins
+from multicart_async.api.billing import Billing
+from multicart_async.api.catalogue import Catalogue
 from multicart_async.api.categories import Categories
 from multicart_async.api.collections import Collections
 from multicart_async.api.outputs import Outputs
 from multicart_async.api.runs import Runs
+from multicart_async.api.settings import ServiceSettings
+from multicart_async.api.skus import Skus
+from multicart_async.api.zipcodes import Zipcodes
 from multicart_async.config import Limits, RetryPolicy, Settings, Timeouts, seal
 from multicart_async.download import Downloader
 from multicart_async.errors import ArgumentError, DiskError
@@ -88,8 +93,14 @@ class AsyncMultiCart:
         self._limits = limits
         self._results = results = Results(self._downloader, self._settings.base_url)
         clock = Clock(sleep=life.sleep)
-        self.collections = Collections(call)
+        self.settings = ServiceSettings(call)
+        self.zipcodes = Zipcodes(call, domains=self.settings.domains, clock=clock)
+        self.asins = Asins(call, zipcode=self.zipcodes.ensure, clock=clock)
+        self.collections = Collections(call, add=self.asins.create_many)
         self.account = Account(call)
+        self.billing = Billing(call, results=results)
+        self.skus = Skus(call)
+        self.catalogue = Catalogue(call)
         self.runs = Runs(
             call,
             collection=self.collections.get,
@@ -100,7 +111,6 @@ class AsyncMultiCart:
             clock=clock,
             emit=emit,
         )
-        self.asins = Asins(call, clock=clock)
         self.outputs = Outputs(call)
         self.categories = Categories(
             call, collection=self.collections.get, results=results, limits=limits, clock=clock, emit=emit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 import attrs
@@ -16,7 +16,7 @@ from multicart_async._pages import every_row
 from multicart_async._threads import in_thread
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import APIError, ArgumentError, MultiCartError, NotFoundError, WaitTimeoutError
-from multicart_async.models import Added, Asin, OutputFormat
+from multicart_async.models import Added, Asin, OutputFormat, Zipcode
 from multicart_async.models._base import Model
 from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
 from multicart_async.transport import Form
@@ -44,12 +44,15 @@ PAGE = 100
 BATCH = 1_000  # items for one call
 DUPLICATE = "Duplicate entry"  # the documented reason of an error row
 
+EnsureZipcode = Callable[..., Awaitable[Zipcode]]
+
 
 class Asins:
     """``client.asins``"""
 
-    def __init__(self, call: Caller, *, clock: Clock = Clock()) -> None:
+    def __init__(self, call: Caller, *, zipcode: EnsureZipcode | None = None, clock: Clock = Clock()) -> None:
         self._call = call
+        self._zipcode = zipcode
         self._clock = clock
 
     async def create(

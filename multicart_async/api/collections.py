@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -14,7 +14,16 @@ from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._links import name_troubles
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import ArgumentError, MultiCartError, MultiCartWarning, NotFoundError
-from multicart_async.models import Collection, DeleteReport, FetchMode, Priority, RequestType, Schedule, SortOrder
+from multicart_async.models import (
+    Added,
+    Collection,
+    DeleteReport,
+    FetchMode,
+    Priority,
+    RequestType,
+    Schedule,
+    SortOrder,
+)
 from multicart_async.models._base import Model
 
 __all__ = ["Collections"]
@@ -34,12 +43,15 @@ DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="repe
 
 BATCH = 50  # ids for one call; thousands time out
 
+AddMany = Callable[..., Awaitable[Added]]
+
 
 class Collections:
     """``client.collections``"""
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: Caller, *, add: AddMany | None = None) -> None:
         self._call = call
+        self._add = add
 
     async def create(
         self,

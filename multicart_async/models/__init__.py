@@ -16,6 +16,7 @@ from multicart_async.models.downloads import Downloaded, RunDownload
 from multicart_async.models.items import Added, Asin, DomainRef, ErrorRow, Output, OutputFormat, PostcodeRef
 from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
 from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
+from multicart_async.models.zipcodes import Domain, Zipcode
 
 __all__ = [
     "Added",
@@ -26,6 +27,7 @@ __all__ = [
     "Credits",
     "DeleteReport",
     "DeliveryDay",
+    "Domain",
     "DomainRef",
     "DownloadLinks",
     "Downloaded",
@@ -48,4 +50,5 @@ __all__ = [
     "SyncReport",
     "VerifyFailure",
     "VerifyReport",
+    "Zipcode",
 ]

@@ -9,10 +9,15 @@ from multicart_async._caller import Caller
 from multicart_async._results import Results
 from multicart_async.api.account import Account
 from multicart_async.api.asins import Asins
+from multicart_async.api.billing import Billing
+from multicart_async.api.catalogue import Catalogue
 from multicart_async.api.categories import Categories
 from multicart_async.api.collections import Collections
 from multicart_async.api.outputs import Outputs
 from multicart_async.api.runs import Runs
+from multicart_async.api.settings import ServiceSettings
+from multicart_async.api.skus import Skus
+from multicart_async.api.zipcodes import Zipcodes
 from multicart_async.config import RetryPolicy
 from multicart_async.download import Downloader
 from multicart_async.events import Event
@@ -36,6 +41,11 @@ class Groups:
     asins: Asins
     outputs: Outputs
     categories: Categories
+    settings: ServiceSettings
+    zipcodes: Zipcodes
+    skus: Skus
+    catalogue: Catalogue
+    billing: Billing
 
 
 def groups_over(
@@ -48,7 +58,10 @@ def groups_over(
     call = Caller(transport, attempts=attempts)
     downloader = Downloader(transport, attempts=attempts, emit=events.append, now=clock.now)
     results = Results(downloader, BASE)
-    collections = Collections(call)
+    settings = ServiceSettings(call)
+    zipcodes = Zipcodes(call, domains=settings.domains, clock=clock.clock)
+    asins = Asins(call, zipcode=zipcodes.ensure, clock=clock.clock)
+    collections = Collections(call, add=asins.create_many)
     account = Account(call)
     waiting = {"collection": collections.get, "results": results, "clock": clock.clock, "emit": events.append}
     return Groups(
@@ -60,7 +73,12 @@ def groups_over(
         collections=collections,
         runs=Runs(call, collections=collections.list, account=account.credits, **waiting),
         account=account,
-        asins=Asins(call, clock=clock.clock),
+        asins=asins,
         outputs=Outputs(call),
         categories=Categories(call, **waiting),
+        settings=settings,
+        zipcodes=zipcodes,
+        skus=Skus(call),
+        catalogue=Catalogue(call),
+        billing=Billing(call, results=results),
     )

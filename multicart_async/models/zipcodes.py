@@ -1,0 +1,35 @@
+"""Postcodes and domains. Documentation: api-docs/zipcodes, docs/concepts/postcodes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from multicart_async.models._base import Model
+from multicart_async.models.items import DomainRef
+
+__all__ = ["Domain", "Zipcode"]
+
+
+@attrs.frozen(kw_only=True)
+class Domain(Model):
+    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``."""
+
+    id: int | None = None
+    domain: str | None = None
+    country_code: str | None = None
+    supplier_type: str | None = None
+    status: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Zipcode(Model):
+    """A postcode of one domain. ``status`` is pending, in-progress, active, inactive or failed, or something new."""
+
+    id: int
+    zipcode: str
+    status: str
+    domain: DomainRef | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
