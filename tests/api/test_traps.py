@@ -1,7 +1,7 @@
 """Traps of the service's documentation (its numbered list) that no other file of this folder names.
 
-Named elsewhere in this folder: 6 to 15, 17 to 21, 29 to 32, 34, 41 to 43. Files and links (22 to 28) and secrets (5, 39, 40) have
-their own tests; 38 belongs to endpoints that are not here yet.
+Named elsewhere in this folder: 6 to 15, 17 to 21, 29 to 32, 34, 41 to 43. Files and links (22 to 28) and secrets (5, 40) have
+their own tests. docs/service-notes.md is the table of all.
 """
 
 from __future__ import annotations
@@ -199,6 +199,15 @@ async def test_no_credits_is_an_error_although_it_was_checked() -> None:
         await groups_over(transport).runs.start_and_wait(101)
 
     assert (RUN, {"collection_id": 101}) == transport.sent[-1]
+
+
+async def test_a_key_that_was_rotated_is_refused_without_retries() -> None:
+    """Trap 39: the old key is void at once, and asking again with it is no use."""
+    groups = groups_over(FakeTransport(refused(401), refused(401)))
+    for attempt in (1, 2):
+        with pytest.raises(AuthenticationError):
+            await groups.collections.get(101)
+        assert attempt == len(groups.transport.sent)
 
 
 def test_defaults_are_gentle() -> None:
