@@ -18,7 +18,8 @@
     ├── ItemsRejectedError                      some of the items were not taken
     ├── WaitError
     │   ├── WaitTimeoutError(TimeoutError)
-    │   └── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
+    │   ├── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
+    │   └── ZipcodeFailedError
     └── DownloadError(OSError)
         ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from multicart_async.models import Added, Run, StartedCategory, StartedRun
+    from multicart_async.models import Added, Run, StartedCategory, StartedRun, Zipcode
 
 __all__ = [
     "APIConnectionError",
@@ -69,6 +70,7 @@ __all__ = [
     "UnreachableResultError",
     "WaitError",
     "WaitTimeoutError",
+    "ZipcodeFailedError",
 ]
 
 
@@ -333,6 +335,14 @@ class AmbiguousRunError(WaitError):
     def __init__(self, reason: str, *, started: StartedRun | None = None, runs: tuple[Run, ...] = ()) -> None:
         super().__init__(reason, started=started, last=runs[0] if runs else None)
         self.runs = runs
+
+
+class ZipcodeFailedError(WaitError):
+    """A postcode that cannot be scraped for: its ``status`` is failed or inactive. ``zipcode`` is its row."""
+
+    def __init__(self, reason: str, *, zipcode: Zipcode) -> None:
+        super().__init__(reason, started=zipcode.id, last=zipcode)
+        self.zipcode = zipcode
 
 
 class DownloadError(MultiCartError, OSError):

@@ -43,13 +43,15 @@ from multicart_async.errors import (
     UnreachableResultError,
     WaitError,
     WaitTimeoutError,
+    ZipcodeFailedError,
 )
-from multicart_async.models import Added, ErrorRow, Run, RunState, StartedCategory, StartedRun
+from multicart_async.models import Added, ErrorRow, Run, RunState, StartedCategory, StartedRun, Zipcode
 
 STARTED = StartedRun(101, 87)
 RUN = Run(id=88, collection=101, is_download_generated=False, extra={"colour": "red"})
 OTHER = Run(id=89, collection=101, is_download_generated=False)
 STATE = RunState(run=RUN, schedule_status="Processing", waited=1.5)
+ZIPCODE = Zipcode(id=15, zipcode="4500", status="failed", extra={"colour": "red"})
 ADDED = Added(success_count=1, error_rows=(ErrorRow(asin="B0", error="Duplicate\nentry"),))
 TEXT = "first line\r\nsecond\u2028third\tand   blanks"
 
@@ -79,6 +81,7 @@ SAMPLES: tuple[MultiCartError, ...] = (
     CategoryFailedError(TEXT, started=StartedCategory(5, 6), failed_message="no"),
     RunCancelledError(TEXT, started=5),
     AmbiguousRunError(TEXT, started=STARTED, runs=(RUN, OTHER)),
+    ZipcodeFailedError(TEXT, zipcode=ZIPCODE),
     DownloadError("results/1/2/page 1", TEXT),
     IncompleteDownloadError("results/1/2/page 1", TEXT),
     StalledDownloadError("results/1/2/page 1", TEXT),
@@ -186,6 +189,7 @@ PARENTS = {
     CategoryFailedError: WaitError,
     RunCancelledError: WaitError,
     AmbiguousRunError: WaitError,
+    ZipcodeFailedError: WaitError,
     IncompleteDownloadError: DownloadError,
     IntegrityError: DownloadError,
     IncompleteRunError: DownloadError,
@@ -282,6 +286,13 @@ def test_an_ambiguous_run_shows_the_first_as_last_seen() -> None:
     """``last`` is the smallest of ``runs``, and ``None`` if there are none."""
     assert RUN == AmbiguousRunError("two", runs=(RUN, OTHER)).last
     assert AmbiguousRunError("two").last is None
+
+
+def test_a_failed_postcode_is_what_was_waited_for() -> None:
+    """Its row, and the id of that row."""
+    error = ZipcodeFailedError("no", zipcode=ZIPCODE)
+
+    assert (15, ZIPCODE, ZIPCODE) == (error.started, error.last, error.zipcode)
 
 
 def test_an_argument_error_names_the_argument() -> None:

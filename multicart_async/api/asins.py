@@ -146,6 +146,47 @@ class Asins:
             total += _own(answer.value) if answer.repeated else answer.value
         return total
 
+    async def add(
+        self,
+        collection_id: int,
+        asins: Iterable[str],
+        *,
+        domain: str,
+        postcode: str,
+        include_raw_html: bool | Unset = UNSET,
+        policy: PollPolicy = PollPolicy(),
+    ) -> Added:
+        """Add up to 5,000 ASINs, and have them ready for a run: what was taken, once the collection has it.
+
+        The postcode is created where it is missing, and waited for until it is active (see `Zipcodes.ensure`; a new one
+        takes up to a minute); then `create_many`, then `wait_ingested`. *policy* is for each of the two waits. The
+        second one counts rows, so nobody else should add to the collection meanwhile; none taken, none waited for.
+        What was not taken is no error: see `Added.raise_for_errors`.
+
+        Raises:
+            ZipcodeFailedError: The postcode is failed or inactive. Nothing was added.
+            WaitTimeoutError: ``policy.wait_timeout`` is over; ``report`` tells whether it was the second wait.
+            MultiCartError: Something failed; ``report`` holds what was `Added`, or ``None`` before the first item.
+            ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was added.
+        """
+        assert self._zipcode is not None, "a client gives this"
+        an_id("collection_id", collection_id)
+        a_flag("include_raw_html", include_raw_html)
+        wanted = items("asins", asins)
+        await self._zipcode(postcode, domain=domain, policy=policy)  # checks these three before it sends anything
+        before = await self.count(collection_id)
+        added = await self.create_many(
+            collection_id, wanted, domain=domain, postcode=postcode, include_raw_html=include_raw_html
+        )
+        if added.success_count:
+            there = min(before + added.success_count, MOST_ITEMS)  # a repeated call may count what was there already
+            try:
+                await self.wait_ingested(collection_id, there, policy=policy)
+            except MultiCartError as error:
+                error.report = added
+                raise
+        return added
+
     async def import_csv(self, collection_id: int, source: str | os.PathLike[str] | bytes) -> Added:
         """Add ASINs from a CSV of up to 5,000 rows, a file or its content. What you get says which rows were not taken.
 

@@ -2,25 +2,178 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from weakref import WeakValueDictionary
 
+import anyio
+
+from multicart_async._arguments import a_choice, a_text, an_id
 from multicart_async._caller import Caller
-from multicart_async.models import Domain, Zipcode
-from multicart_async.polling import Clock, PollPolicy
+from multicart_async._endpoint import Endpoint
+from multicart_async._unset import UNSET, Unset
+from multicart_async.errors import (
+    ArgumentError,
+    ConflictError,
+    InvalidResponseError,
+    MultiCartError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServerError,
+    WaitTimeoutError,
+    ZipcodeFailedError,
+)
+from multicart_async.models import Domain, Zipcode, ZipcodeStatus
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
 
 __all__ = ["Zipcodes"]
+
+CREATE = Endpoint("/zipcodes/create-zipcode/", Zipcode, safety="unsafe")
+LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="read")
+
+LONGEST = 12  # characters of a postcode, as in the dashboard
+RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
+
+AllDomains = Callable[..., Awaitable[tuple[Domain, ...]]]
+
+_log = logging.getLogger("multicart_async")
 
 
 class Zipcodes:
     """``client.zipcodes``"""
 
-    def __init__(
-        self, call: Caller, *, domains: Callable[[], Awaitable[tuple[Domain, ...]]], clock: Clock = Clock()
-    ) -> None:
+    def __init__(self, call: Caller, *, domains: AllDomains, clock: Clock = Clock()) -> None:
         self._call = call
         self._domains = domains
         self._clock = clock
+        self._locks: WeakValueDictionary[tuple[int, str], anyio.Lock] = WeakValueDictionary()
+
+    async def create(self, postcode: str, *, domain_id: int) -> Zipcode:
+        """A new postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
+
+        The service makes cookies for it first, which takes up to a minute. It is active at once where none are needed,
+        or where somebody else has the same one already. `ensure` does all of it.
+
+        Raises:
+            ConflictError: You have it already.
+            OutcomeUnknownError: The answer was lost: look with `list` before you create it again.
+            ArgumentError: An argument cannot be right: a postcode is a text of at most 12 characters, ``"0800"``.
+        """
+        _check_postcode(postcode)
+        an_id("domain_id", domain_id)
+        return await self._call(CREATE, {"domain": domain_id, "zipcode": postcode})
+
+    async def list(
+        self, *, status: ZipcodeStatus | Unset = UNSET, domain_id: int | Unset = UNSET
+    ) -> tuple[Zipcode, ...]:
+        """Your postcodes, all of them, or those of a status or domain."""
+        a_choice("status", status, ZipcodeStatus)
+        if domain_id is not UNSET:
+            an_id("domain_id", domain_id)
+        return await self._call(LIST, {"status": status, "domain": domain_id})
+
+    async def wait_active(self, zipcode_id: int, *, policy: PollPolicy = PollPolicy()) -> Zipcode:
+        """The postcode, when it is active. The service makes cookies for it meanwhile, which takes up to a minute.
+
+        *zipcode_id* is the id of its row, not the postcode. A status that is not documented is waited for too.
+
+        Raises:
+            ZipcodeFailedError: It is failed or inactive; ``zipcode`` is its row.
+            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
+            NotFoundError: It was missing from `list` three times in a row. (No call asks for one, so the error is ours.)
+        """
+        an_id("zipcode_id", zipcode_id)
+        return await self._active(zipcode_id, Pace(policy, self._clock))
+
+    async def _active(self, zipcode_id: int, pace: Pace) -> Zipcode:
+        last: list[Zipcode] = []
+
+        async def look() -> Look[Zipcode]:
+            row = next((row for row in await self.list() if row.id == zipcode_id), None)
+            if row is None:
+                raise NotFoundError(LIST.path, 404, f"zipcode {zipcode_id} is not in the list")
+            last[:] = [row]
+            return Look(row, row.status, finished=_is_active(row))
+
+        def timed_out() -> WaitTimeoutError:
+            status = last[0].status if last else "not seen"
+            reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.waited:.0f} s"
+            return WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
+
+        async with aclosing(follow(look, pace, timed_out)) as rows:
+            return [row async for row in rows][-1]
 
     async def ensure(self, postcode: str, *, domain: str, policy: PollPolicy = PollPolicy()) -> Zipcode:
-        """Placeholder."""
-        raise NotImplementedError
+        """The postcode for a domain, active: found, or else created, and waited for as `wait_active` does.
+
+        *domain* is a name, as ``"amazon.com.au"``. It is created at most once: several calls for one postcode share
+        it, one that somebody else has created meanwhile is found, and after a lost answer it is looked for.
+
+        Raises:
+            ZipcodeFailedError: It is failed or inactive, and left so.
+            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
+            OutcomeUnknownError: The answer to its creation was lost, and it did not appear within 10 s.
+            ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was created.
+        """
+        _check_postcode(postcode)
+        a_text("domain", domain, needed=True)
+        pace = Pace(policy, self._clock)
+        domain_id = await self._id_of(domain)
+        lock = self._locks.setdefault((domain_id, postcode), anyio.Lock())
+        async with lock:  # who comes later finds it in the list
+            row = await self._find(postcode, domain_id) or await self._create_once(postcode, domain_id)
+        return row if _is_active(row) else await self._active(row.id, pace)
+
+    async def _id_of(self, name: str) -> int:
+        known: tuple[Domain, ...] = ()
+        for refresh in (False, True):  # a domain may be newer than what is kept
+            known = await self._domains(refresh=refresh)
+            for row in known:
+                if row.domain == name and row.id is not None:
+                    return row.id
+        names = ", ".join(row.domain for row in known if row.domain is not None)
+        raise ArgumentError("domain", f"the service does not know {name!r}; it knows {names or 'none by name'}")
+
+    async def _find(self, postcode: str, domain_id: int) -> Zipcode | None:
+        for row in await self.list(domain_id=domain_id):
+            owner = domain_id if row.domain is None or row.domain.id is None else row.domain.id
+            if (row.zipcode, owner) == (postcode, domain_id):
+                return row
+        return None
+
+    async def _create_once(self, postcode: str, domain_id: int) -> Zipcode:
+        try:
+            return await self.create(postcode, domain_id=domain_id)
+        except (ConflictError, OutcomeUnknownError, InvalidResponseError, ServerError):
+            row = await self._look_again(postcode, domain_id)
+            if row is None:
+                raise
+            return row
+
+    async def _look_again(self, postcode: str, domain_id: int) -> Zipcode | None:
+        """The row, if it comes up soon. What else goes wrong meanwhile is not what the caller must know."""
+        pace = Pace(RECOVERY, self._clock)
+        while True:
+            try:
+                row = await self._find(postcode, domain_id)
+            except MultiCartError as error:
+                _log.info("looking for postcode %s of domain %s: %s", postcode, domain_id, error)
+                row = None
+            if row is not None or not await pace.pause():
+                return row
+
+
+def _check_postcode(value: object) -> None:
+    if type(value) is int:
+        raise ArgumentError("postcode", f'wants a text: write "{value}", with its leading zeros')
+    a_text("postcode", value, needed=True)
+    text = str(value)
+    if len(text) > LONGEST or text != text.strip():
+        raise ArgumentError("postcode", f"wants at most {LONGEST} characters, no blank around them, not {value!r}")
+
+
+def _is_active(row: Zipcode) -> bool:
+    if row.status in {"failed", "inactive"}:
+        raise ZipcodeFailedError(f"postcode {row.zipcode} (zipcode {row.id}) is {row.status}", zipcode=row)
+    return row.status == "active"

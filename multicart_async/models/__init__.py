@@ -16,7 +16,8 @@ from multicart_async.models.downloads import Downloaded, RunDownload
 from multicart_async.models.items import Added, Asin, DomainRef, ErrorRow, Output, OutputFormat, PostcodeRef
 from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
 from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
-from multicart_async.models.zipcodes import Domain, Zipcode
+from multicart_async.models.stores import Store
+from multicart_async.models.zipcodes import Domain, Zipcode, ZipcodeStatus
 
 __all__ = [
     "Added",
@@ -46,9 +47,11 @@ __all__ = [
     "SortOrder",
     "StartedCategory",
     "StartedRun",
+    "Store",
     "SyncFailure",
     "SyncReport",
     "VerifyFailure",
     "VerifyReport",
     "Zipcode",
+    "ZipcodeStatus",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import attrs
 
 from multicart_async.models._base import Model
-from multicart_async.models.items import DomainRef
 
-__all__ = ["Domain", "Zipcode"]
+__all__ = ["Domain", "Zipcode", "ZipcodeStatus"]
+
+ZipcodeStatus = Literal["active", "pending", "in-progress", "inactive", "failed"]
 
 
 @attrs.frozen(kw_only=True)
@@ -25,11 +27,14 @@ class Domain(Model):
 
 @attrs.frozen(kw_only=True)
 class Zipcode(Model):
-    """A postcode of one domain. ``status`` is pending, in-progress, active, inactive or failed, or something new."""
+    """A postcode of one domain. ``status`` is pending, in-progress, active, inactive or failed, or something new.
+
+    ``zipcode`` is the postcode itself, ``id`` its row's, which is what ``zipcode_id`` means elsewhere.
+    """
 
     id: int
     zipcode: str
     status: str
-    domain: DomainRef | None = None
+    domain: Domain | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-ROWS = re.findall(r"^\| (\d+) \|(.*)\|(.*)\|(.*)\|$", (TESTS.parent / "docs/service-notes.md").read_text("utf-8"), re.M)
+ROWS = re.findall(
+    r"^\| (\d+) \|(.*)\|(.*)\|(.*)\|$", (TESTS.parent / "docs/service-notes.md").read_text("utf-8"), re.MULTILINE
+)
 
 
 def test_every_trap_is_in_the_table() -> None:

@@ -30,6 +30,7 @@ from multicart_async.models import (
     CategoryRun,
     Collection,
     DeleteReport,
+    Domain,
     Downloaded,
     DownloadLinks,
     Output,
@@ -38,6 +39,8 @@ from multicart_async.models import (
     RunState,
     StartedCategory,
     StartedRun,
+    Store,
+    Zipcode,
 )
 from multicart_async.testing import FakeFile, FakeTransport
 from multicart_async.transport import ByteStream, Transport
@@ -149,6 +152,7 @@ async def item_calls(client: AsyncMultiCart) -> None:
     """``client.asins`` and ``client.outputs``"""
     assert_type(await client.asins.create(1, "B0", domain_id=1, zipcode_id=2, output="JSON"), Asin)
     assert_type(await client.asins.create_many(1, {"B0"}, domain="amazon.com.au", postcode="4500"), Added)
+    assert_type(await client.asins.add(1, ["B0"], domain="amazon.com.au", postcode="4500"), Added)
     assert_type(await client.asins.import_csv(1, b"domain"), Added)
     assert_type(await client.asins.import_csv(1, Path("asins.csv")), Added)
     assert_type(await client.asins.list(1), tuple[Asin, ...])
@@ -161,6 +165,21 @@ async def item_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.outputs.list(1), tuple[Output, ...])
     assert_type(client.outputs.iterate(1), AsyncGenerator[Output, None])
     assert_type(await client.outputs.get(1), Output)
+
+
+async def postcode_calls(client: AsyncMultiCart) -> None:
+    """``client.zipcodes`` and ``client.settings``"""
+    assert_type(await client.zipcodes.create("0800", domain_id=1), Zipcode)
+    assert_type(await client.zipcodes.list(status="in-progress", domain_id=1), tuple[Zipcode, ...])
+    assert_type(await client.zipcodes.wait_active(15), Zipcode)
+    zipcode = await client.zipcodes.ensure("4500", domain="amazon.com.au")
+    assert_type(zipcode, Zipcode)
+    assert_type(zipcode.domain, Domain | None)
+    assert_type(zipcode.status, str)
+    assert_type(await client.settings.domains(refresh=True), tuple[Domain, ...])
+    assert_type(await client.settings.officeworks_stores(), tuple[Store, ...])
+    await client.zipcodes.create(4500, domain_id=1)  # type: ignore[arg-type]
+    await client.zipcodes.list(status="ready")  # type: ignore[arg-type]
 
 
 async def category_calls(client: AsyncMultiCart) -> None:

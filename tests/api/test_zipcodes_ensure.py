@@ -1,0 +1,275 @@
+"""``zipcodes.ensure``: found or created, at most once, and active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from support.groups import Groups, groups_over
+from wire_rows import ByPath, in_turn, lost
+
+from multicart_async import PollPolicy
+from multicart_async.errors import (
+    ArgumentError,
+    ConflictError,
+    InvalidResponseError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ServerError,
+    WaitTimeoutError,
+    ZipcodeFailedError,
+)
+from multicart_async.models import Zipcode
+from multicart_async.testing import FakeTransport, ok, refused
+from multicart_async.transport import Response
+
+CREATE = "/zipcodes/create-zipcode/"
+LIST = "/zipcodes/get-zipcodes/"
+DOMAINS = "/settings/domains/"
+AU = {"id": 1, "domain": "amazon.com.au"}
+NZ = {"id": 9, "domain": "amazon.co.nz"}
+NAMED = {"domain": "amazon.com.au"}
+EVEN = PollPolicy(poll_interval=10, growth=1, jitter=0)
+
+
+def row(status: str = "active", number: int = 15, **fields: object) -> dict[str, Any]:
+    """A postcode as the service has it."""
+    return {"id": number, "zipcode": "4500", "status": status, "domain": AU, **fields}
+
+
+class Service(ByPath):
+    """Keeps postcodes: a new one is in-progress and becomes active when it is seen for the third time."""
+
+    def __init__(self, *rows: dict[str, Any], **answers: Any) -> None:
+        super().__init__({DOMAINS: in_turn([AU, NZ]), LIST: self.listed, CREATE: self.created, **answers})
+        self.rows = list(rows)
+        self.seen = 0
+
+    def listed(self, fields: dict[str, Any]) -> Response:
+        """Those of the domain, as they are now."""
+        for found in self.rows:
+            self.seen += found["status"] == "in-progress"
+        if self.seen >= 3:
+            self.rows = [{**found, "status": "active"} for found in self.rows]
+        wanted = fields.get("domain")
+        return ok([found for found in self.rows if wanted in {None, found["domain"]["id"]}])
+
+    def created(self, fields: dict[str, Any]) -> Response:
+        """A new row, or 409."""
+        (domain,) = [known for known in (AU, NZ) if known["id"] == fields["domain"]]
+        if any((old["zipcode"], old["domain"]) == (fields["zipcode"], domain) for old in self.rows):
+            return refused(409, "Zipcode already exists")
+        number = 15 + len(self.rows)
+        self.rows.append(row("in-progress", number, zipcode=fields["zipcode"], domain=domain))
+        return ok(self.rows[-1])
+
+
+def paths(groups: Groups) -> list[str]:
+    """What was asked, in order."""
+    return [path for path, _ in groups.transport.sent]
+
+
+async def test_an_active_postcode_is_found() -> None:
+    """In two requests, by its domain's id; the second time the domains are known."""
+    groups = groups_over(Service(row()))
+    for _ in range(2):
+        assert 15 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+
+    assert [(DOMAINS, {}), (LIST, {"domain": 1}), (LIST, {"domain": 1})] == groups.transport.sent
+    assert [] == groups.clock.slept
+
+
+async def test_a_missing_postcode_is_created_and_waited_for() -> None:
+    """By the id of its domain, once."""
+    groups = groups_over(Service())
+    ready = await groups.zipcodes.ensure("0800", **NAMED, policy=EVEN)
+
+    assert ("0800", "active") == (ready.zipcode, ready.status)
+    assert [DOMAINS, LIST, CREATE, LIST, LIST, LIST] == paths(groups)
+    assert (CREATE, {"domain": 1, "zipcode": "0800"}) == groups.transport.sent[2]
+    assert [10, 10] == groups.clock.slept
+
+
+async def test_a_postcode_that_is_active_when_created_is_not_asked_for_again() -> None:
+    """As where the service has cookies of somebody else's, or needs none."""
+    groups = groups_over(FakeTransport(ok([AU]), ok([]), ok(row())))
+
+    assert 15 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+
+
+async def test_a_postcode_under_way_is_waited_for() -> None:
+    """Somebody created it before; it is not created again."""
+    groups = groups_over(Service(row("in-progress")))
+
+    assert "active" == (await groups.zipcodes.ensure("4500", **NAMED, policy=EVEN)).status
+    assert CREATE not in paths(groups)
+
+
+@pytest.mark.parametrize("other", [row(zipcode="04500"), row(domain=NZ), row(zipcode="450")], ids=str)
+async def test_another_postcode_is_not_taken_for_it(other: dict[str, Any]) -> None:
+    """The text must be the same, and the domain too, even if the service had not filtered."""
+    groups = groups_over(FakeTransport(ok([AU]), ok([other]), ok(row(number=77))))
+
+    assert 77 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+
+
+@pytest.mark.parametrize("domain", [None, {"domain": "amazon.com.au"}], ids=str)
+async def test_a_row_that_does_not_tell_its_domain_is_of_the_domain_that_was_asked_for(domain: object) -> None:
+    """The list was asked for that domain alone."""
+    groups = groups_over(FakeTransport(ok([AU]), ok([row(domain=domain)])))
+
+    assert 15 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+
+
+async def test_a_domain_that_is_new_is_found_after_a_refresh() -> None:
+    """What is kept may be older than the domain."""
+    groups = groups_over(FakeTransport(ok([AU]), ok([AU, NZ]), ok([row(domain=NZ)])))
+    await groups.settings.domains()
+    await groups.zipcodes.ensure("4500", domain="amazon.co.nz")
+
+    assert [DOMAINS, DOMAINS, LIST] == paths(groups)
+
+
+async def test_an_unknown_domain_is_refused_with_those_that_are_known() -> None:
+    """After one refresh; nothing is created. A row without a name or id is of no use."""
+    known = [{"id": 1, "domain": "amazon.com.au"}, {"domain": "amazon.co.nz"}, {"id": 3}]
+    groups = groups_over(FakeTransport(ok(known), ok(known)))
+    with pytest.raises(ArgumentError, match=r"domain: .*'amazon\.co\.nz'; it knows amazon\.com\.au, amazon\.co\.nz\Z"):
+        await groups.zipcodes.ensure("4500", domain="amazon.co.nz")
+
+    assert [DOMAINS, DOMAINS] == paths(groups)
+
+
+async def test_domains_without_any_name_are_said_to_have_none() -> None:
+    """Their shape is not documented."""
+    groups = groups_over(FakeTransport(ok([]), ok([])))
+
+    with pytest.raises(ArgumentError, match="it knows none by name"):
+        await groups.zipcodes.ensure("4500", **NAMED)
+
+
+async def test_somebody_who_was_quicker_is_no_error() -> None:
+    """409: it is looked for again, and waited for."""
+    groups = groups_over(
+        Service(**{LIST: in_turn([], [row("in-progress")], [row()])}, **{CREATE: in_turn(refused(409))})
+    )
+
+    assert 15 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+    assert 1 == groups.transport.count(CREATE)
+
+
+LOST = {
+    "no answer": (lost(), OutcomeUnknownError),
+    "a conflict": (refused(409), ConflictError),
+    "a page of a proxy": (Response(200, b"<html>", {}), InvalidResponseError),
+    "a failure": (refused(500), ServerError),
+}
+
+
+@pytest.mark.parametrize("answer", [answer for answer, _ in LOST.values()], ids=LOST)
+async def test_a_creation_that_may_have_worked_is_looked_for(answer: Response | Exception) -> None:
+    """The row comes up a moment later, and a look between fails: it is created once."""
+    listed = in_turn([], [], refused(403), [row()])
+    groups = groups_over(Service(**{LIST: listed, CREATE: in_turn(answer)}))
+
+    assert 15 == (await groups.zipcodes.ensure("4500", **NAMED)).id
+    assert 1 == groups.transport.count(CREATE)
+    assert 2 == len(groups.clock.slept)
+
+
+@pytest.mark.parametrize(("answer", "kind"), LOST.values(), ids=LOST)
+async def test_a_creation_that_does_not_show_is_what_it_was(
+    answer: Response | Exception, kind: type[Exception]
+) -> None:
+    """Looked for during 10 s, and not created again."""
+    groups = groups_over(Service(**{LIST: in_turn([]), CREATE: in_turn(answer)}))
+    with pytest.raises(kind):
+        await groups.zipcodes.ensure("4500", **NAMED)
+
+    assert 1 == groups.transport.count(CREATE)
+    assert 10 == pytest.approx(groups.clock.now())
+
+
+async def test_a_creation_that_is_refused_is_not_looked_for() -> None:
+    """The service said no."""
+    groups = groups_over(Service(**{CREATE: in_turn(refused(403))}))
+    with pytest.raises(PermissionDeniedError):
+        await groups.zipcodes.ensure("4500", **NAMED)
+
+    assert [DOMAINS, LIST, CREATE] == paths(groups)
+
+
+@pytest.mark.parametrize("status", ["failed", "inactive"])
+async def test_a_postcode_that_cannot_be_used_is_an_error(status: str) -> None:
+    """At once, and left as it is."""
+    groups = groups_over(Service(row(status)))
+    with pytest.raises(ZipcodeFailedError, match=status) as caught:
+        await groups.zipcodes.ensure("4500", **NAMED)
+
+    assert 15 == caught.value.zipcode.id
+    assert [DOMAINS, LIST] == paths(groups)
+
+
+async def test_patience_is_for_the_whole_of_it() -> None:
+    """It ends as any wait; the postcode goes on."""
+    groups = groups_over(FakeTransport(ok([AU]), *[ok([row("in-progress")])] * 4))
+    with pytest.raises(WaitTimeoutError, match="in-progress") as caught:
+        await groups.zipcodes.ensure("4500", **NAMED, policy=PollPolicy(10, growth=1, jitter=0, wait_timeout=20))
+
+    assert (15, "in-progress") == (caught.value.started, caught.value.last.status)
+
+
+async def test_a_postcode_that_vanishes_is_not_found() -> None:
+    """Deleted in the dashboard while it was waited for."""
+    groups = groups_over(Service(**{LIST: in_turn([row("pending")], [])}))
+
+    with pytest.raises(NotFoundError):
+        await groups.zipcodes.ensure("4500", **NAMED, policy=EVEN)
+
+
+async def test_calls_for_one_postcode_share_its_creation() -> None:
+    """Ten at the same time, one creation; another postcode and another domain have their own."""
+    groups = groups_over(Service())
+    ready: list[Zipcode] = []
+
+    async def ensure(postcode: str, domain: str) -> None:
+        ready.append(await groups.zipcodes.ensure(postcode, domain=domain, policy=EVEN))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(ensure, "4500", "amazon.com.au")
+        tasks.start_soon(ensure, "4000", "amazon.com.au")
+        tasks.start_soon(ensure, "4500", "amazon.co.nz")
+
+    created = [tuple(fields.values()) for path, fields in groups.transport.sent if path == CREATE]
+    assert [(1, "4000"), (1, "4500"), (9, "4500")] == sorted(created)
+    assert 12 == sum(found.status == "active" for found in ready)
+    assert 1 == groups.transport.count(DOMAINS)
+
+
+async def test_a_cancelled_call_leaves_its_place_to_the_next() -> None:
+    """Who waited behind it goes on, finds what was created, and creates nothing."""
+    service = Service()
+    groups = groups_over(service)
+    first = anyio.CancelScope()
+
+    def cancelling(fields: dict[str, Any]) -> Response:
+        first.cancel()
+        return service.created(fields)
+
+    service.answers[CREATE] = cancelling
+    ready: list[Zipcode] = []
+
+    async def ensure(scope: anyio.CancelScope) -> None:
+        with scope:
+            ready.append(await groups.zipcodes.ensure("4500", **NAMED, policy=EVEN))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ensure, first)
+        tasks.start_soon(ensure, anyio.CancelScope())
+
+    assert first.cancelled_caught
+    assert [15] == [found.id for found in ready]
+    assert 1 == groups.transport.count(CREATE)
