@@ -31,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     pace.add_argument(
         "--row-delay", type=float, metavar="SECONDS", help="from the start of a run until its row appears"
     )
+    pace.add_argument(
+        "--zipcode-seconds", type=float, metavar="SECONDS", help="from the creation of a postcode until it is active"
+    )
     files = line.add_argument_group("files")
     files.add_argument("--items-per-page", type=int, default=100, metavar="N")
     files.add_argument("--records-per-item", type=int, default=1, metavar="N")
@@ -55,6 +58,7 @@ def sandbox_of(options: argparse.Namespace) -> Sandbox:
         instant=options.instant,
         scrape_seconds_per_item=options.scrape_seconds_per_item,
         row_delay=options.row_delay,
+        zipcode_seconds=options.zipcode_seconds,
         items_per_page=options.items_per_page,
         records_per_item=options.records_per_item,
         record_bytes=options.record_bytes,

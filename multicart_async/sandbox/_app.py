@@ -16,7 +16,8 @@ from multicart_async.sandbox._call import Attachment, Call
 from multicart_async.sandbox._envelope import BAD_REQUEST, METHOD_NOT_ALLOWED, UNAUTHORIZED, Refusal, failure
 from multicart_async.sandbox._lifecycle import settle
 from multicart_async.sandbox._params import taken, unknown
-from multicart_async.sandbox._routes import Route, find
+from multicart_async.sandbox._route import Route
+from multicart_async.sandbox._routes import find
 from multicart_async.sandbox._sending import Answer
 from multicart_async.sandbox._world import World
 from multicart_async.sandbox.faults import Content, Delay, DropAfter, DropBefore, Envelope, Fault, Faults, RetryLater
@@ -26,6 +27,8 @@ from multicart_async.sandbox.recording import Recording, SeenRequest
 PREFIX = "/api/v1"
 _UPLOAD_LIMIT = 64 * 2**20
 _TIMED_OUT = 504
+_HIDDEN = "<credential>"
+_SECRET = frozenset({"password", "otp"})
 
 
 class _LineCut(Exception):  # noqa: N818 - no error: the connection was to be cut here
@@ -115,7 +118,7 @@ class Service:
         world, options = self.world, self.world.options
         base = options.links_base or f"{request.scheme}://{request.host}{PREFIX}"
         try:
-            user = self._user(request)
+            user = 0 if route.public else self._user(request)
             if isinstance(given, Refusal):
                 raise given
             settle(world)
@@ -165,7 +168,7 @@ class Service:
         key, token = _credential(request)
         target = request.raw_path
         for secret in filter(None, (key, token)):
-            target = target.replace(secret, "<credential>")
+            target = target.replace(secret, _HIDDEN)
         self.recording.counts[route.path if route else path] += 1
         self.recording.requests.append(
             SeenRequest(
@@ -174,11 +177,13 @@ class Service:
                 path=path,
                 headers=tuple(name.lower() for name in request.headers),
                 has_credential=bool(key or token),
-                fields=given,
+                fields=_without_secrets(given),
             )
         )
 
     def _note_dropped(self, route: Route, names: list[str]) -> None:
+        if route.cut:
+            return
         params = () if route.method == "GET" else route.params
         self.recording.dropped.extend((route.path, name) for name in unknown(params, names))
 
@@ -195,6 +200,12 @@ def _replaced(fault: HttpStatus | Envelope | Content) -> Answer:
 def _credential(request: web.Request) -> tuple[str, str]:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return request.headers.get("x-api-key", ""), token.strip() if scheme == "Token" else ""
+
+
+def _without_secrets(fields: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if fields is None:
+        return None
+    return {name: _HIDDEN if name in _SECRET else value for name, value in fields.items()}
 
 
 def _names(query: str) -> list[str]:

@@ -14,11 +14,11 @@ from multicart_async.sandbox._world import World
 
 @attrs.frozen
 class Call:
-    """One request: who asks, for what, and the base URL for links in the answer."""
+    """One request: who asks, for what, and the base URL for links in the answer. Nobody (0) asks a public endpoint."""
 
     world: World
     user: int
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = attrs.field(repr=False)  # a password may be among them
     base: str
     commit: Callable[[], None]
 
@@ -37,6 +37,7 @@ class Attachment:
     name: str
     body: Body
     tag: str
+    content_type: str = "application/octet-stream"
 
 
 Handler = Callable[[Call], object]

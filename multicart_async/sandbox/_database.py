@@ -9,12 +9,15 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY, name TEXT, email TEXT, api_key TEXT UNIQUE, token TEXT UNIQUE,
-    available INTEGER, used INTEGER, frozen INTEGER);
+    password BLOB, available INTEGER, used INTEGER, frozen INTEGER, created REAL, updated REAL);
+CREATE TABLE IF NOT EXISTS codes (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT, code INTEGER, sent REAL);
+CREATE INDEX IF NOT EXISTS codes_of_email ON codes (email);
+CREATE TABLE IF NOT EXISTS invoices (id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER);
 CREATE TABLE IF NOT EXISTS domains (
     id INTEGER PRIMARY KEY, domain TEXT UNIQUE, country_code TEXT, supplier_type TEXT, status TEXT);
 CREATE TABLE IF NOT EXISTS zipcodes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER, domain INTEGER, zipcode TEXT, status TEXT,
-    created REAL, updated REAL, UNIQUE (user, domain, zipcode));
+    ready REAL, outcome TEXT, created REAL, updated REAL, UNIQUE (user, domain, zipcode));
 CREATE TABLE IF NOT EXISTS collections (
     id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER, name TEXT, status TEXT, schedule_status TEXT,
     request_type TEXT, schedule TEXT, priority TEXT, fetch_mode TEXT, notification_email TEXT,
@@ -29,7 +32,7 @@ CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER, collection INTEGER, name TEXT, kind TEXT, fetch_mode TEXT,
     state TEXT, items INTEGER, extracted INTEGER, reserved INTEGER, started REAL, visible REAL, pace REAL,
     ends REAL, failure TEXT, first_output INTEGER, asins TEXT, seed INTEGER, items_per_page INTEGER,
-    records_per_item INTEGER, record_bytes INTEGER);
+    records_per_item INTEGER, record_bytes INTEGER, item_name TEXT DEFAULT 'asin');
 CREATE INDEX IF NOT EXISTS runs_of_collection ON runs (collection, id);
 CREATE INDEX IF NOT EXISTS runs_under_way ON runs (ends) WHERE state = 'running';
 CREATE INDEX IF NOT EXISTS runs_with_outputs ON runs (first_output);

@@ -84,6 +84,7 @@ def _begin(
         "items_per_page": options.category_items_per_page if kind == "category" else options.items_per_page,
         "records_per_item": 1 if kind == "category" else options.records_per_item,
         "record_bytes": options.record_bytes,
+        "item_name": "sku" if collection["request_type"] == "officeworks.com.au" else "asin",
     }
     return _insert(world, fields)
 
@@ -101,11 +102,14 @@ def _insert(world: World, fields: dict[str, object]) -> Run:
 
 
 def settle(world: World) -> None:
-    """End every run whose time has come, in the order of their ends."""
+    """End every run whose time has come, in the order of their ends; postcodes likewise."""
     due = world.rows("SELECT * FROM runs WHERE state = 'running' AND ends <= ? ORDER BY ends, id", world.now() + _HAIR)
     for run in map(run_of, due):
         _end(world, run, "failed" if run.failure else "done", run.ends, run.failure)
-    if due:
+    ready = world.db.execute(
+        "UPDATE zipcodes SET status = outcome, updated = ready, ready = NULL WHERE ready <= ?", (world.now() + _HAIR,)
+    )
+    if due or ready.rowcount:
         world.db.commit()
 
 

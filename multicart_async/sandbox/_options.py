@@ -48,6 +48,7 @@ class Options:
     record_bytes: int = attrs.field(validator=_least(1))
     category_items: int = attrs.field(validator=_least(0))
     category_items_per_page: int = attrs.field(validator=_least(1))
+    zipcode_seconds: float = attrs.field(validator=_least(0))
     credits: int = attrs.field(validator=_least(0))
     runs_order: RunsOrder = attrs.field(validator=_one_of("newest", "oldest", "shuffled"))
     auth_errors: AuthErrors = attrs.field(validator=_one_of("envelope", "http"))

@@ -10,9 +10,10 @@ import attrs
 
 from multicart_async.sandbox._envelope import BAD_REQUEST, NOT_FOUND, Refusal
 
-Kind = Literal["string", "integer", "boolean", "object", "integers", "any", "file"]
+Kind = Literal["string", "email", "integer", "string or integer", "boolean", "object", "integers", "any", "file"]
 
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -24,13 +25,19 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63  # true is no number here
 
 
+def _is_email(value: object) -> bool:
+    return isinstance(value, str) and _is_string(value) and _EMAIL.fullmatch(value) is not None
+
+
 def _is_integers(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_integer, cast("list[object]", value)))
 
 
 _CHECKS: dict[Kind, tuple[str, Callable[[object], bool]]] = {
     "string": ("a string", _is_string),
+    "email": ("an e-mail address", _is_email),
     "integer": ("an integer", _is_integer),
+    "string or integer": ("a string or an integer", lambda value: _is_string(value) or _is_integer(value)),
     "boolean": ("a boolean", lambda value: isinstance(value, bool)),
     "object": ("an object", lambda value: isinstance(value, dict)),
     "integers": ("an array of integers", _is_integers),

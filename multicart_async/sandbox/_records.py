@@ -43,7 +43,7 @@ def _price(mixed: int) -> int:
     return 499 + mixed % 150_000
 
 
-def product_head(seed: int) -> Head:
+def product_head(seed: int, item_name: str) -> Head:
     """Heads of full product records, with the documented names."""
 
     def head(index: int, asin: str) -> bytes:
@@ -51,27 +51,27 @@ def product_head(seed: int) -> Head:
         cents = _price(mixed)
         title = f"{_MAKERS[mixed % 8]} {_THINGS[mixed % 7]}, model {mixed % 9000 + 1000}"
         return (
-            f'{{"asin":{asin},"title":"{title}","price":"${cents // 100}.{cents % 100:02d}",'
+            f'{{"{item_name}":{asin},"title":"{title}","price":"${cents // 100}.{cents % 100:02d}",'
             f'"availability":"{_STOCK[mixed % 5]}",'
         ).encode()
 
     return head
 
 
-def availability_head(seed: int) -> Head:
+def availability_head(seed: int, item_name: str) -> Head:
     """Heads of records in fetch mode ``availability_only``: stock status and current price."""
 
     def head(index: int, asin: str) -> bytes:
         mixed = _mixed(seed, index)
         cents = _price(mixed)
         return (
-            f'{{"asin":{asin},"price":"${cents // 100}.{cents % 100:02d}","availability":"{_STOCK[mixed % 5]}"'
+            f'{{"{item_name}":{asin},"price":"${cents // 100}.{cents % 100:02d}","availability":"{_STOCK[mixed % 5]}"'
         ).encode()
 
     return head
 
 
-def category_head(seed: int) -> Head:
+def category_head(seed: int, item_name: str) -> Head:
     """Heads of category records: inlined fields, and those that the dashboard's CSV is made from."""
 
     def head(index: int, asin: str) -> bytes:
@@ -89,7 +89,7 @@ def category_head(seed: int) -> Head:
             "price_cents": cents,
             "in_stock": mixed % 5 < 4,
         }
-        return f'{{"asin":{asin},'.encode() + dump(record)[1:-1] + b","
+        return f'{{"{item_name}":{asin},'.encode() + dump(record)[1:-1] + b","
 
     return head
 
@@ -132,14 +132,19 @@ class Template:
         return self.head(number, asin).ljust(self.head_size) + self.tail
 
 
-def template(kind: str, *, seed: int, collection: int, record_bytes: int, asins: Sequence[str] | None) -> Template:
-    """The template for ``full``, ``availability_only`` or ``category`` records of about ``record_bytes`` bytes."""
+def template(
+    kind: str, item_name: str, *, seed: int, collection: int, record_bytes: int, asins: Sequence[str] | None
+) -> Template:
+    """The template for ``full``, ``availability_only`` or ``category`` records of about ``record_bytes`` bytes.
+
+    Records of Officeworks items are not documented: they are those of Amazon, with ``sku`` for the item's name.
+    """
     quoted = None if asins is None else [json.dumps(asin, ensure_ascii=False) for asin in asins]
     longest = max((len(asin.encode()) for asin in quoted or ()), default=12)
     if kind == "availability_only":
-        return Template(availability_head(seed), _HEAD + longest, b"}", quoted, collection)
+        return Template(availability_head(seed, item_name), _HEAD + longest, b"}", quoted, collection)
     head, size = (category_head, _CATEGORY_HEAD) if kind == "category" else (product_head, _HEAD)
-    return Template(head(seed), size + longest, _tail(record_bytes - size - longest), quoted, collection)
+    return Template(head(seed, item_name), size + longest, _tail(record_bytes - size - longest), quoted, collection)
 
 
 @attrs.frozen

@@ -42,6 +42,7 @@ class Run:
     items_per_page: int
     records_per_item: int
     record_bytes: int
+    item_name: str  # what a record calls its item: asin or sku
 
     @property
     def outputs(self) -> int:
@@ -97,7 +98,9 @@ def _template(run: Run) -> Template:
     kind = "category" if run.kind == "category" else run.fetch_mode
     asins = None if run.asins is None else cast("list[str]", json.loads(run.asins))
     seed = (run.seed * 1_000_003 + run.id) & 0xFFFFFFFF
-    return template(kind, seed=seed, collection=run.collection, record_bytes=run.record_bytes, asins=asins)
+    return template(
+        *(kind, run.item_name), seed=seed, collection=run.collection, record_bytes=run.record_bytes, asins=asins
+    )
 
 
 def run_of(row: sqlite3.Row) -> Run:

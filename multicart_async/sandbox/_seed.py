@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from multicart_async.sandbox._lifecycle import take_outputs
 from multicart_async.sandbox._records import synthetic_asin
+from multicart_async.sandbox._users import Newcomer, insert_user
 from multicart_async.sandbox._world import World
 
 ALICE = 42
 API_KEY = "sandbox.0000-not-a-real-secret"
 TOKEN = "sandbox-session-token-not-a-real-secret"  # noqa: S105 - opens nothing but the sandbox
+_PASSWORD = "S3cur3p@ss"  # noqa: S105 - that of the documentation's example
 _DEFAULT_ZIPCODE = 15
 _MOST_ITEMS = 5000
 _RUN_SECONDS = 300
@@ -23,13 +26,18 @@ _DOMAINS = (
 
 
 def furnish(world: World) -> None:
-    """Put the default user, domains and postcode into an empty database."""
+    """Put the default user, domains, postcode and invoice into an empty database."""
     if world.row("SELECT 1 FROM users"):
         return
     world.db.executemany("INSERT INTO domains VALUES (?, ?, ?, ?, ?)", _DOMAINS)
-    add_user(world, ALICE, "Alice Smith", "ops@example.com", API_KEY, TOKEN)
     now = world.now()
-    world.db.execute("INSERT INTO zipcodes VALUES (15, ?, 1, '4500', 'active', ?, ?)", (ALICE, now, now))
+    insert_user(world, _alice(world.options.credits))
+    world.db.execute(
+        "INSERT INTO zipcodes (id, user, domain, zipcode, status, created, updated)"
+        " VALUES (15, ?, 1, '4500', 'active', ?, ?)",
+        (ALICE, now, now),
+    )
+    world.db.execute("INSERT INTO invoices (id, user) VALUES (1, ?)", (ALICE,))
     # Numbering goes on from the ids of the documentation's examples.
     world.db.executemany(
         "INSERT INTO sqlite_sequence VALUES (?, ?)", [("collections", 100), ("runs", 87), ("asins", 4)]
@@ -37,15 +45,18 @@ def furnish(world: World) -> None:
     world.db.commit()
 
 
-def add_user(world: World, user_id: int | None, name: str, email: str, api_key: str, token: str) -> int:
-    """A user's id, after adding the user."""
-    cursor = world.db.execute(
-        "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
-        (user_id, name, email, api_key, token, world.options.credits),
+def _alice(available: int) -> Newcomer:
+    return Newcomer(
+        id=ALICE,
+        name="Alice Smith",
+        email="ops@example.com",
+        api_key=API_KEY,
+        token=TOKEN,
+        password=_PASSWORD,
+        available=available,
+        created=datetime(2025, 1, 15, 9, tzinfo=UTC).timestamp(),
+        updated=datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp(),
     )
-    world.db.commit()
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
 
 
 def add_zipcode(world: World, zipcode: str, domain: str, status: str, user: int) -> int:
@@ -58,6 +69,24 @@ def add_zipcode(world: World, zipcode: str, domain: str, status: str, user: int)
         "INSERT INTO zipcodes (user, domain, zipcode, status, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
         (user, found["id"], zipcode, status, now, now),
     )
+    world.db.commit()
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def set_zipcode_status(world: World, zipcode_id: int, status: str) -> None:
+    """Set what a postcode is from now on; what was to become of it does not happen."""
+    cursor = world.db.execute(
+        "UPDATE zipcodes SET status = ?, ready = NULL, updated = ? WHERE id = ?", (status, world.now(), zipcode_id)
+    )
+    world.db.commit()
+    if not cursor.rowcount:
+        raise LookupError(f"no postcode {zipcode_id} in this sandbox")
+
+
+def add_invoice(world: World, user: int) -> int:
+    """An invoice's id, after adding it for a user."""
+    cursor = world.db.execute("INSERT INTO invoices (user) VALUES (?)", (user,))
     world.db.commit()
     assert cursor.lastrowid is not None
     return cursor.lastrowid

@@ -67,7 +67,7 @@ def retry_later(fault: RetryLater) -> Answer:
 
 def attached(file: Attachment, request: web.Request, *, ranges: bool) -> Answer:
     """A file; in whole, as a plain Django FileResponse sends it, unless ranges are to be honoured."""
-    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": _disposition(file.name)}
+    headers = {"Content-Type": file.content_type, "Content-Disposition": _disposition(file.name)}
     size = file.body.size
     if not ranges:
         return Answer(200, headers, file.body, 0, size)

@@ -29,6 +29,7 @@ class World:
     options: Options
     db: sqlite3.Connection
     clock: RealClock | ManualClock
+    next_zipcode: str | None = None  # how the next postcode that needs a cookie ends, if not well
     scripts: dict[int | None, Script] = attrs.field(factory=dict[int | None, Script])
     sums: dict[int, MutableMapping[str, int]] = attrs.field(factory=dict[int, MutableMapping[str, int]])
 

@@ -15,7 +15,7 @@ _KEPT = 10_000
 
 @attrs.frozen(kw_only=True)
 class SeenRequest:
-    """One request as it arrived. Header names are in lower case; the credential itself is never kept."""
+    """One request as it arrived. Header names are in lower case; a credential, password or code itself is never kept."""
 
     method: str
     target: str

@@ -19,6 +19,7 @@ from multicart_async.sandbox._app import PREFIX, Service
 from multicart_async.sandbox._options import Options
 from multicart_async.sandbox._run import run_of
 from multicart_async.sandbox._sending import hang_up
+from multicart_async.sandbox._users import Newcomer, insert_user, newest_code
 from multicart_async.sandbox._world import World, open_world
 from multicart_async.sandbox.faults import Faults
 from multicart_async.sandbox.recording import Recording, SeenRequest
@@ -59,8 +60,11 @@ class Sandbox:
     ``async with Sandbox() as sandbox`` gives ``sandbox.url``, ``sandbox.api_key`` and ``sandbox.client()``. It listens
     on this computer only, and everything in it is gone when it ends, unless ``database`` names a file.
 
-    There is a user (id 42, Alice Smith), the domains 1 amazon.com.au, 2 amazon.com and 3 officeworks.com.au, and the
-    active postcode "4500" on domain 1, row id 15.
+    There is a user (id 42, Alice Smith; ops@example.com logs in with "S3cur3p@ss"), the domains 1 amazon.com.au,
+    2 amazon.com and 3 officeworks.com.au, the active postcode "4500" on domain 1, row id 15, Officeworks stores with
+    the documented W411 among them, the two documented plans, and an invoice, id 1. Nothing is mailed: the codes of
+    registration are told by `registration_code`. Where the documentation shows no answer, the sandbox gives the
+    plainest one in line with the rest.
 
     Args:
         host: Address to listen on.
@@ -78,7 +82,8 @@ class Sandbox:
         record_bytes: Size of a record in a file; below 600 it has little in it, and no record is smaller than 150.
         category_items: Products that a category scrape finds.
         category_items_per_page: Products on one page of a category.
-        credits: ``available_credits`` of each user.
+        zipcode_seconds: How long a new postcode of a scraping domain is ``in-progress``; 5 unless ``instant``.
+        credits: ``available_credits`` of each user but those who register: they get 500, as documented.
         runs_order: Order of run history, which the service does not promise.
         auth_errors: A bad credential: code 401 under HTTP 200 (``"envelope"``) or HTTP 401 (``"http"``); undocumented.
         file_errors: 403 and 404 of a file as HTTP status (``"http"``) or under HTTP 200 (``"envelope"``); undocumented.
@@ -107,6 +112,7 @@ class Sandbox:
         record_bytes: int = 1024,
         category_items: int = 48,
         category_items_per_page: int = 16,
+        zipcode_seconds: float | None = None,
         credits: int = 100_000,  # noqa: A002 - the service's noun
         runs_order: Literal["newest", "oldest", "shuffled"] = "newest",
         auth_errors: Literal["envelope", "http"] = "envelope",
@@ -129,6 +135,7 @@ class Sandbox:
             record_bytes=record_bytes,
             category_items=category_items,
             category_items_per_page=category_items_per_page,
+            zipcode_seconds=(0.0 if instant else 5.0) if zipcode_seconds is None else zipcode_seconds,
             credits=credits,
             runs_order=runs_order,
             auth_errors=auth_errors,
@@ -276,9 +283,45 @@ class Sandbox:
         """Ids of new collections with finished runs, thousands in a second; each is called ``name`` and its id."""
         return _seed.add_collections(self._world, count, runs, items, name, user_id)
 
-    def add_user(self, name: str, *, api_key: str, token: str = "", email: str = "someone@example.com") -> int:
-        """The id of another user, whose key is accepted from now on."""
-        return _seed.add_user(self._world, None, name, email, api_key, token or f"token-of-{api_key}")
+    def add_user(
+        self,
+        name: str,
+        *,
+        api_key: str,
+        token: str = "",
+        email: str = "someone@example.com",
+        password: str | None = None,
+    ) -> int:
+        """The id of another user, whose key is accepted from now on; without a password they cannot log in."""
+        world = self._world
+        user = Newcomer(
+            name=name,
+            email=email,
+            api_key=api_key,
+            token=token or f"token-of-{api_key}",
+            password=password,
+            available=world.options.credits,
+            created=world.now(),
+            updated=world.now(),
+        )
+        number = insert_user(world, user)
+        world.db.commit()
+        return number
+
+    def add_invoice(self, *, user_id: int = _seed.ALICE) -> int:
+        """The id of another invoice of a user."""
+        return _seed.add_invoice(self._world, user_id)
+
+    def registration_code(self, email: str) -> int:
+        """The code that was last "mailed" to an address, be it still valid or not.
+
+        Raises:
+            LookupError: None was sent, or it was used.
+        """
+        found = newest_code(self._world, email)
+        if found is None:
+            raise LookupError("no code was sent to this address")
+        return found[0]
 
     def add_zipcode(
         self, zipcode: str, *, domain: str = "amazon.com.au", status: str = "active", user_id: int = _seed.ALICE
@@ -289,6 +332,18 @@ class Sandbox:
             LookupError: No such domain.
         """
         return _seed.add_zipcode(self._world, zipcode, domain, status, user_id)
+
+    def fail_next_zipcode(self, status: Literal["failed", "inactive"] = "failed") -> None:
+        """Let the next postcode that is created and needs a cookie end so, instead of ``active``."""
+        self._world.next_zipcode = status
+
+    def set_zipcode_status(self, zipcode_id: int, status: str) -> None:
+        """Give a postcode a status for good; a documented one, or one that the service may come to have.
+
+        Raises:
+            LookupError: No such row.
+        """
+        _seed.set_zipcode_status(self._world, zipcode_id, status)
 
     def set_credits(self, available: int, *, user_id: int = _seed.ALICE) -> None:
         """Set what was granted to a user; used and frozen credits stay as they are."""

@@ -84,6 +84,7 @@ def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPat
 def test_options_reach_the_sandbox(tmp_path: Path) -> None:
     """Each of them."""
     line = f"--database {tmp_path}/x --seed 3 --runs-order oldest --auth-errors http --file-errors envelope --ranges"
-    options = sandbox_of(parser().parse_args(line.split()))._options
+    options = sandbox_of(parser().parse_args([*line.split(), "--zipcode-seconds", "9"]))._options
     assert (tmp_path / "x", 3, "oldest") == (options.database, options.seed, options.runs_order)
     assert (options.auth_errors, options.file_errors, options.ranges) == ("http", "envelope", True)
+    assert 9 == options.zipcode_seconds

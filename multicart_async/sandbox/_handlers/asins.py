@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 from collections.abc import Iterable
-
-import attrs
 
 from multicart_async.sandbox._call import Call
 from multicart_async.sandbox._clock import stamp
 from multicart_async.sandbox._envelope import BAD_REQUEST, CONFLICT, NOT_FOUND, Refusal
+from multicart_async.sandbox._items import MOST, Item, count_items, insert_item, items_of, read_csv
 from multicart_async.sandbox._seed import unfold
-from multicart_async.sandbox._world import World
 
-_MOST = 5000
 _PAGE = 100
 _HEADER = ["domain", "customer_postcode", "asin", "include_raw_html"]
-_FULL = f"Maximum {_MOST} ASINs per collection."
+_FULL = f"Maximum {MOST} ASINs per collection."
 _JOINED = (
     "SELECT asins.*, domains.domain AS domain_name, zipcodes.zipcode AS postcode FROM asins"
     " JOIN domains ON domains.id = asins.domain JOIN zipcodes ON zipcodes.id = asins.zipcode"
 )
 
 
-@attrs.frozen
-class _Item:
-    asin: str
-    domain: int
-    zipcode: int
-    include_raw_html: bool = False
-    custom_id: str = ""
-    output: str = "JSON"
-
-
 def create(call: Call) -> object:
     """A new ASIN row; domain and postcode are row ids here."""
     given, world = call.fields, call.world
-    collection = _open(call, given["collection"])
+    collection = items_of(call, given["collection"])
     if not world.row("SELECT 1 FROM domains WHERE id = ?", given["domain"]):
         raise Refusal(BAD_REQUEST, "domain: Invalid domain id.")
     if not world.row(
@@ -46,11 +31,11 @@ def create(call: Call) -> object:
         *(given["customer_postcode"], call.user, given["domain"]),
     ):
         raise Refusal(BAD_REQUEST, "customer_postcode: Invalid zipcode id.")
-    if _count(world, collection["id"]) >= _MOST:
+    if count_items(world, collection["id"]) >= MOST:
         raise Refusal(BAD_REQUEST, _FULL)
     optional = {name: given[name] for name in ("include_raw_html", "custom_id", "output") if name in given}
-    row_id = _insert(
-        world, collection["id"], _Item(given["asin"], given["domain"], given["customer_postcode"], **optional)
+    row_id = insert_item(
+        world, collection["id"], Item(given["asin"], given["domain"], given["customer_postcode"], **optional)
     )
     if row_id is None:
         raise Refusal(CONFLICT, "ASIN already exists")  # the text is documented, the code is not
@@ -61,7 +46,7 @@ def create(call: Call) -> object:
 def create_multiple(call: Call) -> object:
     """How many of a comma-separated string went in; domain and postcode are values here."""
     given = call.fields
-    collection = _open(call, given["collection"])
+    collection = items_of(call, given["collection"])
     codes = [code.strip() for code in given["asins"].split(",")]
     raw = given.get("including_raw_html", False)  # the other spelling
     rows = ((given["domain"], given["customer_postcode"], code, raw) for code in codes if code)
@@ -70,18 +55,9 @@ def create_multiple(call: Call) -> object:
 
 def create_bulk(call: Call) -> object:
     """How many rows of a CSV file went in."""
-    collection = _open(call, call.fields["collection_id"])
-    try:
-        text = call.fields["csv"].decode("utf-8-sig")
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Refusal(BAD_REQUEST, f"csv: {error}") from error
-    if not lines or lines[0] != _HEADER:  # names and order must match exactly
-        raise Refusal(BAD_REQUEST, f"csv: The header row must be {','.join(_HEADER)}.")
-    if len(lines) > _MOST + 1:
-        raise Refusal(BAD_REQUEST, f"csv: At most {_MOST} rows.")
-    full = (line + [""] * (len(_HEADER) - len(line)) for line in lines[1:])
-    rows = ((line[0], line[1], line[2], line[3].lower() == "true") for line in full)
+    collection = items_of(call, call.fields["collection_id"])
+    lines = read_csv(call.fields["csv"], _HEADER)
+    rows = ((line[0], line[1], line[2], line[3].lower() == "true") for line in lines)
     return _insert_rows(call, collection["id"], rows)
 
 
@@ -96,7 +72,7 @@ def list_page(call: Call) -> object:
         for row in call.world.rows(query, collection, limit, skip)
     ]
     if call.fields.get("with_count"):  # any truthy value changes the shape
-        return {"total_count": _count(call.world, collection), "asin_list": rows}
+        return {"total_count": count_items(call.world, collection), "asin_list": rows}
     return rows
 
 
@@ -128,12 +104,6 @@ def delete(call: Call) -> object:
     return "ASIN deleted successfully"
 
 
-def _open(call: Call, collection: int) -> sqlite3.Row:
-    row = call.world.collection(collection, call.user)
-    unfold(call.world, collection)
-    return row
-
-
 def _find(call: Call, row_id: int) -> sqlite3.Row:
     row = call.world.row(
         f"{_JOINED} JOIN collections ON collections.id = asins.collection WHERE asins.id = ? AND collections.user = ?",
@@ -144,32 +114,10 @@ def _find(call: Call, row_id: int) -> sqlite3.Row:
     return row
 
 
-def _count(world: World, collection: int) -> int:
-    found: int = world.number("SELECT count(*) FROM asins WHERE collection = ?", collection)
-    return found
-
-
-def _insert(world: World, collection: int, item: _Item) -> int | None:
-    now = world.now()
-    cursor = world.db.execute(
-        "INSERT OR IGNORE INTO asins (collection, domain, zipcode, asin, custom_id, include_raw_html, output,"
-        " created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(collection, item.domain, item.zipcode, item.asin, item.custom_id),
-            *(item.include_raw_html, item.output, now, now),
-        ),
-    )
-    if not cursor.rowcount:
-        return None
-    # The first item promotes a draft.
-    world.db.execute("UPDATE collections SET status = 'enable', updated = ? WHERE id = ?", (now, collection))
-    return cursor.lastrowid
-
-
 def _insert_rows(call: Call, collection: int, rows: Iterable[tuple[str, str, str, bool]]) -> object:
     """Add what can be added; the others are told of, not refused."""
     world, known = call.world, _known_places(call)
-    room, added, errors = _MOST - _count(call.world, collection), 0, list[dict[str, str]]()
+    room, added, errors = MOST - count_items(call.world, collection), 0, list[dict[str, str]]()
     for domain, postcode, asin, raw in rows:
         place = known.get((domain, postcode))
         if place is None:
@@ -178,7 +126,7 @@ def _insert_rows(call: Call, collection: int, rows: Iterable[tuple[str, str, str
             errors.append({"asin": asin, "error": "ASIN is missing"})
         elif added >= room:
             errors.append({"asin": asin, "error": _FULL})
-        elif _insert(world, collection, _Item(asin, *place, raw)) is None:
+        elif insert_item(world, collection, Item(asin, *place, raw)) is None:
             errors.append({"asin": asin, "error": "Duplicate entry"})
         else:
             added += 1

@@ -8,7 +8,7 @@ from multicart_async.sandbox._envelope import NOT_FOUND, Refusal
 from multicart_async.sandbox._run import Run, run_of
 
 _PAGE = 100
-_SHOWN = ("asin", "title", "price", "availability")
+_SHOWN = ("asin", "sku", "title", "price", "availability")
 
 
 def list_page(call: Call) -> object:

@@ -1,0 +1,71 @@
+"""Plans and invoices."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_api import Api, Fetched, served
+
+
+async def invoice(api: Any, number: object) -> Fetched:
+    async with api.session.get(f"{api.sandbox.url}/users/payments/{number}/invoice.pdf") as response:
+        return Fetched(response.status, response.headers, await response.read())
+
+
+async def test_plans_are_in_order(api: Any) -> None:
+    """The two documented ones."""
+    rows = await api.data("/plans/get_plans/")
+    assert [("starter", 0, 0), ("pro", 4900, 1)] == [
+        (row["code"], row["price_cents"], row["sort_order"]) for row in rows
+    ]
+
+
+async def test_the_public_catalogue_has_the_same_plans(api: Any) -> None:
+    """By GET, with an envelope, without a credential."""
+    async with aiohttp.ClientSession() as session, session.get(api.sandbox.url + "/plans/public/") as response:
+        envelope = await response.json()
+    assert await api.data("/plans/get_plans/") == envelope["data"]
+
+
+async def test_a_wrong_credential_does_not_matter_to_public_endpoints(api: Any) -> None:
+    """None is looked at."""
+    async with aiohttp.ClientSession(headers={"x-api-key": "wrong"}) as session:
+        assert 3 == len(await Api(api.sandbox, session).data("/settings/domains/"))
+
+
+async def test_an_invoice_is_a_whole_pdf(api: Any) -> None:
+    """One page, the same bytes each time, and each object where the table says."""
+    found = await invoice(api, 1)
+    assert (200, "application/pdf") == (found.status, found.headers["Content-Type"])
+    assert found.body == (await invoice(api, 1)).body
+    assert found.body.startswith(b"%PDF-1.4\n")
+    assert found.body.endswith(b"%%EOF\n")
+    offsets = [int(offset) for offset in re.findall(rb"(\d{10}) 00000 n \n", found.body)]
+    assert [b"%d 0 obj" % number for number in range(1, 6)] == [found.body[at : at + 7] for at in offsets]
+    begins = re.search(rb"startxref\n(\d+)\n", found.body)
+    assert begins is not None
+    assert found.body[int(begins[1]) :].startswith(b"xref\n0 6\n")
+
+
+@pytest.mark.parametrize("number", ["2", "01", "x"])
+async def test_there_is_no_other_invoice(api: Any, number: str) -> None:
+    """Whatever its name."""
+    assert (404, 404) == ((found := await invoice(api, number)).status, found.json["code"])
+
+
+async def test_the_form_of_its_absence_can_be_chosen() -> None:
+    """Under HTTP 200, as with result files."""
+    async with served(file_errors="envelope") as api:
+        assert (200, 404) == ((found := await invoice(api, 2)).status, found.json["code"])
+
+
+async def test_another_users_invoice_is_absent(api: Any) -> None:
+    """It is there for its owner."""
+    number = api.sandbox.add_invoice(user_id=api.sandbox.add_user("Bob", api_key="bob.key"))
+    assert 404 == (await invoice(api, number)).status
+    assert 200 == (await invoice(api, api.sandbox.add_invoice())).status
+    async with aiohttp.ClientSession(headers={"x-api-key": "bob.key"}) as session:
+        assert f"invoice {number})".encode() in (await invoice(Api(api.sandbox, session), number)).body
