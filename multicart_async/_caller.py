@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -11,12 +11,13 @@ import attrs
 from multicart_async._attempts import Attempts
 from multicart_async._codec import body, decode
 from multicart_async._endpoint import Endpoint
-from multicart_async._envelope import open_envelope
+from multicart_async._envelope import NOT_SHOWN, open_envelope
+from multicart_async._hidden import HiddenBytes
 from multicart_async._lifeline import Lifeline
 from multicart_async._retry import call_verdict
 from multicart_async.config import Limits
-from multicart_async.errors import APIConnectionError, APIError, OutcomeUnknownError, ServerError
-from multicart_async.transport import Form, Transport
+from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError, ServerError
+from multicart_async.transport import Form, Response, Transport
 
 __all__ = ["Answer", "Caller"]
 
@@ -74,13 +75,43 @@ class Caller:
     async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
         try:
             async with self._room:
-                response = await self._transport.post(
-                    endpoint.path, sent, fresh=endpoint.changes, public=endpoint.public
-                )
+                response = await self._send(endpoint, sent)
         except APIConnectionError as error:
             if not error.sent or endpoint.safety in {"read", "repeatable"}:
                 raise
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
-        data: Any = open_envelope(endpoint.path, response.status, response.headers, response.payload)
-        return decode(data, endpoint.returns, endpoint.path)
+        return _value(endpoint, response) if not endpoint.private else _private_value(endpoint, response, sent)
+
+    async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
+        path, public = endpoint.path, endpoint.public
+        if endpoint.method == "GET":
+            return await self._transport.get(path, public=public)
+        # where no body is documented `{}` goes too: for those that say more about it, it is the same
+        return await self._transport.post(path, sent, fresh=endpoint.changes, public=public)
+
+
+def _value(endpoint: Endpoint[T], response: Response) -> T:
+    data: Any = open_envelope(
+        endpoint.path, response.status, response.headers, response.payload, private=endpoint.private
+    )
+    return decode(data, endpoint.returns, endpoint.path)
+
+
+def _private_value(endpoint: Endpoint[T], response: Response, sent: bytes | Form) -> T:
+    """The same; an error comes without the frames that held the answer, and does not repeat what was sent in confidence."""
+    fault: MultiCartError
+    try:
+        return _value(endpoint, response)
+    except MultiCartError as error:
+        fault = error.with_traceback(None)
+    secrets = sent.secrets if isinstance(sent, HiddenBytes) else ()
+    if isinstance(fault, APIError) and not _is_harmless(fault.detail, secrets):
+        fault = APIError.of(
+            fault.path, fault.code, NOT_SHOWN, http_status=fault.http_status, retry_after=fault.retry_after
+        )
+    raise fault
+
+
+def _is_harmless(detail: object, secrets: Iterable[str]) -> bool:
+    return isinstance(detail, str) and not any(secret in detail for secret in secrets)

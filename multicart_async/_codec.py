@@ -17,9 +17,10 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
+from multicart_async._hidden import HiddenBytes, hidden_in
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
-from multicart_async.models import DomainRef, Model, PostcodeRef
+from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
 
 __all__ = ["body", "decode"]
 
@@ -29,14 +30,24 @@ T = TypeVar("T")
 def body(fields: Mapping[str, object]) -> bytes:
     """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
 
+    With something hidden in them it is `HiddenBytes`.
+
     Raises:
         ArgumentError: Something in them is not JSON.
     """
     given = {name: value for name, value in fields.items() if value is not UNSET}
+    secrets: tuple[str, ...] = ()
     try:
-        return json.dumps(given, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        secrets = tuple(hidden_in(given))
+        return HiddenBytes.of(_json(given), secrets) if secrets else _json(given)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError("fields", f"cannot be sent as JSON: {error}") from error
+        reason = f"cannot be sent as JSON: {error}"
+        cause = None if secrets else error  # which can be a UnicodeEncodeError: it holds the whole text
+    raise ArgumentError("fields", reason) from cause
+
+
+def _json(given: Mapping[str, object]) -> bytes:
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def decode(data: object, returns: type[T], path: str) -> T:
@@ -125,6 +136,11 @@ def _reference(kind: type[DomainRef | PostcodeRef]) -> Callable[[object, Any], A
     return structure
 
 
+def _undocumented(value: object, _: object) -> Undocumented:
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return Undocumented(data=value, extra=fields)
+
+
 def _is_rows(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
@@ -146,5 +162,6 @@ _converter.register_structure_hook(datetime, _moment)
 _converter.register_structure_hook_func(_is_mapping, _mapping)
 _converter.register_structure_hook_factory(_is_rows, _rows)
 _converter.register_structure_hook_factory(_is_model, _for_model)
+_converter.register_structure_hook(Undocumented, _undocumented)
 for _kind in (DomainRef, PostcodeRef):
     _converter.register_structure_hook(_kind, _reference(_kind))

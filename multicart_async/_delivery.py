@@ -13,7 +13,7 @@ import attrs
 from multicart_async._category_csv import category_csv
 from multicart_async._counting import count_records
 from multicart_async._fresh_links import FreshLinks
-from multicart_async._links import Link
+from multicart_async._links import Place
 from multicart_async._plan import CATEGORY_CSV, CATEGORY_JSON, folder_of
 from multicart_async._workers import run_workers
 from multicart_async.download import Downloader, Fetched, Wanted
@@ -150,7 +150,7 @@ class Delivery:
             self._saved = now
             await self._write(PROGRESS)
 
-    def _note(self, fetched: Fetched, link: Link | None) -> None:
+    def _note(self, fetched: Fetched, link: Place | None) -> None:
         self._fetched += 1
         name = _short(fetched.name)
         self._there[name] = ManifestFile(

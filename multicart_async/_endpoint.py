@@ -23,12 +23,18 @@ send again. ``unsafe``: tell the caller that the outcome is unknown.
 
 @attrs.frozen
 class Endpoint(Generic[T]):
-    """One call of the service: where it lives, what it answers, what may be done when its answer is lost."""
+    """One call of the service: where it lives, what it answers, what may be done when its answer is lost.
+
+    ``public``: it needs no credential and gets none. ``private``: a key or token can be in its answer, so nothing of an
+    answer that cannot be understood is shown.
+    """
 
     path: str
     returns: type[T]
     safety: Safety = attrs.field(kw_only=True)
+    method: Literal["POST", "GET"] = attrs.field(default="POST", kw_only=True)
     public: bool = attrs.field(default=False, kw_only=True)
+    private: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def changes(self) -> bool:

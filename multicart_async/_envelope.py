@@ -11,14 +11,18 @@ from typing import Any, NoReturn, cast
 
 from multicart_async.errors import APIError, InvalidResponseError
 
-__all__ = ["open_envelope", "refusal", "retry_after", "snippet"]
+__all__ = ["NOT_SHOWN", "open_envelope", "refusal", "retry_after", "snippet"]
+
+NOT_SHOWN = "an answer that is not shown, because it may hold a secret"
 
 _SECONDS = re.compile(r"[0-9]{1,10}\Z")
 _IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\Z", re.ASCII)
 
 
-def open_envelope(path: str, http_status: int, headers: Mapping[str, str], payload: bytes) -> Any:
-    """The envelope's data.
+def open_envelope(
+    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, *, private: bool = False
+) -> Any:
+    """The envelope's data. What is no envelope is not shown if it is *private*.
 
     Raises:
         APIError: ``status`` is 0, or HTTP says that it failed.
@@ -31,9 +35,10 @@ def open_envelope(path: str, http_status: int, headers: Mapping[str, str], paylo
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
-            detail = snippet(payload) if answer is None else cast("object", answer)
+            detail = NOT_SHOWN if private else snippet(payload) if answer is None else cast("object", answer)
             raise APIError.of(path, http_status, detail, http_status=http_status, retry_after=retry_after(headers))
-        raise InvalidResponseError(path, f"no envelope: {snippet(payload)}", http_status=http_status)
+        shown = NOT_SHOWN if private else snippet(payload)
+        raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
     envelope = cast("dict[str, Any]", answer)
     status = envelope["status"]
     if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import anyio
 
-from multicart_async._links import Link
+from multicart_async._links import Place
 from multicart_async._plan import plan
 from multicart_async.download import Wanted
 from multicart_async.errors import UnreachableResultError
@@ -26,9 +26,9 @@ class FreshLinks:
         self._relist = relist
         self._base = base
         self._lock = anyio.Lock()
-        self._links: dict[str, Link] | None = None
+        self._links: dict[str, Place] | None = None
 
-    async def link(self, wanted: Wanted) -> Link:
+    async def link(self, wanted: Wanted) -> Place:
         """A fresh link to the same file.
 
         Raises:
@@ -40,7 +40,7 @@ class FreshLinks:
             raise UnreachableResultError(wanted.link.label, "the service lists it no more")
         return links[wanted.name]
 
-    async def _all(self) -> dict[str, Link]:
+    async def _all(self) -> dict[str, Place]:
         run = await self._relist()
         if run is None:
             return {}

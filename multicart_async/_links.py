@@ -15,7 +15,7 @@ import attrs
 
 from multicart_async.errors import UnreachableResultError
 
-__all__ = ["Link", "name_troubles", "parse_link"]
+__all__ = ["Link", "Place", "name_troubles", "parse_link"]
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_LINK = 8192  # servers refuse longer ones
@@ -37,19 +37,25 @@ _SUFFIX = re.compile(_PLAIN_SUFFIX.replace("_", "(?:_|%5[Ff])").replace(r"\.", r
 
 
 @attrs.frozen
-class Link:
-    """A result link, taken apart as text."""
+class Place:
+    """Where a file of the service is."""
 
     url: str
     """What to ask for: only characters 0x21-0x7E."""
     other: str | None
     """The other reading of an ambiguous ``%``, to try once after a 404; ``None`` when there is none."""
-    collection_id: int
-    run_id: int
     name: str
     """The service's own file name, decoded as far as it can be told, for the manifest; never for a path."""
     label: str
     """For logs and errors, as "results/101/88/page 1": no name, no query."""
+
+
+@attrs.frozen
+class Link(Place):
+    """A result link, taken apart as text."""
+
+    collection_id: int
+    run_id: int
 
 
 @attrs.frozen

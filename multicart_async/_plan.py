@@ -9,7 +9,7 @@ from typing import Literal
 from multicart_async._content import Check
 from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck
-from multicart_async._links import Link, parse_link
+from multicart_async._links import Link, Place, parse_link
 from multicart_async.download import MakeCheck, Wanted
 from multicart_async.errors import ArgumentError
 from multicart_async.models import CategoryRun, Run
@@ -26,7 +26,7 @@ _PAGE = re.compile(r"/page ([0-9]+)\Z")
 class _ArchiveOf:
     """Makes the check of a ZIP with the pages of its run. It proves its own end, whatever the transfer promised."""
 
-    def __init__(self, pages: Sequence[Link]) -> None:
+    def __init__(self, pages: Sequence[Place]) -> None:
         self._names = tuple(page.name for page in pages)
 
     def __call__(self, *, full: bool) -> Check:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from multicart_async._codec import decode
 from multicart_async._content.document import DocumentCheck
 from multicart_async._delivery import Delivery, Terms, find_manifests
 from multicart_async._fresh_links import FreshLinks, Relist
+from multicart_async._links import Place
 from multicart_async._plan import Files, pages_of, plan
 from multicart_async._record_parser import RecordCount
-from multicart_async.download import Downloader, Wanted
+from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
-from multicart_async.models import CategoryRun, Run, RunDownload
+from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
 from multicart_async.records import read_records
 from multicart_async.sinks import DirectorySink, Sink
 
@@ -23,7 +25,7 @@ __all__ = ["Results", "Terms"]
 
 
 class Results:
-    """Brings files of runs to their folders, and reads their records."""
+    """Brings files of runs to their folders, and reads their records; brings other files of the service too."""
 
     def __init__(self, downloader: Downloader, base_url: str) -> None:
         self._downloader = downloader
@@ -60,6 +62,20 @@ class Results:
         directory = DirectorySink(dest)
         await directory.check()
         return directory
+
+    async def single(self, path: str, name: str, check: MakeCheck, dest: str | os.PathLike[str] | Sink) -> Downloaded:
+        """A file of no run: what is at *path* below the base URL, under *name* in *dest*, whole and verified or not there.
+
+        Raises:
+            ArgumentError: *dest* is not right.
+            DownloadError: It could not be had whole, or the disk refused.
+            APIError: The service refused it.
+        """
+        sink = await self.sink(dest)
+        link = Place(url=self._base + path, other=None, name=path.rpartition("/")[2], label=path.removeprefix("/"))
+        fetched = await self._downloader.fetch(Wanted(link, name, check), sink)
+        place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
+        return Downloaded(name, place, fetched.size, fetched.sha256)
 
     async def missing(self, run: Run, sink: Sink, files: Files, terms: Terms) -> int:
         """How many files `deliver` would fetch."""

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from multicart_async._hidden import DOTS, HiddenText
 from multicart_async.errors import ConfigurationError
 
 __all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
 
 BASE_URL = "https://multicartapi.com/api/v1"
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
-_DOTS = "••••••••"
 _LONGEST = 1e12  # seconds; not a number and infinity are not below it either
 
 
@@ -75,15 +75,6 @@ class Limits:
     response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
 
 
-class _HeaderText(str):
-    """The text of a credential on its way into a header: whatever shows a header by `repr` shows dots."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(_DOTS)
-
-
 class Secret:
     """A key or token that shows only its public prefix. It cannot be pickled."""
 
@@ -103,11 +94,11 @@ class Secret:
     def headers(self) -> dict[str, str]:
         """The header that carries it, ``x-api-key`` or ``Authorization``."""
         text = str(self._value)
-        return {self._header: _HeaderText(f"Token {text}" if self._header == "Authorization" else text)}
+        return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
 
     def __repr__(self) -> str:
         prefix, dot, _ = str(self._value).partition(".")
-        return f"{prefix[:16]}.{_DOTS}" if dot else _DOTS
+        return f"{prefix[:16]}.{DOTS}" if dot else DOTS
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError("a credential cannot be pickled or copied; make the client where it is used")

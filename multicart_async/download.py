@@ -19,7 +19,7 @@ from multicart_async._content import Check, Defect
 from multicart_async._content.document import EnvelopeInstead, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
 from multicart_async._lifeline import Lifeline
-from multicart_async._links import Link
+from multicart_async._links import Place
 from multicart_async._record_parser import RecordCount
 from multicart_async._resume import Ticket
 from multicart_async._retry import transfer_verdict
@@ -56,7 +56,7 @@ class MakeCheck(Protocol):
 class Wanted:
     """A file to fetch: where from, the name that it gets, how its content is checked."""
 
-    link: Link
+    link: Place
     name: str
     check: MakeCheck
 
@@ -71,7 +71,7 @@ class Fetched:
     records: int | None = None
 
 
-Refresh = Callable[[Wanted], Awaitable[Link]]
+Refresh = Callable[[Wanted], Awaitable[Place]]
 """Asks the service for a fresh link to the same file."""
 
 

@@ -68,7 +68,8 @@ class FakeFile:
 class FakeTransport:
     """Answers calls in the order of its script, and files by their URL; ``sent`` and ``opened`` tell what was asked.
 
-    An exception in the script is raised. Where a URL has several files, each opening takes the next, the last one stays.
+    ``methods``, ``fresh`` and ``public`` say how each of ``sent`` was asked for. An exception in the script is raised.
+    Where a URL has several files, each opening takes the next, the last one stays.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class FakeTransport:
             url: [file] if isinstance(file, FakeFile | Exception) else list(file) for url, file in files.items()
         }
         self.sent: list[tuple[str, dict[str, Any] | Form]] = []
+        self.methods: list[str] = []
         self.fresh: list[bool] = []
+        self.public: list[bool] = []
         self.opened: list[tuple[str, dict[str, str]]] = []
 
     def script(self, *answers: Response | Exception) -> None:
@@ -90,10 +93,22 @@ class FakeTransport:
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
         """The next answer of the script."""
-        del public
+        return await self._answer(
+            "POST", path, body if isinstance(body, Form) else json.loads(body), fresh=fresh, public=public
+        )
+
+    async def get(self, path: str, *, public: bool = False) -> Response:
+        """The next answer of the script."""
+        return await self._answer("GET", path, {}, fresh=False, public=public)
+
+    async def _answer(
+        self, method: str, path: str, sent: dict[str, Any] | Form, *, fresh: bool, public: bool
+    ) -> Response:
         await anyio.lowlevel.checkpoint()
-        self.sent.append((path, body if isinstance(body, Form) else json.loads(body)))
+        self.sent.append((path, sent))
+        self.methods.append(method)
         self.fresh.append(fresh)
+        self.public.append(public)
         assert self._answers, f"the script has no answer to {path}"
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):

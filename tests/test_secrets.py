@@ -315,7 +315,7 @@ async def test_no_success_shows_the_credential(watch) -> None:
             await exchange.answer(b'{"code": 200, "data": {"id": 101, "name": "AU"}, "status": 1}')
         return True
 
-    async with RawServer(handler) as server, watch.client(server) as client:
+    async with RawServer(handler) as server, watch.client(server, timeouts=Timeouts()) as client:
         for verb in (read, change, stream, download, records):
             await verb(client, watch.folder)
         watch.look_at(client, server)

@@ -1,21 +1,98 @@
-"""``client.account``: what the account has. Documentation: docs/guides/usage, docs/credits-and-usage."""
+"""``client.account``: who uses the service, and what the account has.
+
+Documentation: api-docs/auth-account, api-docs/registration, docs/guides/api-key, docs/guides/usage,
+docs/credits-and-usage.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import cast
+
+from multicart_async._arguments import a_flag, a_text
 from multicart_async._caller import Caller
-from multicart_async._endpoint import Endpoint
-from multicart_async.models import Credits
+from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async._hidden import HiddenNumber, HiddenText, conceal
+from multicart_async._unset import UNSET, Unset
+from multicart_async.errors import ArgumentError
+from multicart_async.models import Credits, Login, Profile, Undocumented
 
 __all__ = ["Account"]
 
+LOGIN = Endpoint("/users/login", Login, safety="unsafe", public=True, private=True)
+PROFILE = Endpoint("/users/profile", Profile, safety="read")
+UPDATE_PROFILE = Endpoint("/users/profile/update", Undocumented, safety="repeatable", private=True)
+DETAILS = Endpoint("/users/account-details", Undocumented, safety="read", private=True)
 CREDITS = Endpoint("/users/credits/", Credits, safety="read")
+SEND_CODE = Endpoint("/users/register/otp/sent", ANYTHING, safety="unsafe", public=True)
+REGISTER = Endpoint("/users/register", Undocumented, safety="unsafe", public=True, private=True)
+
+_SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 
 
 class Account:
-    """``client.account``"""
+    """``client.account``
+
+    What is secret is hidden first of all: whatever fails below, a traceback with local variables must not show it.
+    """
 
     def __init__(self, call: Caller) -> None:
         self._call = call
+
+    async def login(self, email: str, password: str) -> Login:
+        """A session of that user: ``AsyncMultiCart(token=login.token)`` makes a client with it. Needs no credential.
+
+        The token is as secret as the key. This client goes on with the credential that it has.
+
+        Raises:
+            APIError: The service refused, with one sentence for an unknown address and for a wrong password; under
+                which code is not documented.
+            OutcomeUnknownError: No answer came. Log in again: another session does no harm.
+        """
+        password = conceal(password)
+        a_text("email", email, needed=True)
+        a_text("password", password, needed=True)
+        return await self._call(LOGIN, {"email": email, "password": password})
+
+    async def profile(self) -> Profile:
+        """The caller's own row."""
+        return await self._call(PROFILE)
+
+    async def update_profile(
+        self,
+        *,
+        name: str | Unset = UNSET,
+        email: str | Unset = UNSET,
+        timezone: str | Unset = UNSET,
+        notification_emails: bool | Unset = UNSET,
+        extra: Mapping[str, object] = {},
+    ) -> Undocumented:
+        """Change the given fields and leave the others as they are. A new *email* is the login from then on, at once.
+
+        The documentation at hand is cut after *email*; *timezone* and *notification_emails* are in its example.
+        *extra* holds further fields by their names on the wire. The answer is not documented.
+
+        Raises:
+            ArgumentError: Nothing is given, or a name in *extra* is an argument of its own.
+        """
+        extra = conceal(extra)
+        a_text("name", name)
+        a_text("email", email)
+        a_text("timezone", timezone)
+        a_flag("notification_emails", notification_emails)
+        fields = {"name": name, "email": email, "timezone": timezone, "notification_emails": notification_emails}
+        changed = _with_extra(fields, extra)
+        if all(value is UNSET for value in changed.values()):
+            raise ArgumentError("update_profile", "wants at least one field to change")
+        return await self._call(UPDATE_PROFILE, changed)
+
+    async def details(self) -> Undocumented:
+        """The account's details: the documented way to read the API key, with a session token for example.
+
+        So keep them secret. Which fields there are is not documented: look at ``data``, which ``repr`` does not show.
+        """
+        return await self._call(DETAILS)
 
     async def credits(self) -> Credits:
         """The account's credits: ``credits.spendable``.
@@ -24,3 +101,71 @@ class Account:
         in ``extra``.
         """
         return await self._call(CREDITS)
+
+    async def send_registration_code(self, email: str) -> None:
+        """Have a code of 6 digits sent to *email*, for `register`. It is valid for 10 minutes and voids the one before.
+
+        At most 3 codes are sent to an address in 15 minutes. Needs no credential.
+
+        Raises:
+            APIError: The address is registered already, or has had too many codes.
+            OutcomeUnknownError: No answer came; the code may be on its way.
+        """
+        a_text("email", email, needed=True)
+        await self._call(SEND_CODE, {"email": email})
+
+    async def register(
+        self,
+        *,
+        name: str,
+        email: str,
+        password: str,
+        otp: int | str,
+        country: str,
+        business_name: str | Unset = UNSET,
+        address_1: str | Unset = UNSET,
+        extra: Mapping[str, object] = {},
+    ) -> Undocumented:
+        """Make an account for *email*, to which `send_registration_code` has sent *otp*. Needs no credential.
+
+        *otp* is a number, as the service wants it, or the 6 digits as a text. *country* is a name, as "Australia".
+        The documentation at hand is cut after *address_1*; *extra* holds further fields by their names on the wire.
+        The answer is not documented. `login` comes next.
+
+        Raises:
+            APIError: The service refused: a wrong or old code for example.
+            ArgumentError: Something is missing, or a name in *extra* is an argument of its own.
+            OutcomeUnknownError: No answer came. Try to log in before you register again.
+        """
+        password, otp, extra = conceal(password), conceal(otp), conceal(extra)
+        needed = {"name": name, "email": email, "password": password, "country": country}
+        for argument, text in needed.items():
+            a_text(argument, text, needed=True)
+        a_text("business_name", business_name)
+        a_text("address_1", address_1)
+        address = {"business_name": business_name, "address_1": address_1}
+        return await self._call(REGISTER, _with_extra({**needed, "otp": _code(otp), **address}, extra))
+
+
+def _with_extra(fields: Mapping[str, object], extra: object) -> dict[str, object]:
+    """All fields, those that are documented and those that are not."""
+    if not isinstance(extra, dict):  # a mapping is one since it was concealed
+        raise ArgumentError("extra", f"wants further fields by their names, not {type(extra).__name__}")
+    further = cast("dict[object, object]", extra)
+    merged = dict(fields)
+    for name, value in further.items():
+        if not isinstance(name, str) or not name:
+            raise ArgumentError("extra", f"wants names of fields, not {name!r}")
+        if name in fields:
+            raise ArgumentError("extra", f"{name!r} is an argument of its own")
+        merged[name] = value
+    return merged
+
+
+def _code(otp: object) -> int:
+    """The code as the service takes it: a number, which has lost the zeros that it may have begun with."""
+    if isinstance(otp, HiddenText) and _SIX_DIGITS.match(otp):
+        return HiddenNumber(otp)
+    if isinstance(otp, HiddenNumber) and 0 <= otp <= 999_999:
+        return otp
+    raise ArgumentError("otp", "wants the 6 digits of the code, as a number or as a text")

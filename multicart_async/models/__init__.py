@@ -1,7 +1,8 @@
 """What the service answers: frozen values, one module for each page of its documentation."""
 
-from multicart_async.models._base import Model
-from multicart_async.models.account import Credits
+from multicart_async.models._base import Model, Undocumented
+from multicart_async.models.account import Credits, Login, Profile, User
+from multicart_async.models.billing import Feature, Plan
 from multicart_async.models.categories import CategoryRequest, CategoryRun, DeliveryDay, StartedCategory
 from multicart_async.models.collections import (
     Collection,
@@ -33,12 +34,16 @@ __all__ = [
     "DownloadLinks",
     "Downloaded",
     "ErrorRow",
+    "Feature",
     "FetchMode",
+    "Login",
     "Model",
     "Output",
     "OutputFormat",
+    "Plan",
     "PostcodeRef",
     "Priority",
+    "Profile",
     "RequestType",
     "Run",
     "RunDownload",
@@ -50,6 +55,8 @@ __all__ = [
     "Store",
     "SyncFailure",
     "SyncReport",
+    "Undocumented",
+    "User",
     "VerifyFailure",
     "VerifyReport",
     "Zipcode",

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Model"]
+__all__ = ["Model", "Undocumented"]
 
 
 @attrs.frozen(kw_only=True)
@@ -15,3 +15,13 @@ class Model:
     """A value that the service answered. Field names are the wire's; what is not documented is kept in ``extra``."""
 
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Undocumented(Model):
+    """An answer whose shape is not documented: ``data`` is what came, an object, an array, a text or null.
+
+    Where it is an object, ``extra`` has its fields. Nothing of it is shown by ``repr``: it may hold anything.
+    """
+
+    data: Any = attrs.field(default=None, repr=False)

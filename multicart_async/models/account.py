@@ -1,12 +1,14 @@
-"""Account. Documentation: docs/credits-and-usage; the answer of the credits call itself is not documented."""
+"""Account. Documentation: api-docs/auth-account, docs/credits-and-usage; the answer of the credits call is not documented."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import attrs
 
 from multicart_async.models._base import Model
 
-__all__ = ["Credits"]
+__all__ = ["Credits", "Login", "Profile", "User"]
 
 
 @attrs.frozen(kw_only=True)
@@ -23,3 +25,31 @@ class Credits(Model):
         if self.available_credits is None or self.used_credits is None or self.frozen_credits is None:
             return None
         return self.available_credits - (self.used_credits + self.frozen_credits)
+
+
+@attrs.frozen(kw_only=True)
+class User(Model):
+    """Who has logged in."""
+
+    id: int
+    name: str | None = None
+    email: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Login(Model):
+    """A session. ``token`` is as secret as the key: it is never shown by ``repr``."""
+
+    token: str = attrs.field(repr=False)
+    user: User
+
+
+@attrs.frozen(kw_only=True)
+class Profile(Model):
+    """The caller's own row."""
+
+    id: int
+    name: str | None = None
+    email: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None

@@ -10,7 +10,10 @@ __all__ = ["BrowsableSink", "Sink", "put_bytes"]
 
 @runtime_checkable
 class Sink(Protocol):
-    """A place for files, named ``101/88/page-0001.json``: numbers and fixed words alone, with ``/`` between them."""
+    """A place for files, named ``101/88/page-0001.json``: numbers and fixed words alone, with ``/`` between them.
+
+    An invoice is ``invoice-<id>.pdf``, whose id is made of ASCII letters, digits, ``-`` and ``_``.
+    """
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """All of *chunks* under *name*, or nothing, whatever was there before.

@@ -1,4 +1,4 @@
-"""The seam: two verbs that everything above is written against, and that a test can fake honestly."""
+"""The seam: three verbs that everything above is written against, and that a test can fake honestly."""
 
 from __future__ import annotations
 
@@ -48,13 +48,17 @@ class Transport(Protocol):
     """Sends calls and opens files. It knows no endpoint and no model."""
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
-        """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: no credential is needed.
+        """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: without a credential.
 
         Raises:
             APIConnectionError: No answer; ``sent`` says whether the request may have arrived.
             ResponseTooLargeError: The answer is above the limit.
             ConfigurationError: A credential is needed and there is none.
         """
+        ...
+
+    async def get(self, path: str, *, public: bool = False) -> Response:
+        """GET *path* below the base URL: a call without a body, with the bounds and errors of `post`."""
         ...
 
     def stream(

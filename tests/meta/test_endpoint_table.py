@@ -83,8 +83,8 @@ def test_the_walk_finds_the_endpoints() -> None:
 def test_a_path_is_the_documented_one(
     where: str, endpoint: Endpoint[Any], endpoints: dict[str, dict[str, Any]]
 ) -> None:
-    """To the last slash, and called by POST."""
-    assert "POST" == row_of(endpoints, endpoint.path)["method"]
+    """To the last slash, and called by its method."""
+    assert endpoint.method == row_of(endpoints, endpoint.path)["method"]
 
 
 @every_endpoint
@@ -101,6 +101,12 @@ def test_an_endpoint_needs_a_credential_as_documented(
 ) -> None:
     """A public one works without."""
     assert (row_of(endpoints, endpoint.path)["auth"] == "public") == endpoint.public
+
+
+@every_endpoint
+def test_what_can_answer_a_secret_or_is_sent_one_is_private(where: str, endpoint: Endpoint[Any]) -> None:
+    """Login and registration, the details with the key in them, and the update whose fields are not all known."""
+    assert endpoint.private == (where.removeprefix("account.") in {"LOGIN", "REGISTER", "DETAILS", "UPDATE_PROFILE"})
 
 
 @every_endpoint
@@ -129,7 +135,7 @@ def test_the_sandbox_has_a_route_for_each(endpoints: dict[str, dict[str, Any]]) 
     documented = {(row["method"], row["path"]) for row in endpoints.values()}
 
     assert documented == routes
-    assert {("POST", endpoint.path) for _, endpoint in ENDPOINTS} <= routes
+    assert {(endpoint.method, endpoint.path) for _, endpoint in ENDPOINTS} <= routes
 
 
 def test_a_path_occurs_once_in_the_source() -> None:

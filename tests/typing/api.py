@@ -33,13 +33,17 @@ from multicart_async.models import (
     Domain,
     Downloaded,
     DownloadLinks,
+    Login,
     Output,
+    Plan,
+    Profile,
     Run,
     RunDownload,
     RunState,
     StartedCategory,
     StartedRun,
     Store,
+    Undocumented,
     Zipcode,
 )
 from multicart_async.testing import FakeFile, FakeTransport
@@ -195,6 +199,25 @@ async def category_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.categories.submit_and_wait("https://…", domain="d", postcode="p"), CategoryRun)
     assert_type(await client.categories.cancel(1), bool)
     assert_type(await client.categories.download(scrape, "results", csv=False), RunDownload)
+
+
+async def account_calls(client: AsyncMultiCart) -> None:
+    """``client.account`` and ``client.billing``"""
+    login = await client.account.login("a@b.c", "secret")
+    assert_type(login, Login)
+    assert_type(login.token, str)
+    assert_type(login.user.email, str | None)
+    assert_type(await client.account.profile(), Profile)
+    assert_type(await client.account.update_profile(name="x", extra={"colour": "red"}), Undocumented)
+    assert_type((await client.account.details()).data, Any)
+    assert_type(await client.account.send_registration_code("a@b.c"), None)
+    for otp in (482931, "482931"):
+        await client.account.register(name="n", email="a@b.c", password="p", otp=otp, country="Australia")
+    assert_type(await client.billing.plans(), tuple[Plan, ...])
+    assert_type(await client.billing.public_plans(), tuple[Plan, ...])
+    assert_type(await client.billing.download_invoice(5, "invoices"), Downloaded)
+    assert_type(await client.billing.download_invoice("INV-5", MemorySink()), Downloaded)
+    client.account.register(name="n", email="a@b.c", password="p", country="Australia")  # type: ignore[call-arg, unused-coroutine]
 
 
 def narrowing(name: str | Unset) -> str:

@@ -1,0 +1,50 @@
+"""Plans. Documentation: api-docs/plans; the rows of the public catalogue are not documented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from multicart_async.models._base import Model
+
+__all__ = ["Feature", "Plan"]
+
+
+@attrs.frozen(kw_only=True)
+class Feature(Model):
+    """One line of what a plan offers."""
+
+    text: str | None = None
+    active: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Plan(Model):
+    """A plan. Count with ``price_cents``, ``scrape_quota`` and ``interval``.
+
+    ``price`` (in dollars), ``credits``, ``duration``, ``currency_symbol`` and ``description`` are what these were called
+    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money.
+    """
+
+    id: int | None = None
+    code: str | None = None
+    name: str | None = None
+    title: str | None = None
+    features: tuple[Feature, ...] = ()
+    price_cents: int | None = None
+    scrape_quota: int | None = None
+    interval: str | None = None
+    currency: str | None = None
+    is_default: bool | None = None
+    is_featured: bool | None = None
+    is_contact_sales: bool | None = None
+    sort_order: int | None = None
+    status: str | None = None
+    paypal_product_id: str | None = None
+    paypal_plan_id: str | None = None
+    price: Any = None
+    credits: int | None = None
+    duration: str | None = None
+    currency_symbol: str | None = None
+    description: str | None = None

@@ -1,0 +1,89 @@
+"""Answers that may hold a key or a token: what cannot be understood of them is not shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.groups import groups_over
+from support.leaks import Haul
+
+from multicart_async.config import RetryPolicy
+from multicart_async.errors import APIError, InvalidResponseError, MultiCartError, NotFoundError, ServerError
+from multicart_async.testing import FakeTransport, ok, refused
+from multicart_async.transport import Response
+
+SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"
+
+
+def plain(answer: object, status: int = 200) -> Response:
+    """An answer that is no envelope."""
+    return Response(status, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+
+async def failure(answer: Response, verb: str) -> MultiCartError:
+    """The error that the answer is worth, which must not show the secret."""
+    groups = groups_over(FakeTransport(answer, answer), retry=RetryPolicy(attempts=2))
+    call = groups.account.login("ops@example.com", SECRET) if verb == "login" else groups.account.details()
+    with pytest.raises(MultiCartError) as caught:
+        await call
+    haul = Haul()
+    haul.add_error(caught.value)
+    for event in groups.events:
+        haul.add("event", event)
+    assert [] == haul.where(SECRET)
+    return caught.value
+
+
+@pytest.mark.parametrize("verb", ["login", "details"])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (plain({"token": SECRET}), InvalidResponseError),
+        (plain({"api_key": SECRET}, 201), InvalidResponseError),
+        (plain([SECRET], 400), APIError),
+        (plain(f"<html>{SECRET}".encode()), InvalidResponseError),
+        (plain(f"<html>{SECRET}".encode(), 500), ServerError),
+        (plain({"data": SECRET, "status": "1"}), InvalidResponseError),
+        (plain({"code": 500, "data": {"token": SECRET}, "status": 1}, 500), ServerError),
+        (ok({"output": {"error": [SECRET]}}), APIError),
+        (refused(404, {"key": SECRET}), NotFoundError),
+        (plain({"token": SECRET}, 307), InvalidResponseError),
+    ],
+)
+async def test_an_answer_that_is_not_understood_is_not_shown(verb, answer, kind) -> None:
+    """Neither in the error, nor in a traceback with local variables."""
+    assert isinstance(await failure(answer, verb), kind)
+
+
+@pytest.mark.parametrize("data", [SECRET, {"token": [SECRET]}, {"token": SECRET, "user": SECRET}, [{"token": SECRET}]])
+async def test_a_login_of_another_shape_is_not_shown(data) -> None:
+    """The error names the fields alone."""
+    error = await failure(ok(data), "login")
+
+    assert "not the documented shape" in str(error)
+
+
+@pytest.mark.parametrize("detail", [f"'{SECRET}' is too short", {"password": SECRET}, [SECRET]])
+async def test_a_refusal_that_repeats_the_password_is_not_shown(detail) -> None:
+    """Its code, status and pause are."""
+    error = await failure(refused(429, detail, http_status=429, headers={"retry-after": "7"}), "login")
+
+    assert isinstance(error, APIError)
+    assert (429, 429, 7.0) == (error.code, error.http_status, error.retry_after)
+    assert "not shown" in str(error)
+
+
+async def test_a_refusal_in_plain_words_is_shown() -> None:
+    """It tells what is wrong."""
+    error = await failure(refused(400, "Invalid email or password!"), "login")
+
+    assert "/users/login: code 400: Invalid email or password!" == str(error)
+    assert "/users/account-details: code 404: gone" == str(await failure(refused(404, "gone"), "details"))
+
+
+async def test_other_answers_are_shown_as_before() -> None:
+    """Where no secret can be, the beginning of the answer helps."""
+    groups = groups_over(FakeTransport(plain({"oops": 1})))
+    with pytest.raises(InvalidResponseError, match="oops"):
+        await groups.account.profile()
