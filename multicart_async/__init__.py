@@ -8,6 +8,7 @@ from multicart_async.client import AsyncMultiCart
 from multicart_async.config import Limits, RetryPolicy, Timeouts
 from multicart_async.errors import MultiCartError
 from multicart_async.polling import PollPolicy
+from multicart_async.sharding import plan_collections as plan_collections
 from multicart_async.sinks import DirectorySink, Sink
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
-__all__ = ["MOST_ITEMS", "a_choice", "a_count", "a_flag", "a_text", "an_id", "ids", "item", "items"]
+__all__ = ["MOST_ITEMS", "a_choice", "a_count", "a_flag", "a_size", "a_text", "an_id", "ids", "item", "items"]
 
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
@@ -37,6 +37,14 @@ def a_count(argument: str, value: object, *, least: int = 0) -> int:
     return value
 
 
+def a_size(argument: str, value: object) -> int:
+    """*value*, if a collection can hold that many items, and not none."""
+    size = a_count(argument, value, least=1)
+    if size > MOST_ITEMS:
+        raise ArgumentError(argument, f"a collection holds at most {MOST_ITEMS} items, not {size}")
+    return size
+
+
 def a_text(argument: str, value: object, *, needed: bool = False) -> None:
     """Raises unless *value* is a text with something in it that can be sent, or, if not *needed*, not given."""
     if value is UNSET and not needed:
@@ -58,15 +66,15 @@ def a_choice(argument: str, value: object, vocabulary: Any) -> None:
         raise ArgumentError(argument, f"wants one of {', '.join(map(repr, words))}, not {value!r}")
 
 
-def items(argument: str, values: Iterable[str]) -> list[str]:
-    """ASINs or SKUs, trimmed and without repetitions, as many as a collection can hold."""
+def items(argument: str, values: Iterable[str], *, most: int | None = MOST_ITEMS) -> list[str]:
+    """ASINs or SKUs, trimmed and without repetitions, as many as a collection can hold, or any number."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise ArgumentError(argument, f"wants many items, not one {type(values).__name__}; put it into a list")
     found: dict[str, None] = {}
     for value in values:
         found[item(argument, value)] = None
-        if len(found) > MOST_ITEMS:
-            raise ArgumentError(argument, f"more than {MOST_ITEMS} items; a collection holds no more")
+        if most is not None and len(found) > most:
+            raise ArgumentError(argument, f"more than {most} items; a collection holds no more")
     if not found:
         raise ArgumentError(argument, "holds no item")
     return list(found)

@@ -6,14 +6,16 @@ from multicart_async._endpoint import Safety
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
+    ConfigurationError,
     IncompleteDownloadError,
+    MultiCartError,
     OutcomeUnknownError,
     RateLimitError,
     ServerError,
     StalledDownloadError,
 )
 
-__all__ = ["call_verdict", "pause_asked_for", "transfer_verdict"]
+__all__ = ["call_verdict", "is_refusal", "pause_asked_for", "transfer_verdict"]
 
 
 def call_verdict(error: BaseException, safety: Safety) -> bool:
@@ -24,6 +26,15 @@ def call_verdict(error: BaseException, safety: Safety) -> bool:
         return error.passing and (not error.sent or safety in {"read", "repeatable"})
     # an answer that says no is an answer: what spends or creates is not sent twice, whatever it was
     return isinstance(error, ServerError | RateLimitError) and safety in {"read", "repeatable"}
+
+
+def is_refusal(error: MultiCartError) -> bool:
+    """Whether it is certain that the call has changed nothing. A service that failed may have failed after that."""
+    if isinstance(error, APIConnectionError):
+        return not error.sent
+    if isinstance(error, APIError):
+        return not isinstance(error, ServerError)
+    return isinstance(error, ConfigurationError)
 
 
 def transfer_verdict(error: BaseException) -> bool:

@@ -12,12 +12,12 @@ from multicart_async._arguments import an_id
 from multicart_async._crew import as_they_come, each
 from multicart_async._journal import Journal
 from multicart_async._outcome import Outcome, outcome_of
+from multicart_async._retry import is_refusal
 from multicart_async._wait_many import ManyWaits
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
     OutcomeUnknownError,
-    ServerError,
     UnreachableResultError,
 )
 from multicart_async.models import Run, RunDownload, StartedRun
@@ -102,7 +102,7 @@ class Pipeline:
         try:
             started = await self._stages.start(collection_id, intend)
         except (APIError, APIConnectionError) as error:
-            if intent and _is_refusal(error):
+            if intent and is_refusal(error):
                 await self._note("refused", intent[0])
             raise
         await self._note("started", started)
@@ -118,11 +118,6 @@ class Pipeline:
     async def _note(self, state: Any, started: StartedRun, run: int | None = None) -> None:
         if self._journal is not None:
             await self._journal.note(state, started, run)
-
-
-def _is_refusal(error: APIError | APIConnectionError) -> bool:
-    """Whether it is certain that nothing was started. A service that failed may have failed after that."""
-    return not error.sent if isinstance(error, APIConnectionError) else not isinstance(error, ServerError)
 
 
 async def _once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_text, an_id, ids, item, items
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_size, a_text, an_id, ids, item, items
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
@@ -48,6 +48,13 @@ def test_a_count_is_a_whole_number(value: object) -> None:
     """Zero is one."""
     assert 0 == a_count("this", 0)
     refused(a_count, value)
+
+
+@pytest.mark.parametrize("value", [0, MOST_ITEMS + 1, True, 1.0, "1", None], ids=repr)
+def test_a_size_is_what_a_collection_can_hold(value: object) -> None:
+    """From one item to as many as it takes."""
+    assert (1, MOST_ITEMS) == (a_size("this", 1), a_size("this", MOST_ITEMS))
+    assert str(value) in str(refused(a_size, value))
 
 
 def test_a_count_has_a_least_value() -> None:

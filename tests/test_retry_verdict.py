@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from multicart_async._endpoint import Safety
-from multicart_async._retry import call_verdict, pause_asked_for, transfer_verdict
+from multicart_async._retry import call_verdict, is_refusal, pause_asked_for, transfer_verdict
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -20,6 +20,7 @@ from multicart_async.errors import (
     IncompleteRunError,
     IntegrityError,
     InvalidResponseError,
+    MultiCartError,
     NotFoundError,
     OutcomeUnknownError,
     RateLimitError,
@@ -115,3 +116,19 @@ PAUSES = [
 def test_which_pause_is_asked_for(error: BaseException, pause: float | None) -> None:
     """By a 429 or 503, of HTTP or in an envelope, and never more than the policy allows."""
     assert pause == pause_asked_for(error, 120.0)
+
+
+@pytest.mark.parametrize(
+    "error", [NOT_SENT, NOT_CONNECTED, HOPELESS, BUSY, MISSING, ConfigurationError("no key")], ids=str
+)
+def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartError) -> None:
+    """That is certain."""
+    assert is_refusal(error)
+
+
+@pytest.mark.parametrize(
+    "error", [SENT, SLOW, UNKNOWN, DOWN, InvalidResponseError("/p/", "html"), ClientClosedError()], ids=str
+)
+def test_what_was_sent_and_has_no_clear_answer_may_have_changed_something(error: MultiCartError) -> None:
+    """A service that failed may have failed after that."""
+    assert not is_refusal(error)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import attrs
 
-from multicart_async._arguments import a_choice, a_text, an_id, ids
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_flag, a_size, a_text, an_id, ids, items
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._links import name_troubles
+from multicart_async._scheduling import ScheduleTime, schedule_troubles, time_to_send
+from multicart_async._shard_notes import ShardNotes
+from multicart_async._sharded import Steps, make_shards
 from multicart_async._unset import UNSET, Unset
-from multicart_async.errors import ArgumentError, MultiCartError, MultiCartWarning, NotFoundError
+from multicart_async.errors import MultiCartError, MultiCartWarning, NotFoundError
 from multicart_async.models import (
     Added,
     Collection,
@@ -22,6 +27,7 @@ from multicart_async.models import (
     Priority,
     RequestType,
     Schedule,
+    Shard,
     SortOrder,
 )
 from multicart_async.models._base import Model
@@ -62,38 +68,81 @@ class Collections:
         schedule: Schedule = "Manual",
         priority: Priority = "Normal",
         fetch_mode: FetchMode | Unset = UNSET,
-        schedule_time: Mapping[str, Any] | Unset = UNSET,
+        schedule_time: ScheduleTime | Unset = UNSET,
         destinations: str | Unset = UNSET,
     ) -> Collection:
         """A new, empty collection. It is a draft, and not listed, until its first item is added.
 
         Its name becomes part of the names of its result files: one that makes trouble there is a `MultiCartWarning`.
-        The service documents no format for *destinations*. For a Daily *schedule*, say the hours: without them it may
-        run every hour, for 24 times the credits.
+        So is a *schedule* without the times that it needs. The service documents no format for *destinations*.
 
         Raises:
             OutcomeUnknownError: The answer was lost. A draft of this name may exist, which only the dashboard shows.
             ArgumentError: An argument cannot be right.
         """
-        a_text("name", name, needed=True)
-        a_text("notification_email", notification_email, needed=True)
-        a_choice("request_type", request_type, RequestType)
-        _check(schedule, priority, fetch_mode, schedule_time)
+        fields = _new(name, notification_email, request_type, schedule, priority, fetch_mode, schedule_time)
         a_text("destinations", destinations)
-        _warn_of(name)
-        return await self._call(
-            CREATE,
-            {
-                "name": name,
-                "request_type": request_type,
-                "schedule": schedule,
-                "priority": priority,
-                "notification_email": notification_email,
-                "fetch_mode": fetch_mode,
-                "schedule_time": schedule_time,
-                "destinations": destinations,
-            },
-        )
+        _warn(_unfit(name), schedule_troubles(schedule, fields["schedule_time"], new=True))
+        return await self._call(CREATE, {**fields, "destinations": destinations})
+
+    async def create_sharded(
+        self,
+        name: str,
+        asins: Iterable[str],
+        *,
+        notification_email: str,
+        domain: str,
+        postcode: str,
+        size: int = MOST_ITEMS,
+        journal: str | os.PathLike[str] | None = None,
+        include_raw_html: bool | Unset = UNSET,
+        schedule: Schedule = "Manual",
+        priority: Priority = "Normal",
+        fetch_mode: FetchMode | Unset = UNSET,
+        schedule_time: ScheduleTime | Unset = UNSET,
+    ) -> tuple[Shard, ...]:
+        """Any number of ASINs in as many collections as they need: ``"<name> 1"``, ``"<name> 2"``, … of at most *size*.
+
+        One collection after the other is created and gets its ASINs, as by `asins.create_many`; look at
+        ``shard.added`` for those that were not taken. Who goes where is decided as by `plan_collections`.
+
+        With a *journal*, a path, the call can be made again after a crash, or with more ASINs: what is done is not done
+        again, what was begun is finished, ASINs stay where they are, and new ones go where there is room (also with
+        collections that have a schedule: the other arguments are those of new collections). Only a crash between a
+        creation and its answer leaves a draft that nobody knows; it is made anew, and a `MultiCartWarning` names what
+        to look for in the dashboard. A journal belongs to one name, domain and postcode.
+
+        Raises:
+            MultiCartError: A step failed; ``report`` holds the `Shard`s that are finished. Without a journal, its notes
+                tell which collection is not.
+            ItemsRejectedError: The first ASINs were all refused, so no further collection was created.
+            ArgumentError: An argument cannot be right, or the journal is another's, damaged or in use. Nothing was sent.
+            DiskError: The journal cannot be written.
+        """
+        fields = _new(name, notification_email, "amazon", schedule, priority, fetch_mode, schedule_time)
+        a_text("domain", domain, needed=True)
+        a_text("postcode", postcode, needed=True)
+        a_size("size", size)
+        a_flag("include_raw_html", include_raw_html)
+        wanted = items("asins", asins, most=None)
+        last = f"{name} {-(-len(wanted) // size)}"
+        _warn(_unfit(last), schedule_troubles(schedule, fields["schedule_time"], new=True))
+
+        async def create(name: str) -> int:
+            return (await self._call(CREATE, {**fields, "name": name})).id
+
+        async def add(collection_id: int, asins: tuple[str, ...]) -> Added:
+            assert self._add is not None
+            return await self._add(
+                collection_id, asins, domain=domain, postcode=postcode, include_raw_html=include_raw_html
+            )
+
+        async with ShardNotes(name, domain, postcode, journal) as notes:
+            _warn(
+                f"{lost!r} is created anew; an earlier draft of that name may be in the dashboard"
+                for lost in notes.lost()
+            )
+            return await make_shards(notes, wanted, size, Steps(create, add))
 
     async def list(
         self, *, sort_by: str | Unset = UNSET, sort_order: SortOrder | Unset = UNSET
@@ -125,7 +174,7 @@ class Collections:
         priority: Priority | Unset = UNSET,
         notification_email: str | Unset = UNSET,
         fetch_mode: FetchMode | Unset = UNSET,
-        schedule_time: Mapping[str, Any] | Unset = UNSET,
+        schedule_time: ScheduleTime | Unset = UNSET,
     ) -> Collection:
         """Change the given fields and leave the others as they are.
 
@@ -137,9 +186,10 @@ class Collections:
         an_id("collection_id", collection_id)
         a_text("name", name)
         a_text("notification_email", notification_email)
-        _check(schedule, priority, fetch_mode, schedule_time)
-        if name is not UNSET:
-            _warn_of(name)
+        a_choice("priority", priority, Priority)
+        a_choice("fetch_mode", fetch_mode, FetchMode)
+        times = time_to_send(schedule, schedule_time)
+        _warn(() if name is UNSET else _unfit(name), schedule_troubles(schedule, times, new=False))
         return await self._call(
             UPDATE,
             {
@@ -149,7 +199,7 @@ class Collections:
                 "priority": priority,
                 "notification_email": notification_email,
                 "fetch_mode": fetch_mode,
-                "schedule_time": schedule_time,
+                "schedule_time": times,
             },
         )
 
@@ -208,14 +258,36 @@ class Collections:
         return "deleted one by one after a lost answer"
 
 
-def _check(schedule: object, priority: object, fetch_mode: object, schedule_time: object) -> None:
-    a_choice("schedule", schedule, Schedule)
+def _new(
+    name: str,
+    notification_email: str,
+    request_type: RequestType,
+    schedule: Schedule,
+    priority: Priority,
+    fetch_mode: FetchMode | Unset,
+    schedule_time: ScheduleTime | Unset,
+) -> dict[str, Any]:
+    """The fields of a new collection, if they can be right."""
+    a_text("name", name, needed=True)
+    a_text("notification_email", notification_email, needed=True)
+    a_choice("request_type", request_type, RequestType)
     a_choice("priority", priority, Priority)
     a_choice("fetch_mode", fetch_mode, FetchMode)
-    if schedule_time is not UNSET and not isinstance(schedule_time, Mapping):
-        raise ArgumentError("schedule_time", f"wants a mapping, not {type(schedule_time).__name__}")
+    return {
+        "name": name,
+        "request_type": request_type,
+        "schedule": schedule,
+        "priority": priority,
+        "notification_email": notification_email,
+        "fetch_mode": fetch_mode,
+        "schedule_time": time_to_send(schedule, schedule_time),
+    }
 
 
-def _warn_of(name: str) -> None:
-    for trouble in name_troubles(name):
-        warnings.warn(f"collection name {name!r}: {trouble}", MultiCartWarning, stacklevel=3)
+def _unfit(name: str) -> Iterable[str]:
+    return (f"collection name {name!r}: {trouble}" for trouble in name_troubles(name))
+
+
+def _warn(*troubles: Iterable[str]) -> None:
+    for trouble in chain(*troubles):
+        warnings.warn(trouble, MultiCartWarning, stacklevel=3)

@@ -11,12 +11,14 @@ from multicart_async.models.collections import (
     Priority,
     RequestType,
     Schedule,
+    Shard,
     SortOrder,
 )
 from multicart_async.models.downloads import Downloaded, RunDownload
 from multicart_async.models.items import Added, Asin, DomainRef, ErrorRow, Output, OutputFormat, PostcodeRef
 from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
 from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
+from multicart_async.models.schedules import EveryMinutes
 from multicart_async.models.stores import Store
 from multicart_async.models.zipcodes import Domain, Zipcode, ZipcodeStatus
 
@@ -34,6 +36,7 @@ __all__ = [
     "DownloadLinks",
     "Downloaded",
     "ErrorRow",
+    "EveryMinutes",
     "Feature",
     "FetchMode",
     "Login",
@@ -49,6 +52,7 @@ __all__ = [
     "RunDownload",
     "RunState",
     "Schedule",
+    "Shard",
     "SortOrder",
     "StartedCategory",
     "StartedRun",

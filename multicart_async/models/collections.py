@@ -9,6 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from multicart_async.models._base import Model
+from multicart_async.models.items import Added
 
 __all__ = [
     "Collection",
@@ -17,6 +18,7 @@ __all__ = [
     "Priority",
     "RequestType",
     "Schedule",
+    "Shard",
     "SortOrder",
 ]
 
@@ -74,3 +76,16 @@ class DeleteReport:
     def failed(self) -> tuple[int, ...]:
         """All ids that are not known to be gone."""
         return self.uncertain + self.untouched
+
+
+@attrs.frozen(kw_only=True)
+class Shard:
+    """One of several collections that hold one list together. Not the service's: this library's.
+
+    ``asins`` is what was placed there; ``added`` says how many the service took, and which it did not, and why.
+    """
+
+    collection_id: int
+    name: str
+    asins: tuple[str, ...]
+    added: Added

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import time
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -33,6 +34,7 @@ from multicart_async.models import (
     Domain,
     Downloaded,
     DownloadLinks,
+    EveryMinutes,
     Login,
     Output,
     Plan,
@@ -40,12 +42,14 @@ from multicart_async.models import (
     Run,
     RunDownload,
     RunState,
+    Shard,
     StartedCategory,
     StartedRun,
     Store,
     Undocumented,
     Zipcode,
 )
+from multicart_async.sharding import plan_collections
 from multicart_async.testing import FakeFile, FakeTransport
 from multicart_async.transport import ByteStream, Transport
 
@@ -114,6 +118,15 @@ async def collection_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.collections.update(1, name="y"), Collection)
     assert_type(await client.collections.delete(1), None)
     assert_type(await client.collections.delete_many(iter([1, 2])), DeleteReport)
+    times = EveryMinutes(30, ["monday"], [8, "12.00", time(16)])
+    assert_type(times.hours, tuple[str, ...])
+    await client.collections.update(1, schedule_time=times)
+    shards = await client.collections.create_sharded(
+        "x", iter(["A"]), notification_email="a@b.c", domain="amazon.com.au", postcode="4500", schedule_time=times
+    )
+    assert_type(shards, tuple[Shard, ...])
+    assert_type(plan_collections(["A"], placed=[shard.asins for shard in shards]), tuple[tuple[str, ...], ...])
+    EveryMinutes("30", ["monday"], [8])  # type: ignore[arg-type]
     await client.collections.update(1, priority="Urgent")  # type: ignore[arg-type]
     await client.collections.update(1, "y")  # type: ignore[call-arg]
     await client.collections.update(1, colour="red")  # type: ignore[call-arg]

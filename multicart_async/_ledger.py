@@ -1,0 +1,104 @@
+"""A file of JSON lines that one process at a time appends to, each on the disk before anything follows from it.
+
+Its first line says what it is. What a crash left of a last line is as if it had not been written. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.sinks._temporary import sync_folder
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover -- Windows: nothing keeps two processes from one journal there
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The file at *path*, whose first line is *head*."""
+
+    def __init__(self, path: str | os.PathLike[str], head: Mapping[str, Any]) -> None:
+        self.path = Path(path)
+        self._head = head
+        self._file: BinaryIO | None = None
+
+    def open(self, take: Callable[[Any], bool]) -> None:
+        """Lock it, make it if it is not there, and give each line to *take*, which says whether it makes sense.
+
+        Whatever comes of that, it has to be closed.
+
+        Raises:
+            ArgumentError: In use by another process, damaged, or something else. It is left as it is.
+            DiskError: It cannot be read or written.
+        """
+        try:
+            self._file = file = self.path.open("a+b")
+            self._lock(file)
+            file.seek(0)
+            self._take_in(file.read(), take)
+        except OSError as error:
+            raise DiskError(str(self.path), f"journal: {error.strerror}", error.errno) from error
+
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """On disk when this returns.
+
+        Raises:
+            DiskError: They could not be written, or not all of them.
+        """
+        assert self._file is not None
+        try:
+            self._file.write(b"".join(map(_line, rows)))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise DiskError(str(self.path), f"journal: {error.strerror}", error.errno) from error
+
+    def close(self) -> None:
+        """Let it go, and its lock. Twice is once."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # a note that is not on the disk: whoever made it was told
+                self._file.close()
+
+    def _lock(self, file: BinaryIO) -> None:
+        if fcntl is None:  # pragma: no cover -- Windows
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ArgumentError("journal", f"{self.path} is in use by another process") from error
+
+    def _take_in(self, content: bytes, take: Callable[[Any], bool]) -> None:
+        assert self._file is not None
+        lines = content.split(b"\n")
+        torn = lines.pop()  # empty, or what a crash left of a note: nothing was sent after it
+        if not lines and _line(self._head).startswith(torn):
+            self._file.truncate(0)
+            self.append(self._head)
+            sync_folder(self.path.parent)  # the name of a new journal is to survive as its notes do
+            return
+        if not lines or _parsed(lines[0]) != self._head:
+            raise ArgumentError("journal", f"{self.path} is something else than a journal of this kind and version")
+        if not all(take(_parsed(line)) for line in lines[1:]):
+            raise ArgumentError("journal", f"{self.path} is damaged; nothing is started on its account")
+        if torn:
+            self._file.truncate(len(content) - len(torn))
+
+
+def _line(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+"""Many items over several collections, because one holds 5,000: who goes where, now and when more are added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from multicart_async._arguments import MOST_ITEMS, a_size, item
+from multicart_async._arguments import items as many
+from multicart_async.errors import ArgumentError
+
+__all__ = ["plan_collections"]
+
+
+def plan_collections(
+    items: Iterable[str], *, size: int = MOST_ITEMS, placed: Sequence[Iterable[str]] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """What each collection will hold: *items* (ASINs or SKUs; trimmed, each once) in collections of at most *size*.
+
+    An item stays where it was when others are added. Without *placed*, order decides: the first *size* items are the
+    first collection, and so on, so keep the order and append. With *placed*, an earlier plan, order does not matter:
+    what is placed stays, also what is not among *items* any more (it is still in its collection, and takes up room);
+    new items fill what room there is, from the first collection on, and then new collections. A collection that was
+    planned with a larger *size* stays as it is, and gets nothing more.
+
+    Raises:
+        ArgumentError: An item is empty or holds a blank or comma, there is none, *size* is not 1 to 5,000, or *placed*
+            has an item in two collections or more than 5,000 in one.
+    """
+    return spread(many("items", items, most=None), a_size("size", size), _placed(placed))
+
+
+def spread(wanted: Iterable[str], size: int, placed: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The plan, for items that are known to be right and each there once."""
+    before = [tuple(shard) for shard in placed]
+    known = {one for shard in before for one in shard}
+    new = (one for one in wanted if one not in known)
+    plan = [shard + tuple(islice(new, max(0, size - len(shard)))) for shard in before]
+    while shard := tuple(islice(new, size)):
+        plan.append(shard)
+    return tuple(plan)
+
+
+def _placed(placed: Sequence[Iterable[str]]) -> list[tuple[str, ...]]:
+    if isinstance(placed, str | bytes) or not hasattr(placed, "__iter__"):
+        raise ArgumentError("placed", f"wants what each collection holds, not {type(placed).__name__}")
+    homes: dict[str, int] = {}
+    plan: list[tuple[str, ...]] = []
+    for number, shard in enumerate(placed, 1):
+        plan.append(_shard(number, shard))
+        for one in plan[-1]:
+            if homes.setdefault(one, number) != number:
+                raise ArgumentError("placed", f"{one!r} is in collection {homes[one]} and in {number}")
+    return plan
+
+
+def _shard(number: int, shard: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(shard, str | bytes) or not hasattr(shard, "__iter__"):
+        raise ArgumentError("placed", f"collection {number} wants many items, not one {type(shard).__name__}")
+    held = tuple(dict.fromkeys(item("placed", one) for one in shard))
+    if len(held) > MOST_ITEMS:
+        raise ArgumentError("placed", f"collection {number} has more than {MOST_ITEMS} items; none holds more")
+    return held
