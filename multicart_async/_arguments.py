@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, cast, get_args
 
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
-__all__ = ["MOST_ITEMS", "a_choice", "a_count", "a_flag", "a_size", "a_text", "an_id", "ids", "item", "items"]
+__all__ = [
+    "MOST_ITEMS",
+    "a_choice",
+    "a_count",
+    "a_flag",
+    "a_line",
+    "a_postcode",
+    "a_size",
+    "a_text",
+    "an_id",
+    "further",
+    "ids",
+    "item",
+    "items",
+]
 
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HALF = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
 
 
@@ -53,6 +68,21 @@ def a_text(argument: str, value: object, *, needed: bool = False) -> None:
         raise ArgumentError(argument, f"wants a text that is not empty, not {value!r}")
 
 
+def a_line(argument: str, value: object) -> None:
+    """Raises unless *value* is a text of one line with no blank around it, as a name or a cell of a table is."""
+    a_text(argument, value, needed=True)
+    text = str(value)
+    if text != text.strip() or _CONTROL.search(text):
+        raise ArgumentError(argument, f"wants one line without blanks around it, not {value!r}")
+
+
+def a_postcode(argument: str, value: object) -> None:
+    """Raises unless *value* is the text of a postcode: a number would have lost its leading zeros."""
+    if not isinstance(value, str):
+        raise ArgumentError(argument, f'wants a text with its leading zeros, as "0800", not {value!r}')
+    a_line(argument, value)
+
+
 def a_flag(argument: str, value: object) -> None:
     """Raises unless *value* is not given, true or false."""
     if value is not UNSET and not isinstance(value, bool):
@@ -86,3 +116,16 @@ def item(argument: str, value: object) -> str:
     if not text or _BLANK_OR_COMMA.search(text) or _HALF.search(text):
         raise ArgumentError(argument, f"{value!r} is no item: wants a text without blanks and commas")
     return text
+
+
+def further(extra: object, *documented: str) -> dict[str, object]:
+    """The fields of *extra*, if it is a mapping by name, without those that have an argument of their own."""
+    if not isinstance(extra, Mapping):
+        raise ArgumentError("extra", f"wants a mapping, not {type(extra).__name__}")
+    fields = dict(cast("Mapping[object, object]", extra))
+    for name in fields:
+        if not isinstance(name, str) or not name:
+            raise ArgumentError("extra", f"wants names of fields, not {name!r}")
+        if name in documented:
+            raise ArgumentError("extra", f"{name} has an argument of its own")
+    return cast("dict[str, object]", fields)

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
+from multicart_async._adding import DUPLICATE
 from multicart_async._retry import is_refusal
 from multicart_async._shard_notes import Note, ShardNotes
 from multicart_async.errors import ItemsRejectedError, MultiCartError
 from multicart_async.models import Added, Shard
 
 __all__ = ["Steps", "make_shards"]
-
-_DUPLICATE = "Duplicate entry"  # the documented reason of an error row
 
 
 @attrs.frozen
@@ -82,5 +81,5 @@ def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
 
 def _own(added: Added, uncertain: frozenset[str]) -> Added:
     """A duplicate among what an interrupted call has sent is what that call added."""
-    rows = tuple(row for row in added.error_rows if row.error != _DUPLICATE or row.item not in uncertain)
+    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE or row.item not in uncertain)
     return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)

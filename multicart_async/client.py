@@ -99,7 +99,7 @@ class AsyncMultiCart:
         self.collections = Collections(call, add=self.asins.create_many)
         self.account = Account(call)
         self.billing = Billing(call, results=results)
-        self.skus = Skus(call)
+        self.skus = Skus(call, rows=self.asins.iterate)
         self.catalogue = Catalogue(call)
         self.runs = Runs(
             call,

@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_size, a_text, an_id, ids, item, items
+from multicart_async._arguments import (
+    MOST_ITEMS,
+    a_choice,
+    a_count,
+    a_flag,
+    a_line,
+    a_postcode,
+    a_size,
+    a_text,
+    an_id,
+    further,
+    ids,
+    item,
+    items,
+)
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
@@ -141,6 +155,41 @@ def test_items_come_apart_at_the_commas_again(values: list[str]) -> None:
 
     assert found == ",".join(found).split(",")
     assert found == [text.strip() for text in found]
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", " W411", "W411\n", "a\tb", "a\0", "a\x85b", "a\u2028b", 5, None, UNSET], ids=repr
+)
+def test_a_line_is_one_and_has_no_blanks_around_it(value: object) -> None:
+    """Names of the service must match exactly, and cells of a table have no line breaks."""
+    refused(a_line, value)
+    assert a_line("this", 'a b,"c"') is None
+
+
+@pytest.mark.parametrize("value", [4500, 800.0, None, True, "", " 4500", "45\n00"], ids=repr)
+def test_a_postcode_is_a_text(value: object) -> None:
+    """The error of a number says what would get lost."""
+    refused(a_postcode, value)
+    assert a_postcode("this", "0800") is None
+
+    with pytest.raises(ArgumentError, match='this: wants a text with its leading zeros, as "0800", not 800'):
+        a_postcode("this", 800)
+
+
+def test_further_fields_are_a_mapping_by_name() -> None:
+    """They are copied; their values are the caller's affair."""
+    given = {"page": 2, "sort": None}
+
+    assert given == further(given, "seo_path")
+    assert given is not further(given, "seo_path")
+    assert {} == further({})
+
+
+@pytest.mark.parametrize("extra", [None, "page", [("page", 2)], {1: 2}, {"seo_path": "x"}], ids=repr)
+def test_other_further_fields_are_refused(extra: object) -> None:
+    """A name that has an argument of its own would be there twice."""
+    with pytest.raises(ArgumentError, match=r"\Aextra: "):
+        further(extra, "seo_path")
 
 
 def test_a_needed_text_must_be_given() -> None:

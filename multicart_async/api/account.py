@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import cast
 
-from multicart_async._arguments import a_flag, a_text
+from multicart_async._arguments import a_flag, a_text, further
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._hidden import HiddenNumber, HiddenText, conceal
@@ -82,7 +81,7 @@ class Account:
         a_text("timezone", timezone)
         a_flag("notification_emails", notification_emails)
         fields = {"name": name, "email": email, "timezone": timezone, "notification_emails": notification_emails}
-        changed = _with_extra(fields, extra)
+        changed = {**fields, **further(extra, *fields)}
         if all(value is UNSET for value in changed.values()):
             raise ArgumentError("update_profile", "wants at least one field to change")
         return await self._call(UPDATE_PROFILE, changed)
@@ -143,23 +142,8 @@ class Account:
             a_text(argument, text, needed=True)
         a_text("business_name", business_name)
         a_text("address_1", address_1)
-        address = {"business_name": business_name, "address_1": address_1}
-        return await self._call(REGISTER, _with_extra({**needed, "otp": _code(otp), **address}, extra))
-
-
-def _with_extra(fields: Mapping[str, object], extra: object) -> dict[str, object]:
-    """All fields, those that are documented and those that are not."""
-    if not isinstance(extra, dict):  # a mapping is one since it was concealed
-        raise ArgumentError("extra", f"wants further fields by their names, not {type(extra).__name__}")
-    further = cast("dict[object, object]", extra)
-    merged = dict(fields)
-    for name, value in further.items():
-        if not isinstance(name, str) or not name:
-            raise ArgumentError("extra", f"wants names of fields, not {name!r}")
-        if name in fields:
-            raise ArgumentError("extra", f"{name!r} is an argument of its own")
-        merged[name] = value
-    return merged
+        fields = {**needed, "otp": _code(otp), "business_name": business_name, "address_1": address_1}
+        return await self._call(REGISTER, {**fields, **further(extra, *fields)})
 
 
 def _code(otp: object) -> int:

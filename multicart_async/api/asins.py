@@ -8,18 +8,18 @@ from contextlib import aclosing
 
 import attrs
 
+from multicart_async._adding import add_all, import_csv, in_batches
 from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_text, an_id, item, items
-from multicart_async._asin_csv import check_csv, read_source
+from multicart_async._asin_export import a_target, export_asins
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async._items_csv import AMAZON
 from multicart_async._pages import every_row
-from multicart_async._threads import in_thread
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import APIError, ArgumentError, MultiCartError, NotFoundError, WaitTimeoutError
-from multicart_async.models import Added, Asin, OutputFormat, Zipcode
+from multicart_async.models import Added, Asin, AsinRow, OutputFormat, Zipcode
 from multicart_async.models._base import Model
 from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
-from multicart_async.transport import Form
 
 __all__ = ["Asins"]
 
@@ -41,8 +41,6 @@ UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="repeatable")
 DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="repeatable")
 
 PAGE = 100
-BATCH = 1_000  # items for one call
-DUPLICATE = "Duplicate entry"  # the documented reason of an error row
 
 EnsureZipcode = Callable[..., Awaitable[Zipcode]]
 
@@ -129,22 +127,17 @@ class Asins:
         a_text("postcode", postcode, needed=True)
         a_flag("include_raw_html", include_raw_html)
         wanted = items("asins", asins)
-        total = Added(success_count=0)
-        for start in range(0, len(wanted), BATCH):
-            fields = {
+        batches = (
+            {
                 "collection": collection_id,
                 "domain": domain,
                 "customer_postcode": postcode,
-                "asins": ",".join(wanted[start : start + BATCH]),  # one text, not an array
+                "asins": text,
                 "including_raw_html": include_raw_html,  # includING here; the other spelling is dropped silently
             }
-            try:
-                answer = await self._call.ask(CREATE_MULTIPLE, fields)
-            except MultiCartError as error:
-                error.report = total
-                raise
-            total += _own(answer.value) if answer.repeated else answer.value
-        return total
+            for text in in_batches(wanted)
+        )
+        return await add_all(self._call, CREATE_MULTIPLE, batches)
 
     async def add(
         self,
@@ -187,22 +180,43 @@ class Asins:
                 raise
         return added
 
-    async def import_csv(self, collection_id: int, source: str | os.PathLike[str] | bytes) -> Added:
-        """Add ASINs from a CSV of up to 5,000 rows, a file or its content. What you get says which rows were not taken.
+    async def import_csv(
+        self,
+        collection_id: int,
+        source: str | os.PathLike[str] | bytes | Iterable[AsinRow],
+        *,
+        split: bool = False,
+    ) -> Added:
+        """Add ASINs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
 
-        Its header must be ``domain,customer_postcode,asin,include_raw_html``, exactly. Domain and postcode are names;
-        postcodes keep their leading zeros.
+        Header and order of a file must be ``domain,customer_postcode,asin,include_raw_html``, exactly, its encoding
+        UTF-8. Domain and postcode are names; postcodes keep their leading zeros, and the rows their bytes.
+
+        One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
+        collection that helps only below 5,000 items in total: for more, see `Collections.create_sharded`.
 
         Raises:
+            MultiCartError: A call failed; ``report`` holds what the earlier ones `Added`. Later parts were not sent.
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """
+        return await import_csv(self._call, CREATE_BULK, AMAZON, collection_id, source, split=split)
+
+    async def to_csv(self, collection_id: int, path: str | os.PathLike[str]) -> int:
+        """Write the ASINs of a collection to a CSV that `import_csv` takes; how many rows it has.
+
+        It is there whole or not at all; an older file of that name is replaced. ``custom_id`` and ``output`` have no
+        column. An empty collection gives the header alone, which cannot be imported.
+
+        Raises:
+            InvalidResponseError: A row lacks the name of its domain, its postcode or ``include_raw_html``.
+            DiskError: The file cannot be written.
+            ArgumentError: *path* is not the name of a file.
+        """
         an_id("collection_id", collection_id)
-        content = await in_thread(read_source, source)
-        await in_thread(check_csv, content)
-        form = Form({"collection_id": str(collection_id)}, "csv", "asins.csv", content)
-        answer = await self._call.ask(CREATE_BULK, form)
-        return _own(answer.value) if answer.repeated else answer.value
+        target = a_target(path)
+        async with aclosing(self.iterate(collection_id)) as rows:
+            return await export_asins(rows, target, LIST.path)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Asin, ...]:
         """One page of the ASINs of a collection."""
@@ -305,9 +319,3 @@ class Asins:
         except NotFoundError as error:
             if not error.repeated:
                 raise
-
-
-def _own(added: Added) -> Added:
-    """After a lost answer, a duplicate is what the lost attempt added."""
-    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
-    return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)

@@ -3,6 +3,7 @@
 from multicart_async.models._base import Model, Undocumented
 from multicart_async.models.account import Credits, Login, Profile, User
 from multicart_async.models.billing import Feature, Plan
+from multicart_async.models.catalogue import CatalogueCategory, CatalogueTree
 from multicart_async.models.categories import CategoryRequest, CategoryRun, DeliveryDay, StartedCategory
 from multicart_async.models.collections import (
     Collection,
@@ -15,7 +16,18 @@ from multicart_async.models.collections import (
     SortOrder,
 )
 from multicart_async.models.downloads import Downloaded, RunDownload
-from multicart_async.models.items import Added, Asin, DomainRef, ErrorRow, Output, OutputFormat, PostcodeRef
+from multicart_async.models.items import (
+    Added,
+    Asin,
+    AsinRow,
+    DomainRef,
+    ErrorRow,
+    Output,
+    OutputFormat,
+    PostcodeRef,
+    Sku,
+    SkuRow,
+)
 from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
 from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
 from multicart_async.models.schedules import EveryMinutes
@@ -25,6 +37,9 @@ from multicart_async.models.zipcodes import Domain, Zipcode, ZipcodeStatus
 __all__ = [
     "Added",
     "Asin",
+    "AsinRow",
+    "CatalogueCategory",
+    "CatalogueTree",
     "CategoryRequest",
     "CategoryRun",
     "Collection",
@@ -53,6 +68,8 @@ __all__ = [
     "RunState",
     "Schedule",
     "Shard",
+    "Sku",
+    "SkuRow",
     "SortOrder",
     "StartedCategory",
     "StartedRun",

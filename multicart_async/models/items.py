@@ -1,4 +1,4 @@
-"""ASINs, what came of adding them, and output records. Documentation: api-docs/amazon-items."""
+"""ASINs and SKUs, what came of adding them, and output records. Documentation: api-docs/amazon-items, officeworks-items."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any, Literal
 
 import attrs
 
+from multicart_async._arguments import a_flag, a_line, a_postcode, item
 from multicart_async.errors import ItemsRejectedError
 from multicart_async.models._base import Model
 
-__all__ = ["Added", "Asin", "DomainRef", "ErrorRow", "Output", "OutputFormat", "PostcodeRef"]
+__all__ = [
+    "Added",
+    "Asin",
+    "AsinRow",
+    "DomainRef",
+    "ErrorRow",
+    "Output",
+    "OutputFormat",
+    "PostcodeRef",
+    "Sku",
+    "SkuRow",
+]
 
 OutputFormat = Literal["JSON", "HTML"]
 
@@ -49,6 +61,70 @@ class Asin(Model):
     output: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Sku(Model):
+    """One Officeworks SKU in a collection. ``customer_postcode`` is the postcode itself, as a text."""
+
+    id: int
+    sku: str
+    store_id: str | None = None
+    customer_postcode: str | None = None
+    collection: int | None = None
+
+
+def _asin(value: str) -> str:
+    return _cell("asin", value)
+
+
+def _sku(value: str) -> str:
+    return _cell("sku", value)
+
+
+def _cell(name: str, value: str) -> str:
+    text = item(name, value)
+    a_line(name, text)
+    return text
+
+
+def _line(_: object, field: attrs.Attribute[str], value: str) -> None:
+    a_line(field.name, value)
+
+
+def _postcode(_: object, field: attrs.Attribute[str], value: str) -> None:
+    a_postcode(field.name, value)
+
+
+def _truth(_: object, field: attrs.Attribute[bool], value: bool) -> None:  # noqa: FBT001 -- called by attrs
+    a_flag(field.name, value)
+
+
+@attrs.frozen
+class AsinRow:
+    """A row for `Asins.import_csv`. Domain and postcode are names: ``AsinRow("amazon.com.au", "0800", "B0DJQQ38TG")``.
+
+    Raises:
+        ArgumentError: A field cannot be right: a postcode is a text, because a number loses its leading zeros.
+    """
+
+    domain: str = attrs.field(validator=_line)
+    customer_postcode: str = attrs.field(validator=_postcode)
+    asin: str = attrs.field(converter=_asin)
+    include_raw_html: bool = attrs.field(default=False, validator=_truth)
+
+
+@attrs.frozen
+class SkuRow:
+    """A row for `Skus.import_csv`: ``SkuRow("JBMS310BK", "0800", "W411")``.
+
+    Raises:
+        ArgumentError: A field cannot be right: a postcode is a text, because a number loses its leading zeros.
+    """
+
+    sku: str = attrs.field(converter=_sku)
+    customer_postcode: str = attrs.field(validator=_postcode)
+    store_id: str = attrs.field(validator=_line)
 
 
 @attrs.frozen(kw_only=True)

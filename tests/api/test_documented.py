@@ -1,4 +1,4 @@
-"""The 21 endpoints whose documentation is complete: each example is sent exactly, each answer arrives whole."""
+"""The endpoints whose examples are documented: each request is sent exactly, each answer arrives whole."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from multicart_async.testing import FakeFile, FakeTransport, ok
 from multicart_async.transport import Form
 
 Row = dict[str, Any]
+pytestmark = pytest.mark.filterwarnings("ignore:a Daily schedule without hours")  # as the documented example has it
+
 Call = Callable[[Groups, Row], Awaitable[Any]]
 
 CSV = (
@@ -98,6 +100,10 @@ CALLS: dict[str, Call] = {
     ),
     "category.result": lambda groups, row: groups.categories.result(row["collection_id"]),
     "category.cancel": lambda groups, row: groups.categories.cancel(row["collection_id"]),
+    "skus.create": lambda groups, row: groups.skus.create(
+        row["collection"], row["sku"], store_id=row["store_id"], postcode=str(row["customer_postcode"])
+    ),
+    "officeworks.categories": lambda groups, row: groups.catalogue.categories(**row),
 }
 
 NO_MODEL: dict[str, Any] = {
@@ -123,11 +129,17 @@ def over(answer: Any, name: str) -> Groups:
 
 def test_every_endpoint_with_complete_documentation_is_covered(endpoints: dict[str, Row]) -> None:
     """21 of them; a new one must be added here."""
-    assert {name for name, row in endpoints.items() if row["source"] == "complete"} == set(CALLS)
-    assert 21 == len(CALLS)
+    complete = {name for name, row in endpoints.items() if row["source"] == "complete"}
+
+    assert complete <= set(CALLS)
+    assert 21 == len(complete)
 
 
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"results.download", "asins.create_bulk", "asins.list"}))
+OTHERWISE = {"results.download", "asins.create_bulk", "asins.list", "skus.create"}
+"""No JSON, or not sent as in the example on purpose: the last is in test_skus.py, the others are below."""
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - OTHERWISE))
 async def test_the_documented_request_is_sent_exactly(endpoints: dict[str, Row], name: str) -> None:
     """Traps 6, 7 and 10: same path with or without its slash, same names of ids, nothing more."""
     row = endpoints[name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import email.parser
 import email.policy
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from support.raw import Exchange, RawServer
 from wire_rows import lost
 
 from multicart_async import AsyncMultiCart
-from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.errors import APIError, ArgumentError, DiskError
+from multicart_async.models import Added, AsinRow, SkuRow
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeTransport, ok
+from multicart_async.testing import FakeTransport, ok, refused
 from multicart_async.transport import Form
 
 HEADER = "domain,customer_postcode,asin,include_raw_html"
 CSV = f"{HEADER}\namazon.com.au,0800,B0DJQQ38TG,true\namazon.com.au,4500,B0ABC12345,false\n".encode()
+PLACES = [("0800", "B0DJQQ38TG", True), ("4500", "B0ABC12345", False)]
+TAKEN = [(4_999, "B7"), (1, "B8")]
 ADDED = {"success_count": 2, "error_rows": []}
 
 
@@ -30,7 +35,7 @@ def rows(count: int) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def form_of(content: bytes) -> Form:
+async def form_of(content: Any) -> Form:
     """What is sent for a CSV."""
     groups = groups_over(FakeTransport(ok(ADDED)))
     await groups.asins.import_csv(101, content)
@@ -170,4 +175,92 @@ async def test_a_file_that_cannot_be_read_is_the_disk_s_error(tmp_path: Path) ->
         await groups.asins.import_csv(101, tmp_path / "nowhere.csv")
 
     assert str(tmp_path / "nowhere.csv") == caught.value.name
+    assert [] == groups.transport.sent
+
+
+async def test_rows_can_be_given_as_values() -> None:
+    """They are sent as the documentation's example is written, with their leading zeros."""
+    values = (AsinRow("amazon.com.au", postcode, asin, raw) for postcode, asin, raw in PLACES)
+
+    assert CSV == (await form_of(values)).content
+
+
+async def test_a_long_csv_is_sent_in_parts() -> None:
+    """One after the other, each with the header, and what came of them is added up."""
+    answers = [ok({"success_count": count, "error_rows": [{"asin": item, "error": "x"}]}) for count, item in TAKEN]
+    groups = groups_over(FakeTransport(*answers))
+    added = await groups.asins.import_csv(101, rows(5_001), split=True)
+
+    forms = [form for _, form in groups.transport.sent]
+    assert [5_000, 1] == [len(form.content.splitlines()) - 1 for form in forms]
+    assert rows(5_001) == forms[0].content + forms[1].content.split(b"\n", 1)[1]
+    assert (5_000, ["B7", "B8"]) == (added.success_count, [row.item for row in added.error_rows])
+
+
+async def test_a_part_that_fails_ends_the_import_with_what_was_done() -> None:
+    """The error carries the report so far, and no later part is sent."""
+    groups = groups_over(FakeTransport(ok({"success_count": 5_000}), refused(400, "full")))
+    with pytest.raises(APIError, match="full") as caught:
+        await groups.asins.import_csv(101, rows(12_000), split=True)
+
+    assert Added(success_count=5_000) == caught.value.report
+    assert 2 == len(groups.transport.sent)
+
+
+async def test_a_first_part_that_fails_has_an_empty_report() -> None:
+    """Nothing was added, which is not the same as not known."""
+    groups = groups_over(FakeTransport(refused(400, "full")))
+    with pytest.raises(APIError, match="full") as caught:
+        await groups.asins.import_csv(101, CSV)
+
+    assert Added(success_count=0) == caught.value.report
+
+
+async def test_only_the_lost_part_s_duplicates_are_success() -> None:
+    """A later part has its own attempts."""
+    twin = ok({"success_count": 0, "error_rows": [{"asin": "B1", "error": "Duplicate entry"}]})
+    groups = groups_over(FakeTransport(lost(), twin, twin))
+    added = await groups.asins.import_csv(101, rows(5_001), split=True)
+
+    assert (1, 1) == (added.success_count, len(added.error_rows))
+
+
+@pytest.mark.parametrize("value", [1, "yes", None])
+async def test_split_is_true_or_false(value: Any) -> None:
+    """Nothing is sent otherwise."""
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(ArgumentError, match=r"^split: "):
+        await groups.asins.import_csv(101, CSV, split=value)
+
+
+async def test_rows_of_another_kind_are_refused_by_their_number() -> None:
+    """A mapping, as csv.DictReader gives it, and the row of the other supplier; nothing is sent."""
+    groups = groups_over(FakeTransport())
+    good = AsinRow("amazon.com.au", "4500", "B1")
+
+    for bad in ({"asin": "B1"}, ("amazon.com.au", "4500", "B1"), SkuRow("JBMS310BK", "4500", "W411")):
+        with pytest.raises(ArgumentError, match=r"^source: row 2 is of type \w+; wants AsinRow\("):
+            await groups.asins.import_csv(101, [good, bad])
+    assert [] == groups.transport.sent
+
+
+async def test_too_many_rows_are_refused_before_the_iterable_ends() -> None:
+    """It may have no end."""
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(ArgumentError, match=r"^source: has more than 5000 rows"):
+        await groups.asins.import_csv(101, itertools.repeat(AsinRow("amazon.com.au", "4500", "B1")))
+
+
+async def test_what_the_caller_s_iterable_raises_is_let_through() -> None:
+    """It is no fault of the CSV; nothing is sent."""
+
+    def broken() -> Iterator[AsinRow]:
+        yield AsinRow("amazon.com.au", "4500", "B1")
+        raise LookupError("mine")
+
+    groups = groups_over(FakeTransport())
+    with pytest.raises(LookupError, match="mine"):
+        await groups.asins.import_csv(101, broken())
     assert [] == groups.transport.sent

@@ -78,7 +78,7 @@ def groups_over(
         categories=Categories(call, **waiting),
         settings=settings,
         zipcodes=zipcodes,
-        skus=Skus(call),
+        skus=Skus(call, rows=asins.iterate),
         catalogue=Catalogue(call),
         billing=Billing(call, results=results),
     )

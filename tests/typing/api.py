@@ -28,6 +28,8 @@ from multicart_async._unset import Unset
 from multicart_async.models import (
     Added,
     Asin,
+    AsinRow,
+    CatalogueTree,
     CategoryRun,
     Collection,
     DeleteReport,
@@ -43,6 +45,8 @@ from multicart_async.models import (
     RunDownload,
     RunState,
     Shard,
+    Sku,
+    SkuRow,
     StartedCategory,
     StartedRun,
     Store,
@@ -231,6 +235,33 @@ async def account_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.billing.download_invoice(5, "invoices"), Downloaded)
     assert_type(await client.billing.download_invoice("INV-5", MemorySink()), Downloaded)
     client.account.register(name="n", email="a@b.c", password="p", country="Australia")  # type: ignore[call-arg, unused-coroutine]
+
+
+async def csv_calls(client: AsyncMultiCart) -> None:
+    """Every source of a CSV, and back."""
+    rows = [AsinRow("amazon.com.au", "0800", "B0"), AsinRow("amazon.com.au", "0800", "B1", include_raw_html=True)]
+    assert_type(await client.asins.import_csv(1, rows, split=True), Added)
+    assert_type(await client.asins.import_csv(1, (row for row in rows)), Added)
+    assert_type(await client.asins.to_csv(1, Path("asins.csv")), int)
+    assert_type(await client.skus.import_csv(1, "skus.csv"), Added)
+    assert_type(await client.skus.import_csv(1, [SkuRow("S", "0800", "W411")], split=True), Added)
+    await client.skus.import_csv(1, rows)  # type: ignore[arg-type]
+    AsinRow("amazon.com.au", 800, "B0")  # type: ignore[arg-type]
+
+
+async def officeworks_calls(client: AsyncMultiCart) -> None:
+    """``client.skus`` and ``client.catalogue``"""
+    made = await client.skus.create(1, "S", store_id="W411", postcode="4500")
+    assert_type(made, Sku)
+    assert_type(made.customer_postcode, str | None)
+    assert_type(await client.skus.create_many(1, ["S"], store_id="W411", postcode="4500"), Added)
+    tree = await client.catalogue.categories(flat=True, seo_path="technology")
+    assert_type(tree, CatalogueTree)
+    assert_type(tree.categories[0].children[0].seo_path, str)
+    products = await client.catalogue.products("technology", extra={"page": 2})
+    assert_type(products, Undocumented)
+    assert_type(products.data, Any)
+    await client.skus.create(1, "S", store_id="W411", postcode=4500)  # type: ignore[arg-type]
 
 
 def narrowing(name: str | Unset) -> str:

@@ -1,0 +1,70 @@
+"""Many items into a collection: in texts of a thousand, or in CSVs; what came of all calls is added up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import attrs
+
+from multicart_async._arguments import a_flag, an_id
+from multicart_async._caller import Caller
+from multicart_async._endpoint import Endpoint
+from multicart_async._items_csv import Layout, csv_parts, given_rows
+from multicart_async._threads import in_thread
+from multicart_async.errors import MultiCartError
+from multicart_async.models import Added
+from multicart_async.transport import Form
+
+__all__ = ["DUPLICATE", "add_all", "import_csv", "in_batches", "own"]
+
+BATCH = 1_000  # items for one call
+DUPLICATE = "Duplicate entry"  # the documented reason of an error row
+
+
+def in_batches(items: Sequence[str]) -> Iterator[str]:
+    """*items* as the service takes them: one text for each call, not an array."""
+    for start in range(0, len(items), BATCH):
+        yield ",".join(items[start : start + BATCH])
+
+
+async def add_all(call: Caller, endpoint: Endpoint[Added], batches: Iterable[Mapping[str, object] | Form]) -> Added:
+    """What came of all *batches*, each one call.
+
+    Raises:
+        MultiCartError: One failed; ``report`` holds what the earlier ones `Added`. Later ones were not sent.
+    """
+    total = Added(success_count=0)
+    for batch in batches:
+        try:
+            answer = await call.ask(endpoint, batch)
+        except MultiCartError as error:
+            error.report = total
+            raise
+        total += own(answer.value) if answer.repeated else answer.value
+    return total
+
+
+async def import_csv(
+    call: Caller,
+    endpoint: Endpoint[Added],
+    layout: Layout,
+    collection_id: int,
+    source: str | os.PathLike[str] | bytes | Iterable[object],
+    *,
+    split: bool,
+) -> Added:
+    """What came of a CSV; all of it is checked before anything is sent."""
+    an_id("collection_id", collection_id)
+    a_flag("split", split)
+    given = given_rows(source, layout, split=split)
+    parts = await in_thread(lambda: csv_parts(given, layout, split=split))
+    name = f"{layout.group}.csv"
+    fields = {"collection_id": str(collection_id)}
+    return await add_all(call, endpoint, (Form(fields, "csv", name, part) for part in parts))
+
+
+def own(added: Added) -> Added:
+    """After a lost answer, a duplicate is what the lost attempt added."""
+    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
+    return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)

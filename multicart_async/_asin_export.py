@@ -1,0 +1,79 @@
+"""The ASINs of a collection as a CSV that can be imported again: there whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Callable
+from pathlib import Path
+from typing import TypeVarTuple, Unpack
+
+from multicart_async._items_csv import AMAZON, written
+from multicart_async._threads import in_thread
+from multicart_async.errors import ArgumentError, InvalidResponseError
+from multicart_async.models import Asin, AsinRow
+from multicart_async.sinks._temporary import Temporary, disk_error, sweep
+
+__all__ = ["a_target", "export_asins"]
+
+Args = TypeVarTuple("Args")
+
+_ROWS = 100  # written at a time: a page
+
+
+def a_target(path: str | os.PathLike[str]) -> Path:
+    """Where a file of that name lies, whatever folder the process goes to meanwhile.
+
+    Raises:
+        ArgumentError: It is no path.
+    """
+    try:
+        target = Path(path)
+    except TypeError as error:
+        raise ArgumentError("path", f"wants a path, not {type(path).__name__}") from error
+    if not target.name or "\0" in str(target):
+        raise ArgumentError("path", f"wants the name of a file, not {str(path)!r}")
+    return target.absolute()
+
+
+async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -> int:
+    """How many *rows* were written to *target*; *endpoint* has answered them.
+
+    Raises:
+        InvalidResponseError: A row cannot be written as it is.
+        DiskError: The disk is full, read-only, no such folder.
+    """
+    temporary = Temporary(target, durable=False)
+    count = 0
+    held: list[AsinRow] = []
+    try:
+        await in_thread(_on_disk, target, sweep, target.parent)
+        await in_thread(_on_disk, target, temporary.write, written([], AMAZON))  # a bad folder shows before the rows
+        async for row in rows:
+            held.append(_as_row(row, endpoint))
+            count += 1
+            if len(held) == _ROWS:
+                await in_thread(_on_disk, target, temporary.write, written(held, AMAZON, header=False))
+                held.clear()
+        await in_thread(_on_disk, target, temporary.publish, written(held, AMAZON, header=False))
+    finally:
+        await in_thread(temporary.discard)
+    return count
+
+
+def _as_row(row: Asin, endpoint: str) -> AsinRow:
+    domain = row.domain.domain if row.domain else None
+    postcode = row.customer_postcode.zipcode if row.customer_postcode else None
+    if domain is None or postcode is None or row.include_raw_html is None:
+        reason = f"row {row.id} lacks the name of its domain, its postcode or include_raw_html; no CSV was written"
+        raise InvalidResponseError(endpoint, reason)
+    try:
+        return AsinRow(domain, postcode, row.asin, row.include_raw_html)
+    except ArgumentError as error:
+        raise InvalidResponseError(endpoint, f"row {row.id} cannot be written to a CSV: {error}") from error
+
+
+def _on_disk(target: Path, work: Callable[[Unpack[Args]], None], *args: *Args) -> None:
+    try:
+        work(*args)
+    except OSError as error:
+        raise disk_error(target, error) from error

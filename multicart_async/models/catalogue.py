@@ -1,0 +1,31 @@
+"""The Officeworks catalogue. Documentation: api-docs/officeworks-catalogue."""
+
+from __future__ import annotations
+
+import attrs
+
+from multicart_async.models._base import Model
+
+__all__ = ["CatalogueCategory", "CatalogueTree"]
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueCategory(Model):
+    """A category and what is below it. ``children`` is empty where there is nothing, and in a flat list."""
+
+    name: str
+    seoPath: str  # noqa: N815 -- the wire's spelling, in answers alone
+    children: tuple[CatalogueCategory, ...] = ()
+
+    @property
+    def seo_path(self) -> str:
+        """What `Catalogue.categories` and `Catalogue.products` take, as ``"technology/computers"``."""
+        return self.seoPath
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueTree(Model):
+    """Categories of the catalogue, and how many the service counts. No match is 0 and an empty tuple."""
+
+    total: int
+    categories: tuple[CatalogueCategory, ...] = ()
