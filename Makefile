@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOUSE := ../shared/checks/house.py
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check contract format clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -29,6 +29,9 @@ check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests w
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@if [ -f $(HOUSE) ]; then found=$$($(BIN)/python $(HOUSE) .) && [ -z "$$found" ] || { echo "$$found"; exit 1; }; fi
+
+contract: $(VENV)/contract.ready ## Hold the sandbox and the client against tests/contract/openapi.yaml.
+	tests/contract/run $(BIN)/python $(VENV)/prism
 
 format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 	$(BIN)/ruff check --fix

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from multicart_async.sandbox import _sending as sending
 from multicart_async.sandbox._call import Attachment, Call
@@ -240,7 +241,7 @@ async def _form(request: web.Request) -> tuple[dict[str, Any] | None, Refusal | 
             if isinstance(part, BodyPartReader) and part.name:
                 content = bytes(await part.read(decode=True))
                 fields[part.name] = content if part.filename is not None else _number_or_text(content)
-    except ValueError:
+    except (ValueError, HttpProcessingError):  # the second one: a part with a header that is none
         return None, Refusal(BAD_REQUEST, "Multipart form parse error.")
     return fields, None
 

@@ -122,6 +122,14 @@ async def test_csv_must_be_multipart(api: Any, kind: str) -> None:
         assert (await response.json())["code"] == 400
 
 
+async def test_a_part_with_a_header_that_is_none_is_refused(api: Any) -> None:
+    """Code 400, as for any other broken form, and no 500."""
+    url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with api.session.post(url, data=b"--x\r\n[]--x--\r\n", headers=headers) as response:
+        assert (response.status, (await response.json())["code"]) == (200, 400)
+
+
 async def test_nameless_parts_are_passed_over(api: Any) -> None:
     """Only named fields of the form count."""
     url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
