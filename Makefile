@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOUSE := ../shared/checks/house.py
 
-.PHONY: help demo test check contract format clean
+.PHONY: help demo test check contract bench format clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -36,6 +36,9 @@ contract: $(VENV)/contract.ready ## Hold the sandbox and the client against test
 format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(VENV)/bench.ready ## Compare with other clients, see benchmarks/README.md; JOBS="poll list" for some.
+	@$(BIN)/python benchmarks/run.py $(JOBS)
 
 clean: ## Remove what these commands have made.
 	rm -rf $(VENV) demo-results dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,27 @@
+"""Is this ZIP whole? Every member unpacked and summed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from contenders.access import MIB
+from multicart_async._content.archive import ArchiveCheck
+from multicart_async._threads import in_thread
+
+
+async def ours(options: Mapping[str, Any]) -> None:
+    """The check that each ZIP passes while it comes: MiB after MiB, in a thread."""
+    check = ArchiveCheck()
+    with Path(options["source"]).open("rb") as file:
+        while piece := await in_thread(file.read, MIB):
+            await in_thread(check.feed, piece)
+    await in_thread(check.finish)
+
+
+def with_zipfile(options: Mapping[str, Any]) -> None:
+    """`ZipFile.testzip`."""
+    with zipfile.ZipFile(options["source"]) as archive:
+        assert archive.testzip() is None

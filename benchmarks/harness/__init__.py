@@ -1,0 +1,1 @@
+"""What every benchmark needs: a service, contenders in turn, ratios, tables."""

@@ -1,0 +1,72 @@
+"""What a job is given: settings, a track, sites, and where tables go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from harness.account import Plan
+from harness.figures import Figures, Target, table
+from harness.race import Contender, Result, Track, say
+from harness.site import Site
+
+
+@attrs.frozen(kw_only=True)
+class Bench:
+    """One run of the suite."""
+
+    track: Track
+    folder: Path
+    disk: Path | None
+    server: str
+    scale: float
+    https: bool | None = None
+    """The one that was asked for; ``None`` is what a job says."""
+    only: Sequence[str] = ()
+    raw: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
+
+    def scaled(self, number: int, least: int = 1) -> int:
+        """A number of files or records at the size that was asked for."""
+        return max(least, round(number * self.scale))
+
+    def site(self, plan: Plan, *, https: bool, answer_runs: bool = False) -> Site:
+        """A service with the files of *plan*; use it with ``with``."""
+        say(f"  {self.server}: {plan.collections * plan.pages:,} files, {plan.size / 2**20:,.0f} MiB in all")
+        return Site(plan, self.folder, self.track.environment, server=self.server, https=https, answer_runs=answer_runs)
+
+    def schemes(self, *usual: bool) -> tuple[bool, ...]:
+        """Whether https is to be used, one after the other."""
+        return usual if self.https is None else (self.https,)
+
+    def race(
+        self,
+        title: str,
+        contenders: Sequence[Contender],
+        *,
+        base: str,
+        check: Callable[[Path], None] = lambda _: None,
+        targets: Sequence[Target] = (),
+        folder: Path | None = None,
+        times: int = 1,
+    ) -> Figures:
+        """Hold a race and print its table. A rival that the base of the ratios is must be there."""
+        say(title)
+        chosen = [each for each in contenders if not self.only or each.name == base or self._is_wanted(each.name)]
+        results = self.track.race(chosen, check, folder, times)
+        figures = Figures(results)
+        print(f"\n{title}; ratios to {base}\n{table(figures, base)}")
+        for target in targets:
+            print(target.verdict(figures))
+        print(flush=True)
+        self.keep(title, results)
+        return figures
+
+    def keep(self, title: str, results: Sequence[Result]) -> None:
+        """Remember raw figures, for ``--json``."""
+        self.raw.extend({"job": title, **attrs.asdict(result)} for result in results)
+
+    def _is_wanted(self, name: str) -> bool:
+        return any(word in name for word in self.only)

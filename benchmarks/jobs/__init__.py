@@ -1,0 +1,1 @@
+"""The jobs: what is asked, of whom, and what the target is."""

@@ -1,0 +1,33 @@
+"""Waiting for many runs: the scripts that simulate it, in virtual time, and run it against a sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from harness.bench import Bench
+from harness.race import HERE, say
+
+
+def simulated(bench: Bench) -> None:
+    """`wait_many` of 10,000 runs, and of 1,000 beside others who wait: requests, and how late (polling.py)."""
+    _script(bench, "polling.py", "--runs", str(bench.scaled(1_000, 50)))
+    _script(bench, "polling.py", "--alone", "--runs", str(bench.scaled(10_000, 50)))
+
+
+def pipeline(bench: Bench) -> None:
+    """`run_many` of 200 collections, start to files, against a sandbox; and again with its journal (run_many.py)."""
+    pace = "0.2" if bench.scale >= 1 else "0.01"  # seconds for an item: the sandbox waits in real time
+    interval = "2" if bench.scale >= 1 else "0.2"
+    _script(bench, "run_many.py", "--collections", str(bench.scaled(200, 3)), "--scrape", pace, "--interval", interval)
+
+
+def _script(bench: Bench, name: str, *options: str) -> None:
+    say(f"{name} {' '.join(options)}")
+    print(f"\npython benchmarks/{name} {' '.join(options)}", flush=True)
+    command = [sys.executable, os.fspath(HERE / name), *options]
+    done = subprocess.run(command, env=dict(bench.track.environment), stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout)
+    if done.returncode:
+        say(f"  {name} ended with status {done.returncode}")
