@@ -21,7 +21,7 @@ async def main(folder: str | Path = "results", *, policy: PollPolicy = PATIENCE)
     """The finished run of a new collection, its files in *folder*."""
     async with AsyncMultiCart() as client:
         laptops = await client.collections.create("AU Laptops", notification_email="ops@example.com")
-        added = await client.asins.create_many(laptops.id, ASINS, domain="amazon.com.au", postcode="4500")
+        added = await client.asins.add(laptops.id, ASINS, domain="amazon.com.au", postcode="4500", policy=policy)
         added.raise_for_errors()
 
         run = await client.runs.start_and_wait(laptops.id, policy=policy)

@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from multicart_async import PollPolicy, errors
+from multicart_async.models import Added, ErrorRow, Shard
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Cut
 
@@ -116,6 +117,53 @@ async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
         good: type(None),
         broken: errors.IncompleteDownloadError,
     } == found
+
+
+async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp_path) -> None:
+    """12,000 ASINs are in three collections; with 500 more, wherever they stand, each is where it was."""
+    file, asins = tmp_path / "laptops.csv", [f"B0{number:08}" for number in range(12_500)]
+    sharded_import = example("sharded_import")
+    file.write_text("\n".join(["title,asin", *(f"a laptop,{asin}" for asin in asins[:12_000])]))
+    before = await sharded_import.main("Laptops", file)
+
+    file.write_text("\n".join(["asin", *reversed(asins)]))
+    after = await sharded_import.main("Laptops", file)
+
+    assert ["Laptops 1", "Laptops 2", "Laptops 3"] == [shard.name for shard in after]
+    assert [5_000, 5_000, 2_500] == [shard.added.success_count for shard in after]
+    assert all(new.asins[: len(old.asins)] == old.asins for old, new in zip(before, after, strict=True))
+    assert 3 == sandbox.counts["/schedules/add_schedule/"]
+    assert [] == sandbox.dropped
+
+
+def test_sharded_import_tells_ids_and_what_was_not_taken(monkeypatch, capsys) -> None:
+    """Ids for the next program, the rest for a person, and an exit status for both."""
+    sharded_import = example("sharded_import")
+    rejected = ErrorRow(asin="B0DJQQ38TG", error="Duplicate entry")
+    answers = [
+        Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1)),
+        Shard(collection_id=102, name="A 2", asins=(), added=Added(success_count=0, error_rows=(rejected,))),
+    ]
+
+    async def main(*_: str) -> list[Shard]:
+        return answers
+
+    monkeypatch.setattr(sharded_import, "main", main)
+    assert 1 == sharded_import.run(["A", "a.csv"])
+    assert ("101\n102\n", "B0DJQQ38TG: Duplicate entry\n") == capsys.readouterr()
+
+    answers.pop()
+    assert 0 == sharded_import.run(["A", "a.csv"])
+    assert 2 == sharded_import.run(["A"])
+
+
+def test_sharded_import_says_what_failed(monkeypatch, capsys, tmp_path) -> None:
+    """On standard error, with the exit status of a failure."""
+    monkeypatch.setenv("MULTICART_BASE_URL", "nowhere")
+    (tmp_path / "a.csv").write_text("asin\nB0DJQQ38TG\n")
+
+    assert 1 == example("sharded_import").run(["A", str(tmp_path / "a.csv")])
+    assert capsys.readouterr().err.startswith("base_url: ")
 
 
 async def test_tour_says_what_it_costs_and_runs_the_examples(sandbox, tmp_path, monkeypatch, capsys) -> None:
