@@ -6,7 +6,7 @@ import re
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
-from multicart_async._arguments import a_choice, a_count, a_flag, a_text
+from multicart_async._arguments import a_choice, a_count, a_flag, a_postcode, a_text
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import ArgumentError, MultiCartWarning
 from multicart_async.models import CategoryRequest, DeliveryDay, Priority
@@ -40,7 +40,7 @@ def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: 
     if scheme not in {"http", "https"}:
         raise ArgumentError("category_url", f"wants a full URL, not {category_url!r}")
     a_text("domain", domain, needed=True)
-    a_text("postcode", postcode, needed=True)
+    a_postcode("postcode", postcode)
     a_text("amazon_node_id", amazon_node_id)
     return _node_of(category_url) if amazon_node_id is UNSET else amazon_node_id
 

@@ -168,7 +168,10 @@ class OutcomeUnknownError(APIConnectionError):
 
 
 class InvalidResponseError(MultiCartError):
-    """The answer is not what the documentation promises: no envelope, another shape, a redirect."""
+    """The answer is not what the documentation promises: no envelope, another shape, a redirect.
+
+    A call that changes something may have taken effect.
+    """
 
     def __init__(self, path: str, reason: str, *, http_status: int | None = None) -> None:
         super().__init__(reason)

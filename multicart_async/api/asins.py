@@ -9,7 +9,7 @@ from contextlib import aclosing
 import attrs
 
 from multicart_async._adding import add_all, import_csv, in_batches
-from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_text, an_id, item, items
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_postcode, a_text, an_id, item, items
 from multicart_async._asin_export import a_target, export_asins
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
@@ -124,7 +124,7 @@ class Asins:
         """
         an_id("collection_id", collection_id)
         a_text("domain", domain, needed=True)
-        a_text("postcode", postcode, needed=True)
+        a_postcode("postcode", postcode)
         a_flag("include_raw_html", include_raw_html)
         wanted = items("asins", asins)
         batches = (

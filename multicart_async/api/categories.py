@@ -106,7 +106,7 @@ class Categories:
         It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running.
 
         Raises:
-            BadRequestError: Mostly: the postcode has no cookie file yet. Create it and wait until it is active.
+            BadRequestError: Mostly: the postcode has no cookie file yet. `Zipcodes.ensure` helps.
             InsufficientCreditsError: No credits for it.
             OutcomeUnknownError: The answer was lost.
             ArgumentError: An argument cannot be right.
@@ -133,8 +133,8 @@ class Categories:
             submitted = await self._call(SUBMIT, fields)
         except BadRequestError as error:
             error.add_note(
-                f"A category scrape wants a cookie file for {request.domain} and {request.postcode}: create the "
-                "postcode for that domain, and submit again when its status is active."
+                f"A category scrape wants a cookie file for {request.domain} and {request.postcode}: "
+                "client.zipcodes.ensure creates the postcode and waits until it is active; then submit again."
             )
             raise
         return StartedCategory(submitted.id, submitted.runner_id)
@@ -296,7 +296,7 @@ class Categories:
     async def cancel(self, collection_id: int) -> bool:
         """Stop a category scrape; whether there was something to stop. It cannot be taken up again.
 
-        False is no error: it had ended already.
+        False is no error: it had ended already, or was stopped by an earlier attempt whose answer was lost.
 
         Raises:
             NotFoundError: No such collection, or not yours.

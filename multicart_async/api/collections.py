@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from multicart_async._arguments import MOST_ITEMS, a_choice, a_flag, a_size, a_text, an_id, ids, items
+from multicart_async._arguments import MOST_ITEMS, a_choice, a_flag, a_postcode, a_size, a_text, an_id, ids, items
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._links import name_troubles
@@ -121,7 +121,7 @@ class Collections:
         """
         fields = _new(name, notification_email, "amazon", schedule, priority, fetch_mode, schedule_time)
         a_text("domain", domain, needed=True)
-        a_text("postcode", postcode, needed=True)
+        a_postcode("postcode", postcode)
         a_size("size", size)
         a_flag("include_raw_html", include_raw_html)
         wanted = items("asins", asins, most=None)

@@ -81,7 +81,7 @@ class Runs:
         Raises:
             InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
             OutcomeUnknownError: No answer came and no new run appeared. ``started`` can be waited for.
-            ServerError: The service failed, and no new run appeared.
+            ServerError: The service says that it failed; or a proxy does, and no new run appeared.
         """
         an_id("collection_id", collection_id)
         return await self._starter.start(collection_id)

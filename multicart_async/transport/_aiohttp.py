@@ -84,7 +84,9 @@ class AiohttpTransport:
 
     async def _call(self, method: str, path: str, body: bytes | Form | None, kind: _Kind, *, public: bool) -> Response:
         if not public and self._settings.credential is None:
-            raise ConfigurationError(f"{path} needs a credential: pass api_key or set MULTICART_API_KEY")
+            raise ConfigurationError(
+                f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
+            )
         fault: MultiCartError
         try:
             with self._life.guard(), anyio.fail_after(self._timeouts.request):

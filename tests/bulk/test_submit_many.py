@@ -128,7 +128,7 @@ async def test_a_missing_cookie_says_what_to_do_first(client: AsyncMultiCart) ->
     error = (await all_of(client.categories.submit_many([one])))[one].error
 
     assert isinstance(error, BadRequestError)
-    assert ["create the postcode for that domain" in note for note in error.__notes__] == [True]
+    assert ["client.zipcodes.ensure" in note for note in error.__notes__] == [True]
     assert "amazon.com.au and 0000" in error.__notes__[0]
 
 
