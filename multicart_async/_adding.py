@@ -65,6 +65,7 @@ async def import_csv(
 
 
 def own(added: Added) -> Added:
-    """After a lost answer, a duplicate is what the lost attempt added."""
+    """After a lost answer, a duplicate is what the lost attempt added, as far as anybody knows."""
     rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
-    return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)
+    assumed = len(added.error_rows) - len(rows)
+    return attrs.evolve(added, success_count=added.success_count + assumed, error_rows=rows, assumed=assumed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from multicart_async._unset import UNSET
@@ -13,6 +15,7 @@ __all__ = [
     "MOST_ITEMS",
     "a_choice",
     "a_count",
+    "a_file",
     "a_flag",
     "a_line",
     "a_postcode",
@@ -81,6 +84,17 @@ def a_postcode(argument: str, value: object) -> None:
     if not isinstance(value, str):
         raise ArgumentError(argument, f'wants a text with its leading zeros, as "0800", not {value!r}')
     a_line(argument, value)
+
+
+def a_file(argument: str, value: object) -> Path:
+    """Where a file of that name lies, whatever folder the process goes to meanwhile; it need not be there."""
+    try:
+        path = Path(cast("str | os.PathLike[str]", value))
+    except TypeError as error:
+        raise ArgumentError(argument, f"wants a path, not {type(value).__name__}") from error
+    if not path.name or "\0" in str(path):
+        raise ArgumentError(argument, f"wants the name of a file, not {str(path)!r}")
+    return path.absolute()
 
 
 def a_flag(argument: str, value: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import TypeVarTuple, Unpack
@@ -13,26 +12,11 @@ from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import Asin, AsinRow
 from multicart_async.sinks._temporary import Temporary, disk_error, sweep
 
-__all__ = ["a_target", "export_asins"]
+__all__ = ["export_asins"]
 
 Args = TypeVarTuple("Args")
 
 _ROWS = 100  # written at a time: a page
-
-
-def a_target(path: str | os.PathLike[str]) -> Path:
-    """Where a file of that name lies, whatever folder the process goes to meanwhile.
-
-    Raises:
-        ArgumentError: It is no path.
-    """
-    try:
-        target = Path(path)
-    except TypeError as error:
-        raise ArgumentError("path", f"wants a path, not {type(path).__name__}") from error
-    if not target.name or "\0" in str(target):
-        raise ArgumentError("path", f"wants the name of a file, not {str(path)!r}")
-    return target.absolute()
 
 
 async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -> int:

@@ -21,6 +21,7 @@ from multicart_async._hidden import HiddenBytes, hidden_in
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
+from multicart_async.models._base import Tentative
 
 __all__ = ["body", "decode"]
 
@@ -109,22 +110,39 @@ def _rows(kind: Any) -> Callable[[object, Any], tuple[Any, ...]]:
 
 
 def _for_model(kind: type[Model]) -> Callable[[object, Any], Model]:
-    """Structure *kind*: unknown names go into ``extra``; null where only a default makes sense counts as absent."""
+    """Structure *kind*: unknown names go into ``extra``; null where only a default makes sense counts as absent.
+
+    So does what has another type than expected where nobody documents the type; it goes into ``extra`` too.
+    """
     fields = [field for field in attrs.fields(kind) if field.name != "extra"]
     known = {field.name for field in fields}
     defaults = {field.name for field in fields if field.default is not attrs.NOTHING and field.default is not None}
+    loose = _types(kind) if issubclass(kind, Tentative) else {}
     structure = make_dict_structure_fn(kind, _converter)
 
     def with_extra(value: object, _: object) -> Model:
         row = _mapping(value, None)
         unknown = row.keys() - known
         absent = {name for name in defaults if name in row and row[name] is None}
+        unknown |= {name for name in row.keys() & loose.keys() - absent if not _fits(row[name], loose[name])}
         model = structure({name: row[name] for name in row.keys() - unknown - absent}, kind)
         if unknown:
             object.__setattr__(model, "extra", {name: row[name] for name in row if name in unknown})
         return model
 
     return with_extra
+
+
+def _types(kind: type[Tentative]) -> dict[str, Any]:
+    return {field.name: field.type for field in attrs.fields(attrs.resolve_types(kind)) if field.name != "extra"}
+
+
+def _fits(value: object, kind: Any) -> bool:
+    try:
+        _converter.structure(value, kind)
+    except Exception:  # noqa: BLE001 -- as in `decode`
+        return False
+    return True
 
 
 def _reference(kind: type[DomainRef | PostcodeRef]) -> Callable[[object, Any], Any]:

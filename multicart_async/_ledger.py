@@ -9,9 +9,9 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
+from multicart_async._arguments import a_file
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.sinks._temporary import sync_folder
 
@@ -27,7 +27,7 @@ class Ledger:
     """The file at *path*, whose first line is *head*."""
 
     def __init__(self, path: str | os.PathLike[str], head: Mapping[str, Any]) -> None:
-        self.path = Path(path)
+        self.path = a_file("journal", path)
         self._head = head
         self._file: BinaryIO | None = None
 

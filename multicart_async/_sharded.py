@@ -82,4 +82,7 @@ def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
 def _own(added: Added, uncertain: frozenset[str]) -> Added:
     """A duplicate among what an interrupted call has sent is what that call added."""
     rows = tuple(row for row in added.error_rows if row.error != DUPLICATE or row.item not in uncertain)
-    return attrs.evolve(added, success_count=added.success_count + len(added.error_rows) - len(rows), error_rows=rows)
+    found = len(added.error_rows) - len(rows)
+    return attrs.evolve(
+        added, success_count=added.success_count + found, error_rows=rows, assumed=added.assumed + found
+    )

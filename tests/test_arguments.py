@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -13,6 +14,7 @@ from multicart_async._arguments import (
     MOST_ITEMS,
     a_choice,
     a_count,
+    a_file,
     a_flag,
     a_line,
     a_postcode,
@@ -198,3 +200,18 @@ def test_a_needed_text_must_be_given() -> None:
 
     with pytest.raises(ArgumentError, match="name"):
         a_text("name", UNSET, needed=True)
+
+
+def test_a_file_lies_where_it_lies_whatever_folder_the_process_goes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text or a path, relative ones from here."""
+    monkeypatch.chdir(tmp_path)
+
+    assert tmp_path / "a.csv" == a_file("this", "a.csv") == a_file("this", Path("a.csv"))
+
+
+@pytest.mark.parametrize("value", [5, None, b"a.csv", "", ".", "/", "a\0b"])
+def test_what_is_no_name_of_a_file_is_refused(value: object) -> None:
+    """Before anything is opened; bytes are no path here."""
+    refused(a_file, value)

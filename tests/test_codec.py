@@ -15,7 +15,21 @@ from hypothesis import strategies as st
 from multicart_async._codec import body, decode
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
-from multicart_async.models import Added, Asin, CategoryRun, Collection, DomainRef, DownloadLinks, Output, Run
+from multicart_async.models import (
+    Added,
+    Asin,
+    CategoryRun,
+    Collection,
+    Credits,
+    Domain,
+    DomainRef,
+    DownloadLinks,
+    ErrorRow,
+    Feature,
+    Output,
+    Plan,
+    Run,
+)
 
 RUN = {"id": 88, "collection": 101, "is_download_generated": True}
 
@@ -299,3 +313,31 @@ def test_what_is_not_json_is_refused(value) -> None:
     """A field that cannot be sent is an error of ours, before anything is sent."""
     with pytest.raises(ArgumentError, match="fields: cannot be sent as JSON"):
         body({"schedule_time": value})
+
+
+UNDOCUMENTED = [
+    (Domain, {"id": 1, "domain": "amazon.com.au"}, {"id": "1", "status": 1}),
+    (Credits, {"used_credits": 12}, {"available_credits": "500", "frozen_credits": 1.0}),
+    (Plan, {"id": 1, "features": (Feature(text="a"),)}, {"price_cents": "0", "is_default": 1}),
+    (Plan, {"id": 1}, {"features": ["1 000 scrapes"]}),
+    (ErrorRow, {"asin": "B1"}, {"error": {"asin": ["Invalid"]}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "good", "other"), UNDOCUMENTED)
+def test_where_the_answer_is_not_documented_a_field_of_another_type_is_kept_aside(
+    kind: Any, good: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """It costs that field and not the answer, and nothing is turned into something else."""
+    wire = {**good, **({"features": [{"text": "a"}]} if "features" in good else {}), **other, "new": 7}
+    decoded = decode(wire, kind, "/p/")
+
+    assert kind(**{name: value for name, value in good.items() if name not in other}) == decoded
+    assert {**other, "new": 7} == decoded.extra
+
+
+@pytest.mark.parametrize("kind", [Domain, Credits, Plan, ErrorRow])
+@pytest.mark.parametrize("value", ["text", 7, None, []])
+def test_what_is_no_row_at_all_is_still_an_error(kind: Any, value: object) -> None:
+    """Nothing of it could be found anywhere."""
+    assert f"expected {kind.__name__} @ data[0]" in str(wrong([value], tuple[kind, ...]))

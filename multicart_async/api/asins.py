@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 
 import attrs
 
 from multicart_async._adding import add_all, import_csv, in_batches
-from multicart_async._arguments import MOST_ITEMS, a_choice, a_count, a_flag, a_postcode, a_text, an_id, item, items
-from multicart_async._asin_export import a_target, export_asins
+from multicart_async._arguments import (
+    MOST_ITEMS,
+    a_choice,
+    a_count,
+    a_file,
+    a_flag,
+    a_postcode,
+    a_text,
+    an_id,
+    item,
+    items,
+)
+from multicart_async._asin_export import export_asins
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._items_csv import AMAZON
@@ -116,7 +127,8 @@ class Asins:
         """Add up to 5,000 ASINs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
 
         *domain* and *postcode* are names, as ``"amazon.com.au"`` and ``"4500"``, not ids. The service calls it success
-        when it takes none: see `Added.raise_for_errors`.
+        when it takes none: see `Added.raise_for_errors`. After a lost answer a call is repeated, and what is there
+        already counts as taken: `Added.assumed` says for how many that was so.
 
         Raises:
             MultiCartError: A batch failed; ``report`` holds what the earlier ones `Added`.
@@ -154,6 +166,7 @@ class Asins:
         The postcode is created where it is missing, and waited for until it is active (see `Zipcodes.ensure`; a new one
         takes up to a minute); then `create_many`, then `wait_ingested`. *policy* is for each of the two waits. The
         second one counts rows, so nobody else should add to the collection meanwhile; none taken, none waited for.
+        After a lost answer it looks for the items themselves instead, because some may have been there before.
         What was not taken is no error: see `Added.raise_for_errors`.
 
         Raises:
@@ -171,13 +184,15 @@ class Asins:
         added = await self.create_many(
             collection_id, wanted, domain=domain, postcode=postcode, include_raw_html=include_raw_html
         )
-        if added.success_count:
-            there = min(before + added.success_count, MOST_ITEMS)  # a repeated call may count what was there already
-            try:
+        try:
+            if added.assumed:
+                await self._wait_listed(collection_id, wanted, added, (domain, postcode), policy)
+            elif added.success_count:
+                there = min(before + added.success_count, MOST_ITEMS)  # rows may have been deleted since the count
                 await self.wait_ingested(collection_id, there, policy=policy)
-            except MultiCartError as error:
-                error.report = added
-                raise
+        except MultiCartError as error:
+            error.report = added
+            raise
         return added
 
     async def import_csv(
@@ -214,7 +229,7 @@ class Asins:
             ArgumentError: *path* is not the name of a file.
         """
         an_id("collection_id", collection_id)
-        target = a_target(path)
+        target = a_file("path", path)
         async with aclosing(self.iterate(collection_id)) as rows:
             return await export_asins(rows, target, LIST.path)
 
@@ -246,7 +261,7 @@ class Asins:
         """Wait until a collection has at least *count* ASINs; how many it has then.
 
         The service advises to do so before a run. *count* is what was there before, plus ``Added.success_count``: rows
-        that were rejected never come.
+        that were rejected never come. With ``Added.assumed``, so many of them may be counted in what was there before.
 
         Raises:
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the number seen last.
@@ -255,15 +270,39 @@ class Asins:
         a_count("count", count)
         if count > MOST_ITEMS:
             raise ArgumentError("count", f"a collection holds at most {MOST_ITEMS} items, not {count}")
+
+        async def there() -> int:
+            return await self.count(collection_id)
+
+        return await self._wait(there, count, "ASINs", collection_id, policy)
+
+    async def _wait_listed(
+        self, collection_id: int, asins: Sequence[str], added: Added, place: tuple[str, str], policy: PollPolicy
+    ) -> None:
+        """Wait until those that were *added* are in the list, whoever has put them there."""
+        rejected = {row.item for row in added.error_rows}
+        wanted = {asin.upper() for asin in asins if asin not in rejected}  # how it writes them is the service's affair
+
+        async def there() -> int:
+            async with aclosing(self.iterate(collection_id)) as rows:
+                return len(wanted & {row.asin.upper() async for row in rows if _is_at(row, place)})
+
+        count = min(added.success_count, len(wanted))  # a rejected row need not name its item
+        await self._wait(there, count, "of these ASINs", collection_id, policy)
+
+    async def _wait(
+        self, there: Callable[[], Awaitable[int]], count: int, what: str, collection_id: int, policy: PollPolicy
+    ) -> int:
         pace = Pace(policy, self._clock)
         seen: list[int] = []
 
         async def look() -> Look[int]:
-            seen[:] = [await self.count(collection_id)]
+            seen[:] = [await there()]
             return Look(seen[0], seen[0], finished=seen[0] >= count)
 
         def timed_out() -> WaitTimeoutError:
-            reason = f"collection {collection_id} has {seen[0] if seen else 'an unknown number of'} ASINs, not {count}"
+            number = seen[0] if seen else "an unknown number of"
+            reason = f"collection {collection_id} has {number} {what}, not {count}"
             return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
 
         async with aclosing(follow(look, pace, timed_out)) as totals:
@@ -319,3 +358,10 @@ class Asins:
         except NotFoundError as error:
             if not error.repeated:
                 raise
+
+
+def _is_at(row: Asin, place: tuple[str, str]) -> bool:
+    """Whether a row is for that domain and postcode, as far as it tells."""
+    domain = row.domain.domain if row.domain else None
+    postcode = row.customer_postcode.zipcode if row.customer_postcode else None
+    return domain in {None, place[0]} and postcode in {None, place[1]}

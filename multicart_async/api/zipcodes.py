@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from multicart_async._arguments import a_choice, a_text, an_id
+from multicart_async._arguments import a_choice, a_postcode, a_text, an_id
 from multicart_async._caller import Caller
 from multicart_async._endpoint import Endpoint
 from multicart_async._unset import UNSET, Unset
@@ -47,7 +47,7 @@ class Zipcodes:
         self._call = call
         self._domains = domains
         self._clock = clock
-        self._locks: WeakValueDictionary[tuple[int, str], anyio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def create(self, postcode: str, *, domain_id: int) -> Zipcode:
         """A new postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
@@ -84,13 +84,13 @@ class Zipcodes:
             NotFoundError: It was missing from `list` three times in a row. (No call asks for one, so the error is ours.)
         """
         an_id("zipcode_id", zipcode_id)
-        return await self._active(zipcode_id, Pace(policy, self._clock))
+        return await self._active(zipcode_id, UNSET, Pace(policy, self._clock))
 
-    async def _active(self, zipcode_id: int, pace: Pace) -> Zipcode:
+    async def _active(self, zipcode_id: int, domain_id: int | Unset, pace: Pace) -> Zipcode:
         last: list[Zipcode] = []
 
         async def look() -> Look[Zipcode]:
-            row = next((row for row in await self.list() if row.id == zipcode_id), None)
+            row = next((row for row in await self.list(domain_id=domain_id) if row.id == zipcode_id), None)
             if row is None:
                 raise NotFoundError(LIST.path, 404, f"zipcode {zipcode_id} is not in the list")
             last[:] = [row]
@@ -114,16 +114,30 @@ class Zipcodes:
             ZipcodeFailedError: It is failed or inactive, and left so.
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
             OutcomeUnknownError: The answer to its creation was lost, and it did not appear within 10 s.
-            ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was created.
+            ArgumentError: An argument cannot be right, or the service does not know the domain, or tells no id for it.
+                Nothing was created.
         """
         _check_postcode(postcode)
         a_text("domain", domain, needed=True)
         pace = Pace(policy, self._clock)
-        domain_id = await self._id_of(domain)
-        lock = self._locks.setdefault((domain_id, postcode), anyio.Lock())
+        lock = self._locks.setdefault((domain, postcode), anyio.Lock())
         async with lock:  # who comes later finds it in the list
-            row = await self._find(postcode, domain_id) or await self._create_once(postcode, domain_id)
-        return row if _is_active(row) else await self._active(row.id, pace)
+            row = await self._found_or_created(postcode, domain)
+        if _is_active(row):
+            return row
+        domain_id = row.domain.id if row.domain is not None and row.domain.id is not None else UNSET
+        return await self._active(row.id, domain_id, pace)
+
+    async def _found_or_created(self, postcode: str, domain: str) -> Zipcode:
+        """The row, by the name of its domain, which the list tells; the list of domains is not documented."""
+        of_domain = [row for row in await self.list() if row.domain is not None and row.domain.domain == domain]
+        for row in of_domain:
+            if row.zipcode == postcode:
+                return row
+        known = (row.domain.id for row in of_domain if row.domain is not None and row.domain.id is not None)
+        domain_id = next(known, None) or await self._id_of(domain)
+        # again, for this domain alone: rows need not tell it, and a list without a filter may be cut at some length
+        return await self._find(postcode, domain_id) or await self._create_once(postcode, domain_id)
 
     async def _id_of(self, name: str) -> int:
         known: tuple[Domain, ...] = ()
@@ -132,8 +146,13 @@ class Zipcodes:
             for row in known:
                 if row.domain == name and row.id is not None:
                     return row.id
-        names = ", ".join(row.domain for row in known if row.domain is not None)
-        raise ArgumentError("domain", f"the service does not know {name!r}; it knows {names or 'none by name'}")
+        names = [row.domain for row in known if row.domain is not None]
+        if not names or name in names:
+            reason = (
+                f"the service's domains tell no id for {name!r}; if you know it, use zipcodes.create(domain_id=...)"
+            )
+            raise ArgumentError("domain", reason)
+        raise ArgumentError("domain", f"the service does not know {name!r}; it knows {', '.join(names)}")
 
     async def _find(self, postcode: str, domain_id: int) -> Zipcode | None:
         for row in await self.list(domain_id=domain_id):
@@ -165,12 +184,9 @@ class Zipcodes:
 
 
 def _check_postcode(value: object) -> None:
-    if type(value) is int:
-        raise ArgumentError("postcode", f'wants a text: write "{value}", with its leading zeros')
-    a_text("postcode", value, needed=True)
-    text = str(value)
-    if len(text) > LONGEST or text != text.strip():
-        raise ArgumentError("postcode", f"wants at most {LONGEST} characters, no blank around them, not {value!r}")
+    a_postcode("postcode", value)
+    if len(str(value)) > LONGEST:
+        raise ArgumentError("postcode", f"wants at most {LONGEST} characters, not {value!r}")
 
 
 def _is_active(row: Zipcode) -> bool:

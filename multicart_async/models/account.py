@@ -6,14 +6,17 @@ from datetime import datetime
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Tentative
 
 __all__ = ["Credits", "Login", "Profile", "User"]
 
 
 @attrs.frozen(kw_only=True)
-class Credits(Model):
-    """Credits of the account, one for each item that is scraped. A field that the answer lacks is ``None``."""
+class Credits(Tentative):
+    """Credits of the account, one for each item that is scraped. A field that the answer lacks is ``None``.
+
+    So is one that is no whole number: its value is in ``extra`` then, for the answer is not documented.
+    """
 
     available_credits: int | None = None
     used_credits: int | None = None

@@ -6,13 +6,13 @@ from typing import Any
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Tentative
 
 __all__ = ["Feature", "Plan"]
 
 
 @attrs.frozen(kw_only=True)
-class Feature(Model):
+class Feature(Tentative):
     """One line of what a plan offers."""
 
     text: str | None = None
@@ -20,11 +20,12 @@ class Feature(Model):
 
 
 @attrs.frozen(kw_only=True)
-class Plan(Model):
+class Plan(Tentative):
     """A plan. Count with ``price_cents``, ``scrape_quota`` and ``interval``.
 
     ``price`` (in dollars), ``credits``, ``duration``, ``currency_symbol`` and ``description`` are what these were called
-    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money.
+    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money. A field that comes
+    with another type is as one that did not come, and its value is in ``extra``.
     """
 
     id: int | None = None

@@ -9,7 +9,7 @@ import attrs
 
 from multicart_async._arguments import a_flag, a_line, a_postcode, item
 from multicart_async.errors import ItemsRejectedError
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Tentative
 
 __all__ = [
     "Added",
@@ -128,8 +128,8 @@ class SkuRow:
 
 
 @attrs.frozen(kw_only=True)
-class ErrorRow(Model):
-    """An item that was not taken, and why."""
+class ErrorRow(Tentative):
+    """An item that was not taken, and why. The rows of a CSV import are not documented: more may be in ``extra``."""
 
     asin: str | None = None
     sku: str | None = None
@@ -143,10 +143,15 @@ class ErrorRow(Model):
 
 @attrs.frozen(kw_only=True)
 class Added(Model):
-    """How many items were taken, and which were not. The service calls it success even when it took none."""
+    """How many items were taken, and which were not. The service calls it success even when it took none.
+
+    ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
+    a crash. What was interrupted has added them, or they were there before; nobody can tell.
+    """
 
     success_count: int
     error_rows: tuple[ErrorRow, ...] = ()
+    assumed: int = 0
 
     def raise_for_errors(self) -> None:
         """Raises `ItemsRejectedError`, which holds this, if any item was not taken."""
@@ -157,6 +162,7 @@ class Added(Model):
         return Added(
             success_count=self.success_count + other.success_count,
             error_rows=self.error_rows + other.error_rows,
+            assumed=self.assumed + other.assumed,
             extra={**self.extra, **other.extra},
         )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Tentative
 
 __all__ = ["Domain", "Zipcode", "ZipcodeStatus"]
 
@@ -15,8 +15,11 @@ ZipcodeStatus = Literal["active", "pending", "in-progress", "inactive", "failed"
 
 
 @attrs.frozen(kw_only=True)
-class Domain(Model):
-    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``."""
+class Domain(Tentative):
+    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``.
+
+    A field that comes with another type is ``None`` too, and its value is in ``extra``.
+    """
 
     id: int | None = None
     domain: str | None = None

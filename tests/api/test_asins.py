@@ -143,6 +143,17 @@ async def test_create_many_takes_its_own_duplicates_for_success_after_a_lost_ans
     added = await groups.asins.create_many(101, ["B1", "B2", "B3"], **NAMES)
 
     assert (2, ["B3"]) == (added.success_count, [row.item for row in added.error_rows])
+    assert 2 == added.assumed
+
+
+async def test_what_was_assumed_adds_up_over_the_batches() -> None:
+    """A duplicate of another batch, whose answer came, is none of them."""
+    answers = [taken(999, "B7"), lost(), taken(998, "B1001", "B1002")]
+    groups = groups_over(FakeTransport(*answers))
+    added = await groups.asins.create_many(101, [f"B{number}" for number in range(2_000)], **NAMES)
+
+    assert (1_999, 2) == (added.success_count, added.assumed)
+    assert ["B7"] == [row.item for row in added.error_rows]
 
 
 async def test_create_many_keeps_duplicates_when_nothing_was_lost() -> None:

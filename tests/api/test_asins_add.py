@@ -67,19 +67,19 @@ async def test_add_ends_when_the_rows_are_there() -> None:
     added = await groups.asins.add(101, iter(["B1", " B2 ", "B1"]), **NAMES, include_raw_html=True, policy=EVEN)
 
     assert Added(success_count=2) == added
-    assert [DOMAINS, ZIPCODES, LIST, MULTIPLE, LIST, LIST, LIST] == paths(groups)
+    assert [ZIPCODES, LIST, MULTIPLE, LIST, LIST, LIST] == paths(groups)
     fields = {"collection": 101, "domain": "amazon.com.au", "customer_postcode": "4500", "asins": "B1,B2"}
-    assert (MULTIPLE, {**fields, "including_raw_html": True}) == groups.transport.sent[3]
+    assert (MULTIPLE, {**fields, "including_raw_html": True}) == groups.transport.sent[2]
     assert [10, 10] == groups.clock.slept
 
 
 async def test_a_missing_postcode_is_created_and_waited_for_before_any_item_is_sent() -> None:
     """Items of a postcode that is not active would be scraped without cookies."""
-    listed = in_turn([], [zipcode("in-progress")], [zipcode()])
+    listed = in_turn([], [], [zipcode("in-progress")], [zipcode()])
     groups = service(**{ZIPCODES: listed, CREATE_ZIPCODE: in_turn(zipcode("in-progress"))})
     await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
-    assert [DOMAINS, ZIPCODES, CREATE_ZIPCODE, ZIPCODES, ZIPCODES, LIST, MULTIPLE] == paths(groups)[:7]
+    assert [ZIPCODES, DOMAINS, ZIPCODES, CREATE_ZIPCODE, ZIPCODES, ZIPCODES, LIST, MULTIPLE] == paths(groups)[:8]
 
 
 async def test_rows_that_were_not_taken_are_not_waited_for() -> None:
@@ -97,14 +97,72 @@ async def test_none_taken_is_none_waited_for() -> None:
     added = await groups.asins.add(101, ["B1", "B2"], **NAMES)
 
     assert ["B1", "B2"] == [row.asin for row in added.error_rows]
-    assert [DOMAINS, ZIPCODES, LIST, MULTIPLE] == paths(groups)
+    assert [ZIPCODES, LIST, MULTIPLE] == paths(groups)
 
 
 async def test_no_more_rows_are_waited_for_than_a_collection_can_hold() -> None:
-    """After a lost answer duplicates count as taken, and some of them may have been there before."""
-    groups = service(**{LIST: counts(4_999, 5_000), MULTIPLE: in_turn(lost(), taken(0, "B1", "B2"))})
+    """Somebody may have deleted rows after they were counted."""
+    groups = service(**{LIST: counts(4_999, 5_000)})
 
     assert 2 == (await groups.asins.add(101, ["B1", "B2"], **NAMES)).success_count
+
+
+def listed(number: int, asin: str, domain: object = AU, postcode: str = "4500") -> dict[str, Any]:
+    """A row of the collection."""
+    return {"id": number, "asin": asin, "domain": domain, "customer_postcode": {"id": 15, "zipcode": postcode}}
+
+
+def rows_at_each_look(*looks: list[dict[str, Any]]) -> Any:
+    """What the list holds at one look after the other; a count says 1."""
+    left = list(looks)
+
+    def answer(fields: dict[str, Any]) -> Any:
+        if "with_count" in fields:
+            return ok({"total_count": 1, "asin_list": []})
+        return ok(left.pop(0) if len(left) > 1 else left[0])
+
+    return answer
+
+
+async def test_after_a_lost_answer_rows_that_were_there_before_are_not_waited_for_again() -> None:
+    """B1 was there, B2 came with the lost attempt: both are duplicates now, and 1 + 2 rows would never come."""
+    looks = [[listed(1, "B1")], [listed(1, "B1"), listed(2, "B2")]]
+    groups = service(**{LIST: rows_at_each_look(*looks), MULTIPLE: in_turn(lost(), taken(0, "B1", "B2"))})
+    added = await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
+
+    assert Added(success_count=2, assumed=2) == added
+    assert 10 in groups.clock.slept
+
+
+async def test_after_a_lost_answer_the_rows_of_another_place_are_not_taken_for_these() -> None:
+    """An ASIN can be there for each domain and postcode. What a row does not tell does not speak against it."""
+    elsewhere = [listed(1, "B1", postcode="2000"), listed(2, "B1", {"id": 9, "domain": "amazon.co.nz"})]
+    vague = {"id": 3, "asin": "b1", "domain": None}
+    groups = service(
+        **{LIST: rows_at_each_look(elsewhere, [*elsewhere, vague]), MULTIPLE: in_turn(lost(), taken(0, "B1"))}
+    )
+    await groups.asins.add(101, ["B1"], **NAMES, policy=EVEN)
+
+    assert 10 in groups.clock.slept
+
+
+async def test_after_a_lost_answer_a_rejected_item_is_not_looked_for() -> None:
+    """It never comes; nor does one whose rejection names no item."""
+    rejected = [{"asin": "B2", "error": "Unknown"}, {"error": "Unknown"}, {"asin": "B1", "error": "Duplicate entry"}]
+    answer = ok({"success_count": 0, "error_rows": rejected})
+    groups = service(**{LIST: rows_at_each_look([listed(1, "B1")]), MULTIPLE: in_turn(lost(), answer)})
+    added = await groups.asins.add(101, ["B1", "B2", "B3"], **NAMES, policy=EVEN)
+
+    assert (1, 1, 2) == (added.success_count, added.assumed, len(added.error_rows))
+
+
+async def test_after_a_lost_answer_rows_that_do_not_come_end_the_wait_too() -> None:
+    """With what was added."""
+    groups = service(**{LIST: rows_at_each_look([]), MULTIPLE: in_turn(lost(), taken(1, "B2"))})
+    with pytest.raises(WaitTimeoutError, match="has 0 of these ASINs, not 2") as caught:
+        await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
+
+    assert Added(success_count=2, assumed=1) == caught.value.report
 
 
 BAD = [
@@ -134,12 +192,12 @@ async def test_an_argument_that_cannot_be_right_is_named_before_anything_is_sent
 
 
 async def test_an_unknown_domain_adds_nothing() -> None:
-    """The service is asked for its domains, and for nothing else."""
+    """The service is asked for its postcodes and domains, and for nothing else."""
     groups = service()
     with pytest.raises(ArgumentError, match=r"amazon\.com\.au"):
         await groups.asins.add(101, ["B1"], domain="amazon.de", postcode="4500")
 
-    assert {DOMAINS} == set(paths(groups))
+    assert {ZIPCODES, DOMAINS} == set(paths(groups))
 
 
 @pytest.mark.parametrize("status", ["failed", "inactive"])
@@ -150,7 +208,7 @@ async def test_a_postcode_that_cannot_be_used_adds_nothing(status: str) -> None:
         await groups.asins.add(101, ["B1"], **NAMES)
 
     assert caught.value.report is None
-    assert [DOMAINS, ZIPCODES] == paths(groups)
+    assert [ZIPCODES] == paths(groups)
 
 
 async def test_a_postcode_whose_creation_is_uncertain_adds_nothing() -> None:

@@ -179,6 +179,7 @@ async def test_a_collection_that_could_not_be_filled_is_named() -> None:
         ("fetch_mode", {"fetch_mode": "some"}),
         ("schedule_time", {"schedule_time": "08.00"}),
         ("schedule_time", {"schedule_time": EveryMinutes(1, ["monday"], [8])}),
+        *[("journal", {"journal": journal}) for journal in (5, b"journal", "a\0b", "")],
     ],
 )
 async def test_what_cannot_be_right_is_refused_before_anything_is_sent(
@@ -191,7 +192,7 @@ async def test_what_cannot_be_right_is_refused_before_anything_is_sent(
         await groups.collections.create_sharded(arguments.pop("name"), arguments.pop("asins"), **arguments)
 
     assert [] == groups.transport.sent
-    assert not arguments["journal"].exists()
+    assert [] == [*tmp_path.iterdir()]  # noqa: ASYNC240 -- nothing else runs here
 
 
 async def test_names_and_schedules_that_make_trouble_are_a_warning_each() -> None:

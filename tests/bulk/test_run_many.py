@@ -220,7 +220,7 @@ async def test_the_first_files_are_there_before_the_last_run_is_started(sandbox:
 
 @pytest.mark.parametrize(
     ("arguments", "argument"),
-    [({"files": "pdf"}, "files"), ({"files": None}, "files"), ({"journal": "."}, None)],
+    [({"files": "pdf"}, "files"), ({"files": None}, "files"), ({"journal": "."}, "journal"), ({"journal": ".."}, None)],
 )
 async def test_what_cannot_be_right_is_refused_before_anything_is_started(
     sandbox: Sandbox, client: AsyncMultiCart, tmp_path: Path, arguments: dict[str, Any], argument: str | None
