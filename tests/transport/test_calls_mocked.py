@@ -243,7 +243,9 @@ async def test_a_call_without_a_credential_is_refused_before_it_is_sent() -> Non
     """It fails at the call, and names both ways to give one."""
     with mocked_answers(BASE + PATH) as service:
         async with transport_to(BASE, settings=settings(BASE, None)) as transport:
-            with pytest.raises(ConfigurationError, match="pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"):
+            with pytest.raises(
+                ConfigurationError, match="pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
+            ):
                 await transport.post(PATH, b"{}")
 
         assert {} == service.requests
