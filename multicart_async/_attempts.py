@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -44,8 +44,34 @@ class Attempts:
 
     async def run(self, path: str, work: Callable[[int], Awaitable[T]], verdict: Callable[[BaseException], bool]) -> T:
         """What *work* returns; it is given the number of the attempt, from 1. The last error is let through."""
+        try:
+            return await self._try(path, work, 1)
+        except MultiCartError as error:
+            if not verdict(error):
+                raise
+            last = error
+        async for attempt in self._more(verdict):
+            with attempt:
+                if attempt.num == 1:
+                    raise last  # which was made without stamina: mostly there is no second one
+                self._emit(Retrying(path=path, attempt=attempt.num, error=last))
+                try:
+                    return await self._try(path, work, attempt.num)
+                except MultiCartError as error:
+                    last = error
+                    raise
+        raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
+
+    async def _try(self, path: str, work: Callable[[int], Awaitable[T]], number: int) -> T:
+        await self.hold()
+        try:
+            return await work(number)
+        except MultiCartError as error:
+            self._take_note(path, error, number)
+            raise
+
+    def _more(self, verdict: Callable[[BaseException], bool]) -> AsyncIterator[stamina.Attempt]:
         policy = self._policy
-        last: list[Exception] = []
 
         def again(error: Exception) -> bool | float:
             if not verdict(error):
@@ -53,25 +79,16 @@ class Attempts:
             # a pause that was asked for is kept by everybody, in `hold`
             return True if pause_asked_for(error, policy.retry_after_max) is None else 0.0
 
-        async for attempt in stamina.retry_context(
-            on=again,
-            attempts=policy.attempts,
-            timeout=None,
-            wait_initial=policy.wait_initial,
-            wait_max=policy.wait_max,
-            wait_jitter=policy.wait_jitter,
-        ):
-            with attempt:
-                if last:
-                    self._emit(Retrying(path=path, attempt=attempt.num, error=last[-1]))
-                await self.hold()
-                try:
-                    return await work(attempt.num)
-                except MultiCartError as error:
-                    last[:] = [error]
-                    self._take_note(path, error, attempt.num)
-                    raise
-        raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
+        return aiter(
+            stamina.retry_context(
+                on=again,
+                attempts=policy.attempts,
+                timeout=None,
+                wait_initial=policy.wait_initial,
+                wait_max=policy.wait_max,
+                wait_jitter=policy.wait_jitter,
+            )
+        )
 
     async def hold(self) -> None:
         """Wait for the end of a pause that the service asked for, if there is one."""

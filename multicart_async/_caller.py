@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, Generic, TypeVar, cast
 
-import anyio
+import anyio.lowlevel
 import attrs
 
 from multicart_async._attempts import Attempts
-from multicart_async._codec import body, decode
+from multicart_async._codec import body, decode, decode_in_steps
 from multicart_async._endpoint import Endpoint
-from multicart_async._envelope import NOT_SHOWN, open_envelope
+from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
 from multicart_async._hidden import HiddenBytes
 from multicart_async._lifeline import Lifeline
 from multicart_async._retry import call_verdict
@@ -22,6 +22,8 @@ from multicart_async.transport import Form, Response, Transport
 __all__ = ["Answer", "Caller"]
 
 T = TypeVar("T")
+
+_LARGE = 1 << 18  # bytes from which on an answer would hold the loop for milliseconds
 
 
 @attrs.frozen
@@ -81,7 +83,11 @@ class Caller:
                 raise
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
-        return _value(endpoint, response) if not endpoint.private else _private_value(endpoint, response, sent)
+        if endpoint.private:
+            return _private_value(endpoint, response, sent)
+        if len(response.payload) > _LARGE:
+            return await _unhurried(_in_steps(endpoint, response))
+        return _value(endpoint, response)
 
     async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
         path, public = endpoint.path, endpoint.public
@@ -115,3 +121,18 @@ def _private_value(endpoint: Endpoint[T], response: Response, sent: bytes | Form
 
 def _is_harmless(detail: object, secrets: Iterable[str]) -> bool:
     return isinstance(detail, str) and not any(secret in detail for secret in secrets)
+
+
+def _in_steps(endpoint: Endpoint[T], response: Response) -> Generator[None, None, T]:
+    data = yield from open_large_envelope(endpoint.path, response.status, response.headers, response.payload)
+    return (yield from decode_in_steps(data, endpoint.returns, endpoint.path))
+
+
+async def _unhurried(steps: Generator[None, None, T]) -> T:
+    """What the steps lead to; between two of them it is everybody else's turn."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("T", end.value)
+        await anyio.lowlevel.checkpoint()

@@ -9,8 +9,7 @@ from multicart_async._content import Check, Defect
 from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
 from multicart_async._links import Link, parse_link
-from multicart_async.download import Downloader, Meter, admit
-from multicart_async.records import slot
+from multicart_async.download import Downloader, Meter, admit, slot
 from multicart_async.transport import ByteStream
 
 __all__ = ["checked_stream"]

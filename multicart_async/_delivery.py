@@ -15,6 +15,7 @@ from multicart_async._counting import count_records
 from multicart_async._fresh_links import FreshLinks
 from multicart_async._links import Place
 from multicart_async._plan import CATEGORY_CSV, CATEGORY_JSON, folder_of
+from multicart_async._threads import in_thread
 from multicart_async._workers import run_workers
 from multicart_async.download import Downloader, Fetched, Wanted
 from multicart_async.errors import IncompleteRunError, MultiCartError
@@ -26,7 +27,10 @@ from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, put_bytes
 __all__ = ["Delivery", "Terms", "find_manifests"]
 
 _log = logging.getLogger("multicart_async")
-_SAVE_EVERY = 0.25  # seconds between two notes of progress: a killed process loses no more than that
+_SAVE_EVERY = 0.25  # seconds between two notes of progress: a killed process loses no more than that,
+_NOTED_FAST = 10_000  # or a second for each so many files: all of them are noted each time
+_MANY = 100  # files from which on their list is encoded off the loop,
+_LONG = 1 << 16  # and bytes from which on it is decoded there
 _COUNTS_OF_RUN = ("total_exacted_result", "total_results", "asin_count")
 _VERSION_OF_RUN = ("updated_at", "total_results", "total_exacted_result", "asin_count")
 
@@ -98,11 +102,12 @@ class Delivery:
         if self._fetched or not self._complete:
             await self._write(MANIFEST, differences)
             await self._remove(PROGRESS)
-        files = tuple(self._downloaded(self._there[name]) for name in names)
+        place = self._place(self._folder)
+        files = tuple(_downloaded(self._there[name], place) for name in names)
         size = sum(file.size for file in files)
         collection_id, run_id = self._run.collection, self._run.id
         self._downloader.emit(RunDownloaded(collection_id=collection_id, run_id=run_id, files=len(files), size=size))
-        return RunDownload(self._run, self._place(self._folder), files, skipped, self._brought, differences)
+        return RunDownload(self._run, place, files, skipped, self._brought, differences)
 
     async def _differences(self, wanted: tuple[Wanted, ...]) -> tuple[str, ...]:
         """Where the files and the row do not agree.
@@ -146,7 +151,7 @@ class Delivery:
         self._brought += fetched.size
         self._note(fetched, wanted.link)
         now = self._downloader.now()
-        if now - self._saved >= _SAVE_EVERY:
+        if now - self._saved >= max(_SAVE_EVERY, len(self._there) / _NOTED_FAST):
             self._saved = now
             await self._write(PROGRESS)
 
@@ -173,7 +178,8 @@ class Delivery:
     async def _write(self, name: str, differences: tuple[str, ...] = ()) -> None:
         files = tuple(self._there[short] for short in sorted(self._there))
         manifest = Manifest(self._run.collection, self._run.id, self._row, files, differences)
-        await put_bytes(self._sink, f"{self._folder}/{name}", render_manifest(manifest))
+        content = render_manifest(manifest) if len(files) < _MANY else await in_thread(render_manifest, manifest)
+        await put_bytes(self._sink, f"{self._folder}/{name}", content)
 
     async def _remove(self, name: str) -> None:
         if isinstance(self._sink, BrowsableSink):
@@ -188,9 +194,6 @@ class Delivery:
                 await self._write(PROGRESS)
             except Exception as error:  # noqa: BLE001 -- whatever a sink of somebody else's raises
                 _log.warning("%s: progress could not be noted: %s", self._folder, error)
-
-    def _downloaded(self, file: ManifestFile) -> Downloaded:
-        return Downloaded(file.name, self._place(f"{self._folder}/{file.name}"), file.size, file.sha256)
 
     def _place(self, name: str) -> Path:
         return self._sink.path(name) if isinstance(self._sink, DirectorySink) else Path(name)
@@ -218,7 +221,7 @@ async def find_manifests(sink: Sink, folder: str) -> list[Found]:
         payload = await sink.read(f"{folder}/{name}") if there is None or name in there else None
         if payload is None:
             continue
-        manifest = parse_manifest(payload)
+        manifest = parse_manifest(payload) if len(payload) < _LONG else await in_thread(parse_manifest, payload)
         if not isinstance(manifest, str) and f"{manifest.collection_id}/{manifest.run_id}" != folder:
             manifest = f"it is of run {manifest.run_id} of collection {manifest.collection_id}"
         if isinstance(manifest, str):
@@ -232,6 +235,10 @@ async def find_manifests(sink: Sink, folder: str) -> list[Found]:
 
 async def _sizes(sink: Sink, folder: str, manifest: Manifest) -> dict[str, int | None]:
     return {file.name: await sink.size(f"{folder}/{file.name}") for file in manifest.files}
+
+
+def _downloaded(file: ManifestFile, folder: Path) -> Downloaded:
+    return Downloaded(file.name, folder / file.name, file.size, file.sha256)
 
 
 def _short(name: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
+from multicart_async._json_steps import STRICT, parse_in_steps
 from multicart_async.errors import APIError, InvalidResponseError
 
-__all__ = ["NOT_SHOWN", "open_envelope", "refusal", "retry_after", "snippet"]
+__all__ = ["NOT_SHOWN", "open_envelope", "open_large_envelope", "refusal", "retry_after", "snippet"]
 
 NOT_SHOWN = "an answer that is not shown, because it may hold a secret"
 
@@ -28,10 +28,26 @@ def open_envelope(
         APIError: ``status`` is 0, or HTTP says that it failed.
         InvalidResponseError: No envelope, or one that does not say how it went.
     """
+    return _open(path, http_status, headers, payload, _parse(payload), private=private)
+
+
+def open_large_envelope(
+    path: str, http_status: int, headers: Mapping[str, str], payload: bytes
+) -> Generator[None, None, Any]:
+    """The same in small steps."""
+    try:
+        answer = yield from parse_in_steps(payload.decode())
+    except (ValueError, RecursionError):
+        answer = None
+    return _open(path, http_status, headers, payload, answer, private=False)
+
+
+def _open(
+    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, answer: Any, *, private: bool
+) -> Any:
     if 300 <= http_status <= 399:
         # following would repeat the body, or lose it, at a place that nobody named
         raise InvalidResponseError(path, "a redirect, which a call never follows", http_status=http_status)
-    answer: Any = _parse(payload)
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
@@ -69,13 +85,9 @@ def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: in
 def _parse(payload: bytes) -> Any:
     """JSON, or None: an answer that is ``null`` is no envelope either."""
     try:
-        return json.loads(payload.decode(), parse_constant=_no_constant)  # from bytes it would take UTF-16 too
+        return STRICT.decode(payload.decode())  # from bytes json.loads would take UTF-16 too
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def snippet(payload: bytes) -> str:

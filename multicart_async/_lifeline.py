@@ -8,6 +8,7 @@ sessions are closed.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -31,15 +32,17 @@ class Lifeline:
         self.closed = False
 
     @contextmanager
-    def guard(self) -> Generator[None, None, None]:
+    def guard(self, limit: float = math.inf) -> Generator[None, None, None]:
         """Something under way: it ends with `ClientClosedError` when the client is closed. No ``yield`` to a user inside.
 
         Raises:
             ClientClosedError: The client is closed, or was closed meanwhile.
+            TimeoutError: *limit* seconds have passed.
             RuntimeError: Another event loop or process than the first use.
         """
         self.check()
-        with anyio.CancelScope() as scope:
+        until = anyio.current_time() + limit
+        with anyio.CancelScope(deadline=until) as scope:
             self._scopes.add(scope)
             try:
                 yield
@@ -48,7 +51,9 @@ class Lifeline:
                 if self._quiet is not None and not self._scopes:
                     self._quiet.set()
         if scope.cancelled_caught:
-            raise ClientClosedError("the client was closed during the call")
+            if self.closed:
+                raise ClientClosedError("the client was closed during the call")
+            raise TimeoutError
 
     def check(self) -> None:
         """Raises what `guard` raises before anything is begun."""

@@ -126,6 +126,8 @@ def parse_link(
 def _check_characters(text: str) -> None:
     if len(text) > _LONGEST_LINK:
         raise _RefusedError(f"the link has more than {_LONGEST_LINK} characters")
+    if text.isprintable():  # neither of them is; nearly all links are, and a run may have thousands
+        return
     for character in text:
         if unicodedata.category(character) in {"Cc", "Cs"}:
             raise _RefusedError("there is a control character or half a character in the link")

@@ -15,6 +15,7 @@ from multicart_async._fresh_links import FreshLinks, Relist
 from multicart_async._links import Place
 from multicart_async._plan import Files, pages_of, plan
 from multicart_async._record_parser import RecordCount
+from multicart_async._threads import in_thread
 from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
@@ -22,6 +23,9 @@ from multicart_async.records import read_records
 from multicart_async.sinks import DirectorySink, Sink
 
 __all__ = ["Results", "Terms"]
+
+
+_MANY = 200  # links: looked through off the loop, for they may hold it for tens of milliseconds
 
 
 class Results:
@@ -47,7 +51,8 @@ class Results:
             DownloadError: A file could not be had whole, or the disk refused.
             APIError: The service refused a file.
         """
-        wanted = self._plan(run, files, terms)
+        many = len(run.download_links.pages) > _MANY
+        wanted = await in_thread(self._plan, run, files, terms) if many else self._plan(run, files, terms)
         sink = await self.sink(dest)
         with self._downloader.life.guard():
             delivery = Delivery(self._downloader, run, sink, FreshLinks(relist, self._base), terms)

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple, Unpack
+from functools import partial
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+from weakref import WeakKeyDictionary
 
 import anyio
 
-__all__ = ["finish", "in_thread", "start"]
+__all__ = ["finish", "in_thread", "start", "start_short"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 _WORKERS = 8
+_MOST = 16  # pieces of short work that gather for a hop; what comes while it is under way goes with it too
+_PATIENCE = 0.02  # seconds that short work waits for the hop under way before another one is begun
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
 
 
@@ -36,8 +42,24 @@ def start(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
     return asyncio.get_running_loop().run_in_executor(_pool(), work, *args)
 
 
+def start_short(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
+    """The same for work that takes about as long as a hop to a thread and back: much of it shares one.
+
+    It may wait for other short work, at most until that is done.
+    """
+    loop = asyncio.get_running_loop()
+    hops = _hops.get(loop)
+    if hops is None:
+        hops = _hops[loop] = _Hops()
+    future: asyncio.Future[T] = loop.create_future()
+    hops.add(loop, future, partial(work, *args))
+    return future
+
+
 async def finish(future: asyncio.Future[T]) -> T:
     """What the thread returns or raises; after a cancellation, the cancellation, but not before the thread has ended."""
+    if future.done():
+        return future.result()
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):  # keeps anyio's repeated cancellation from spinning here
         while not future.done():
@@ -56,3 +78,89 @@ async def finish(future: asyncio.Future[T]) -> T:
 async def in_thread(work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """*work* in a thread, from start to end."""
     return await finish(start(work, *args))
+
+
+class _Hops:
+    """The short work of one loop. What gathers while a hop is under way goes with it, and the loop is told once.
+
+    Each hop wakes a thread, and then the loop: for a small file that costs as much as the file does. What is added is
+    seen by a hop that is under way, because a hop looks once more, under the lock, before it is so no more.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[asyncio.Future[Any], Callable[[], Any]]] = deque()
+        self._ended: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        self._under_way = 0
+        self._gathered = 0
+        self._gathering = self._watching = False
+
+    def add(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], work: Callable[[], T]) -> None:
+        """Let a hop do *work*: one that is under way, or another one, when nothing else comes to go with it."""
+        self._waiting.append((future, work))
+        if not self._gathering:
+            self._gathering, self._gathered = True, 1
+            loop.call_soon(self._gather, loop)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting = len(self._waiting)
+        if self._gathered < waiting < _MOST:
+            self._gathered = waiting
+            loop.call_soon(self._gather, loop)
+            return
+        self._gathering = False
+        with self._lock:
+            idle = not self._under_way
+        if idle:
+            self._send()
+        if not self._watching and waiting > idle:  # the hop takes one at once; what else there is may have to wait
+            self._watching = True
+            loop.call_later(_PATIENCE, self._relieve, loop)
+
+    def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Another hop, if something still waits: a slow disk may do several things at a time."""
+        self._watching = bool(self._waiting)
+        if self._watching:
+            self._send()
+            loop.call_later(_PATIENCE, self._relieve, loop)
+
+    def _send(self) -> None:
+        with self._lock:
+            send = bool(self._waiting) and self._under_way < _WORKERS
+            self._under_way += send
+        if send:
+            _pool().submit(self._hop)
+
+    def _hop(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._under_way -= 1
+                    return
+                future, work = self._waiting.popleft()
+            result, error = _outcome(work)
+            with self._lock:
+                tell = not self._ended
+                self._ended.append((future, result, error))
+            if tell:
+                future.get_loop().call_soon_threadsafe(self._tell)
+            del future, work, result, error  # or an idle thread would hold them
+
+    def _tell(self) -> None:
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for future, result, error in ended:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
+def _outcome(work: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    try:
+        return work(), None
+    except BaseException as error:  # noqa: BLE001 -- it is raised where it is waited for
+        return None, error
+
+
+_hops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hops] = WeakKeyDictionary()

@@ -5,10 +5,11 @@ The sink pulls the bytes; what proves them runs in between, so that a sink sees 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Protocol
 
 import anyio
@@ -23,7 +24,7 @@ from multicart_async._links import Place
 from multicart_async._record_parser import RecordCount
 from multicart_async._resume import Ticket
 from multicart_async._retry import transfer_verdict
-from multicart_async._threads import in_thread
+from multicart_async._threads import finish, start_short
 from multicart_async.config import Limits
 from multicart_async.errors import (
     APIError,
@@ -33,12 +34,12 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, FileRestarted, FileStarted, Retrying
-from multicart_async.sinks import Sink
+from multicart_async.sinks import DirectorySink, Sink
 from multicart_async.transport import ByteStream, Transport
 
-__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Meter", "Refresh", "Wanted", "admit"]
+__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Meter", "Refresh", "Wanted", "admit", "slot"]
 
-PIECE = 1 << 20  # handed on at a time
+PIECE = 1 << 20  # looked at in one thread hop
 SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
 _TELL_EVERY = 0.1  # seconds between two FileAdvanced of one file
 STALE_LINK = frozenset({401, 403, 404, 410})
@@ -132,8 +133,6 @@ class _Transfer:
         self._told_bytes = 0
         self._received = 0
         self._expected: int | None = None
-        self._sha256 = ""
-        self._records: int | None = None
         self._broken: Exception | None = None
 
     async def run(self) -> Fetched:
@@ -158,41 +157,68 @@ class _Transfer:
             self._owner.emit(FileRestarted(name=self._wanted.name, discarded=self._received, error=self._broken))
         self._received = self._told_bytes = 0
         try:
-            async with self._owner.room, aclosing(self._pieces()) as pieces:
-                await self._sink.put(self._wanted.name, pieces)
+            async with slot(self._owner):
+                meter = await self._put()
         except MultiCartError as error:
             self._broken = error
             raise
-        return Fetched(self._wanted.name, self._received, self._sha256, self._records)
+        return Fetched(self._wanted.name, self._received, meter.sha256, meter.records)
 
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        """The whole file in large pieces; raises instead of ending when it is not the whole file."""
+    async def _put(self) -> Meter:
+        """The file into the sink; what has measured it."""
+        meters: list[Meter] = []
+        name, sink = self._wanted.name, self._sink
+        if isinstance(sink, DirectorySink) and type(sink).put is DirectorySink.put:  # not somebody's own
+
+            def prove() -> None:
+                meters[0].prove()
+
+            async with aclosing(self._pieces(meters)) as pieces:
+                await sink.put_proved(name, pieces, prove)
+        else:
+            async with aclosing(self._proved_pieces(meters)) as pieces:
+                await sink.put(name, pieces)
+        return meters[0]
+
+    async def _proved_pieces(self, meters: list[Meter]) -> AsyncGenerator[bytes, None]:
+        """The whole file as it comes; raises instead of ending when it is not the whole file, or not a good one."""
+        async with aclosing(self._pieces(meters)) as pieces:
+            async for piece in pieces:
+                yield piece
+        await meters[0].finish()
+
+    async def _pieces(self, meters: list[Meter]) -> AsyncGenerator[bytes, None]:
+        """The whole file as it comes; its meter is the first thing to be there, and still has to prove the last pieces."""
         meter: Meter | None = None
-        ticket: Ticket | None = None
-        while True:
-            headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
-            async with self._owner.transport.stream(
-                self._wanted.link.url, label=self._label, headers=headers
-            ) as stream:
-                if meter is None:
-                    await admit(stream, self._label)
-                    meter = Meter(self._label, stream, self._wanted.check(full=stream.length is None))
-                    ticket = Ticket.of(stream)
-                    self._expected = stream.length
-                    self._tell_start()
-                elif ticket is None or not ticket.continued_by(stream, self._received):
-                    raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
-                reader = _Reader(stream)
-                while piece := await reader.piece():
-                    await meter.take(piece)
-                    self._received += len(piece)
-                    self._tell()
-                    yield piece
-            if reader.broken is None:
-                break
-            await self._go_on(ticket, reader.broken)
-        self._sha256 = await meter.finish()
-        self._records = meter.records
+        try:
+            ticket: Ticket | None = None
+            while True:
+                headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
+                async with self._owner.transport.stream(
+                    self._wanted.link.url, label=self._label, headers=headers
+                ) as stream:
+                    if meter is None:
+                        await admit(stream, self._label)
+                        meter = Meter(self._label, stream, self._wanted.check(full=stream.length is None))
+                        meters.append(meter)
+                        ticket = Ticket.of(stream)
+                        self._expected = stream.length
+                        self._tell_start()
+                    elif ticket is None or not ticket.continued_by(stream, self._received):
+                        raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
+                    reader = _Reader(stream)
+                    while piece := await reader.piece():
+                        await meter.take(piece)
+                        self._received += len(piece)
+                        self._tell()
+                        yield piece
+                if reader.broken is None:
+                    break
+                await self._go_on(ticket, reader.broken)
+            await meter.seen()
+        finally:
+            if meter is not None:
+                await meter.settle()
 
     async def _go_on(self, ticket: Ticket | None, broken: Exception) -> None:
         """Prepare to go on in the middle, or give up: then the next attempt begins at the start."""
@@ -222,32 +248,25 @@ class _Transfer:
 
 
 class _Reader:
-    """Gathers what comes into pieces worth a thread hop, and keeps what came before a break."""
+    """What comes, up to a break."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._parts = aiter(stream)
-        self._ended = False
         self.broken: Exception | None = None
 
     async def piece(self) -> bytes:
-        """About a MiB, less at the end; nothing after it. At a break, ``broken`` is set and what came is given first."""
-        parts: list[bytes] = []
-        size = 0
-        while size < PIECE and not self._ended:
-            try:
-                part = await anext(self._parts)
-            except StopAsyncIteration:
-                self._ended = True
-            except (IncompleteDownloadError, StalledDownloadError) as error:
-                self._ended, self.broken = True, error
-            else:
-                parts.append(part)
-                size += len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        """What came; nothing at the end and at a break, which is in ``broken`` then."""
+        try:
+            return await anext(self._parts)
+        except StopAsyncIteration:
+            pass
+        except (IncompleteDownloadError, StalledDownloadError) as error:
+            self.broken = error
+        return b""
 
 
 class Meter:
-    """Measures and checks a file as it passes: off the loop, unless it is too small for that."""
+    """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
 
     def __init__(self, label: str, stream: ByteStream, check: Check) -> None:
         self._label = label
@@ -255,39 +274,69 @@ class Meter:
         self._hash = hashlib.sha256()
         self._status = stream.status
         self._head = b""
+        self._held: list[bytes] = []
+        self._size = 0
+        self._looking: asyncio.Future[None] | None = None
         self.expected = stream.length
 
     async def take(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises what they mean if they cannot be of the file."""
+        """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
         if len(self._head) <= SMALL:
             self._head += piece[: SMALL + 1]
-        await self._do(self._look_at, piece, small=len(piece) <= SMALL)
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size >= PIECE:
+            await self.seen()
+            held, self._held, self._size = self._held, [], 0
+            self._looking = start_short(self._look_at, held)
 
     async def finish(self) -> str:
-        """The SHA-256, if the file is good."""
-        await self._do(self._look_back, b"", small=len(self._head) <= SMALL)
-        return self._hash.hexdigest()
+        """The SHA-256, if the file is good to its end."""
+        await self.seen()
+        if len(self._head) <= SMALL:
+            self.prove()
+        else:
+            self._looking = start_short(self.prove)
+            await self.seen()
+        return self.sha256
+
+    def prove(self) -> None:
+        """The same in any thread, when nothing is looked at any more."""
+        held, self._held = self._held, []
+        self._look_at(held)
+        try:
+            self._check.finish()
+        except Defect as defect:
+            raise self._judge(defect) from defect
+
+    async def seen(self) -> None:
+        """Wait for the look that is under way."""
+        if self._looking is not None:
+            await finish(self._looking)
+
+    async def settle(self) -> None:
+        """No thread at work any more, whatever it found."""
+        if self._looking is not None:
+            with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
+                await finish(self._looking)
 
     @property
     def records(self) -> int | None:
         """How many records passed, if the check counts them."""
         return self._check.records if isinstance(self._check, RecordCount) else None
 
-    async def _do(self, look: Callable[[bytes], None], piece: bytes, *, small: bool) -> None:
+    @property
+    def sha256(self) -> str:
+        """Of all that was looked at."""
+        return self._hash.hexdigest()
+
+    def _look_at(self, pieces: list[bytes]) -> None:
         try:
-            if small:
-                look(piece)
-            else:
-                await in_thread(look, piece)
+            for piece in pieces:
+                self._hash.update(piece)
+                self._check.feed(piece)
         except Defect as defect:
             raise self._judge(defect) from defect
-
-    def _look_at(self, piece: bytes) -> None:
-        self._hash.update(piece)
-        self._check.feed(piece)
-
-    def _look_back(self, _: bytes) -> None:
-        self._check.finish()
 
     def _judge(self, defect: Defect) -> MultiCartError:
         envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
@@ -296,6 +345,21 @@ class Meter:
         if self.expected is None:  # no length was promised: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))
+
+
+@asynccontextmanager
+async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
+    """One of the client's downloads. On behalf of nobody: a generator may be closed by another task than it began in."""
+    borrower = object()
+    try:
+        downloader.room.acquire_on_behalf_of_nowait(borrower)
+    except anyio.WouldBlock:
+        with downloader.life.guard():
+            await downloader.room.acquire_on_behalf_of(borrower)
+    try:
+        yield
+    finally:
+        downloader.room.release_on_behalf_of(borrower)
 
 
 async def admit(stream: ByteStream, label: str) -> None:

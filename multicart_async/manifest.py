@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final, cast
 
 import attrs
@@ -31,6 +32,7 @@ PROGRESS: Final = "progress.json"
 """The same for a folder that is not complete yet: what is there already. Gone when the manifest is there."""
 
 VERSION: Final = 1
+_HEAD: Final = {"version": VERSION, "written_by": f"multicart_async {__version__}"}
 _FIELDS = ("name", "sha256", "url", "service_name", "records")
 
 
@@ -47,6 +49,19 @@ class ManifestFile:
     url: str | None = None
     service_name: str | None = None
     records: int | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """Its JSON. Notes of progress are written again and again: what does not change is encoded once."""
+        return json.dumps(self._fields())
+
+    @cached_property
+    def canonical(self) -> str:
+        """The same as the checksum wants it."""
+        return _canonical(self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("name", "size", *_FIELDS[1:])}
 
 
 @attrs.frozen
@@ -68,15 +83,29 @@ class Manifest:
 
 
 def render_manifest(manifest: Manifest) -> bytes:
-    """JSON for people and programs, with a checksum over the rest of it."""
-    return seal_json(attrs.asdict(manifest))
+    """JSON for people and programs, with a checksum over the rest of it: a line for each file."""
+    before = {"collection_id": manifest.collection_id, "differences": list(manifest.differences)}
+    after = {"run": dict(manifest.run), "run_id": manifest.run_id, **_HEAD}
+    files = ",".join(file.canonical for file in manifest.files)  # its name is sorted between those two
+    checksum = _digest(f'{_canonical(before)[:-1]},"files":[{files}],{_canonical(after)[1:]}')
+    rows = ",\n  ".join(file.text for file in manifest.files)
+    lines = [*_lines(_HEAD), *_lines(before), f'"run_id": {manifest.run_id}']
+    lines += ['"run": {\n  ' + ",\n  ".join(_lines(manifest.run)) + "\n }", f'"files": [\n  {rows}\n ]']
+    return _whole([*lines, f'"checksum": "{checksum}"'])
 
 
 def seal_json(fields: Mapping[str, Any]) -> bytes:
     """*fields* as JSON with a version and a checksum over all of it."""
-    content: dict[str, Any] = {"version": VERSION, "written_by": f"multicart_async {__version__}", **fields}
-    content["checksum"] = _checksum(content)
-    return json.dumps(content, indent=1).encode() + b"\n"
+    content: dict[str, Any] = {**_HEAD, **fields}
+    return _whole([*_lines(content), f'"checksum": "{_checksum(content)}"'])
+
+
+def _lines(fields: Mapping[str, Any]) -> list[str]:
+    return [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
+
+
+def _whole(lines: Iterable[str]) -> bytes:
+    return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
 
 
 def unseal_json(payload: bytes) -> dict[str, Any] | str:
@@ -125,5 +154,12 @@ def _id(value: object) -> int:
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _digest(_canonical(content))
+
+
+def _canonical(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(canonical: str) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio.lowlevel
@@ -11,12 +11,12 @@ import anyio.lowlevel
 from multicart_async._envelope import refusal
 from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
 from multicart_async._retry import transfer_verdict
-from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, admit
+from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, admit, slot
 from multicart_async.errors import APIError, IncompleteDownloadError, InvalidResponseError, MultiCartError
 from multicart_async.events import Retrying
 from multicart_async.transport import ByteStream
 
-__all__ = ["read_records", "slot"]
+__all__ = ["read_records"]
 
 _FEED = 1 << 16  # parsed at a time: the loop is held for about a millisecond
 
@@ -154,15 +154,3 @@ class _Page:
                 await attempts.breathe(self._tries)
         else:
             raise error
-
-
-@asynccontextmanager
-async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
-    """One of the client's downloads. On behalf of nobody: a generator may be closed by another task than it began in."""
-    borrower = object()
-    with downloader.life.guard():
-        await downloader.room.acquire_on_behalf_of(borrower)
-    try:
-        yield
-    finally:
-        downloader.room.release_on_behalf_of(borrower)

@@ -265,3 +265,20 @@ def test_a_forked_process_is_refused() -> None:
     )
 
     assert (0, "") == (found.returncode, found.stderr)
+
+
+async def test_a_guard_may_have_a_limit() -> None:
+    """A TimeoutError when it has passed; a client that is closed then says that instead."""
+    life = Lifeline()
+
+    with pytest.raises(TimeoutError), life.guard(0.01):
+        await anyio.sleep_forever()
+    with pytest.raises(ClientClosedError):
+        async with anyio.create_task_group() as group:
+            group.start_soon(life.end)
+            try:
+                with life.guard(60):
+                    await anyio.sleep_forever()
+            except ClientClosedError as error:
+                closed = error
+        raise closed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async.manifest import Manifest, ManifestFile, _checksum, parse_manifest, render_manifest
+from multicart_async.manifest import Manifest, ManifestFile, _checksum, parse_manifest, render_manifest, seal_json
 
 PAGE = ManifestFile("page-0001.json", 3, "ab" * 32, "https://h/results/101/88/x", "AU é_88.json")
 CSV = ManifestFile("category_asins.csv", 0, "cd" * 32)
@@ -144,3 +144,20 @@ json_values = st.recursive(
 def test_any_json_is_a_manifest_or_a_reason(name: str, value: object) -> None:
     """No file that somebody left there raises."""
     assert isinstance(parse_manifest(sealed(**{name: value})), Manifest | str)
+
+
+def test_a_manifest_is_sealed_like_everything_else() -> None:
+    """What is encoded file by file has the checksum of the whole, and is the same content."""
+    rendered, sealed_whole = (
+        json.loads(render_manifest(MANIFEST)),
+        json.loads(seal_json(attrs.asdict(MANIFEST))),
+    )
+
+    assert sealed_whole == rendered
+
+
+def test_each_file_has_a_line_of_its_own() -> None:
+    """So that a diff of two manifests shows which file has changed."""
+    lines = render_manifest(MANIFEST).decode().splitlines()
+
+    assert 2 == sum('"sha256"' in line for line in lines)

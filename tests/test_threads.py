@@ -15,7 +15,7 @@ import anyio
 import attrs
 import pytest
 
-from multicart_async._threads import _WORKERS, finish, in_thread, start
+from multicart_async._threads import _WORKERS, _hops, finish, in_thread, start, start_short
 
 
 @attrs.define
@@ -219,3 +219,70 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     )
 
     assert (0, "") == (found.returncode, found.stderr)
+
+
+def noted(threads: list[str], number: int) -> int:
+    """Short work that says where it was done."""
+    threads.append(threading.current_thread().name)
+    return number * number
+
+
+async def test_short_work_shares_a_hop() -> None:
+    """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
+    threads: list[str] = []
+    futures = [start_short(noted, threads, number) for number in range(10)]
+
+    assert [number * number for number in range(10)] == [await finish(future) for future in futures]
+    assert 1 == len(set(threads))
+
+
+async def test_short_work_that_comes_during_a_hop_goes_with_it() -> None:
+    """A hop that is under way takes what gathers meanwhile."""
+    threads: list[str] = []
+    gate = threading.Event()
+    first = start_short(gate.wait)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    then = start_short(noted, threads, 3)
+    await asyncio.sleep(0)
+    gate.set()
+
+    assert [True, 9] == [await finish(first), await finish(then)]
+
+
+async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
+    """Others get a hop of their own after a moment, up to as many as there are threads, and all come to their end."""
+    gate = threading.Event()
+    stuck = [start_short(gate.wait) for _ in range(_WORKERS + 2)]
+    await asyncio.sleep(0.05)
+    assert not any(future.done() for future in stuck)
+    with anyio.fail_after(20):
+        while len(_hops[asyncio.get_running_loop()]._waiting) > 2:  # noqa: ASYNC110 -- threads take them
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert 2 == len(_hops[asyncio.get_running_loop()]._waiting)
+    gate.set()
+
+    assert [True] * (_WORKERS + 2) == [await finish(future) for future in stuck]
+
+
+async def test_an_error_of_short_work_is_its_own() -> None:
+    """The others of the same hop are done."""
+    threads: list[str] = []
+    bad, good = start_short(divmod, 1, 0), start_short(noted, threads, 2)
+
+    with pytest.raises(ZeroDivisionError):
+        await finish(bad)
+    assert 4 == await finish(good)
+
+
+async def test_short_work_is_waited_for_when_cancelled() -> None:
+    """As in a thread of its own."""
+    job = Job()
+    task = asyncio.ensure_future(finish(start_short(job.work)))
+    await job.has_begun()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert job.ended

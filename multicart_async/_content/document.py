@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from multicart_async._content import Defect
 
@@ -39,15 +39,13 @@ def envelope_in(body: bytes) -> dict[str, Any] | None:
 
     All answers have HTTP status 200, refusals too, so a small body can be a refusal whatever was asked for.
     """
-    if len(body) > ENVELOPE_BYTES:
+    text = body.removeprefix(_BOM)
+    if len(body) > ENVELOPE_BYTES or not text.lstrip(_BLANKS).startswith(b"{"):
         return None
     try:
-        value: Any = json.loads(body.removeprefix(_BOM))
+        envelope: dict[str, Any] = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
-    envelope = cast("dict[str, Any]", value)
     return envelope if envelope.keys() == _ENVELOPE_KEYS else None
 
 

@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
-from multicart_async._threads import finish, in_thread, start
-from multicart_async.errors import ArgumentError
+from multicart_async._threads import finish, in_thread, start, start_short
+from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, sweep
 
 __all__ = ["DirectorySink"]
@@ -61,6 +61,13 @@ class DirectorySink:
         Raises:
             DiskError: The disk is full, read-only, gone; nothing is left of the file.
         """
+        await self.put_proved(name, chunks, _nothing)
+
+    async def put_proved(self, name: str, chunks: AsyncIterator[bytes], prove: Callable[[], None]) -> None:
+        """The same, but *prove* has the last word, in the thread that then puts the file in place: its error leaves nothing.
+
+        A small file needs a single thread hop that way.
+        """
         target = self.path(name)
         temporary = Temporary(target, durable=self._durable)
         writing: asyncio.Future[None] | None = None
@@ -69,16 +76,18 @@ class DirectorySink:
             held: list[bytes] = []
             size = 0
             async for chunk in chunks:  # an OSError of theirs is not the disk's, and is let through
-                if size + len(chunk) > _PIECE and held:
-                    if writing is not None:
-                        await finish(writing)
-                    writing = start(_of_disk, target, temporary.write, _joined(held))  # while the next piece comes
-                    held, size = [], 0
                 held.append(chunk)
                 size += len(chunk)
+                if size >= _PIECE:
+                    if writing is not None:
+                        await finish(writing)
+                    writing = start_short(_of_disk, target, _write, temporary, held)  # while the next piece comes
+                    held, size = [], 0
             if writing is not None:
                 await finish(writing)
-            await in_thread(_of_disk, target, temporary.publish, _joined(held))
+            begin = start if self._durable else start_short  # a disk that flushes lets others wait too long
+            writing = begin(_publish, target, temporary, held, prove)
+            await finish(writing)
         finally:
             await _settle(writing, temporary)
 
@@ -115,7 +124,7 @@ class DirectorySink:
 
     async def _sweep_once(self, folder: Path) -> None:
         if folder not in self._swept:
-            await in_thread(_of_disk, folder, self._enter, folder)
+            await finish(start_short(_of_disk, folder, self._enter, folder))
             self._swept.append(folder)  # not before: who comes meanwhile must not pass unchecked
 
     def _enter(self, folder: Path) -> None:
@@ -141,18 +150,29 @@ def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         raise disk_error(path, error) from error
 
 
-def _joined(pieces: list[bytes]) -> bytes:
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+def _write(temporary: Temporary, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        temporary.write(piece)
+
+
+def _publish(target: Path, temporary: Temporary, pieces: list[bytes], prove: Callable[[], None]) -> None:
+    prove()
+    _of_disk(target, temporary.publish, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+
+def _nothing() -> None:
+    pass
 
 
 async def _settle(writing: asyncio.Future[None] | None, temporary: Temporary) -> None:
     """Whatever happened: no thread at work, no file left half done."""
     try:
         if writing is not None:
-            with contextlib.suppress(OSError):  # the error that ended the loop is the one that counts
+            with contextlib.suppress(OSError, MultiCartError):  # the error that ended the loop is the one that counts
                 await finish(writing)
     finally:
-        await in_thread(temporary.discard)
+        if temporary.there:
+            await in_thread(temporary.discard)
 
 
 def _read(path: Path) -> bytes | None:

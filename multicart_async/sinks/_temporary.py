@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import secrets
@@ -55,9 +56,17 @@ class Temporary:
 
     def __init__(self, target: Path, *, durable: bool) -> None:
         self._target = target
+        self._start = (
+            f"{target.parent}{os.sep}.mc-"  # no Path on the way of each file: it costs as much as the system calls
+        )
         self._durable = durable
-        self._path: Path | None = None
+        self._path: str | None = None
         self._file: BinaryIO | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is something to `discard`."""
+        return self._path is not None
 
     def write(self, piece: bytes) -> None:
         """Append *piece*; the first one makes the file, and the folder if need be."""
@@ -68,6 +77,8 @@ class Temporary:
 
     def publish(self, last: bytes) -> None:
         """Append *last* and put the file in place: one atomic rename, after which it belongs to its final name."""
+        if self._file is None and self._publish_at_once(last):
+            return
         self.write(last)
         assert self._file is not None
         assert self._path is not None
@@ -78,10 +89,30 @@ class Temporary:
         _refuse_special(self._target)
         with _still_locked(file.fileno()):
             file.close()  # some file systems say only now that the disk is full
-            self._path.replace(self._target)
+            os.replace(self._path, self._target)  # noqa: PTH105 -- it is no Path
         self._path = self._file = None
         if self._durable:
             sync_folder(self._target.parent)
+
+    def _publish_at_once(self, content: bytes) -> bool:
+        """A file of one piece, without the lock and its system calls; false if a sweep came in between."""
+        path = self._new_path()
+        with io.FileIO(_opened(path), "wb") as file:
+            self._path = path
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
+            if self._durable:
+                os.fsync(file.fileno())
+        _refuse_special(self._target)
+        try:
+            os.replace(path, self._target)  # noqa: PTH105 -- it is no Path
+        except FileNotFoundError:
+            return False
+        self._path = None
+        if self._durable:
+            sync_folder(self._target.parent)
+        return True
 
     def discard(self) -> None:
         """Leave nothing behind. After `publish` there is nothing to leave."""
@@ -89,24 +120,35 @@ class Temporary:
         path, self._path = self._path, None
         if path is not None:
             with contextlib.suppress(OSError):  # the first error counts; what stays is swept by the next call
-                path.unlink()
+                Path(path).unlink()
         if file is not None:
             with contextlib.suppress(OSError):
                 file.close()
 
     def _open(self) -> None:
         for _ in range(_TRIES):
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-            path = self._target.with_name(f".mc-{secrets.token_hex(8)}.part")
-            descriptor = os.open(path, _FLAGS, 0o666)  # the kernel applies the umask
+            path = self._new_path()
+            descriptor = _opened(path)
             self._path, self._file = path, os.fdopen(descriptor, "wb")
             if _own(descriptor, path):
                 return
             self.discard()  # somebody who sweeps was quicker than our lock
         raise OSError(errno.EAGAIN, "no temporary file could be kept")
 
+    def _new_path(self) -> str:
+        return f"{self._start}{secrets.token_hex(8)}.part"
 
-def _own(descriptor: int, path: Path) -> bool:
+
+def _opened(path: str) -> int:
+    """A new file, and its folder if need be. The kernel applies the umask."""
+    try:
+        return os.open(path, _FLAGS, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _FLAGS, 0o666)
+
+
+def _own(descriptor: int, path: str) -> bool:
     """Lock a new temporary file; whether it is still there, and ours."""
     if fcntl is None:  # pragma: no cover -- Windows
         return True
@@ -116,8 +158,11 @@ def _own(descriptor: int, path: Path) -> bool:
         return False
     except OSError:
         return True  # no locks on this file system
+    file = os.fstat(descriptor)
+    if file.st_nlink:
+        return True
     try:
-        return path.stat().st_ino == os.fstat(descriptor).st_ino
+        return Path(path).stat().st_ino == file.st_ino  # some file systems count no links
     except FileNotFoundError:
         return False
 

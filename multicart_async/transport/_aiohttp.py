@@ -66,7 +66,9 @@ class AiohttpTransport:
     ) -> None:
         self._settings = settings
         self._base = URL(settings.base_url)
+        self._origin = _origin(self._base)
         self._timeouts = timeouts
+        self._of_file = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
         self._limits = limits
         self._network = network
         self._proxy = network.proxy or (_environment_proxy(self._base) if network.trust_env else None)
@@ -158,9 +160,8 @@ class AiohttpTransport:
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         fault: MultiCartError
-        times = self._timeouts
         try:
-            with self._life.guard(), anyio.fail_after(times.request):  # of the headers; a drip of them counts too
+            with self._life.guard(self._timeouts.request):  # of the headers; a drip of them counts too
                 return await self._session("files").get(
                     place,
                     headers={
@@ -173,7 +174,7 @@ class AiohttpTransport:
                     raise_for_status=False,
                     auto_decompress=False,
                     proxy=self._proxy,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.read),
+                    timeout=self._of_file,
                 )
         except MultiCartError:
             raise
@@ -186,7 +187,7 @@ class AiohttpTransport:
         return credential.headers() if credential else {}
 
     def _same_origin(self, place: URL) -> bool:
-        return place.user is None and place.password is None and _origin(place) == _origin(self._base)
+        return place.user is None and place.password is None and _origin(place) == self._origin
 
     def _session(self, kind: _Kind) -> aiohttp.ClientSession:
         if self._network.session is not None:

@@ -35,17 +35,14 @@ class AiohttpStream:
         self._life = life
         self._now = now
         self.headers: Mapping[str, str] = lower(answer)
+        text = self.headers.get("content-length", "")
+        self.length: int | None = int(text) if text.isascii() and text.isdigit() else None
+        """How many bytes the body has, where the headers say it."""
 
     @property
     def status(self) -> int:
         """HTTP's status."""
         return self._answer.status
-
-    @property
-    def length(self) -> int | None:
-        """How many bytes the body has, where the headers say it."""
-        text = self.headers.get("content-length", "")
-        return int(text) if text.isascii() and text.isdigit() else None
 
     @property
     def proved(self) -> bool:
@@ -76,8 +73,11 @@ class AiohttpStream:
     async def _next(self, received: int) -> bytes:
         fault: MultiCartError
         try:
+            body = self._answer.content
+            if not self._life.closed and ((piece := body.read_nowait()) or body.at_eof()):
+                return piece  # waiting costs more than reading
             with self._life.guard():
-                return await self._answer.content.readany()
+                return await body.readany()
         except MultiCartError:
             raise
         except FAULTS as error:

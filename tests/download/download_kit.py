@@ -135,13 +135,13 @@ def open_below(folder: Path) -> list[str]:
 
 
 def threads_at_work() -> list[str]:
-    """Threads other than this one that are inside of the library."""
+    """Threads other than this one that do something for the library; one that only looks for more does not."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     busy: list[str] = []
     for ident, top in sys._current_frames().items():
         frame = top
         while ident != threading.get_ident() and frame is not None:
-            if "/multicart_async/" in frame.f_code.co_filename:
+            if "/multicart_async/" in frame.f_code.co_filename and frame.f_code.co_qualname != "_Hops._hop":
                 busy.append(f"{names.get(ident)}: {frame.f_code.co_qualname}")
                 break
             frame = frame.f_back

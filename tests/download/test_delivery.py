@@ -335,3 +335,15 @@ async def test_no_more_files_at_a_time_than_the_limit(most) -> None:
 
     assert (most, 24) == (transport.most, len(transport.opened))
     assert isinstance(groups.downloader, Downloader)
+
+
+async def test_a_run_of_very_many_pages_is_planned_and_noted_like_any_other(tmp_path) -> None:
+    """What would hold the loop is done off it: the plan, the manifest, and its being read again."""
+    pages = range(1, 301)
+    files = {url(page): FakeFile.whole(page_bytes(1)) for page in pages}
+
+    first = await groups_over(FakeTransport(files=files)).runs.download(run_of(*pages), tmp_path)
+    again = await groups_over(FakeTransport(files=files)).runs.download(run_of(*pages), tmp_path)
+
+    assert (0, 300) == (first.skipped, again.skipped)
+    assert first.files == again.files

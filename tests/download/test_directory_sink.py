@@ -9,7 +9,7 @@ import stat
 import pytest
 from download_kit import chunks, files_below, open_below, temporaries_below
 
-from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.errors import ArgumentError, DiskError, IntegrityError
 from multicart_async.sinks import DirectorySink, Sink
 
 TEMPORARY = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
@@ -211,3 +211,23 @@ async def test_a_relative_root_stays_where_it_was(tmp_path, monkeypatch: pytest.
     await sink.put("a", chunks(b"1"))
 
     assert {"here/a": b"1"} == files_below(tmp_path)
+
+
+@pytest.mark.parametrize("size", [5, 3 << 20])
+@pytest.mark.parametrize(
+    "error", [LookupError("no good"), OSError(5, "not of the disk"), IntegrityError("a", "no good")]
+)
+async def test_who_proves_a_file_has_the_last_word(tmp_path, size, error) -> None:
+    """An error of the proof is let through as itself, whatever it is, and the file is not there."""
+    sink = DirectorySink(tmp_path)
+    await sink.put("a", chunks(b"old"))
+
+    def refuse() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await sink.put_proved("a", chunks(b"n" * size), refuse)
+
+    assert error is caught.value
+    assert {"a": b"old"} == files_below(tmp_path)
+    assert [] == open_below(tmp_path)

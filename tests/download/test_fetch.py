@@ -298,3 +298,32 @@ async def test_a_server_error_names_its_attempts() -> None:
     """The last error knows that it was not the first."""
     with pytest.raises(ServerError, match="after 3 attempts"):
         await downloader(FakeFile([b""], status=500)).fetch(wanted_page(), MemorySink())
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20])
+@pytest.mark.parametrize("make", [MemorySink, DirectorySink])
+async def test_a_bad_file_is_refused_by_every_sink(tmp_path, make, size) -> None:
+    """Whether the proof is given before the end, or in the thread that would put it in place."""
+    sink = make(tmp_path) if make is DirectorySink else make()
+
+    with pytest.raises(IntegrityError, match="cut off"):
+        await downloader(FakeFile.whole(sized_page(size)[:-1] + b" ")).fetch(wanted_page(), sink)
+
+    assert None is await sink.read(NAME)
+
+
+async def test_a_folder_of_somebodys_own_gets_proved_files(tmp_path) -> None:
+    """Who puts his own ``put`` in the place of ours is not passed by, and sees the end of good files alone."""
+    seen: list[str] = []
+
+    class Own(DirectorySink):
+        async def put(self, name, chunks):
+            seen.append(name)
+            await super().put(name, chunks)
+            seen.append("whole")
+
+    with pytest.raises(IntegrityError):
+        await downloader(FakeFile.whole(b"[1, 2")).fetch(wanted_page(), Own(tmp_path))
+    await downloader(FakeFile.whole(PAGE)).fetch(wanted_page(), Own(tmp_path))
+
+    assert [NAME, NAME, "whole"] == seen

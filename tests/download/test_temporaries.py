@@ -116,6 +116,14 @@ async def test_without_locks_age_decides(tmp_path) -> None:
     assert {"a": b"1", STALE: b"half"} == files_below(tmp_path)
 
 
+@pytest.mark.usefixtures("no_locks")
+async def test_a_file_of_many_pieces_needs_no_locks(tmp_path) -> None:
+    """Where there are none, it is put in place all the same."""
+    await DirectorySink(tmp_path).put("a", chunks(b"1" * (1 << 20), b"2"))
+
+    assert {"a": b"1" * (1 << 20) + b"2"} == files_below(tmp_path)
+
+
 async def test_planted_things_of_that_name_harm_nobody(tmp_path) -> None:
     """A link, a pipe and a folder that are named as our temporary files: nothing hangs, nothing outside changes."""
     victim = tmp_path / "victim"
@@ -174,7 +182,8 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
 
     monkeypatch.setattr(_temporary.fcntl, "flock", swept_first)
     one = Temporary(tmp_path / "a", durable=False)
-    one.publish(b"whole")
+    one.write(b"who")
+    one.publish(b"le")
     removed[1].unlink(missing_ok=True)
 
     assert 2 == len(set(removed))
@@ -258,3 +267,24 @@ async def test_a_link_within_the_destination_is_followed(tmp_path) -> None:
     await DirectorySink(tmp_path).put("101/a", chunks(b"1"))
 
     assert b"1" == (tmp_path / "real" / "a").read_bytes()
+
+
+def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written without a lock, so a sweep may take it: then it is written again, with one."""
+    replace, swept = os.replace, []
+
+    def swept_first(source: str, target: Path) -> None:
+        if not swept:
+            sweep(tmp_path)
+            swept.append(source)
+        replace(source, target)
+
+    monkeypatch.setattr(_temporary.os, "replace", swept_first)
+    one = Temporary(tmp_path / "a", durable=True)
+    one.publish(b"whole")
+
+    assert 1 == len(swept)
+    assert not one.there
+    one.discard()
+    assert {"a": b"whole"} == files_below(tmp_path)
+    assert [] == open_below(tmp_path)
