@@ -76,8 +76,7 @@ class Caller:
 
     async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
         try:
-            async with self._room:
-                response = await self._send(endpoint, sent)
+            response = await self._in_room(endpoint, sent)
         except APIConnectionError as error:
             if not error.sent or endpoint.safety in {"read", "repeatable"}:
                 raise
@@ -88,6 +87,16 @@ class Caller:
         if len(response.payload) > _LARGE:
             return await _unhurried(_in_steps(endpoint, response))
         return _value(endpoint, response)
+
+    async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
+        try:
+            self._room.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._room.acquire()  # which costs a turn of the loop even where there is room
+        try:
+            return await self._send(endpoint, sent)
+        finally:
+            self._room.release()
 
     async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
         path, public = endpoint.path, endpoint.public

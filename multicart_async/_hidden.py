@@ -15,6 +15,8 @@ DOTS: Final = "••••••••"
 
 T = TypeVar("T")
 
+_PLAIN: Final = frozenset({str, int, bool, float, type(None)})  # most of what is sent, and nothing of it hidden
+
 
 class HiddenText(str):
     """A text; whatever shows it by `repr` shows dots. A slice of it is one too."""
@@ -82,4 +84,5 @@ def hidden_in(value: object) -> Iterator[HiddenText]:
     elif isinstance(value, Mapping | list):
         rows = cast("Mapping[Any, object] | list[object]", value)
         for part in rows.values() if isinstance(rows, Mapping) else rows:
-            yield from hidden_in(part)
+            if type(part) not in _PLAIN:
+                yield from hidden_in(part)

@@ -15,7 +15,6 @@ from typing import Final, Literal
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import anyio
 import attrs
 from yarl import URL
 
@@ -68,6 +67,7 @@ class AiohttpTransport:
         self._base = URL(settings.base_url)
         self._origin = _origin(self._base)
         self._timeouts = timeouts
+        self._of_call = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._of_file = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
         self._limits = limits
         self._network = network
@@ -91,7 +91,7 @@ class AiohttpTransport:
             )
         fault: MultiCartError
         try:
-            with self._life.guard(), anyio.fail_after(self._timeouts.request):
+            with self._life.guard(self._timeouts.request):
                 return await self._exchange(method, path, body, kind, {} if public else self._credential())
         except MultiCartError:
             raise
@@ -114,7 +114,7 @@ class AiohttpTransport:
             raise_for_status=False,
             auto_decompress=True,
             proxy=self._proxy,
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
+            timeout=self._of_call,
         ) as answer:
             return Response(answer.status, await self._body(path, answer), lower(answer))
 
