@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HOUSE := ../shared/checks/house.py
+SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .PHONY: help demo test check contract bench format clean
 .DELETE_ON_ERROR:
@@ -15,7 +16,7 @@ demo: $(VENV)/run.ready ## Run the main job on a sandbox; with MULTICART_API_KEY
 	@$(BIN)/python examples/$(if $(MULTICART_API_KEY),tour,demo).py demo-results
 
 test: $(VENV)/test.ready ## Run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests with full branch coverage.
 	$(BIN)/ruff format --check
@@ -25,7 +26,7 @@ check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests w
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest $(SPREAD)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@if [ -f $(HOUSE) ]; then found=$$($(BIN)/python $(HOUSE) .) && [ -z "$$found" ] || { echo "$$found"; exit 1; }; fi

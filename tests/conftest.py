@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import stamina
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+hypothesis.settings.load_profile("ci")  # the same examples in every run, and no time limit for any of them
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_coverage_of_processes() -> None:
+    """Coverage follows into the workers of pytest-xdist, and no further: some processes tell what they have loaded."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import aiohttp
 import anyio
 import pytest
 from support.raw import Exchange, RawServer
-from test_secrets import FAULTS, SECRET, Watch, half_a_body, refused, silent, stalled
+from test_secrets import FAULTS, SECRET, SHORT, Watch, half_a_body, refused, silent, stalled
 
 from multicart_async import AsyncMultiCart, Timeouts
 from multicart_async.errors import MultiCartError
@@ -78,6 +78,7 @@ ECHOES = [
     echoed_in_html, echoed_in_an_envelope, echoed_in_words, a_token_without_envelope, half_a_token,
     half_a_token_and_silence, too_much,
 ]  # fmt: skip
+SILENCES = [silent, stalled, half_a_token_and_silence]
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ async def test_no_failure_shows_what_was_given_in_confidence(watch, fault, capfd
     async with RawServer(fault) as server:
         if fault is refused:
             server._server.close()
-        async with client_of(watch, server) as client:
+        async with client_of(watch, server, timeouts=SHORT if fault in SILENCES else Timeouts()) as client:
             errors = [await watch.fails(verb, client) for verb in VERBS if verb is not details or not words]
     watch.haul.add("output", "".join(capfd.readouterr()))
 
@@ -117,7 +118,7 @@ async def test_no_failure_shows_what_was_given_in_confidence(watch, fault, capfd
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("fault", [silent, stalled, half_a_token_and_silence])
+@pytest.mark.parametrize("fault", SILENCES)
 async def test_no_cancellation_shows_it(watch, fault, verb) -> None:
     """A cancelled call has a traceback through the frames of aiohttp, which hold the body."""
     asked = asyncio.Event()
@@ -126,7 +127,7 @@ async def test_no_cancellation_shows_it(watch, fault, verb) -> None:
         asked.set()
         await fault(exchange)
 
-    async with RawServer(handler) as server, client_of(watch, server, timeouts=Timeouts()) as client:
+    async with RawServer(handler) as server, client_of(watch, server) as client:
         task = asyncio.create_task(verb(client, watch.folder))
         with anyio.fail_after(20):
             await asked.wait()
@@ -149,7 +150,7 @@ async def test_no_closing_shows_it(watch, verb) -> None:
         await half_a_token_and_silence(exchange)
 
     async with RawServer(handler) as server:
-        client = client_of(watch, server, timeouts=Timeouts())
+        client = client_of(watch, server)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 group.start_soon(watch.fails, verb, client)
@@ -169,7 +170,7 @@ async def test_no_success_shows_it(watch) -> None:
         else:
             await exchange.answer(f'{TOKEN}, "user": {{"id": 42}}}}, "status": 1}}'.encode())
 
-    async with RawServer(handler) as server, client_of(watch, server, timeouts=Timeouts()) as client:
+    async with RawServer(handler) as server, client_of(watch, server) as client:
         await update(client, watch.folder)
         answers = [await client.account.details(), await client.account.login(EMAIL, SECRET)]
         watch.haul.add("answers", answers)

@@ -121,7 +121,7 @@ def test_items_are_trimmed_and_taken_once_each_in_order() -> None:
     assert ["b", "a"] == items("this", iter([" b", "a", "b ", "a"]))
 
 
-@pytest.mark.parametrize("values", ["B0DJQQ38TG", b"B0", [], iter(()), 5, None], ids=repr)
+@pytest.mark.parametrize("values", ["B0DJQQ38TG", b"B0", [], iter(()), 5, None], ids=type)
 def test_items_are_many(values: object) -> None:
     """A single text would be taken letter by letter; nothing at all is a mistake too."""
     refused(items, values)

@@ -308,7 +308,7 @@ def test_whatever_comes_is_a_run_or_one_error(data: object) -> None:
     assert isinstance(run.is_download_generated, bool)
 
 
-@pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, "\ud800"], ids=repr)
+@pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, "\ud800"], ids=type)
 def test_what_is_not_json_is_refused(value) -> None:
     """A field that cannot be sent is an error of ours, before anything is sent."""
     with pytest.raises(ArgumentError, match="fields: cannot be sent as JSON"):

@@ -68,9 +68,9 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield Place(sandbox, tmp_path, environment)
 
 
-def chosen(*, program: bool = False, test: bool = False) -> Any:
-    """The blocks of one kind, each a test of its own."""
-    kind = [block for block in BLOCKS if (block.is_program, block.is_test) == (program, test)]
+def chosen(*, program: bool) -> Any:
+    """The complete programs, or the pieces of code, each a test of its own."""
+    kind = [block for block in BLOCKS if block.is_program == program and not block.is_test]
     assert kind
     return pytest.mark.parametrize("block", kind, ids=str)
 
@@ -83,22 +83,23 @@ async def test_a_complete_program_runs(block: Block, place: Place) -> None:
     assert await place.run(sys.executable, "-W", "error", "program.py")
 
 
-@chosen(test=True)
-async def test_a_test_in_a_document_passes(block: Block, place: Place) -> None:
-    """In an empty project, under pytest as it comes."""
-    mode = () if "mark.asyncio" in block.code else ("-o", "asyncio_mode=auto")
-    (place.folder / "test_block.py").write_text(block.code)
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+async def test_the_tests_in_documents_pass(mode: str, place: Place) -> None:
+    """In an empty project, under pytest as it comes: those that name their mode, and those that want the other one."""
+    tests = [block for block in BLOCKS if block.is_test and ("mark.asyncio" in block.code) == (mode == "strict")]
+    for block in tests:
+        (place.folder / f"test_{re.sub(r'[^a-z0-9]', '_', str(block).lower())}.py").write_text(block.code)
     (place.folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     for name in ("MULTICART_BASE_URL", "MULTICART_API_KEY"):
         del place.environment[name]
 
-    options = (*PLUGIN, *mode, "-q", "-p", "no:cacheprovider")
-    told = await place.run(sys.executable, "-m", "pytest", *options, "test_block.py")
+    options = (*PLUGIN, "-o", f"asyncio_mode={mode}", "-rA", "-p", "no:cacheprovider")
+    told = await place.run(sys.executable, "-m", "pytest", *options)
 
-    assert re.search(r"\b[1-9]\d* passed", told), told
+    assert len(tests) == len(set(re.findall(r"^PASSED (\w+\.py)", told, re.MULTILINE))) > 0, told
 
 
-@chosen()
+@chosen(program=False)
 async def test_a_piece_of_code_runs(block: Block, place: Place) -> None:
     """With an open client, a collection with items and a finished run of it under the names that the text gives them."""
     (collection_id,) = place.sandbox.add_collections(1, runs=1, items=10)

@@ -320,7 +320,7 @@ def sound(link: Link, name: str, query: str) -> bool:
     return visible and "#" not in link.url and "/" not in segment and (unquote(segment), mark + rest) == (name, query)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(NAMES, SUFFIXES, QUERIES)
 @example("100%25", PAGE, SIGNED)
 @example("a%2Fb", PAGE, SIGNED)
@@ -336,7 +336,7 @@ def test_raw_links_ask_for_the_name(name, suffix, query) -> None:
     assert not any(text.startswith("a slash") for text in name_troubles(name))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(NAMES, SUFFIXES, QUERIES, st.sampled_from(["", "!$&'()*+,;=:@"]), st.booleans())
 def test_escaped_links_ask_for_the_name(name, suffix, query, safe, known) -> None:
     """A link that the service has escaped one day is not escaped again."""
@@ -351,7 +351,7 @@ def test_escaped_links_ask_for_the_name(name, suffix, query, safe, known) -> Non
     assert (link.other is None) == ("%" not in text.partition("?")[0])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.one_of(st.text(), st.text().map(lambda tail: FOLDER + tail), NAMES.map(lambda tail: f"{BASE}/{tail}")))
 def test_any_text_is_a_sound_link_or_refused(text) -> None:
     """Nothing else is raised, and nothing leaves the run's folder."""

@@ -154,6 +154,8 @@ async def records(client: AsyncMultiCart, folder) -> None:
         pass
 
 
+SILENCES = [silent, stalled]
+SHORT = Timeouts(request=0.05, read=0.05)  # for these alone: the others must end a call before any limit does
 VERBS = [read, change, start, upload, stream, download, records]
 
 
@@ -173,13 +175,12 @@ class Watch:
         self._log = caplog
 
     def client(self, server: RawServer, **given) -> AsyncMultiCart:
-        """A client that shows all that it can show, and does not wait long."""
+        """A client that shows all that it can show."""
         loop = asyncio.get_running_loop()
         loop.set_debug(True)
         loop.slow_callback_duration = 0
         settings = {
             "base_url": server.url,
-            "timeouts": Timeouts(connect=5, request=0.1, read=0.1),
             "retry": RetryPolicy(attempts=2, wait_initial=0, wait_max=0, wait_jitter=0),
             "limits": Limits(response_bytes=100_000),
             "trace_configs": [tracing_everything(self.haul)],
@@ -227,7 +228,7 @@ async def test_no_failure_shows_the_credential(watch, fault, capfd) -> None:
     async with RawServer(fault) as server:
         if fault is refused:
             server._server.close()
-        async with watch.client(server) as client:
+        async with watch.client(server, timeouts=SHORT if fault in SILENCES else Timeouts()) as client:
             errors = [await watch.fails(verb, client) for verb in VERBS]
             watch.look_at(client, server)
     watch.haul.add("output", "".join(capfd.readouterr()))
@@ -237,7 +238,7 @@ async def test_no_failure_shows_the_credential(watch, fault, capfd) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("fault", [silent, stalled])
+@pytest.mark.parametrize("fault", SILENCES)
 async def test_no_cancellation_shows_the_credential(watch, fault, verb) -> None:
     """A cancelled call has a traceback through the frames of aiohttp, which hold the request."""
     asked = asyncio.Event()
@@ -246,7 +247,7 @@ async def test_no_cancellation_shows_the_credential(watch, fault, verb) -> None:
         asked.set()
         await fault(exchange)
 
-    async with RawServer(handler) as server, watch.client(server, timeouts=Timeouts()) as client:
+    async with RawServer(handler) as server, watch.client(server) as client:
         task = asyncio.create_task(verb(client, watch.folder))
         with anyio.fail_after(20):
             await asked.wait()
@@ -270,7 +271,7 @@ async def test_no_closing_shows_the_credential(watch, verb) -> None:
         await stalled(exchange)
 
     async with RawServer(handler) as server:
-        client = watch.client(server, timeouts=Timeouts())
+        client = watch.client(server)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 group.start_soon(watch.fails, verb, client)
@@ -315,7 +316,7 @@ async def test_no_success_shows_the_credential(watch) -> None:
             await exchange.answer(b'{"code": 200, "data": {"id": 101, "name": "AU"}, "status": 1}')
         return True
 
-    async with RawServer(handler) as server, watch.client(server, timeouts=Timeouts()) as client:
+    async with RawServer(handler) as server, watch.client(server) as client:
         for verb in (read, change, stream, download, records):
             await verb(client, watch.folder)
         watch.look_at(client, server)
@@ -324,6 +325,7 @@ async def test_no_success_shows_the_credential(watch) -> None:
     assert [] == watch.haul.where(SECRET)
 
 
+@pytest.mark.parametrize("watch", ["api_key"], indirect=True)
 @pytest.mark.parametrize("fault", [*FAULTS, None])
 async def test_signatures_of_links_are_secrets_too(watch, fault) -> None:
     """Errors, events, logs and manifests name a file by its numbers; the query of its link is in none of them."""
@@ -331,7 +333,8 @@ async def test_signatures_of_links_are_secrets_too(watch, fault) -> None:
     async def page(exchange: Exchange) -> None:
         await exchange.answer(PAGE)
 
-    async with RawServer(fault or page) as server, watch.client(server, trace_configs=()) as client:
+    given = {"trace_configs": (), "timeouts": SHORT if fault in SILENCES else Timeouts()}
+    async with RawServer(fault or page) as server, watch.client(server, **given) as client:
         for verb in (stream, download, records):
             await watch.fails(verb, client)
         watch.haul.add_log(watch._log.records)

@@ -20,8 +20,10 @@ from multicart_async._threads import _WORKERS, _hops, finish, in_thread, start, 
 
 @attrs.define
 class Job:
-    """Work for a thread that lasts for 0.2 s, and says when it is in the middle of it."""
+    """Work for a thread that lasts until it may end, at most *lasts* seconds, and says when it is in the middle of it."""
 
+    lasts: float = 0.1
+    may_end: threading.Event = attrs.field(factory=threading.Event)
     begun: asyncio.Event = attrs.field(factory=asyncio.Event)
     loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
     ended: bool = False
@@ -30,7 +32,7 @@ class Job:
     def work(self) -> str:
         self.name = threading.current_thread().name
         self.loop.call_soon_threadsafe(self.begun.set)
-        time.sleep(0.2)
+        self.may_end.wait(self.lasts)
         self.ended = True
         return "done"
 
@@ -51,19 +53,19 @@ async def plainly(job: Job) -> None:
 async def asyncio_timeout(job: Job) -> None:
     """``asyncio.timeout``."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(0.05):
+        async with asyncio.timeout(0.02):
             await in_thread(job.work)
 
 
 async def wait_for(job: Job) -> None:
     """``asyncio.wait_for``."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(in_thread(job.work), 0.05)
+        await asyncio.wait_for(in_thread(job.work), 0.02)
 
 
 async def fail_after(job: Job) -> None:
     """``anyio.fail_after``."""
-    with suppress(TimeoutError), anyio.fail_after(0.05):
+    with suppress(TimeoutError), anyio.fail_after(0.02):
         await in_thread(job.work)
 
 
@@ -133,7 +135,7 @@ async def test_the_thread_has_ended_before_the_wait_returns(style: Callable[[Job
 
 async def test_waiting_for_a_cancelled_thread_does_not_spin() -> None:
     """It costs next to no processor time, in a scope that is cancelled too."""
-    job = Job()
+    job = Job(lasts=0.2)
     await in_thread(int)  # the first use loads what it needs
 
     with anyio.CancelScope() as scope:
@@ -168,26 +170,29 @@ async def test_arguments_and_result_go_through() -> None:
 
 async def test_work_can_be_begun_before_it_is_waited_for() -> None:
     """Two threads at once, then both results."""
-    jobs = Job(), Job()
+    jobs = Job(lasts=20), Job(lasts=20)
     futures = [start(job.work) for job in jobs]
     for job in jobs:
         await job.has_begun()
 
     assert [False, False] == [job.ended for job in jobs]
+    for job in jobs:
+        job.may_end.set()
     assert ["done", "done"] == [await finish(future) for future in futures]
 
 
 async def test_the_threads_are_our_own() -> None:
     """The loop's default executor is left alone: a slow disk must not delay the names of hosts."""
-    jobs = [Job() for _ in range(_WORKERS)]
+    jobs = [Job(lasts=20) for _ in range(_WORKERS)]
     futures = [start(job.work) for job in jobs]
     for job in jobs:
         await job.has_begun()
 
     await asyncio.get_running_loop().run_in_executor(None, int)
-    assert not all(job.ended for job in jobs)
+    assert not any(job.ended for job in jobs)
 
-    for future in futures:
+    for job, future in zip(jobs, futures, strict=True):
+        job.may_end.set()
         await finish(future)
     assert all(job.name.startswith("multicart-files") for job in jobs)
 

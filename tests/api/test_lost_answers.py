@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import pytest
+from support.haste import hasten_when
 from support.raw import Exchange, RawServer
 from support.until import until
 from wire_rows import RUN, RUNS, run_row
@@ -270,8 +272,9 @@ async def test_a_read_is_asked_for_again_on_a_new_connection() -> None:
 
 async def test_an_answer_that_never_comes_is_a_lost_answer() -> None:
     """Case 30: the time limit of a call ends it; what creates is not sent again."""
-    async with Sandbox() as sandbox, sandbox.client(timeouts=Timeouts(request=0.2)) as client:
+    async with Sandbox() as sandbox, sandbox.client() as client, anyio.create_task_group() as group:
         sandbox.faults.add(CREATE, Stall())
+        group.start_soon(hasten_when, lambda: sandbox.counts[CREATE], 1 + Timeouts().request)
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):
             await create(client)
 

@@ -175,7 +175,7 @@ def test_every_flip_is_refused_or_harmless(shape) -> None:
             assert not good(flipped) or read(flipped) == content, f"byte {at} ^ {mask:#x}"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_whatever_is_done_to_an_archive_is_refused_or_harmless(data) -> None:
     """Cutting out, inserting, repeating: what is taken reads the same."""

@@ -203,7 +203,7 @@ def test_what_is_an_envelope() -> None:
     assert envelope_in(json.dumps(REFUSAL).encode()) == REFUSAL
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

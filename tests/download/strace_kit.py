@@ -13,6 +13,9 @@ from typing import Any
 
 import attrs
 import pytest
+from download_kit import chunks
+
+from multicart_async.sinks import DirectorySink
 
 PUT = """
 import asyncio, json, resource, secrets, sys
@@ -102,3 +105,10 @@ def put(
         return Put(None, None, calls, done.returncode)
     error, number = json.loads(done.stdout)
     return Put(error, number, calls, done.returncode)
+
+
+async def put_here(folder: Path) -> None:
+    """What the next call does, in this process: it puts the same content there, and sweeps up."""
+    sink = DirectorySink(folder)
+    await sink.check()
+    await sink.put("f/a", chunks(*[b"n" * (1 << 20)] * 3))

@@ -232,7 +232,7 @@ async def test_a_slow_write_never_lands_in_another_file(tmp_path, way, monkeypat
     def slow(self: Temporary, piece: bytes) -> None:
         quick(self, piece[:10])
         under_way.set()
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.1)
         quick(self, piece[10:])
 
     monkeypatch.setattr(Temporary, "write", slow)
@@ -244,7 +244,7 @@ async def test_a_slow_write_never_lands_in_another_file(tmp_path, way, monkeypat
 
     victims = [(tmp_path / f"victim{number}").open("wb") for number in range(8)]
     check_nothing_left(dest, {})
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.15)
     for victim in victims:
         with victim:
             victim.write(b"precious")

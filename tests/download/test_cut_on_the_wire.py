@@ -16,7 +16,7 @@ from support.wires import KEY, client_tls, server_tls
 from multicart_async import AsyncMultiCart, RetryPolicy
 from multicart_async.errors import APIConnectionError, IncompleteDownloadError, MultiCartError
 
-PAGE = sized_page(300)
+PAGE = sized_page(150)
 ARCHIVE = zip_bytes([page_bytes(1)])
 FULL = 1 << 30  # a run whose file is not cut
 Kind = Literal["page", "zip"]

@@ -12,14 +12,14 @@ import anyio
 import pytest
 from download_kit import files_below, run_of, sized_page, temporaries_below, zip_bytes
 from killed_kit import Nursery, order
-from strace_kit import needs_strace, put
+from strace_kit import needs_strace, put, put_here
 from support.raw import Exchange, RawServer
 from support.wires import KEY
 
 from multicart_async import AsyncMultiCart
 from multicart_async.sandbox import Sandbox
 
-KILLS = 26
+KILLS = 20
 
 
 def wrong_files(folder: Path, versions: dict[str, set[bytes]]) -> list[str]:
@@ -31,42 +31,57 @@ def wrong_files(folder: Path, versions: dict[str, set[bytes]]) -> list[str]:
     ]
 
 
+async def stopped_in_a_file(process: int, folder: Path) -> None:
+    """Stop the process when a file is half there."""
+    with anyio.fail_after(30):
+        while True:
+            os.kill(process, signal.SIGSTOP)
+            await anyio.sleep(0.001)  # it stops a moment later
+            if temporaries_below(folder):
+                return
+            os.kill(process, signal.SIGCONT)
+            await anyio.sleep(0.001)
+
+
 @pytest.mark.timeout(120)
 async def test_a_process_that_is_killed_at_any_moment_leaves_no_wrong_file(tmp_path) -> None:
     """Kills spread over the time that a download takes, which is done over and over; the next call succeeds and tidies up."""
     async with Sandbox(instant=True, record_bytes=4096) as sandbox, sandbox.client() as client, Nursery() as nursery:
-        (collection,) = sandbox.add_collections(1, items=900)
+        (collection,) = sandbox.add_collections(1, items=600)
         run = await client.runs.latest(collection)
         assert run is not None
         good = await client.runs.download(run, tmp_path / "good", files="both")
         versions = {file.name: {file.path.read_bytes()} for file in good.files}
         job = order(run, sandbox.url, sandbox.api_key, tmp_path / "whole")
-        began = time.monotonic()
-        await nursery.start(job)
-        assert [0] == await nursery.ended()
-        whole = time.monotonic() - began
+        for _ in range(2):  # the first time the nursery starts, too
+            began = time.monotonic()
+            await nursery.start(job)
+            assert [0] == await nursery.ended()
+            whole = time.monotonic() - began
         left = 0
         for number in range(KILLS):
             dest = tmp_path / str(number)
             (process,) = await nursery.start({**job, "dest": str(dest), "times": 1_000_000})
             await anyio.sleep(1.5 * whole * (number + 0.5) / KILLS)
+            if number % 2:
+                await stopped_in_a_file(process, dest)
             os.kill(process, signal.SIGKILL)
             assert [signal.SIGKILL] == await nursery.ended()
 
             assert [] == wrong_files(dest, versions)
-            left += len(temporaries_below(dest))
+            left += bool(temporaries_below(dest))
             done = await client.runs.download(run, dest, files="both")
             assert [file.sha256 for file in good.files] == [file.sha256 for file in done.files]
             assert [] == temporaries_below(dest)
 
-    assert left > 0
+    assert left >= KILLS // 4
 
 
 @pytest.mark.parametrize(
     ("inject", "when"),
     [("openat", 2), ("write", 1), ("write", 3), ("fsync", 1), ("close", 2), ("/^rename", 1), ("fsync", 2)],
 )
-def test_a_kill_at_each_system_call_leaves_the_old_file_or_the_new_one(tmp_path, inject, when) -> None:
+async def test_a_kill_at_each_system_call_leaves_the_old_file_or_the_new_one(tmp_path, inject, when) -> None:
     """At the k-th write, rename, flush, open or close of the file: under its name there is all or nothing."""
     needs_strace()
     dest = tmp_path / "dest"
@@ -81,7 +96,7 @@ def test_a_kill_at_each_system_call_leaves_the_old_file_or_the_new_one(tmp_path,
     assert done.status != 0
     if inject != "/^rename":  # the one moment that may be before or after
         assert ("f/a" in files) == ((inject, when) == ("fsync", 2))
-    assert put(dest).error is None
+    await put_here(dest)
     assert {"f/a": b"n" * (3 << 20)} == files_below(dest)
 
 
@@ -104,7 +119,7 @@ async def test_processes_in_one_folder_see_one_version_at_each_moment(tmp_path, 
         await nursery.start(*[job] * processes)
         ended = asyncio.ensure_future(nursery.ended())
         while not ended.done():
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.002)
             for name, versions in pages.items():
                 path = tmp_path / "101/88" / name
                 if path.exists():

@@ -13,22 +13,22 @@ from multicart_async import DirectorySink
 from multicart_async.sinks import Sink
 from multicart_async.testing import FakeFile
 
-# It interns parts of paths, and the interpreter's table of interned strings grows by leaps of MiB.
-INTERNED = tracemalloc.Filter(inclusive=False, filename_pattern="*/pathlib*")
-
 
 async def most_held(runs: int, sink: Sink, account: Account) -> int:
-    """The most bytes that were held at a time, looked at some 20 times on the way and at the end; garbage aside."""
+    """The most bytes that were held at a time, looked at ten times on the way and at the end; garbage aside.
+
+    pathlib interns parts of paths, and the interpreter's table of interned strings grows by leaps of MiB: that is aside too.
+    """
     held: list[int] = []
 
     def look() -> None:
         gc.collect()
-        traces = tracemalloc.take_snapshot().filter_traces([INTERNED])
-        held.append(sum(trace.size for trace in traces.traces))
+        traces = tracemalloc.take_snapshot().traces
+        held.append(sum(trace.size for trace in traces if "/pathlib" not in trace.traceback[0].filename))
 
     def counted() -> Iterator[int]:
         for number in range(1, runs + 1):
-            if number % (runs // 20) == 0:
+            if number % (runs // 10) == 0:
                 look()
             yield number
 
@@ -46,13 +46,13 @@ async def most_held(runs: int, sink: Sink, account: Account) -> int:
 
 
 @pytest.mark.timeout(60)
-async def test_two_thousand_runs_cost_no_more_than_a_hundred() -> None:
+async def test_a_thousand_runs_cost_no_more_than_a_hundred() -> None:
     """Whatever is allocated, with a sink that keeps nothing."""
     await mirrored(range(1, 20), Hole(), Account())  # what is made once is there
     few = await most_held(100, Hole(), Account())
-    many = await most_held(2_000, Hole(), Account())
+    many = await most_held(1_000, Hole(), Account())
 
-    assert 100_000 > many - few
+    assert 80_000 > many - few
 
 
 async def test_failures_hold_their_texts_alone() -> None:
@@ -63,15 +63,15 @@ async def test_failures_hold_their_texts_alone() -> None:
 
     assert 19 == len((await mirrored(range(1, 20), Hole(), Account(broken))).failures)
     few = await most_held(20, Hole(), Account(broken))
-    many = await most_held(220, Hole(), Account(broken))
+    many = await most_held(120, Hole(), Account(broken))
 
-    assert 8_000 > (many - few) / 200
+    assert 8_000 > (many - few) / 100
 
 
 async def test_a_folder_is_no_different(tmp_path) -> None:
     """Real files; fewer runs, because a disk takes its time."""
     await mirrored(range(1, 20), DirectorySink(tmp_path / "warm"), Account())
-    few = await most_held(80, DirectorySink(tmp_path / "few"), Account())
-    many = await most_held(320, DirectorySink(tmp_path / "many"), Account())
+    few = await most_held(60, DirectorySink(tmp_path / "few"), Account())
+    many = await most_held(200, DirectorySink(tmp_path / "many"), Account())
 
     assert 100_000 > many - few

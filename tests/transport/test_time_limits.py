@@ -6,6 +6,7 @@ import asyncio
 
 import anyio
 import pytest
+from support.haste import hasten, hasten_when
 from support.mocked import MockedResponse, aioresponses
 from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, LABEL, read_file, transport_to, trusting
@@ -14,17 +15,20 @@ from multicart_async import Timeouts
 from multicart_async.errors import APITimeoutError, StalledDownloadError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n"
-TICK = 0.02
+LIMIT = 5.0
+MORE = 6.0
 
 
 async def drip(exchange: Exchange, piece: bytes) -> None:
-    """The same few bytes again and again."""
-    while True:
+    """The same few bytes again and again, for three times as long as the limit."""
+    for _ in range(30):
         await exchange.send(piece)
-        await asyncio.sleep(TICK)
+        hasten(0.5)
+        await asyncio.sleep(0)
 
 
 async def no_head(exchange: Exchange) -> None:
+    hasten(MORE)
     await exchange.hang()
 
 
@@ -44,6 +48,7 @@ async def flood_of_1xx(exchange: Exchange) -> None:
 
 async def body_stall(exchange: Exchange) -> None:
     await exchange.send(HEAD + b"\r\n" + FINE[:7])
+    hasten(MORE)
     await exchange.hang()
 
 
@@ -55,7 +60,7 @@ async def body_drip(exchange: Exchange) -> None:
 @pytest.mark.parametrize("stall", [no_head, header_drip, letter_drip, flood_of_1xx, body_stall, body_drip])
 async def test_request_bounds_a_whole_call(stall) -> None:
     """However a server spends the time, ``Timeouts.request`` ends it; the call may have arrived."""
-    async with RawServer(stall) as server, transport_to(server, timeouts=Timeouts(request=0.2)) as transport:
+    async with RawServer(stall) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
         with anyio.fail_after(20), pytest.raises(APITimeoutError, match=r"Timeouts\.request") as caught:
             await transport.post("/schedules/get/", b"{}")
 
@@ -66,7 +71,7 @@ async def test_request_bounds_a_whole_call(stall) -> None:
 @pytest.mark.parametrize("stall", [no_head, header_drip, letter_drip, flood_of_1xx])
 async def test_request_bounds_the_headers_of_a_file(stall) -> None:
     """A file that never begins is given up like a call, whatever silence its body may keep."""
-    async with RawServer(stall) as server, transport_to(server, timeouts=Timeouts(request=0.2)) as transport:
+    async with RawServer(stall) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
         with anyio.fail_after(20), pytest.raises(APITimeoutError, match=f"^{LABEL}: "):
             await read_file(transport, server.url + FILE)
 
@@ -77,7 +82,11 @@ async def test_connect_bounds_the_handshake(verb) -> None:
 
     async with RawServer(no_head) as server:
         base = f"https://localhost:{server.port}/api/v1"
-        async with transport_to(base, timeouts=Timeouts(connect=0.2), network=trusting()) as transport:
+        async with (
+            transport_to(base, timeouts=Timeouts(connect=LIMIT), network=trusting()) as transport,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(hasten_when, lambda: server.connections, MORE)
             with anyio.fail_after(20), pytest.raises(APITimeoutError, match=r"Timeouts\.connect") as caught:
                 await (transport.post("/x/", b"{}") if verb == "post" else read_file(transport, base + FILE))
 
@@ -92,16 +101,18 @@ async def test_silence_in_a_body_is_a_stall(head) -> None:
 
     async def stall(exchange: Exchange) -> None:
         await exchange.send(head + b"\r\n" + (b"7\r\n[1, 2, \r\n" if b"chunked" in head else b"[1, 2, "))
+        await hasten_when(lambda: pieces, MORE)
         await exchange.hang()
 
-    pieces = []
+    pieces: list[bytes] = []
     async with (
         RawServer(stall) as server,
-        transport_to(server, timeouts=Timeouts(read=0.2)) as transport,
+        transport_to(server, timeouts=Timeouts(read=LIMIT)) as transport,
         transport.stream(server.url + FILE, label=LABEL) as stream,
     ):
-        with anyio.fail_after(20), pytest.raises(StalledDownloadError, match=f"^{LABEL}: silence for 0.2 s after 7"):
-            pieces.extend([piece async for piece in stream])
+        with anyio.fail_after(20), pytest.raises(StalledDownloadError, match=f"^{LABEL}: silence for 5 s after 7"):
+            async for piece in stream:
+                pieces.append(piece)  # noqa: PERF401 -- what came before the stall counts
 
 
 class Pacemaker:
@@ -185,12 +196,14 @@ async def test_a_consumer_may_pause_longer_than_the_longest_silence() -> None:
     received = 0
     async with (
         RawServer(much) as server,
-        transport_to(server, timeouts=Timeouts(read=0.2)) as transport,
+        transport_to(server, timeouts=Timeouts(read=LIMIT)) as transport,
         transport.stream(server.url + FILE, label=LABEL) as stream,
     ):
         async for piece in stream:
             if not received:
-                await asyncio.sleep(0.6)
+                await asyncio.sleep(0.05)  # as much has come as there is room for
+                hasten(10 * LIMIT)
+                await asyncio.sleep(0.05)
             received += len(piece)
 
     assert 8_000_000 == received
@@ -203,9 +216,10 @@ async def test_a_download_may_take_longer_than_every_limit() -> None:
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 64000\r\n\r\n")
         for _ in range(32):
             await exchange.send(bytes(2000))
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(0.002)
+            hasten(1)
 
-    limits = Timeouts(connect=0.25, request=0.25, read=0.25)
+    limits = Timeouts(connect=LIMIT, request=LIMIT, read=LIMIT)
     async with RawServer(steady) as server, transport_to(server, timeouts=limits) as transport:
         assert 64_000 == len(await read_file(transport, server.url + FILE))
 
