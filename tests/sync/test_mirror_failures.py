@@ -258,7 +258,8 @@ async def test_a_closed_client_mirrors_nothing(sandbox, tmp_path) -> None:
 async def test_links_that_went_stale_are_renewed_once(sandbox, client, tmp_path) -> None:
     """The run is listed again for all its files; then they come."""
     (number,) = sandbox.add_collections(1, items=5)
-    sandbox.faults.add(f"/results/{number}/*", Status(403), times=3)
+    for page in (1, 2, 3):
+        sandbox.faults.add(f"/results/{number}/*_Page_{page}.json", Status(403))
 
     report = await client.sync(tmp_path, files="both")
 
