@@ -152,11 +152,9 @@ def _for_model(kind: type[Model]) -> Callable[[object, Any], Model]:
         absent = {name for name in defaults if name in row and row[name] is None}
         loosened = {name for name in row.keys() & loose.keys() - absent if not _fits(row[name], loose[name])}
         model = structure({name: row[name] for name in (row.keys() & known) - absent - loosened}, kind)
-        if loosened:
-            object.__setattr__(
-                model, "extra", {name: row[name] for name in row if name in loosened or name not in known}
-            )
-        return model  # only a loose one comes to this: else `structure` has said what is wrong
+        kept = {name: row[name] for name in row if name in loosened or name not in known}
+        object.__setattr__(model, "extra", kept)
+        return model
 
     return structured
 
