@@ -24,7 +24,11 @@ async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGe
     downloader.life.check()
     async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
         await admit(stream, link.label)
-        yield _Checked(stream, Meter(link.label, stream, _check(link, stream)))
+        meter = Meter(link.label, stream, _check(link, stream))
+        try:
+            yield _Checked(stream, meter)
+        finally:
+            await meter.settle()  # who leaves early may leave a thread at work
 
 
 def _check(link: Link, stream: ByteStream) -> Check:

@@ -8,8 +8,10 @@ The loop's default executor is left alone: it resolves names, and a slow disk mu
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ Args = TypeVarTuple("Args")
 _WORKERS = 8
 _MOST = 16  # pieces of short work that gather for a hop; what comes while it is under way goes with it too
 _PATIENCE = 0.02  # seconds that short work waits for the hop under way before another one is begun
+_TURN = 0.02  # seconds after which a hop lets others have its thread, and goes on behind them
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
 
 
@@ -91,7 +94,7 @@ class _Hops:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[asyncio.Future[Any], Callable[[], Any]]] = deque()
         self._ended: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-        self._under_way = 0
+        self._under_way: set[object] = set()  # a token for each hop
         self._gathered = 0
         self._gathering = self._watching = False
 
@@ -125,17 +128,33 @@ class _Hops:
             loop.call_later(_PATIENCE, self._relieve, loop)
 
     def _send(self) -> None:
+        hop = object()
         with self._lock:
-            send = bool(self._waiting) and self._under_way < _WORKERS
-            self._under_way += send
-        if send:
-            _pool().submit(self._hop)
+            if not self._waiting or len(self._under_way) >= _WORKERS:
+                return
+            self._under_way.add(hop)
+        try:
+            _pool().submit(self._hop, hop)
+        except RuntimeError as error:  # no thread can be started, or the interpreter is about to end
+            self._give_up(hop, error)
 
-    def _hop(self) -> None:
+    def _give_up(self, hop: object, error: RuntimeError) -> None:
+        with self._lock:
+            self._under_way.discard(hop)  # the pool may have kept it all the same: then it finds that it is none
+            if self._under_way:
+                return  # another one does what waits
+            lost, self._waiting = self._waiting, deque()
+        for future, _ in lost:
+            future.set_exception(error)
+
+    def _hop(self, hop: object) -> None:
+        until = time.monotonic() + _TURN
         while True:
             with self._lock:
+                if hop not in self._under_way:
+                    return
                 if not self._waiting:
-                    self._under_way -= 1
+                    self._under_way.discard(hop)
                     return
                 future, work = self._waiting.popleft()
             result, error = _outcome(work)
@@ -145,6 +164,13 @@ class _Hops:
             if tell:
                 future.get_loop().call_soon_threadsafe(self._tell)
             del future, work, result, error  # or an idle thread would hold them
+            if time.monotonic() >= until:  # the threads are for others too
+                try:
+                    _pool().submit(self._hop, hop)
+                except RuntimeError:
+                    until = math.inf  # nobody else can come
+                else:
+                    return
 
     def _tell(self) -> None:
         with self._lock:

@@ -178,6 +178,8 @@ class _Transfer:
         else:
             async with aclosing(self._proved_pieces(meters)) as pieces:
                 await sink.put(name, pieces)
+            if not meters or not meters[0].proved:
+                raise IntegrityError(self._label, "the sink did not take the file to its end")
         return meters[0]
 
     async def _proved_pieces(self, meters: list[Meter]) -> AsyncGenerator[bytes, None]:
@@ -278,6 +280,7 @@ class Meter:
         self._size = 0
         self._looking: asyncio.Future[None] | None = None
         self.expected = stream.length
+        self.proved = False
 
     async def take(self, piece: bytes) -> None:
         """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
@@ -308,6 +311,7 @@ class Meter:
             self._check.finish()
         except Defect as defect:
             raise self._judge(defect) from defect
+        self.proved = True
 
     async def seen(self) -> None:
         """Wait for the look that is under way."""

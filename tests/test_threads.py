@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import anyio
 import attrs
 import pytest
 
+from multicart_async import _threads
 from multicart_async._threads import _WORKERS, _hops, finish, in_thread, start, start_short
 
 
@@ -232,9 +234,10 @@ def noted(threads: list[str], number: int) -> int:
     return number * number
 
 
-async def test_short_work_shares_a_hop() -> None:
+async def test_short_work_shares_a_hop(monkeypatch) -> None:
     """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
     threads: list[str] = []
+    monkeypatch.setattr(_threads, "_TURN", 60.0)
     futures = [start_short(noted, threads, number) for number in range(10)]
 
     assert [number * number for number in range(10)] == [await finish(future) for future in futures]
@@ -291,3 +294,102 @@ async def test_short_work_is_waited_for_when_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert job.ended
+
+
+@attrs.define
+class Pool:
+    """Threads that are refused, all but so many times; ``kept`` is what was asked for then."""
+
+    good: int = 0
+    kept: list[tuple[Callable[..., object], tuple[object, ...]]] = attrs.field(factory=list)
+    refused: asyncio.Event = attrs.field(factory=asyncio.Event)
+    loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
+    threads: ThreadPoolExecutor = attrs.field(factory=lambda: ThreadPoolExecutor(1))
+
+    def submit(self, work: Callable[..., object], *args: object) -> object:
+        if self.good:
+            self.good -= 1
+            return self.threads.submit(work, *args)
+        self.kept.append((work, args))
+        self.loop.call_soon_threadsafe(self.refused.set)
+        raise RuntimeError("can't start new thread")
+
+
+@pytest.fixture
+async def pool(monkeypatch):
+    """The pool of this module, with a single thread or none."""
+    pool = Pool()
+    monkeypatch.setattr(_threads, "_pool", lambda: pool)
+    yield pool
+    pool.threads.shutdown()
+
+
+async def test_work_that_no_thread_takes_fails(pool) -> None:
+    """Nobody waits for ever; a hop that the pool has kept all the same finds that it is none."""
+    for future in [start_short(divmod, 1, 1), start_short(divmod, 2, 1)]:
+        with pytest.raises(RuntimeError, match="new thread"):
+            await finish(future)
+    ((hop, args),) = pool.kept
+    then = start_short(divmod, 3, 1)
+    hop(*args)
+
+    assert not then.done()
+    with pytest.raises(RuntimeError, match="new thread"):
+        await finish(then)
+
+
+async def test_work_waits_for_the_hop_under_way_where_no_other_can_be_had(pool) -> None:
+    """A second thread is refused: the first one does it all."""
+    pool.good = 1
+    gate = threading.Event()
+    both = [start_short(gate.wait), start_short(divmod, 7, 2)]
+    await pool.refused.wait()
+    gate.set()
+
+    assert [True, (3, 1)] == [await finish(future) for future in both]
+
+
+async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
+    """After its turn it goes on behind them: other work of the threads is not held up while short work keeps coming."""
+    monkeypatch.setattr(_threads, "_TURN", 0.0)
+    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    pool.good = 10
+    gate, order = threading.Event(), list[str]()
+
+    def noting(name: str) -> None:
+        gate.wait()
+        order.append(name)
+
+    short = [start_short(noting, name) for name in ("first", "second", "third")]
+    for _ in range(5):  # the hop is sent when nothing else gathers
+        await asyncio.sleep(0)
+    other = pool.threads.submit(noting, "other")
+    gate.set()
+    for future in short:
+        await finish(future)
+
+    assert other.done()
+    assert ["first", "other", "second", "third"] == order
+
+
+async def test_a_hop_goes_on_where_nobody_else_can_come(pool, monkeypatch) -> None:
+    """Its turn is over, and the pool takes nothing more: then it ends what there is."""
+    monkeypatch.setattr(_threads, "_TURN", 0.0)
+    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    pool.good = 1
+    short = [start_short(divmod, number, 1) for number in range(3)]
+
+    assert [(0, 0), (1, 0), (2, 0)] == [await finish(future) for future in short]
+    assert 1 == len(pool.kept)
+
+
+async def test_help_is_called_off_when_nothing_waits_any_more(pool) -> None:
+    """The hop has done it all meanwhile."""
+    pool.good = 1
+    loop = asyncio.get_running_loop()
+    assert (3, 1) == await finish(start_short(divmod, 7, 2))
+    _hops[loop]._watching = True
+    _hops[loop]._relieve(loop)
+
+    assert not _hops[loop]._watching
+    assert [] == pool.kept

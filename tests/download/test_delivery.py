@@ -350,3 +350,23 @@ async def test_a_run_of_very_many_pages_is_planned_and_noted_like_any_other(tmp_
 
     assert (0, 300) == (first.skipped, again.skipped)
     assert first.files == again.files
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_a_sink_that_does_not_take_all_of_a_file_is_an_error(pieces) -> None:
+    """What was not read to its end was not proved, so nobody is told that it is there."""
+
+    class Hasty(MemorySink):
+        async def put(self, name, chunks):
+            if name.endswith("page-0001.json"):
+                for _ in range(pieces):
+                    await anext(chunks)
+            else:
+                await super().put(name, chunks)
+
+    sink, transport = Hasty(), FakeTransport(files={url(1): FakeFile.whole(page_bytes(3))})
+    with pytest.raises(IntegrityError, match="did not take"):
+        await groups_over(transport).runs.download(run_of(1), sink)
+
+    assert 1 == len(transport.opened) if pieces else [] == transport.opened
+    assert not any(name.endswith("manifest.json") for name in sink.files)

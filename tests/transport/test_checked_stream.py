@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import zipfile
 
 import anyio
@@ -12,6 +13,7 @@ from support.raw import Exchange, RawServer
 from support.wires import KEY, client_tls, server_tls
 
 from multicart_async import AsyncMultiCart, Limits
+from multicart_async.download import Meter
 from multicart_async.errors import (
     ClientClosedError,
     DownloadError,
@@ -290,3 +292,32 @@ async def test_nothing_is_tried_again() -> None:
                 [piece async for piece in stream]
 
         assert 1 == len(server.requests)
+
+
+async def test_who_leaves_early_leaves_no_thread_at_work(monkeypatch) -> None:
+    """What is looked at in a thread has ended when the stream is closed, and what it found is nobody's."""
+    gate = threading.Event()
+    looked: list[int] = []
+
+    def look(self, pieces) -> None:
+        gate.wait()
+        looked.append(sum(map(len, pieces)))
+        raise IntegrityError("somewhere", "what it found")
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.answer(b"[" + b" " * (3 << 20))
+
+    monkeypatch.setattr(Meter, "_look_at", look)
+    async with (
+        RawServer(handler) as server,
+        AsyncMultiCart(KEY, base_url=server.url) as client,
+        client.stream(FOLDER + PAGE) as stream,
+    ):
+        size = 0
+        async for piece in stream:
+            size += len(piece)
+            if size > 1 << 20:
+                break
+        gate.set()
+
+    assert 1 == len(looked)
