@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from traceback import TracebackException
@@ -15,6 +16,9 @@ from urllib.parse import quote
 
 import aiohttp
 import attrs
+
+# Addresses of objects and moments in time: a log has so many of them that one has the digits of a code some day.
+_CHANCE = re.compile(r"\b0x[0-9a-f]{6,16}\b|\b\d+\.\d{3,}")
 
 
 def forms(secret: str) -> set[str]:
@@ -54,10 +58,11 @@ class Haul:
     texts: list[tuple[str, str]] = attrs.field(factory=list)
 
     def add(self, where: str, thing: object) -> None:
-        """What a thing shows of itself; bytes and text as they are."""
+        """What a thing shows of itself, bytes and text as they are; but for addresses and moments."""
         if isinstance(thing, bytes):
             thing = thing.decode("latin-1")
-        self.texts.append((where, thing if isinstance(thing, str) else repr(thing)))
+        text = thing if isinstance(thing, str) else repr(thing)
+        self.texts.append((where, _CHANCE.sub("(chance)", text)))
 
     def add_error(self, error: BaseException) -> None:
         """All that an error shows: its texts, its attributes, its pickle, and its traceback with local variables."""
