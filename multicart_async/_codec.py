@@ -18,7 +18,7 @@ from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
 from multicart_async._hidden import HiddenBytes, hidden_in
-from multicart_async._quick_rows import quick_reader
+from multicart_async._quick_rows import Hook, quick_reader
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
@@ -27,6 +27,7 @@ from multicart_async.models._base import Tentative
 __all__ = ["body", "decode", "decode_in_steps"]
 
 T = TypeVar("T")
+_Factory = Callable[[Any, cattrs.Converter], Hook]
 
 _STEP = 250  # rows: about a millisecond
 
@@ -61,9 +62,16 @@ def decode(data: object, returns: type[T], path: str) -> T:
         InvalidResponseError: It has another shape; every wrong field is named, no value is shown.
     """
     try:
-        return _converter.structure(data, returns)
-    except Exception as error:  # noqa: BLE001 -- cattrs raises groups, KeyError, TypeError, ValueError: one answer to all
-        faults = "; ".join(cattrs.transform_error(error, "data", format_exception=_fault))
+        return _quick.structure(data, returns)
+    except RecursionError:
+        faults = "nested too deeply"
+    except Exception:  # noqa: BLE001 -- whatever is unusual; the careful one says what it is, or takes it
+        faults = ""
+    if not faults:
+        try:
+            return _careful.structure(data, returns)
+        except Exception as error:  # noqa: BLE001 -- cattrs raises groups, KeyError, TypeError, ValueError: one answer to all
+            faults = "; ".join(cattrs.transform_error(error, "data", format_exception=_fault))
     raise InvalidResponseError(path, f"not the documented shape: {faults[:1000]}")
 
 
@@ -116,24 +124,42 @@ def _mapping(value: object, _: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _rows(kind: Any) -> Callable[[object, Any], tuple[Any, ...]]:
+def _quick_rows(kind: Any, converter: cattrs.Converter) -> Hook:
     (row,) = get_args(kind)[:1]
-    listed: Any = GenericAlias(list, (row,))
-    structure = _converter.get_structure_hook(listed)
 
     def rows(value: object, _: object) -> tuple[Any, ...]:
-        if not _is_array(value):  # a text is a sequence too
-            raise TypeError(f"expected an array, not {type(value).__name__}")
-        structure_row = _converter.get_structure_hook(row)  # not before: a row may hold rows of its own kind
-        try:
-            return tuple([structure_row(item, row) for item in value])
-        except Exception:  # noqa: BLE001 -- cattrs says which of them is wrong
-            return tuple(structure(value, listed))
+        structure = converter.get_structure_hook(row)  # not before: a row may hold rows of its own kind
+        return tuple([structure(item, row) for item in _array(value)])
 
     return rows
 
 
-def _for_model(kind: type[Model]) -> Callable[[object, Any], Model]:
+def _numbered_rows(kind: Any, converter: cattrs.Converter) -> Hook:
+    listed: Any = GenericAlias(list, get_args(kind)[:1])
+    structure = converter.get_structure_hook(listed)
+
+    def rows(value: object, _: object) -> tuple[Any, ...]:
+        return tuple(structure(_array(value), listed))
+
+    return rows
+
+
+def _quick_model(kind: type[Model], converter: cattrs.Converter) -> Hook:
+    quickly = quick_reader(kind, converter.get_structure_hook)
+    if not issubclass(kind, Tentative):
+        return quickly
+    carefully = _careful_model(kind, converter)
+
+    def structured(value: object, _: object) -> Model:
+        try:
+            return quickly(value, kind)
+        except Exception:  # noqa: BLE001 -- a field is of another type: it goes into ``extra``
+            return carefully(value, kind)
+
+    return structured
+
+
+def _careful_model(kind: type[Model], converter: cattrs.Converter) -> Callable[[object, Any], Model]:
     """Structure *kind*: unknown names go into ``extra``; null where only a default makes sense counts as absent.
 
     So does what has another type than expected where nobody documents the type; it goes into ``extra`` too.
@@ -142,12 +168,9 @@ def _for_model(kind: type[Model]) -> Callable[[object, Any], Model]:
     known = {field.name for field in fields}
     defaults = {field.name for field in fields if field.default is not attrs.NOTHING and field.default is not None}
     loose = _types(kind) if issubclass(kind, Tentative) else {}
-    structure = make_dict_structure_fn(kind, _converter)
-    quickly = quick_reader(kind, _converter.get_structure_hook)
+    structure = make_dict_structure_fn(kind, converter)
 
     def structured(value: object, _: object) -> Model:
-        if (quick := quickly(value)) is not None:
-            return quick
         row = _mapping(value, None)
         absent = {name for name in defaults if name in row and row[name] is None}
         loosened = {name for name in row.keys() & loose.keys() - absent if not _fits(row[name], loose[name])}
@@ -165,15 +188,13 @@ def _types(kind: type[Tentative]) -> dict[str, Any]:
 
 def _fits(value: object, kind: Any) -> bool:
     try:
-        _converter.structure(value, kind)
+        _quick.structure(value, kind)
     except Exception:  # noqa: BLE001 -- as in `decode`
         return False
     return True
 
 
-def _reference(kind: type[DomainRef | PostcodeRef]) -> Callable[[object, Any], Any]:
-    joined = _for_model(kind)
-
+def _reference(kind: type[DomainRef | PostcodeRef], joined: Hook) -> Hook:
     def structure(value: object, _: object) -> Any:
         return kind(id=value) if type(value) is int else joined(value, None)  # an id when created, a row when read
 
@@ -189,6 +210,12 @@ def _is_array(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+def _array(value: object) -> list[Any]:
+    if not _is_array(value):  # a text is a sequence too
+        raise TypeError(f"expected an array, not {type(value).__name__}")
+    return value
+
+
 def _is_rows(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
@@ -201,15 +228,22 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Model)
 
 
-_converter = cattrs.Converter()
-_converter.register_structure_hook(bool, _strict(bool))
-_converter.register_structure_hook(int, _strict(int))
-_converter.register_structure_hook(str, _strict(str))
-_converter.register_structure_hook(float, _number)
-_converter.register_structure_hook(datetime, _moment)
-_converter.register_structure_hook_func(_is_mapping, _mapping)
-_converter.register_structure_hook_factory(_is_rows, _rows)
-_converter.register_structure_hook_factory(_is_model, _for_model)
-_converter.register_structure_hook(Undocumented, _undocumented)
-for _kind in (DomainRef, PostcodeRef):
-    _converter.register_structure_hook(_kind, _reference(_kind))
+def _converter(rows: _Factory, model: _Factory, *, detailed: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=detailed)
+    converter.register_structure_hook(bool, _strict(bool))
+    converter.register_structure_hook(int, _strict(int))
+    converter.register_structure_hook(str, _strict(str))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(_is_mapping, _mapping)
+    converter.register_structure_hook_factory(_is_rows, rows)
+    converter.register_structure_hook_factory(_is_model, model)
+    converter.register_structure_hook(Undocumented, _undocumented)
+    for kind in (DomainRef, PostcodeRef):
+        converter.register_structure_hook(kind, _reference(kind, model(kind, converter)))
+    return converter
+
+
+# Two, and none asks the other: if each row could be tried in both ways, n rows in each other would be 2 ** n attempts.
+_quick = _converter(_quick_rows, _quick_model, detailed=False)
+_careful = _converter(_numbered_rows, _careful_model, detailed=True)

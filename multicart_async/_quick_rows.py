@@ -31,8 +31,8 @@ class _Field:
     null_is_absent: bool
 
 
-def quick_reader(kind: type[M], hook_of: Callable[[Any], Hook]) -> Callable[[object], M | None]:
-    """Makes a model of a row, or nothing where anything is unusual: then a slower way shall say what.
+def quick_reader(kind: type[M], hook_of: Callable[[Any], Hook]) -> Callable[[object, Any], M]:
+    """Makes a model of a row; raises where anything is unusual: then a slower way shall say what.
 
     *hook_of* tells how a value of a type is made. Names that the model does not have go into ``extra``.
     """
@@ -40,26 +40,23 @@ def quick_reader(kind: type[M], hook_of: Callable[[Any], Hook]) -> Callable[[obj
     fields = [_field(field, hints[field.name], hook_of) for field in attrs.fields(kind) if field.name != "extra"]
     known = {field.name for field in fields}
 
-    def read(value: object) -> M | None:
+    def read(value: object, _: object) -> M:
         if not isinstance(value, dict):
-            return None
+            raise TypeError("expected an object")
         row = cast("dict[str, Any]", value)
         extra: dict[str, Any] = {}
         given: dict[str, Any] = {"extra": extra}
         taken = 0
-        try:
-            for field in fields:
-                found = row.get(field.name, _ABSENT)
-                if found is _ABSENT:
-                    continue
-                taken += 1
-                if type(found) in field.exact:
-                    given[field.alias] = found
-                elif found is not None or not field.null_is_absent:
-                    given[field.alias] = field.hook(found, field.hint)
-            model = kind(**given)
-        except Exception:  # noqa: BLE001 -- whatever a hook raises; the slower way will meet it again
-            return None
+        for field in fields:
+            found = row.get(field.name, _ABSENT)
+            if found is _ABSENT:
+                continue
+            taken += 1
+            if type(found) in field.exact:
+                given[field.alias] = found
+            elif found is not None or not field.null_is_absent:
+                given[field.alias] = field.hook(found, field.hint)
+        model = kind(**given)
         if taken < len(row):
             extra.update((name, found) for name, found in row.items() if name not in known)
         return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import (
     Added,
     Asin,
+    CatalogueTree,
     CategoryRun,
     Collection,
     Credits,
@@ -341,3 +343,27 @@ def test_where_the_answer_is_not_documented_a_field_of_another_type_is_kept_asid
 def test_what_is_no_row_at_all_is_still_an_error(kind: Any, value: object) -> None:
     """Nothing of it could be found anywhere."""
     assert f"expected {kind.__name__} @ data[0]" in str(wrong([value], tuple[kind, ...]))
+
+
+def tree(depth: int, leaf: dict[str, Any]) -> dict[str, Any]:
+    """A category with *depth* categories above it, one in the other."""
+    row = leaf
+    for _ in range(depth):
+        row = {"name": "Desks", "seoPath": "furniture/desks", "children": [row]}
+    return row
+
+
+@pytest.mark.parametrize("leaf", [{"name": 7, "seoPath": "x"}, {"name": "x"}, "x"], ids=repr)
+def test_a_fault_deep_in_a_tree_is_found_in_one_pass(leaf: Any) -> None:
+    """Each level is looked at a fixed number of times: two for each would be 2 ** 60, and no call would ever end."""
+    error = wrong({"total": 1, "categories": [tree(60, leaf)]}, CatalogueTree)
+
+    assert "data.categories[0]" + 60 * ".children[0]" in str(error)
+
+
+def test_a_tree_that_python_cannot_hold_is_an_error_of_ours() -> None:
+    """However deep it is."""
+    for depth in (150, 300, 600, 3_000):
+        with suppress(InvalidResponseError):
+            decode({"total": 1, "categories": [tree(depth, {"name": "x", "seoPath": "x"})]}, CatalogueTree, "/p/")
+        wrong({"total": 1, "categories": [tree(depth, {"name": 7, "seoPath": "x"})]}, CatalogueTree)
