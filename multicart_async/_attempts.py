@@ -10,6 +10,7 @@ from typing import TypeVar
 import anyio
 import stamina
 
+from multicart_async._lifeline import Lifeline
 from multicart_async._retry import pause_asked_for
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError
@@ -32,12 +33,14 @@ class Attempts:
         policy: RetryPolicy = RetryPolicy(),
         *,
         emit: Emit = silent,
+        life: Lifeline | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._policy = policy
         self.most = policy.attempts
         self._emit = emit
+        self._life = life or Lifeline()
         self._now = now
         self._sleep = sleep
         self._not_before = float("-inf")
@@ -50,16 +53,17 @@ class Attempts:
             if not verdict(error):
                 raise
             last = error
-        async for attempt in self._more(verdict):
-            with attempt:
-                if attempt.num == 1:
-                    raise last  # which was made without stamina: mostly there is no second one
-                self._emit(Retrying(path=path, attempt=attempt.num, error=last))
-                try:
-                    return await self._try(path, work, attempt.num)
-                except MultiCartError as error:
-                    last = error
-                    raise
+        with self._life.guard():  # of the pauses; an attempt has one of its own
+            async for attempt in self._more(verdict):
+                with attempt:
+                    if attempt.num == 1:
+                        raise last  # which was made without stamina: mostly there is no second one
+                    self._emit(Retrying(path=path, attempt=attempt.num, error=last))
+                    try:
+                        return await self._try(path, work, attempt.num)
+                    except MultiCartError as error:
+                        last = error
+                        raise
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
 
     async def _try(self, path: str, work: Callable[[int], Awaitable[T]], number: int) -> T:
@@ -93,7 +97,8 @@ class Attempts:
     async def hold(self) -> None:
         """Wait for the end of a pause that the service asked for, if there is one."""
         while (left := self._not_before - self._now()) > 0:
-            await self._sleep(left)
+            with self._life.guard():
+                await self._sleep(left)
 
     async def breathe(self, number: int) -> None:
         """The pause before attempt *number* + 1, for who cannot be called again and goes on in the middle."""

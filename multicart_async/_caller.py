@@ -46,9 +46,9 @@ class Caller:
         life: Lifeline | None = None,
     ) -> None:
         self._transport = transport
-        self._attempts = attempts or Attempts()
-        self._room = anyio.CapacityLimiter(limits.requests)
         self._life = life or Lifeline()
+        self._attempts = attempts or Attempts(life=self._life)
+        self._room = anyio.CapacityLimiter(limits.requests)
 
     async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> T:
         """The answer's data as the endpoint's type."""
@@ -71,8 +71,8 @@ class Caller:
                 lost = lost or error.sent
                 raise
 
-        with self._life.guard():
-            return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
+        self._life.check()  # whatever waits below has a guard of its own: one around it all would cost each call as much
+        return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
 
     async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
         try:
@@ -85,14 +85,16 @@ class Caller:
         if endpoint.private:
             return _private_value(endpoint, response, sent)
         if len(response.payload) > _LARGE:
-            return await _unhurried(_in_steps(endpoint, response))
+            with self._life.guard():
+                return await _unhurried(_in_steps(endpoint, response))
         return _value(endpoint, response)
 
     async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
         try:
             self._room.acquire_nowait()
         except anyio.WouldBlock:
-            await self._room.acquire()  # which costs a turn of the loop even where there is room
+            with self._life.guard():
+                await self._room.acquire()  # which costs a turn of the loop even where there is room
         try:
             return await self._send(endpoint, sent)
         finally:

@@ -31,6 +31,8 @@ _Factory = Callable[[Any, cattrs.Converter], Hook]
 
 _STEP = 250  # rows: about a millisecond
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 def body(fields: Mapping[str, object]) -> bytes:
     """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
@@ -52,7 +54,7 @@ def body(fields: Mapping[str, object]) -> bytes:
 
 
 def _json(given: Mapping[str, object]) -> bytes:
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encoder.encode(given).encode()
 
 
 def decode(data: object, returns: type[T], path: str) -> T:

@@ -87,7 +87,7 @@ class AsyncMultiCart:
             proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
-        attempts = Attempts(retry, emit=emit)
+        attempts = Attempts(retry, emit=emit, life=life)
         self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life)
         self._downloader = Downloader(self._transport, attempts=attempts, limits=limits, life=life, emit=emit)
         self._limits = limits

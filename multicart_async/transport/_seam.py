@@ -45,7 +45,7 @@ class ByteStream(Protocol):
 
 
 class Transport(Protocol):
-    """Sends calls and opens files. It knows no endpoint and no model."""
+    """Sends calls and opens files. It knows no endpoint and no model. What waits in it ends when the client is closed."""
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
         """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: without a credential.
@@ -54,6 +54,7 @@ class Transport(Protocol):
             APIConnectionError: No answer; ``sent`` says whether the request may have arrived.
             ResponseTooLargeError: The answer is above the limit.
             ConfigurationError: A credential is needed and there is none.
+            ClientClosedError: The client was closed meanwhile.
         """
         ...
 

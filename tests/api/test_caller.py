@@ -237,8 +237,9 @@ async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety
 class Crowded(FakeTransport):
     """Answers nothing until ``gate`` opens; counts who is inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, life: Lifeline | None = None) -> None:
         super().__init__()
+        self.life = life or Lifeline()
         self.gate = anyio.Event()
         self.inside = 0
         self.most = 0
@@ -247,7 +248,8 @@ class Crowded(FakeTransport):
         """Stays until the gate opens."""
         self.inside += 1
         self.most = max(self.most, self.inside)
-        await self.gate.wait()
+        with self.life.guard():
+            await self.gate.wait()
         self.inside -= 1
         return ok(1)
 
@@ -303,7 +305,8 @@ async def test_a_closed_client_s_caller_sends_nothing() -> None:
 
 async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
     """Wherever it waits: in the network, or for a slot."""
-    transport, life = Crowded(), Lifeline()
+    life = Lifeline()
+    transport = Crowded(life)
     call = Caller(transport, limits=Limits(requests=1), life=life)
     ended: list[str] = []
 

@@ -96,7 +96,7 @@ class World:
         self.under_way: Counter[object] = Counter()
         self.most: Counter[object] = Counter()
         self.life = Lifeline()
-        attempting = Attempts(RetryPolicy(attempts=attempts), now=self.now, sleep=asyncio.sleep)
+        attempting = Attempts(RetryPolicy(attempts=attempts), life=self.life, now=self.now, sleep=asyncio.sleep)
         self.call = Caller(self, attempts=attempting, life=self.life, limits=Limits(requests=1_000))  # type: ignore[arg-type]
         collections = Collections(self.call)
         self.runs = Runs(
@@ -147,7 +147,7 @@ class World:
         self.most |= self.under_way
         try:
             trouble = self.trouble(path, number, self.now())
-            await asyncio.sleep(trouble if isinstance(trouble, float) else self.latency)
+            await self._sleep(trouble if isinstance(trouble, float) else self.latency)
             if isinstance(trouble, Exception):
                 raise trouble
             return trouble if isinstance(trouble, Response) else self._answer(path, number, fields)
