@@ -46,7 +46,10 @@ class Attempts:
         self._not_before = float("-inf")
 
     async def run(self, path: str, work: Callable[[int], Awaitable[T]], verdict: Callable[[BaseException], bool]) -> T:
-        """What *work* returns; it is given the number of the attempt, from 1. The last error is let through."""
+        """What *work* returns; it is given the number of the attempt, from 1. The last error is let through.
+
+        *work* itself keeps the pauses that the service asks for, by `hold`: when it has its turn, not before it queues.
+        """
         try:
             return await self._try(path, work, 1)
         except MultiCartError as error:
@@ -67,11 +70,10 @@ class Attempts:
         raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
 
     async def _try(self, path: str, work: Callable[[int], Awaitable[T]], number: int) -> T:
-        await self.hold()
         try:
             return await work(number)
         except MultiCartError as error:
-            self._take_note(path, error, number)
+            self.note(path, error, number)
             raise
 
     def _more(self, verdict: Callable[[BaseException], bool]) -> AsyncIterator[stamina.Attempt]:
@@ -81,7 +83,7 @@ class Attempts:
             if not verdict(error):
                 return False
             # a pause that was asked for is kept by everybody, in `hold`
-            return True if pause_asked_for(error, policy.retry_after_max) is None else 0.0
+            return 0.0 if pause_asked_for(error, policy.retry_after_max) else True
 
         return aiter(
             stamina.retry_context(
@@ -107,7 +109,8 @@ class Attempts:
         await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
         await self.hold()
 
-    def _take_note(self, path: str, error: MultiCartError, number: int) -> None:
+    def note(self, path: str, error: MultiCartError, number: int) -> None:
+        """Attempt *number* failed with *error*: a pause that it asks for is everybody's."""
         if isinstance(error, APIError | APIConnectionError):
             error.attempts = number
         pause = pause_asked_for(error, self._policy.retry_after_max)

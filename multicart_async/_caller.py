@@ -96,6 +96,7 @@ class Caller:
             with self._life.guard():
                 await self._room.acquire()  # which costs a turn of the loop even where there is room
         try:
+            await self._attempts.hold()  # not before the queue: a pause may have been asked for meanwhile
             return await self._send(endpoint, sent)
         finally:
             self._room.release()

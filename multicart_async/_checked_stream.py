@@ -10,6 +10,7 @@ from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
 from multicart_async._links import Link, parse_link
 from multicart_async.download import Downloader, Meter, admit, slot
+from multicart_async.errors import MultiCartError
 from multicart_async.transport import ByteStream
 
 __all__ = ["checked_stream"]
@@ -23,7 +24,11 @@ async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGe
     link = parse_link(url, base=base)
     downloader.life.check()
     async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
-        await admit(stream, link.label)
+        try:
+            await admit(stream, link.label)
+        except MultiCartError as error:
+            downloader.attempts.note(link.label, error, 1)
+            raise
         meter = Meter(link.label, stream, _check(link, stream))
         try:
             yield _Checked(stream, meter)

@@ -206,6 +206,8 @@ class _Transfer:
                         ticket = Ticket.of(stream)
                         self._expected = stream.length
                         self._tell_start()
+                    elif stream.status not in {200, 206, 416}:
+                        await admit(stream, self._label)  # which says why not, and for how long
                     elif ticket is None or not ticket.continued_by(stream, self._received):
                         raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
                     reader = _Reader(stream)
@@ -279,7 +281,7 @@ class Meter:
         self._held: list[bytes] = []
         self._size = 0
         self._looking: asyncio.Future[None] | None = None
-        self.expected = stream.length
+        self._framed = stream.proved
         self.proved = False
 
     async def take(self, piece: bytes) -> None:
@@ -346,7 +348,7 @@ class Meter:
         envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
             return refusal(self._label, envelope, http_status=self._status, headers={})
-        if self.expected is None:  # no length was promised: the transfer may be at fault
+        if not self._framed:  # nothing proves that all of it came: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))
 
@@ -361,6 +363,7 @@ async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
         with downloader.life.guard():
             await downloader.room.acquire_on_behalf_of(borrower)
     try:
+        await downloader.attempts.hold()
         yield
     finally:
         downloader.room.release_on_behalf_of(borrower)

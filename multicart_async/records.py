@@ -101,8 +101,6 @@ class _Page:
         return records
 
     async def _begin(self) -> None:
-        if self._tries:
-            await self._owner.attempts.hold()
         self._tries += 1
         self._skip = self._given
         await self._open.enter_async_context(slot(self._owner))
@@ -137,13 +135,14 @@ class _Page:
 
     def _verdict(self, error: NotRecordsError) -> MultiCartError:
         stream = self._stream
-        if stream is None or stream.length is None:  # no length was promised: the transfer may be at fault
+        if stream is None or not stream.proved:  # nothing proves that all of it came: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(error))
         return InvalidResponseError(self._label, str(error))
 
     async def _recover(self, error: MultiCartError) -> None:
         """Prepare to begin anew, or raise *error*."""
         attempts = self._owner.attempts
+        attempts.note(self._label, error, self._tries)
         if isinstance(error, APIError) and error.code == 404 and self._other is not None:
             self._url, self._other = self._other, None
         elif isinstance(error, APIError) and error.code in STALE_LINK and self._refresh is not None:

@@ -62,6 +62,7 @@ class Bench:
         begun: list[int] = []
 
         async def work(number: int) -> str:
+            await self.attempts.hold()
             begun.append(number)
             self.numbers.append(number)
             entry = script[min(len(begun), len(script)) - 1]
@@ -212,7 +213,7 @@ async def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     bench = Bench()
     for seconds in (30.0, 30.0, 5.0, 40.0):
         error = busy(seconds)
-        bench.attempts._take_note("/p/", error, 1)
+        bench.attempts.note("/p/", error, 1)
 
     assert [30.0, 40.0] == [event.seconds for event in bench.events if isinstance(event, RateLimited)]
     await bench.attempts.hold()
@@ -222,11 +223,11 @@ async def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
 async def test_a_pause_that_grows_meanwhile_is_kept_to_its_new_end() -> None:
     """Who wakes up looks again."""
     bench = Bench()
-    bench.attempts._take_note("/p/", busy(10.0), 1)
+    bench.attempts.note("/p/", busy(10.0), 1)
 
     async def sleep(seconds: float) -> None:
         if not bench.clock.slept:
-            bench.attempts._take_note("/p/", busy(25.0), 1)
+            bench.attempts.note("/p/", busy(25.0), 1)
         await bench.clock.sleep(seconds)
 
     bench.attempts._sleep = sleep
@@ -239,7 +240,7 @@ async def test_a_pause_that_is_over_holds_nobody() -> None:
     """Nor is there one in the beginning."""
     bench = Bench()
     await bench.attempts.hold()
-    bench.attempts._take_note("/p/", busy(10.0), 1)
+    bench.attempts.note("/p/", busy(10.0), 1)
     bench.clock.advance(10)
     await bench.attempts.hold()
 
@@ -278,7 +279,7 @@ async def test_a_breath_grows_and_is_bounded(number: int) -> None:
 async def test_a_breath_keeps_a_pause_that_was_asked_for() -> None:
     """The longer of the two decides."""
     bench = Bench(RetryPolicy(wait_initial=1, wait_jitter=0))
-    bench.attempts._take_note("/p/", busy(30.0), 1)
+    bench.attempts.note("/p/", busy(30.0), 1)
 
     await bench.attempts.breathe(1)
 

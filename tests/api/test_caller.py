@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+import stamina
 from support.until import until
 from wire_rows import lost, unsent
 
@@ -232,6 +233,50 @@ async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety
     await call(endpoint("read"))
 
     assert [120] == clock.slept
+
+
+class Timed(FakeTransport):
+    """Notes when each call is sent."""
+
+    def __init__(self, clock: FakeClock, *answers: Response | Exception) -> None:
+        super().__init__(*answers)
+        self.clock = clock
+        self.times: list[float] = []
+
+    async def post(self, path: str, body: Any, **given: Any) -> Response:
+        """As scripted."""
+        self.times.append(self.clock.now())
+        return await super().post(path, body, **given)
+
+
+async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
+    """Calls that queue for a slot when the service asks for a pause are sent after it, not in the middle of it."""
+    clock = FakeClock()
+    transport = Timed(clock, refused(429, headers={"retry-after": "30"}), *[ok(1)] * 5)
+    call = Caller(transport, attempts=Attempts(now=clock.now, sleep=clock.sleep), limits=Limits(requests=1))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(call, endpoint("read"))
+
+    assert [0, 30, 30, 30, 30, 30] == transport.times
+
+
+@pytest.mark.parametrize("pause", ["0", "Sun, 06 Nov 1994 08:49:37 GMT"])
+async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) -> None:
+    """Then the pause is our own."""
+    waits: list[float] = []
+    stamina.instrumentation.set_on_retry_hooks([lambda details: waits.append(details.wait_for)])
+    policy = RetryPolicy(attempts=2, wait_initial=0.001, wait_max=0.001)
+    try:
+        with stamina.set_testing(False):
+            await Caller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=Attempts(policy))(
+                endpoint("read")
+            )
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+
+    assert [0.001] == waits
 
 
 class Crowded(FakeTransport):

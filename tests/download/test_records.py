@@ -328,3 +328,15 @@ async def test_closing_the_client_ends_the_reading() -> None:
                 await client.aclose()
 
     assert 1 == len(ends)
+
+
+@pytest.mark.parametrize("content", [b"[1, 2]", b'"text"', b"5", b"null", b"", b"  \n", b"[{}, 7]", b"[{}"], ids=repr)
+async def test_what_came_whole_and_holds_no_records_is_no_broken_transfer(content) -> None:
+    """Chunks prove the end as a length does: the file is what it is, and is not asked for again."""
+    transport = FakeTransport(files={url(1): FakeFile([content], headers={"transfer-encoding": "chunked"})})
+
+    with pytest.raises(InvalidResponseError, match="page 1"):
+        async with aclosing(groups_over(transport).runs.records(run_of(1))) as records:
+            [record async for record in records]
+
+    assert 1 == len(transport.opened)
