@@ -46,8 +46,8 @@ class Caller:
         life: Lifeline | None = None,
     ) -> None:
         self._transport = transport
-        self._life = life or Lifeline()
-        self._attempts = attempts or Attempts(life=self._life)
+        self.life = life or Lifeline()
+        self._attempts = attempts or Attempts(life=self.life)
         self._room = anyio.CapacityLimiter(limits.requests)
 
     async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> T:
@@ -71,7 +71,7 @@ class Caller:
                 lost = lost or error.sent
                 raise
 
-        self._life.check()  # whatever waits below has a guard of its own: one around it all would cost each call as much
+        self.life.check()  # whatever waits below has a guard of its own: one around it all would cost each call as much
         return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
 
     async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
@@ -85,7 +85,7 @@ class Caller:
         if endpoint.private:
             return _private_value(endpoint, response, sent)
         if len(response.payload) > _LARGE:
-            with self._life.guard():
+            with self.life.guard():
                 return await _unhurried(_in_steps(endpoint, response))
         return _value(endpoint, response)
 
@@ -93,7 +93,7 @@ class Caller:
         try:
             self._room.acquire_nowait()
         except anyio.WouldBlock:
-            with self._life.guard():
+            with self.life.guard():
                 await self._room.acquire()  # which costs a turn of the loop even where there is room
         try:
             await self._attempts.hold()  # not before the queue: a pause may have been asked for meanwhile

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from multicart_async._lifeline import Lifeline
+
 __all__ = ["Crew", "as_they_come", "each", "pull"]
 
 K = TypeVar("K")
@@ -36,6 +38,7 @@ class Crew(Generic[K]):
     async def done(self) -> list[tuple[K, asyncio.Future[Any]]]:
         """Those that have ended, at least one, in the order in which they were begun."""
         ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        _see(ended)  # the caller may leave before it has looked at all of them
         return [(self._tasks.pop(task), task) for task in list(self._tasks) if task in ended]
 
     async def aclose(self) -> None:
@@ -50,11 +53,16 @@ class Crew(Generic[K]):
                     await asyncio.wait(tasks)
                 except asyncio.CancelledError as error:
                     cancelled = error
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()  # seen: nobody is left to be told
+        _see(tasks)  # nobody is left to be told
         if cancelled is not None:
             raise cancelled
+
+
+def _see(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Their errors are known: asyncio complains of those that nobody has asked for."""
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
@@ -68,7 +76,7 @@ async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]
 
 
 async def as_they_come(
-    items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], width: int
+    items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], width: int, life: Lifeline
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
     """What becomes of each item, in the order in which it is known, *width* at a time; the items are pulled as needed."""
     crew: Crew[tuple[T] | None] = Crew()
@@ -76,7 +84,7 @@ async def as_they_come(
         exhausted = pulling = False
         while True:
             if not exhausted and not pulling and len(crew) < width:
-                crew.start(None, pull(source))
+                crew.start(None, pull(source, life))
                 pulling = True
             if not crew:
                 return
@@ -94,9 +102,10 @@ async def as_they_come(
                     yield key[0], task.result() if error is None else error
 
 
-async def pull(source: AsyncIterator[T]) -> tuple[T, ...]:
-    """The next item, or nothing at the end: a future cannot hold StopAsyncIteration."""
+async def pull(source: AsyncIterator[T], life: Lifeline) -> tuple[T, ...]:
+    """The next item, or nothing at the end: a future cannot hold StopAsyncIteration. It may never come by itself."""
     try:
-        return (await anext(source),)
+        with life.guard():
+            return (await anext(source),)
     except StopAsyncIteration:
         return ()

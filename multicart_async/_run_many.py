@@ -11,6 +11,7 @@ import attrs
 from multicart_async._arguments import an_id
 from multicart_async._crew import as_they_come, each
 from multicart_async._journal import Journal
+from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._retry import is_refusal
 from multicart_async._wait_many import ManyWaits
@@ -39,13 +40,21 @@ class Pipeline:
     """One call of ``runs.run_many``. With a journal, what was started once is never started again."""
 
     def __init__(
-        self, stages: Stages, waits: ManyWaits, *, starts: int, downloads: int, journal: Journal | None
+        self,
+        stages: Stages,
+        waits: ManyWaits,
+        *,
+        starts: int,
+        downloads: int,
+        journal: Journal | None,
+        life: Lifeline,
     ) -> None:
         self._stages = stages
         self._waits = waits
         self._starts = starts
         self._downloads = downloads
         self._journal = journal
+        self._life = life
 
     async def outcomes(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
@@ -54,7 +63,7 @@ class Pipeline:
         async with (
             aclosing(self._started(collection_ids)) as started,
             aclosing(self._waits.outcomes(started)) as finished,
-            aclosing(as_they_come(finished, self._end, self._downloads)) as ends,
+            aclosing(as_they_come(finished, self._end, self._downloads, self._life)) as ends,
         ):
             async for outcome, result in ends:
                 key: Any = outcome.key
@@ -66,7 +75,7 @@ class Pipeline:
         """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
         async with (
             aclosing(_once(collection_ids)) as ids,
-            aclosing(as_they_come(ids, self._begin, self._starts)) as begun,
+            aclosing(as_they_come(ids, self._begin, self._starts, self._life)) as begun,
         ):
             async for collection_id, result in begun:
                 if isinstance(result, StartedRun):

@@ -6,11 +6,13 @@ because nothing documents that a collection's status and its run's ``is_download
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal
 
 import anyio
@@ -18,6 +20,7 @@ import attrs
 
 from multicart_async._crew import Crew, each, pull
 from multicart_async._judge import FAILED, RunJudge
+from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
 from multicart_async.errors import ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
 from multicart_async.models import Collection, Run, RunState, StartedRun
@@ -58,9 +61,12 @@ class _Watched:
     seen: tuple[object, object] | None = None
     worked: bool = False
     again: int = 0
-    asked: Literal["no", "queued", "looking"] = "no"  # one poll of a collection at a time
+    asked: Literal["no", "queued", "looking", "again"] = "no"  # one poll of a collection at a time
     shown: bool = False  # asked because its row changed
 
+
+_Hear = Callable[[Any], list[Outcome[Any, Run]]]
+"""What a task of the crew has come to, and what follows from it for whoever waits."""
 
 _Seen = tuple[_Entry, Look[RunState] | MultiCartError | None]
 
@@ -74,6 +80,7 @@ class ManyWaits:
         policy: PollPolicy,
         *,
         clock: Clock = Clock(),
+        life: Lifeline,
         width: int = 8,
         tell: Callable[[StartedRun, RunState], None],
         before: Callable[[StartedRun], Collection | None] = lambda _: None,
@@ -81,6 +88,7 @@ class ManyWaits:
         self._service = service
         self._policy = policy
         self._clock = clock
+        self._life = life
         self._width = width
         self._tell = tell
         self._before = before
@@ -91,7 +99,8 @@ class ManyWaits:
         self._ticks = self._gone = self._shown = self._hidden = 0
         self._suspects: dict[int, tuple[object, object]] = {}
         self._interval = policy.poll_interval
-        self._crew: Crew[tuple[str, int]] = Crew()
+        self._regular = -math.inf  # the moment of the next tick that looks at all of them
+        self._crew: Crew[_Hear] = Crew()
 
     async def outcomes(
         self, started: Iterable[StartedRun | Outcome[Any, Run]] | AsyncIterable[StartedRun | Outcome[Any, Run]]
@@ -101,30 +110,26 @@ class ManyWaits:
         What is an outcome already goes through.
         """
         async with aclosing(each(started)) as source, aclosing(self._crew) as crew:
-            crew.start(("next", 0), pull(source))
             taking = True
+
+            def taken(task: asyncio.Future[tuple[StartedRun | Outcome[Any, Run], ...]]) -> list[Outcome[Any, Run]]:
+                nonlocal taking
+                found = task.result()
+                taking = bool(found)
+                if taking:
+                    crew.start(taken, pull(source, self._life))
+                known = [one for one in found if isinstance(one, Outcome)]
+                for one in found:
+                    if not isinstance(one, Outcome):
+                        self._take(one)
+                return known
+
+            crew.start(taken, pull(source, self._life))
             while taking or self._watched:
                 self._send_out()
-                for (what, collection_id), task in await crew.done():
-                    if what == "next":
-                        taken = task.result()
-                        taking = bool(taken)
-                        if taken:
-                            crew.start(("next", 0), pull(source))
-                        for one in taken:
-                            if isinstance(one, Outcome):
-                                yield one
-                            else:
-                                self._take(one)
-                    for outcome in self._hear(what, collection_id, task):
+                for hear, task in await crew.done():
+                    for outcome in hear(task):
                         yield outcome
-
-    def _hear(self, what: str, collection_id: int, task: Any) -> list[Outcome[StartedRun, Run]]:
-        if what == "tick":
-            return self._tick(task)
-        if what == "list":
-            return self._listed(task)
-        return self._looked(collection_id, task) if what == "look" else []
 
     def _take(self, started: StartedRun) -> None:
         judge = RunJudge(started, refuse_ambiguous=self._policy.on_ambiguous == "raise", before=self._before(started))
@@ -135,31 +140,42 @@ class ManyWaits:
         if watched.entries[-1].pace.left <= 0:
             self._ask(started.collection_id, shown=False)  # no patience at all: the only look is the last one
         if not self._ticking:
+            self._regular = -math.inf
             self._next_tick(0)
 
-    def _tick(self, task: Any) -> list[Outcome[StartedRun, Run]]:
+    def _tick(self, task: asyncio.Future[None]) -> list[Outcome[StartedRun, Run]]:
         task.result()
+        if self._clock.now() < self._regular:  # somebody's patience has ended before: the others are not asked for that
+            for collection_id in self._expired():
+                self._ask(collection_id, shown=False)
+            self._sleep()
+            return []
         self._ticks += 1
         if len(self._watched) >= FEW:
-            self._crew.start(("list", 0), self._list_all())
+            self._crew.start(self._listed, self._list_all())
             return []
         for collection_id in self._watched:
             self._ask(collection_id, shown=False)
-        self._sleep()
+        self._spread()
         return []
 
+    def _spread(self) -> None:
+        """The next regular tick comes after the interval, more or less, which grows."""
+        due = self._interval * (1 + self._policy.jitter * (2 * random.random() - 1))
+        self._interval = min(self._interval * self._policy.growth, max(self._policy.max_poll_interval, self._interval))
+        self._regular = self._clock.now() + due
+        self._sleep()
+
     def _sleep(self) -> None:
-        """Until the next tick, spread, and not beyond the end of anybody's patience; not at all if nobody is there."""
+        """Until the next tick, and not beyond the end of anybody's patience; not at all if nobody is there."""
         if not self._watched:
             self._ticking = False
             return
-        due = self._interval * (1 + self._policy.jitter * (2 * random.random() - 1))
-        self._interval = min(self._interval * self._policy.growth, max(self._policy.max_poll_interval, self._interval))
-        self._next_tick(min(due, self._patience()))
+        self._next_tick(min(max(0.0, self._regular - self._clock.now()), self._patience()))
 
     def _next_tick(self, pause: float) -> None:
         self._ticking = True
-        self._crew.start(("tick", 0), self._clock.sleep(pause))
+        self._crew.start(self._tick, self._clock.sleep(pause))
 
     def _patience(self) -> float:
         """Seconds until somebody's ends. Those whose patience is over have had, or are having, their last look."""
@@ -172,8 +188,8 @@ class ManyWaits:
             return await self._service.list_all()
         return None
 
-    def _listed(self, task: Any) -> list[Outcome[StartedRun, Run]]:
-        self._sleep()
+    def _listed(self, task: asyncio.Future[tuple[Collection, ...] | None]) -> list[Outcome[StartedRun, Run]]:
+        self._spread()
         rarely = self._shown >= TRUSTED and not self._hidden
         confirm = self._ticks % (CONFIRM_RARELY if rarely else CONFIRM) == 0
         error = task.exception()
@@ -237,9 +253,11 @@ class ManyWaits:
 
     def _ask(self, collection_id: int, *, shown: bool) -> None:
         watched = self._watched[collection_id]
-        watched.shown = shown or (watched.asked != "no" and watched.shown)
-        if watched.asked == "looking":
+        if watched.asked in {"looking", "again"}:
+            if shown:
+                watched.asked = "again"  # what is shown now may have come after the look that is under way
             return
+        watched.shown = shown or (watched.asked == "queued" and watched.shown)
         if shown:
             self._due.appendleft(collection_id)  # before those that are asked to be sure; maybe for the second time
         elif watched.asked == "no":
@@ -253,7 +271,7 @@ class ManyWaits:
             if watched is not None and watched.asked == "queued":
                 watched.asked = "looking"
                 self._looking += 1
-                self._crew.start(("look", collection_id), self._look(watched))
+                self._crew.start(partial(self._looked, collection_id), self._look(watched))
 
     async def _look(self, watched: _Watched) -> tuple[_Watched, list[_Seen]]:
         return watched, [(entry, await self._look_at(entry)) for entry in list(watched.entries)]
@@ -268,13 +286,14 @@ class ManyWaits:
             return error
         return None
 
-    def _looked(self, collection_id: int, task: Any) -> list[Outcome[StartedRun, Run]]:
+    def _looked(
+        self, collection_id: int, task: asyncio.Future[tuple[_Watched, list[_Seen]]]
+    ) -> list[Outcome[StartedRun, Run]]:
         self._looking -= 1
-        result: tuple[_Watched, list[_Seen]] = task.result()
-        watched, all_seen = result
+        watched, all_seen = task.result()
         if self._watched.get(collection_id) is not watched:
             return []  # all have ended meanwhile
-        watched.asked = "no"
+        again, watched.asked = watched.asked == "again", "no"
         outcomes: list[Outcome[StartedRun, Run]] = []
         for entry, seen in all_seen:
             outcome = self._weigh(entry, seen, shown=watched.shown)
@@ -283,6 +302,8 @@ class ManyWaits:
                 outcomes.append(outcome)
         if not watched.entries:
             del self._watched[collection_id]
+        elif again:
+            self._ask(collection_id, shown=True)
         return outcomes
 
     def _weigh(

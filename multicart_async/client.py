@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Self
 
 import aiohttp
+import anyio
 
 from multicart_async._arguments import a_choice
 from multicart_async._attempts import Attempts, silent
@@ -131,8 +132,11 @@ class AsyncMultiCart:
 
     async def aclose(self) -> None:
         """End what is under way with `ClientClosedError`, wait until it has ended, close the connections. Twice is once."""
-        await self._life.end()
-        await self._transport.aclose()
+        try:
+            await self._life.end()
+        finally:  # also of a client that is left by a cancellation
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
 
     async def request(self, path: str, fields: Mapping[str, object] = {}, *, safety: Safety = "unsafe") -> Any:
         """The ``data`` of a call that has no method here: POST *fields* as JSON to *path* below the base URL.

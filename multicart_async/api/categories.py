@@ -156,6 +156,7 @@ class Categories:
             DiskError: *dest* cannot be written to.
         """
         sink = None if dest is None else await self._results.sink(dest)
+        life = self._call.life
 
         async def end(submitted: tuple[CategoryRequest, StartedCategory | Exception]) -> CategoryRun | RunDownload:
             _, started = submitted
@@ -165,8 +166,8 @@ class Categories:
             return run if sink is None else await self.download(run, sink, csv=csv)
 
         async with (
-            aclosing(as_they_come(requests, self._submit, self._limits.requests)) as submitted,
-            aclosing(as_they_come(submitted, end, WAITING)) as ends,
+            aclosing(as_they_come(requests, self._submit, self._limits.requests, life)) as submitted,
+            aclosing(as_they_come(submitted, end, WAITING, life)) as ends,
         ):
             async for (request, _), result in ends:
                 yield outcome_of(request, result)

@@ -97,7 +97,7 @@ class Runs:
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
         """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing."""
         width = self._limits.requests
-        async with aclosing(as_they_come(collection_ids, self.start, width)) as results:
+        async with aclosing(as_they_come(collection_ids, self.start, width, self._call.life)) as results:
             async for collection_id, result in results:
                 yield outcome_of(collection_id, result)
 
@@ -188,6 +188,7 @@ class Runs:
                 starts=self._limits.requests,
                 downloads=self._limits.downloads,
                 journal=noted,
+                life=self._call.life,
             )
             async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
                 async for outcome in outcomes:
@@ -198,6 +199,7 @@ class Runs:
             Service(self._collections, self._look),
             policy,
             clock=self._clock,
+            life=self._call.life,
             width=self._limits.requests,
             tell=self._tell,
             before=self._starter.before,

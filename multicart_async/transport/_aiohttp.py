@@ -214,9 +214,10 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close what was opened here; a borrowed session stays open."""
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
+        while self._sessions:
+            kind, session = next(iter(self._sessions.items()))
             await session.close()
+            self._sessions.pop(kind, None)  # not before: who is cancelled here leaves it to the next
 
 
 class _Pieces(list[bytes]):

@@ -14,6 +14,7 @@ import pytest
 from support.virtual import run_virtually
 
 from multicart_async._crew import Crew, as_they_come, each, pull
+from multicart_async._lifeline import Lifeline
 
 
 @attrs.define
@@ -67,7 +68,7 @@ def virtual(story: Any) -> Any:
 
 
 async def listed(items: Any, work: Any, width: int) -> list[tuple[Any, Any]]:
-    return [pair async for pair in as_they_come(items, work, width)]
+    return [pair async for pair in as_they_come(items, work, width, Lifeline())]
 
 
 def test_results_come_in_the_order_in_which_they_are_known() -> None:
@@ -104,7 +105,7 @@ def test_items_are_pulled_as_they_are_needed() -> None:
             yield 1.0 + nth
 
     async def story() -> None:
-        async with aclosing(as_they_come(source(), Works(), 4)) as pairs:
+        async with aclosing(as_they_come(source(), Works(), 4, Lifeline())) as pairs:
             await anext(pairs)
 
             assert 4 == len(pulled)
@@ -119,7 +120,7 @@ def test_a_slow_source_does_not_delay_results() -> None:
     moments: list[float] = []
 
     async def story() -> None:
-        pairs = as_they_come(slowly([0.25, 0.25, 0.25]), Works(), 3)
+        pairs = as_they_come(slowly([0.25, 0.25, 0.25]), Works(), 3, Lifeline())
         moments.extend([asyncio.get_running_loop().time() async for _ in pairs])
 
     virtual(story)
@@ -188,7 +189,7 @@ def test_closing_ends_what_is_under_way_and_waits_for_it() -> None:
     works = Works(farewell=5)
 
     async def story() -> float:
-        async with aclosing(as_they_come([1.0, 20.0, 30.0, 40.0], works, 3)) as pairs:
+        async with aclosing(as_they_come([1.0, 20.0, 30.0, 40.0], works, 3, Lifeline())) as pairs:
             await anext(pairs)
             await asyncio.sleep(1)
         assert {20.0, 30.0} == set(works.cancelled) - {40.0}
@@ -210,7 +211,7 @@ def test_a_source_that_is_pulled_is_ended_too() -> None:
             ended.append(True)
 
     async def story() -> None:
-        async with aclosing(as_they_come(source(), Works(), 3)) as pairs:
+        async with aclosing(as_they_come(source(), Works(), 3, Lifeline())) as pairs:
             await anext(pairs)
             await asyncio.sleep(1)
         assert [True] == ended
@@ -312,6 +313,11 @@ def test_both_kinds_of_iterables_can_be_read() -> None:
 
     async def story() -> list[Any]:
         async with aclosing(each([1])) as plain, aclosing(each(slowly([2.0]))) as slow:
-            return [await pull(plain), await pull(plain), await pull(slow), await pull(slow)]
+            return [
+                await pull(plain, Lifeline()),
+                await pull(plain, Lifeline()),
+                await pull(slow, Lifeline()),
+                await pull(slow, Lifeline()),
+            ]
 
     assert [(1,), (), (2.0,), ()] == virtual(story)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from itertools import pairwise
 
 import attrs
 import pytest
 from support.many import GET, HISTORY, LIST, STEADY, World
+from support.virtual import run_virtually
+
+from multicart_async.errors import WaitTimeoutError
+from multicart_async.testing import ok
+from multicart_async.transport import Response
 
 NEVER = math.inf
 
@@ -264,3 +270,40 @@ def test_the_end_of_patience_is_no_reason_to_ask_without_a_pause() -> None:
     assert 40 == len(told)
     assert 67 > max(each.at for each in told)
     assert 7 >= len(world.asked(LIST))
+
+
+async def staggered(world: World, many: int, apart: float):
+    """Runs that never end, taken in one after the other."""
+    for number in range(1, many + 1):
+        yield world.add(number, ready=NEVER)
+        await asyncio.sleep(apart)
+
+
+def test_patience_that_ends_is_no_reason_to_list_all() -> None:
+    """Each gets its last look when its own patience ends; the list keeps its pace."""
+    world = World()
+
+    told = run_virtually(world.outcomes(staggered(world, 60, 0.25), policy=for_seconds(100)))
+
+    assert 60 == len(told)
+    assert {WaitTimeoutError} == {type(each.outcome.error) for each in told}
+    assert all(9.9 <= later - earlier for earlier, later in pairwise(world.asked(LIST)))
+
+
+def test_a_change_that_shows_while_a_look_is_under_way_gets_a_look_of_its_own() -> None:
+    """The look may have been answered before the run ended, and only its answer is late."""
+    world = World()
+    at_work = [world.add(number, ready=NEVER) for number in range(2, 6)]
+
+    def trouble(path: str, number: int, _: float) -> Response | None:
+        first = path == HISTORY and number == 1 and not world.asked(HISTORY, 1)[1:]
+        world.latency = 25 if first else 0.001
+        return ok([]) if first else None
+
+    world.trouble = trouble
+    early = world.add(1, ready=15, shown=15)
+    world.fakes[1].statuses = [(0.0, "Pending"), (15.0, "Completed")]  # is asked at once, for it is not at work
+    told = world.wait(early, *at_work, policy=for_seconds(80))
+
+    assert early == told[0].outcome.key
+    assert told[0].at < 40
