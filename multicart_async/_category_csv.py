@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from multicart_async._record_parser import NotRecordsError, RecordParser
-from multicart_async._threads import in_thread
+from multicart_async._threads import in_thread, opened
 from multicart_async.download import Fetched
 from multicart_async.errors import IntegrityError
 from multicart_async.sinks import DirectorySink, Sink
@@ -43,7 +43,7 @@ async def category_csv(sink: Sink, source: str, name: str) -> Fetched:
     """Write *name* from *source*, both in *sink*, without holding either in memory where the sink is a folder."""
     file: BinaryIO
     if isinstance(sink, DirectorySink):
-        file = await in_thread(_opened, sink.path(source))
+        file = await opened(_opened, sink.path(source))
     else:
         file = io.BytesIO(await sink.read(source) or b"")
     meter = _Meter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from multicart_async._content import Defect
 from multicart_async._record_parser import RecordCount
 from multicart_async._threads import in_thread
@@ -20,8 +22,9 @@ async def count_records(sink: Sink, name: str) -> int:
     count = RecordCount(full=True)
     try:
         if isinstance(sink, BrowsableSink):
-            async for chunk in sink.chunks(name):
-                await in_thread(count.feed, chunk)
+            async with aclosing(sink.chunks(name)) as chunks:
+                async for chunk in chunks:
+                    await in_thread(count.feed, chunk)
         else:
             await in_thread(count.feed, await sink.read(name) or b"")
         count.finish()

@@ -14,17 +14,17 @@ from multicart_async._category_csv import category_csv
 from multicart_async._counting import count_records
 from multicart_async._fresh_links import FreshLinks
 from multicart_async._links import Place
-from multicart_async._plan import CATEGORY_CSV, CATEGORY_JSON, folder_of
+from multicart_async._plan import CATEGORY_CSV, CATEGORY_JSON, folder_of, is_ours
 from multicart_async._threads import in_thread
 from multicart_async._workers import run_workers
 from multicart_async.download import Downloader, Fetched, Wanted
-from multicart_async.errors import IncompleteRunError, MultiCartError
+from multicart_async.errors import DiskError, IncompleteRunError, MultiCartError
 from multicart_async.events import RunDownloaded
 from multicart_async.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest, render_manifest
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, put_bytes
 
-__all__ = ["Delivery", "Terms", "find_manifests"]
+__all__ = ["Delivery", "Terms", "find_manifests", "understood"]
 
 _log = logging.getLogger("multicart_async")
 _SAVE_EVERY = 0.25  # seconds between two notes of progress: a killed process loses no more than that,
@@ -59,19 +59,29 @@ class Delivery:
         self._fresh = fresh
         self._terms = terms
         self._there: dict[str, ManifestFile] = {}
+        self._stale: set[str] = set()  # of another version of the run
         self._complete = False  # there is a manifest, and all that it lists
         self._brought = 0
         self._fetched = 0
         self._saved = downloader.now()
 
-    async def look_around(self) -> None:
-        """Believe a manifest, and the notes of an interrupted call, as far as the files that they list have their size."""
+    async def look_around(self, wanted: tuple[Wanted, ...]) -> None:
+        """Believe a manifest, and the notes of an interrupted call, as far as the files that they list have their size.
+
+        Not of those that are *wanted* anew.
+        """
         listed: set[str] | None = None
         for found in await find_manifests(self._sink, self._folder):
-            if self._is_up_to_date(found.manifest):
-                self._there.update({file.name: file for file in found.files})
-                if found.final:
-                    listed = {file.name for file in found.manifest.files}
+            names = {file.name for file in found.manifest.files}
+            if not self._is_up_to_date(found.manifest):
+                self._stale |= names
+                continue
+            self._there.update({file.name: file for file in found.files})
+            if found.final:
+                listed = names
+        if self._terms.overwrite:
+            for file in wanted:
+                self._there.pop(_short(file.name), None)
         self._complete = listed == self._there.keys()
 
     def _is_up_to_date(self, manifest: Manifest) -> bool:
@@ -101,7 +111,8 @@ class Delivery:
             raise
         if self._fetched or not self._complete:
             await self._write(MANIFEST, differences)
-            await self._remove(PROGRESS)
+            for stale in (PROGRESS, *sorted(filter(is_ours, self._stale - self._there.keys()))):
+                await self._remove(stale)
         place = self._place(self._folder)
         files = tuple(_downloaded(self._there[name], place) for name in names)
         size = sum(file.size for file in files)
@@ -151,7 +162,8 @@ class Delivery:
         self._brought += fetched.size
         self._note(fetched, wanted.link)
         now = self._downloader.now()
-        if now - self._saved >= max(_SAVE_EVERY, len(self._there) / _NOTED_FAST):
+        pause = max(_SAVE_EVERY, len(self._there) / _NOTED_FAST)
+        if now - self._saved >= pause and isinstance(self._sink, BrowsableSink):  # another one could not be rid of it
             self._saved = now
             await self._write(PROGRESS)
 
@@ -218,12 +230,9 @@ async def find_manifests(sink: Sink, folder: str) -> list[Found]:
     there = await sink.list(folder) if isinstance(sink, BrowsableSink) else None
     found: list[Found] = []
     for name in (MANIFEST, PROGRESS):
-        payload = await sink.read(f"{folder}/{name}") if there is None or name in there else None
-        if payload is None:
+        manifest = await _manifest(sink, folder, name) if there is None or name in there else None
+        if manifest is None:
             continue
-        manifest = parse_manifest(payload) if len(payload) < _LONG else await in_thread(parse_manifest, payload)
-        if not isinstance(manifest, str) and f"{manifest.collection_id}/{manifest.run_id}" != folder:
-            manifest = f"it is of run {manifest.run_id} of collection {manifest.collection_id}"
         if isinstance(manifest, str):
             _log.warning("%s/%s is not believed, its files are fetched again: %s", folder, name, manifest)
             continue
@@ -231,6 +240,23 @@ async def find_manifests(sink: Sink, folder: str) -> list[Found]:
         files = tuple(file for file in manifest.files if sizes.get(file.name) == file.size)
         found.append(Found(manifest, files, name == MANIFEST))
     return found
+
+
+async def _manifest(sink: Sink, folder: str, name: str) -> Manifest | str | None:
+    """It, or why it cannot be believed, or ``None`` where there is none."""
+    try:
+        payload = await sink.read(f"{folder}/{name}")
+    except DiskError as error:
+        return str(error)
+    manifest = None if payload is None else await understood(payload)
+    if isinstance(manifest, Manifest) and f"{manifest.collection_id}/{manifest.run_id}" != folder:
+        return f"it is of run {manifest.run_id} of collection {manifest.collection_id}"
+    return manifest
+
+
+async def understood(payload: bytes) -> Manifest | str:
+    """What `parse_manifest` makes of it, off the loop if it is long."""
+    return parse_manifest(payload) if len(payload) < _LONG else await in_thread(parse_manifest, payload)
 
 
 async def _sizes(sink: Sink, folder: str, manifest: Manifest) -> dict[str, int | None]:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import anyio
 
 from multicart_async._links import Place
-from multicart_async._plan import plan
+from multicart_async._plan import plan, planned
 from multicart_async.download import Wanted
 from multicart_async.errors import UnreachableResultError
 from multicart_async.models import CategoryRun, Run
@@ -44,7 +44,7 @@ class FreshLinks:
         run = await self._relist()
         if run is None:
             return {}
-        wanted = plan(run, "both" if run.download_links.all_pages else "pages", self._base)
+        wanted = await planned(plan, run, "both" if run.download_links.all_pages else "pages", self._base)
         return {file.name: file.link for file in wanted}
 
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._content import Check
 from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck
 from multicart_async._links import Link, Place, parse_link
+from multicart_async._threads import in_thread
 from multicart_async.download import MakeCheck, Wanted
 from multicart_async.errors import ArgumentError
 from multicart_async.models import CategoryRun, Run
 
-__all__ = ["CATEGORY_CSV", "CATEGORY_JSON", "Files", "folder_of", "pages_of", "plan"]
+__all__ = ["CATEGORY_CSV", "CATEGORY_JSON", "Files", "folder_of", "is_ours", "pages_of", "plan", "planned"]
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 Files = Literal["pages", "zip", "both"]
 CATEGORY_JSON = "category_asins.json"
 CATEGORY_CSV = "category_asins.csv"
 ARCHIVE = "all-pages.zip"
 _PAGE = re.compile(r"/page ([0-9]+)\Z")
+_OURS = re.compile(r"page-[0-9]+\.json\Z")
+_MANY = 200  # links: looked through off the loop, for they may hold it for tens of milliseconds
 
 
 class _ArchiveOf:
@@ -37,6 +43,17 @@ class _ArchiveOf:
 def folder_of(run: Run | CategoryRun) -> str:
     """The folder of a run: ``<collection>/<run>``."""
     return f"{run.collection}/{run.id}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of that name may be one of a run's."""
+    return name in {ARCHIVE, CATEGORY_JSON, CATEGORY_CSV} or _OURS.match(name) is not None
+
+
+async def planned(work: Callable[[Run | CategoryRun, Unpack[Args]], T], run: Run | CategoryRun, *args: *Args) -> T:
+    """What *work* makes of the links of *run*, off the loop if they are many."""
+    many = len(run.download_links.pages) > _MANY
+    return await in_thread(work, run, *args) if many else work(run, *args)
 
 
 def pages_of(run: Run | CategoryRun, base: str, check: MakeCheck = DocumentCheck) -> tuple[Wanted, ...]:

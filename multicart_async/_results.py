@@ -13,9 +13,8 @@ from multicart_async._content.document import DocumentCheck
 from multicart_async._delivery import Delivery, Terms, find_manifests
 from multicart_async._fresh_links import FreshLinks, Relist
 from multicart_async._links import Place
-from multicart_async._plan import Files, pages_of, plan
+from multicart_async._plan import Files, pages_of, plan, planned
 from multicart_async._record_parser import RecordCount
-from multicart_async._threads import in_thread
 from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
@@ -23,9 +22,6 @@ from multicart_async.records import read_records
 from multicart_async.sinks import DirectorySink, Sink
 
 __all__ = ["Results", "Terms"]
-
-
-_MANY = 200  # links: looked through off the loop, for they may hold it for tens of milliseconds
 
 
 class Results:
@@ -51,13 +47,11 @@ class Results:
             DownloadError: A file could not be had whole, or the disk refused.
             APIError: The service refused a file.
         """
-        many = len(run.download_links.pages) > _MANY
-        wanted = await in_thread(self._plan, run, files, terms) if many else self._plan(run, files, terms)
+        wanted = await planned(self._plan, run, files, terms)
         sink = await self.sink(dest)
         with self._downloader.life.guard():
             delivery = Delivery(self._downloader, run, sink, FreshLinks(relist, self._base), terms)
-            if not terms.overwrite:
-                await delivery.look_around()
+            await delivery.look_around(wanted)
             return await delivery.carry_out(wanted)
 
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
@@ -84,10 +78,9 @@ class Results:
 
     async def missing(self, run: Run, sink: Sink, files: Files, terms: Terms) -> int:
         """How many files `deliver` would fetch."""
-        wanted = self._plan(run, files, terms)
+        wanted = await planned(self._plan, run, files, terms)
         delivery = Delivery(self._downloader, run, sink, FreshLinks(_nobody, self._base), terms)
-        if not terms.overwrite:
-            await delivery.look_around()
+        await delivery.look_around(wanted)
         return len(delivery.missing(wanted))
 
     async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
@@ -98,7 +91,7 @@ class Results:
         found = complete[0]
         try:
             run = decode(dict(found.manifest.run), Run, "manifest")
-            wanted = plan(run, files, self._base)
+            wanted = await planned(plan, run, files, self._base)
         except MultiCartError:
             return False
         there = {file.name for file in found.files}
@@ -118,7 +111,7 @@ class Results:
         fresh = FreshLinks(relist, self._base)
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
-        for wanted in pages_of(run, self._base):
+        for wanted in await planned(pages_of, run, self._base):
             async with aclosing(read_records(self._downloader, wanted, fresh.link)) as rows:
                 async for row in rows:
                     yield row if into is None else decode(row, into, wanted.link.label)

@@ -16,14 +16,15 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack
 from weakref import WeakKeyDictionary
 
 import anyio
 
-__all__ = ["finish", "in_thread", "start", "start_short"]
+__all__ = ["finish", "in_thread", "opened", "start", "start_short"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=BinaryIO)
 Args = TypeVarTuple("Args")
 
 _WORKERS = 8
@@ -76,6 +77,17 @@ async def finish(future: asyncio.Future[T]) -> T:
         future.exception()
         raise cancelled
     return future.result()
+
+
+async def opened(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
+    """A file that *work* opens in a thread; after a cancellation it is closed again, for nobody else will."""
+    opening = start(work, *args)
+    try:
+        return await finish(opening)
+    except asyncio.CancelledError:
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
+        raise
 
 
 async def in_thread(work: Callable[[Unpack[Args]], T], *args: *Args) -> T:

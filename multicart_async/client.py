@@ -21,6 +21,7 @@ from multicart_async._endpoint import ANYTHING, Endpoint, Safety
 from multicart_async._lifeline import Lifeline
 from multicart_async._plan import Files
 from multicart_async._results import Results
+from multicart_async._threads import in_thread
 from multicart_async.api.account import Account
 from multicart_async.api.asins import Asins
 from multicart_async.api.billing import Billing
@@ -229,7 +230,7 @@ class AsyncMultiCart:
         """
         if not isinstance(dest, Sink):
             folder = DirectorySink(dest)
-            if not folder.root.is_dir():
+            if not await in_thread(folder.root.is_dir):
                 raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
             return await verify(folder)
         if not isinstance(dest, BrowsableSink):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import aclosing
 
+from multicart_async._delivery import understood
 from multicart_async._threads import in_thread
-from multicart_async.manifest import MANIFEST, PROGRESS, ManifestFile, parse_manifest
+from multicart_async.manifest import MANIFEST, PROGRESS, ManifestFile
 from multicart_async.models import VerifyFailure, VerifyReport
 from multicart_async.sinks import BrowsableSink
 
@@ -48,7 +50,7 @@ class _Findings:
         if payload is None:
             self._wrong(folder, "there is no manifest: the run is not complete")
             return
-        manifest = parse_manifest(payload)
+        manifest = await understood(payload)
         if isinstance(manifest, str):
             self._wrong(f"{folder}/{MANIFEST}", f"the manifest is not believed: {manifest}")
             return
@@ -75,8 +77,9 @@ class _Findings:
             self._wrong(path, f"changed: {size} bytes, not {file.size}")
             return
         digest = hashlib.sha256()
-        async for chunk in sink.chunks(path):
-            self._bytes += len(chunk)
-            await in_thread(digest.update, chunk)
+        async with aclosing(sink.chunks(path)) as chunks:
+            async for chunk in chunks:
+                self._bytes += len(chunk)
+                await in_thread(digest.update, chunk)
         if digest.hexdigest() != file.sha256:
             self._wrong(path, "changed: another SHA-256")

@@ -9,15 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import anyio
 import attrs
 import pytest
 
-from multicart_async import _threads
-from multicart_async._threads import _WORKERS, _hops, finish, in_thread, start, start_short
+from multicart_async._threads import _WORKERS, finish, in_thread, opened, start
 
 
 @attrs.define
@@ -228,168 +226,43 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     assert (0, "") == (found.returncode, found.stderr)
 
 
-def noted(threads: list[str], number: int) -> int:
-    """Short work that says where it was done."""
-    threads.append(threading.current_thread().name)
-    return number * number
-
-
-async def test_short_work_shares_a_hop(monkeypatch) -> None:
-    """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
-    threads: list[str] = []
-    monkeypatch.setattr(_threads, "_TURN", 60.0)
-    futures = [start_short(noted, threads, number) for number in range(10)]
-
-    assert [number * number for number in range(10)] == [await finish(future) for future in futures]
-    assert 1 == len(set(threads))
-
-
-async def test_short_work_that_comes_during_a_hop_goes_with_it() -> None:
-    """A hop that is under way takes what gathers meanwhile."""
-    threads: list[str] = []
+async def test_a_file_that_nobody_takes_is_closed(tmp_path) -> None:
+    """It was opened while its opener was cancelled."""
+    (tmp_path / "page").write_bytes(b"[]")
+    files = []
     gate = threading.Event()
-    first = start_short(gate.wait)
+
+    def opening():
+        gate.wait()
+        files.append((tmp_path / "page").open("rb"))
+        return files[0]
+
+    task = asyncio.ensure_future(opened(opening))
     await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    then = start_short(noted, threads, 3)
-    await asyncio.sleep(0)
-    gate.set()
-
-    assert [True, 9] == [await finish(first), await finish(then)]
-
-
-async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
-    """Others get a hop of their own after a moment, up to as many as there are threads, and all come to their end."""
-    gate = threading.Event()
-    stuck = [start_short(gate.wait) for _ in range(_WORKERS + 2)]
-    await asyncio.sleep(0.05)
-    assert not any(future.done() for future in stuck)
-    with anyio.fail_after(20):
-        while len(_hops[asyncio.get_running_loop()]._waiting) > 2:  # noqa: ASYNC110 -- threads take them
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
-    assert 2 == len(_hops[asyncio.get_running_loop()]._waiting)
-    gate.set()
-
-    assert [True] * (_WORKERS + 2) == [await finish(future) for future in stuck]
-
-
-async def test_an_error_of_short_work_is_its_own() -> None:
-    """The others of the same hop are done."""
-    threads: list[str] = []
-    bad, good = start_short(divmod, 1, 0), start_short(noted, threads, 2)
-
-    with pytest.raises(ZeroDivisionError):
-        await finish(bad)
-    assert 4 == await finish(good)
-
-
-async def test_short_work_is_waited_for_when_cancelled() -> None:
-    """As in a thread of its own."""
-    job = Job()
-    task = asyncio.ensure_future(finish(start_short(job.work)))
-    await job.has_begun()
     task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert files[0].closed
+
+
+async def test_a_file_that_cannot_be_opened_leaves_nothing_to_close(tmp_path) -> None:
+    """Cancelled or not."""
+    gate = threading.Event()
+
+    def opening():
+        gate.wait()
+        return (tmp_path / "page").open("rb")
+
+    task = asyncio.ensure_future(opened(opening))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
 
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert job.ended
-
-
-@attrs.define
-class Pool:
-    """Threads that are refused, all but so many times; ``kept`` is what was asked for then."""
-
-    good: int = 0
-    kept: list[tuple[Callable[..., object], tuple[object, ...]]] = attrs.field(factory=list)
-    refused: asyncio.Event = attrs.field(factory=asyncio.Event)
-    loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
-    threads: ThreadPoolExecutor = attrs.field(factory=lambda: ThreadPoolExecutor(1))
-
-    def submit(self, work: Callable[..., object], *args: object) -> object:
-        if self.good:
-            self.good -= 1
-            return self.threads.submit(work, *args)
-        self.kept.append((work, args))
-        self.loop.call_soon_threadsafe(self.refused.set)
-        raise RuntimeError("can't start new thread")
-
-
-@pytest.fixture
-async def pool(monkeypatch):
-    """The pool of this module, with a single thread or none."""
-    pool = Pool()
-    monkeypatch.setattr(_threads, "_pool", lambda: pool)
-    yield pool
-    pool.threads.shutdown()
-
-
-async def test_work_that_no_thread_takes_fails(pool) -> None:
-    """Nobody waits for ever; a hop that the pool has kept all the same finds that it is none."""
-    for future in [start_short(divmod, 1, 1), start_short(divmod, 2, 1)]:
-        with pytest.raises(RuntimeError, match="new thread"):
-            await finish(future)
-    ((hop, args),) = pool.kept
-    then = start_short(divmod, 3, 1)
-    hop(*args)
-
-    assert not then.done()
-    with pytest.raises(RuntimeError, match="new thread"):
-        await finish(then)
-
-
-async def test_work_waits_for_the_hop_under_way_where_no_other_can_be_had(pool) -> None:
-    """A second thread is refused: the first one does it all."""
-    pool.good = 1
-    gate = threading.Event()
-    both = [start_short(gate.wait), start_short(divmod, 7, 2)]
-    await pool.refused.wait()
-    gate.set()
-
-    assert [True, (3, 1)] == [await finish(future) for future in both]
-
-
-async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
-    """After its turn it goes on behind them: other work of the threads is not held up while short work keeps coming."""
-    monkeypatch.setattr(_threads, "_TURN", 0.0)
-    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
-    pool.good = 10
-    gate, order = threading.Event(), list[str]()
-
-    def noting(name: str) -> None:
-        gate.wait()
-        order.append(name)
-
-    short = [start_short(noting, name) for name in ("first", "second", "third")]
-    for _ in range(5):  # the hop is sent when nothing else gathers
-        await asyncio.sleep(0)
-    other = pool.threads.submit(noting, "other")
-    gate.set()
-    for future in short:
-        await finish(future)
-
-    assert other.done()
-    assert ["first", "other", "second", "third"] == order
-
-
-async def test_a_hop_goes_on_where_nobody_else_can_come(pool, monkeypatch) -> None:
-    """Its turn is over, and the pool takes nothing more: then it ends what there is."""
-    monkeypatch.setattr(_threads, "_TURN", 0.0)
-    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
-    pool.good = 1
-    short = [start_short(divmod, number, 1) for number in range(3)]
-
-    assert [(0, 0), (1, 0), (2, 0)] == [await finish(future) for future in short]
-    assert 1 == len(pool.kept)
-
-
-async def test_help_is_called_off_when_nothing_waits_any_more(pool) -> None:
-    """The hop has done it all meanwhile."""
-    pool.good = 1
-    loop = asyncio.get_running_loop()
-    assert (3, 1) == await finish(start_short(divmod, 7, 2))
-    _hops[loop]._watching = True
-    _hops[loop]._relieve(loop)
-
-    assert not _hops[loop]._watching
-    assert [] == pool.kept
+    with pytest.raises(FileNotFoundError):
+        await opened(opening)

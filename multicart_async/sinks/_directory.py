@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
-from multicart_async._threads import finish, in_thread, start, start_short
+from multicart_async._threads import finish, in_thread, opened, start, start_short
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, sweep
 
@@ -107,7 +107,7 @@ class DirectorySink:
     async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `BrowsableSink.chunks`."""
         path = self.path(name)
-        file = await self._look(_opened, name)
+        file = await opened(_of_disk, path, _opened, path)
         try:
             while piece := await in_thread(_of_disk, path, file.read, _PIECE):
                 yield piece
@@ -177,8 +177,7 @@ async def _settle(writing: asyncio.Future[None] | None, temporary: Temporary) ->
 
 def _read(path: Path) -> bytes | None:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would hold the thread for ever
-            raise OSError(errno.EINVAL, "it is not a file")
+        _refuse_pipe(path)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -189,7 +188,15 @@ def _size(path: Path) -> int | None:
 
 
 def _opened(path: Path) -> BinaryIO:
+    if not path.is_dir():  # of which the system says so itself
+        _refuse_pipe(path)
     return path.open("rb")
+
+
+def _refuse_pipe(path: Path) -> None:
+    """Raises unless it is a file: a pipe would hold the thread for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
 
 
 def _list(path: Path) -> dict[str, int | None]:

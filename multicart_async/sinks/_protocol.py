@@ -40,8 +40,8 @@ class BrowsableSink(Sink, Protocol):
         """What *folder* holds (``""`` is the top): the size of each file, ``None`` for a folder. Empty if there is none."""
         ...
 
-    def chunks(self, name: str) -> AsyncIterator[bytes]:
-        """The bytes of a file in pieces of some size."""
+    def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a file in pieces of some size. An async generator: who does not read to the end closes it."""
         ...
 
     async def remove(self, name: str) -> None:

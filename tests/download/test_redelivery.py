@@ -1,0 +1,89 @@
+"""A run that is brought again, with other files or as another version: the folder and its manifest agree afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
+from support.groups import groups_over
+
+from multicart_async.errors import IncompleteDownloadError
+from multicart_async.manifest import MANIFEST, PROGRESS, parse_manifest
+from multicart_async.sinks import DirectorySink
+from multicart_async.testing import FakeFile, FakeTransport
+from multicart_async.verify import verify
+
+PAGES = [page_bytes(2), page_bytes(3, first=2)]
+ARCHIVE = zip_bytes(PAGES)
+
+
+def service() -> FakeTransport:
+    """Two pages and their ZIP."""
+    contents = {url(1): PAGES[0], url(2): PAGES[1], url(None): ARCHIVE}
+    return FakeTransport(files={link: FakeFile.whole(content) for link, content in contents.items()})
+
+
+async def listed(folder) -> list[str]:
+    """What the manifest lists, if the folder holds exactly that."""
+    report = await verify(DirectorySink(folder))
+    assert report.ok, report.failures
+    manifest = parse_manifest((folder / "101" / "88" / MANIFEST).read_bytes())
+    assert not isinstance(manifest, str)
+    return [file.name for file in manifest.files]
+
+
+async def deliver(folder, files: str, **given) -> list[str]:
+    """The run with these files, and what is listed then."""
+    row = {name: given.pop(name) for name in list(given) if name == "total_results"}
+    await groups_over(service()).runs.download(run_of(1, 2, zipped=True, **row), folder, files=files, **given)
+    return await listed(folder)
+
+
+async def test_what_is_not_asked_for_again_stays_listed(tmp_path) -> None:
+    """The ZIP of the same version is as good as it was, also where the pages are fetched anew."""
+    both = ["all-pages.zip", "page-0001.json", "page-0002.json"]
+
+    assert both == await deliver(tmp_path, "both")
+    assert both == await deliver(tmp_path, "pages", overwrite=True)
+    assert both == await deliver(tmp_path, "zip", overwrite=True)
+    assert both == await deliver(tmp_path, "pages")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_files_of_another_version_do_not_stay(tmp_path, overwrite) -> None:
+    """A ZIP of the old version beside pages of the new one would be wrong data that looks right."""
+    await deliver(tmp_path, "both", total_results=5)
+
+    assert ["page-0001.json", "page-0002.json"] == await deliver(
+        tmp_path, "pages", total_results=6, overwrite=overwrite
+    )
+    assert not (tmp_path / "101" / "88" / "all-pages.zip").exists()
+
+
+async def test_what_is_not_ours_stays(tmp_path) -> None:
+    """A manifest that lists a file of the user's is no reason to remove it."""
+    await deliver(tmp_path, "zip", total_results=5)
+    folder = tmp_path / "101" / "88"
+    (folder / "notes.txt").write_text("mine")
+    report = await verify(DirectorySink(tmp_path))
+    await groups_over(service()).runs.download(run_of(1, 2, total_results=6), tmp_path)
+
+    assert ["101/88/notes.txt"] == [failure.path for failure in report.failures]
+    assert {"101/88/notes.txt", "101/88/page-0001.json", "101/88/page-0002.json", "101/88/manifest.json"} == set(
+        files_below(tmp_path)
+    )
+
+
+async def test_a_sink_that_cannot_remove_gets_no_notes_that_would_stay() -> None:
+    """Only those of a call that failed, for the next one."""
+    sink, slow = MemorySink(), groups_over(service())
+    slow.downloader.now = iter(range(1_000)).__next__  # a second between any two looks at the clock
+    await slow.runs.download(run_of(1, 2), sink)
+    assert f"101/88/{PROGRESS}" not in sink.order
+
+    sink = MemorySink()
+    broken = service()
+    broken._files[url(2)] = [IncompleteDownloadError("page 2", "cut")]
+    with pytest.raises(IncompleteDownloadError):
+        await groups_over(broken).runs.download(run_of(1, 2), sink)
+    assert f"101/88/{PROGRESS}" == sink.order[-1]
+    assert 1 == (await groups_over(service()).runs.download(run_of(1, 2), sink)).skipped
