@@ -26,6 +26,7 @@ __all__ = [
     "ids",
     "item",
     "items",
+    "several",
 ]
 
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
@@ -46,6 +47,12 @@ def ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise ArgumentError(argument, f"wants several ids, not {type(values).__name__}")
     return tuple(dict.fromkeys(an_id(argument, value) for value in values))
+
+
+def several(argument: str, values: object) -> None:
+    """Raises unless *values* can be iterated, by ``for`` or by ``async for``, and is no text."""
+    if isinstance(values, str | bytes) or not (hasattr(values, "__iter__") or hasattr(values, "__aiter__")):
+        raise ArgumentError(argument, f"wants several, as in a list, not {type(values).__name__}")
 
 
 def a_count(argument: str, value: object, *, least: int = 0) -> int:

@@ -9,7 +9,8 @@ from multicart_async._content import Check, Defect
 from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
 from multicart_async._links import Link, parse_link
-from multicart_async.download import Downloader, Meter, admit, slot
+from multicart_async._meter import Meter, admit
+from multicart_async.download import Downloader, slot
 from multicart_async.errors import MultiCartError
 from multicart_async.transport import ByteStream
 
@@ -25,11 +26,11 @@ async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGe
     downloader.life.check()
     async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
         try:
-            await admit(stream, link.label)
+            await admit(stream, link.label, downloader.conceal)
         except MultiCartError as error:
             downloader.attempts.note(link.label, error, 1)
             raise
-        meter = Meter(link.label, stream, _check(link, stream))
+        meter = Meter(link.label, stream, _check(link, stream), downloader.conceal)
         try:
             yield _Checked(stream, meter)
         finally:

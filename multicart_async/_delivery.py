@@ -31,6 +31,7 @@ _SAVE_EVERY = 0.25  # seconds between two notes of progress: a killed process lo
 _NOTED_FAST = 10_000  # or a second for each so many files: all of them are noted each time
 _MANY = 100  # files from which on their list is encoded off the loop,
 _LONG = 1 << 16  # and bytes from which on it is decoded there
+_NOT_IN_ROW = frozenset({"asins", "progress", "extra", "ambiguous"})
 _COUNTS_OF_RUN = ("total_exacted_result", "total_results", "asin_count")
 _VERSION_OF_RUN = ("updated_at", "total_results", "total_exacted_result", "asin_count")
 
@@ -277,8 +278,8 @@ def _bare(url: str) -> str:
 
 
 def row_of(run: Run | CategoryRun) -> dict[str, Any]:
-    """The run's row as JSON can hold it, links without their queries, without the records of a category."""
-    fields = attrs.asdict(run, filter=lambda field, _: field.name not in {"asins", "extra", "ambiguous"})
+    """The run's row as JSON can hold it, links without their queries, without the records and progress of a category."""
+    fields = attrs.asdict(run, filter=lambda field, _: field.name not in _NOT_IN_ROW)
     links = run.download_links
     fields["download_links"] = {
         "pages": [_bare(page) for page in links.pages],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -65,8 +66,17 @@ def _open(
     return envelope.get("data")
 
 
-def refusal(path: str, envelope: Mapping[str, Any], *, http_status: int, headers: Mapping[str, str]) -> APIError:
-    """The error that a failing envelope means: by its code, never by its text."""
+def refusal(
+    path: str,
+    envelope: Mapping[str, Any],
+    *,
+    http_status: int,
+    headers: Mapping[str, str],
+    conceal: Callable[[bytes], bytes] | None = None,
+) -> APIError:
+    """The error that a failing envelope means: by its code, never by its text, in which *conceal* hides the credential."""
+    if conceal is not None:
+        envelope = cast("dict[str, Any]", json.loads(conceal(json.dumps(dict(envelope)).encode())))
     code = envelope.get("code")
     if type(code) is not int or 200 <= code <= 299:
         code = http_status if http_status >= 400 else None

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 
 import attrs
 
-from multicart_async.errors import AmbiguousRunError, RunFailedError
+from multicart_async._arguments import a_count, an_id
+from multicart_async.errors import AmbiguousRunError, ArgumentError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 
-__all__ = ["RunJudge"]
+__all__ = ["RunJudge", "a_started"]
 
 FAILED = "Failed"
 _CONFIRMED = 3  # looks that say Failed while there is a new run
 _CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be of the run before
+
+
+def a_started(started: object) -> StartedRun:
+    """*started*, if it is a `StartedRun` of two integers: they may come from another process, as texts."""
+    if not isinstance(started, StartedRun):
+        raise ArgumentError("started", f"wants a StartedRun, as start gives it, not {type(started).__name__}")
+    an_id("started", started.collection_id)
+    a_count("started", started.after)
+    return started
 
 
 class RunJudge:
@@ -32,6 +42,7 @@ class RunJudge:
         self._moved = False
         self._failed_looks = 0
         self.last: RunState | None = None
+        self.looks = 0
 
     def finished(self, rows: Sequence[Run]) -> Run | None:
         """The smallest finished run above ``after``, whatever the order of *rows*; ``ambiguous`` if there are others.

@@ -100,5 +100,5 @@ def _line(fields: Mapping[str, Any]) -> bytes:
 def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from multicart_async.errors import InvalidResponseError
+
 __all__ = ["every_row"]
+
+_MOST = 1_000_000  # no account has as many of anything
 
 
 class _Row(Protocol):
@@ -20,6 +24,9 @@ async def every_row(page: Callable[[int, int], Awaitable[Sequence[R]]], size: in
     """The rows of ``page(skip, limit)`` from the first on, de-duplicated by id.
 
     Ends at a short or empty page, and at one that brings nothing new: a service that ignores ``skip`` would never end.
+
+    Raises:
+        InvalidResponseError: There is no end to it.
     """
     seen: set[int] = set()
     skip = 0
@@ -29,6 +36,8 @@ async def every_row(page: Callable[[int, int], Awaitable[Sequence[R]]], size: in
         for row in new:
             seen.add(row.id)
             yield row
+        if len(seen) > _MOST:
+            raise InvalidResponseError("list", f"more than {_MOST} rows, and no end")
         if len(rows) < size or not new:
             return
         skip += len(rows)

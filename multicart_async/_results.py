@@ -21,7 +21,13 @@ from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
 from multicart_async.records import read_records
 from multicart_async.sinks import DirectorySink, Sink
 
-__all__ = ["Results", "Terms"]
+__all__ = ["Results", "Terms", "a_run"]
+
+
+def a_run(run: object) -> None:
+    """Raises unless it is one, of a collection or of a category."""
+    if not isinstance(run, Run | CategoryRun):
+        raise ArgumentError("run", f"wants a run, as wait or latest gives it, not {type(run).__name__}")
 
 
 class Results:

@@ -29,11 +29,14 @@ def call_verdict(error: BaseException, safety: Safety) -> bool:
 
 
 def is_refusal(error: MultiCartError) -> bool:
-    """Whether it is certain that the call has changed nothing. A service that failed may have failed after that."""
+    """Whether it is certain that the call has changed nothing.
+
+    A service that failed may have failed after that; so may one that says no in a way that nobody documents.
+    """
     if isinstance(error, APIConnectionError):
         return not error.sent
     if isinstance(error, APIError):
-        return not isinstance(error, ServerError)
+        return error.code is not None and 400 <= error.code <= 499 and error.code != 408
     return isinstance(error, ConfigurationError)
 
 

@@ -96,6 +96,7 @@ class Starter:
         while True:
             try:
                 if await self._steps.newer(started):
+                    self.seen(started)
                     return True
             except MultiCartError as error:
                 _log.info("looking for a new run of collection %s: %s", started.collection_id, error)

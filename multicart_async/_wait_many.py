@@ -19,12 +19,12 @@ import anyio
 import attrs
 
 from multicart_async._crew import Crew, each, pull
-from multicart_async._judge import FAILED, RunJudge
+from multicart_async._judge import FAILED, RunJudge, a_started
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
 from multicart_async.errors import ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
 from multicart_async.models import Collection, Run, RunState, StartedRun
-from multicart_async.polling import GONE, LAST_LOOK, Clock, Look, Pace, PollPolicy, is_passing
+from multicart_async.polling import GONE, LAST_LOOK, Clock, Look, Pace, PollPolicy, a_policy, is_passing
 
 __all__ = ["ManyWaits", "Service"]
 
@@ -85,6 +85,7 @@ class ManyWaits:
         tell: Callable[[StartedRun, RunState], None],
         before: Callable[[StartedRun], Collection | None] = lambda _: None,
     ) -> None:
+        a_policy(policy)
         self._service = service
         self._policy = policy
         self._clock = clock
@@ -132,6 +133,7 @@ class ManyWaits:
                         yield outcome
 
     def _take(self, started: StartedRun) -> None:
+        a_started(started)
         judge = RunJudge(started, refuse_ambiguous=self._policy.on_ambiguous == "raise", before=self._before(started))
         watched = self._watched.setdefault(started.collection_id, _Watched())
         watched.entries.append(_Entry(started, judge, Pace(self._policy, self._clock)))

@@ -90,8 +90,11 @@ class AsyncMultiCart:
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
         attempts = Attempts(retry, emit=emit, life=life)
-        self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life)
-        self._downloader = Downloader(self._transport, attempts=attempts, limits=limits, life=life, emit=emit)
+        conceal = self._settings.conceal
+        self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life, conceal=conceal)
+        self._downloader = Downloader(
+            self._transport, attempts=attempts, limits=limits, life=life, emit=emit, conceal=conceal
+        )
         self._limits = limits
         self._results = results = Results(self._downloader, self._settings.base_url)
         clock = Clock(sleep=life.sleep)

@@ -17,6 +17,7 @@ __all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
 
 BASE_URL = "https://multicartapi.com/api/v1"
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
+_LEAST = 8  # bytes of a credential that is looked for in what the service sends
 _LONGEST = 1e12  # seconds; not a number and infinity are not below it either
 
 
@@ -24,7 +25,8 @@ def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any],
     def check(owner: object, field: attrs.Attribute[Any], value: object) -> None:
         good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST
         if not good or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
-            raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants a number of seconds, not {value!r}")
+            least = "0 or more" if zero else "above 0"
+            raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants seconds, {least}, not {value!r}")
 
     return check
 
@@ -81,7 +83,7 @@ class Secret:
     __slots__ = ("_header", "_value")
 
     def __init__(self, value: object, header: str) -> None:
-        self._value = value.removesuffix("\n").removesuffix("\r") if isinstance(value, str) else value
+        self._value = value
         self._header = header
 
     def check(self, argument: str) -> None:
@@ -95,6 +97,11 @@ class Secret:
         """The header that carries it, ``x-api-key`` or ``Authorization``."""
         text = str(self._value)
         return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
+
+    def conceal(self, payload: bytes) -> bytes:
+        """*payload* with dots in its place. A word of a few letters is in every text, and no credential."""
+        text = str(self._value).encode()
+        return payload.replace(text, DOTS.encode()) if len(text) >= _LEAST else payload
 
     def __repr__(self) -> str:
         prefix, dot, _ = str(self._value).partition(".")
@@ -127,16 +134,22 @@ class Settings:
         names = ("api_key", "token")
         if api_key is None and token is None:
             names = ("MULTICART_API_KEY", "MULTICART_TOKEN")
-            api_key = seal(environ.get(names[0]) or None, "x-api-key")
-            token = seal(environ.get(names[1]) or None, "Authorization")
-        url = base_url or environ.get("MULTICART_BASE_URL") or BASE_URL
+            api_key = seal(_line(environ.get(names[0], "")) or None, "x-api-key")
+            token = seal(_line(environ.get(names[1], "")) or None, "Authorization")
+        origin, url = "base_url", base_url
+        if base_url is None:
+            origin, url = "MULTICART_BASE_URL", environ.get("MULTICART_BASE_URL") or BASE_URL
         del environ  # a traceback with local variables must not find the key in it
         if api_key is not None and token is not None:
             raise ConfigurationError(f"{names[0]} and {names[1]} are both given; the service wants one of them")
         credential = api_key or token
         if credential is not None:
             credential.check(names[0] if api_key else names[1])
-        return cls(_base_url(url), credential)
+        return cls(_base_url(url, origin), credential)
+
+    def conceal(self, payload: bytes) -> bytes:
+        """*payload* with dots in the place of the credential: a service that repeats it must not bring it into a text."""
+        return payload if self.credential is None else self.credential.conceal(payload)
 
 
 def seal(value: object, header: str) -> Secret | None:
@@ -144,9 +157,14 @@ def seal(value: object, header: str) -> Secret | None:
     return None if value is None else Secret(value, header)
 
 
-def _base_url(text: object) -> str:
+def _line(text: str) -> str:
+    """Without the line break that a file or a shell has left at the end."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _base_url(text: object, origin: str) -> str:
     if not isinstance(text, str) or not _PRINTABLE.match(text):
-        raise ConfigurationError("base_url: wants an absolute http or https URL")
+        raise ConfigurationError(f"{origin}: wants an absolute http or https URL such as {BASE_URL}")
     parts = None
     try:
         parts = urlsplit(text)
@@ -158,7 +176,7 @@ def _base_url(text: object) -> str:
     except ValueError:
         good = False
     if parts is None or not good:
-        raise ConfigurationError(f"base_url: wants an absolute http or https URL such as {BASE_URL}")
+        raise ConfigurationError(f"{origin}: wants an absolute http or https URL such as {BASE_URL}")
     if parts.username is not None or not set("?#\\").isdisjoint(text):
-        raise ConfigurationError("base_url: holds a user name, a query, a fragment or a backslash; wants none of them")
+        raise ConfigurationError(f"{origin}: holds a user name, a query, a fragment or a backslash; wants none of them")
     return text.rstrip("/")

@@ -5,26 +5,21 @@ The sink pulls the bytes; what proves them runs in between, so that a sink sees 
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 import anyio
 import attrs
 
 from multicart_async._attempts import Attempts, silent
-from multicart_async._content import Check, Defect
-from multicart_async._content.document import EnvelopeInstead, envelope_in
-from multicart_async._envelope import refusal, retry_after, snippet
+from multicart_async._content import Check
 from multicart_async._lifeline import Lifeline
 from multicart_async._links import Place
-from multicart_async._record_parser import RecordCount
+from multicart_async._meter import Meter, admit
 from multicart_async._resume import Ticket
 from multicart_async._retry import transfer_verdict
-from multicart_async._threads import finish, start_short
 from multicart_async.config import Limits
 from multicart_async.errors import (
     APIError,
@@ -37,10 +32,8 @@ from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, Fil
 from multicart_async.sinks import DirectorySink, Sink
 from multicart_async.transport import ByteStream, Transport
 
-__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Meter", "Refresh", "Wanted", "admit", "slot"]
+__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Refresh", "Wanted", "slot"]
 
-PIECE = 1 << 20  # looked at in one thread hop
-SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
 _TELL_EVERY = 0.1  # seconds between two FileAdvanced of one file
 STALE_LINK = frozenset({401, 403, 404, 410})
 
@@ -88,7 +81,9 @@ class Downloader:
         life: Lifeline | None = None,
         emit: Emit = silent,
         now: Callable[[], float] = time.monotonic,
+        conceal: Callable[[bytes], bytes] = bytes,
     ) -> None:
+        self.conceal = conceal
         self.transport = transport
         self.attempts = attempts or Attempts(emit=emit)
         self.life = life or Lifeline()
@@ -200,14 +195,15 @@ class _Transfer:
                     self._wanted.link.url, label=self._label, headers=headers
                 ) as stream:
                     if meter is None:
-                        await admit(stream, self._label)
-                        meter = Meter(self._label, stream, self._wanted.check(full=stream.length is None))
+                        await admit(stream, self._label, self._owner.conceal)
+                        check = self._wanted.check(full=stream.length is None)
+                        meter = Meter(self._label, stream, check, self._owner.conceal)
                         meters.append(meter)
                         ticket = Ticket.of(stream)
                         self._expected = stream.length
                         self._tell_start()
                     elif stream.status not in {200, 206, 416}:
-                        await admit(stream, self._label)  # which says why not, and for how long
+                        await admit(stream, self._label, self._owner.conceal)  # which says why not, and for how long
                     elif ticket is None or not ticket.continued_by(stream, self._received):
                         raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
                     reader = _Reader(stream)
@@ -269,90 +265,6 @@ class _Reader:
         return b""
 
 
-class Meter:
-    """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
-
-    def __init__(self, label: str, stream: ByteStream, check: Check) -> None:
-        self._label = label
-        self._check = check
-        self._hash = hashlib.sha256()
-        self._status = stream.status
-        self._head = b""
-        self._held: list[bytes] = []
-        self._size = 0
-        self._looking: asyncio.Future[None] | None = None
-        self._framed = stream.proved
-        self.proved = False
-
-    async def take(self, piece: bytes) -> None:
-        """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
-        if len(self._head) <= SMALL:
-            self._head += piece[: SMALL + 1]
-        self._held.append(piece)
-        self._size += len(piece)
-        if self._size >= PIECE:
-            await self.seen()
-            held, self._held, self._size = self._held, [], 0
-            self._looking = start_short(self._look_at, held)
-
-    async def finish(self) -> str:
-        """The SHA-256, if the file is good to its end."""
-        await self.seen()
-        if len(self._head) <= SMALL:
-            self.prove()
-        else:
-            self._looking = start_short(self.prove)
-            await self.seen()
-        return self.sha256
-
-    def prove(self) -> None:
-        """The same in any thread, when nothing is looked at any more."""
-        held, self._held = self._held, []
-        self._look_at(held)
-        try:
-            self._check.finish()
-        except Defect as defect:
-            raise self._judge(defect) from defect
-        self.proved = True
-
-    async def seen(self) -> None:
-        """Wait for the look that is under way."""
-        if self._looking is not None:
-            await finish(self._looking)
-
-    async def settle(self) -> None:
-        """No thread at work any more, whatever it found."""
-        if self._looking is not None:
-            with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
-                await finish(self._looking)
-
-    @property
-    def records(self) -> int | None:
-        """How many records passed, if the check counts them."""
-        return self._check.records if isinstance(self._check, RecordCount) else None
-
-    @property
-    def sha256(self) -> str:
-        """Of all that was looked at."""
-        return self._hash.hexdigest()
-
-    def _look_at(self, pieces: list[bytes]) -> None:
-        try:
-            for piece in pieces:
-                self._hash.update(piece)
-                self._check.feed(piece)
-        except Defect as defect:
-            raise self._judge(defect) from defect
-
-    def _judge(self, defect: Defect) -> MultiCartError:
-        envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
-        if envelope is not None and envelope["status"] == 0:
-            return refusal(self._label, envelope, http_status=self._status, headers={})
-        if not self._framed:  # nothing proves that all of it came: the transfer may be at fault
-            return IncompleteDownloadError(self._label, str(defect))
-        return IntegrityError(self._label, str(defect))
-
-
 @asynccontextmanager
 async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
     """One of the client's downloads. On behalf of nobody: a generator may be closed by another task than it began in."""
@@ -367,33 +279,3 @@ async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
         yield
     finally:
         downloader.room.release_on_behalf_of(borrower)
-
-
-async def admit(stream: ByteStream, label: str) -> None:
-    """Raises unless the answer can be the file: HTTP 200, uncoded, not a page for people."""
-    headers = stream.headers
-    if stream.status != 200:
-        body = await _beginning(stream)
-        envelope = envelope_in(body)
-        if envelope is not None:
-            raise refusal(label, envelope, http_status=stream.status, headers=headers)
-        raise APIError.of(
-            label, stream.status, snippet(body), http_status=stream.status, retry_after=retry_after(headers)
-        )
-    coding = headers.get("content-encoding", "identity")
-    if coding.strip().lower() not in {"", "identity"}:
-        raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
-    if headers.get("content-type", "").lower().startswith("text/html"):
-        raise IntegrityError(label, "a page for people (text/html) came in place of the file")
-
-
-async def _beginning(stream: ByteStream) -> bytes:
-    body = b""
-    try:
-        async for part in stream:
-            body += part
-            if len(body) > SMALL:
-                break
-    except (IncompleteDownloadError, StalledDownloadError):
-        pass  # the status has said it already
-    return body[:SMALL]

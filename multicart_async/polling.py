@@ -24,7 +24,7 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 
-__all__ = ["GONE", "LAST_LOOK", "Clock", "Look", "Pace", "PollPolicy", "follow", "is_passing"]
+__all__ = ["GONE", "LAST_LOOK", "Clock", "Look", "Pace", "PollPolicy", "a_policy", "follow", "is_passing"]
 
 S = TypeVar("S")
 GONE = 3  # so many "not found" in a row are no hiccup
@@ -52,7 +52,7 @@ def _at_least(least: float, most: float = math.inf) -> Callable[[Any, attrs.Attr
 
 
 def _known(_owner: object, _field: attrs.Attribute[Any], value: object) -> None:
-    if value not in {"warn", "raise"}:
+    if value not in ("warn", "raise"):
         raise ConfigurationError(f"PollPolicy.on_ambiguous: wants 'warn' or 'raise', not {value!r}")
 
 
@@ -73,6 +73,12 @@ class PollPolicy:
     on_ambiguous: Literal["warn", "raise"] = attrs.field(default="warn", validator=_known)
 
 
+def a_policy(policy: object) -> None:
+    """Raises unless it is one. Before anything is started: afterwards it is paid."""
+    if not isinstance(policy, PollPolicy):
+        raise ArgumentError("policy", f"wants a PollPolicy, not {type(policy).__name__}")
+
+
 @attrs.frozen
 class Clock:
     """A monotonic clock and its sleep: jumps of the wall clock have no effect."""
@@ -85,8 +91,7 @@ class Pace:
     """The clock and the patience of one wait, which is a plain loop with a `return` and a `pause`."""
 
     def __init__(self, policy: PollPolicy, clock: Clock = Clock(), spread: Callable[[], float] = random.random) -> None:
-        if not isinstance(policy, PollPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
-            raise ArgumentError("policy", f"wants a PollPolicy, not {type(policy).__name__}")
+        a_policy(policy)
         self._policy = policy
         self._clock = clock
         self._spread = spread

@@ -9,9 +9,10 @@ from typing import Any
 import anyio.lowlevel
 
 from multicart_async._envelope import refusal
+from multicart_async._meter import admit
 from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
 from multicart_async._retry import transfer_verdict
-from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, admit, slot
+from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, slot
 from multicart_async.errors import APIError, IncompleteDownloadError, InvalidResponseError, MultiCartError
 from multicart_async.events import Retrying
 from multicart_async.transport import ByteStream
@@ -105,7 +106,7 @@ class _Page:
         self._skip = self._given
         await self._open.enter_async_context(slot(self._owner))
         self._stream = await self._open.enter_async_context(self._owner.transport.stream(self._url, label=self._label))
-        await admit(self._stream, self._label)
+        await admit(self._stream, self._label, self._owner.conceal)
         self._parts = aiter(self._stream)
         self._parser = RecordParser(exact=self._exact)
         self._ended = False
@@ -130,7 +131,7 @@ class _Page:
         if not self._parser.one_object or not records or records[0].keys() != {"code", "data", "status"}:
             return records
         if records[0]["status"] == 0:
-            raise refusal(self._label, records[0], http_status=200, headers={})
+            raise refusal(self._label, records[0], http_status=200, headers={}, conceal=self._owner.conceal)
         raise InvalidResponseError(self._label, "the service sent an answer in place of the file")
 
     def _verdict(self, error: NotRecordsError) -> MultiCartError:

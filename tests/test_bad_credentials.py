@@ -72,10 +72,10 @@ def test_a_malformed_credential_of_the_environment_is_not_shown(monkeypatch, var
     assert [] == haul.where(SECRET)
 
 
-def test_one_line_break_at_the_end_of_a_credential_is_forgiven() -> None:
+def test_one_line_break_at_the_end_of_a_variable_is_forgiven() -> None:
     """Files and shells leave one behind; it is not sent."""
     for end in ("\n", "\r\n"):
-        settings = Settings.resolve(seal(SECRET + end, "x-api-key"), None, None, {})
+        settings = Settings.resolve(None, None, None, {"MULTICART_API_KEY": SECRET + end})
 
         assert {"x-api-key": SECRET} == settings.credential.headers()
 

@@ -151,9 +151,24 @@ def test_an_empty_variable_is_none() -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_one_line_break_at_the_end_is_the_files_not_the_keys(end: str) -> None:
-    """A key that was read from a file mostly has one."""
-    assert {"x-api-key": "a.b"} == headers(resolve(f"a.b{end}"))
+def test_one_line_break_at_the_end_of_a_variable_is_the_files_not_the_keys(end: str) -> None:
+    """A key that a shell has read from a file mostly has one; an argument with one is no key."""
+    assert {"x-api-key": "a.b"} == headers(resolve(MULTICART_API_KEY=f"a.b{end}"))
+    with pytest.raises(ConfigurationError, match="api_key"):
+        resolve(f"a.b{end}")
+
+
+def test_a_base_url_that_is_empty_is_refused() -> None:
+    """It is not as if none was given: the key would go to another place than the caller thinks."""
+    with pytest.raises(ConfigurationError, match=r"^base_url: "):
+        resolve(url="", MULTICART_BASE_URL="https://e/v1")
+
+
+def test_a_variable_that_is_no_base_url_is_named() -> None:
+    """Where the argument was not given."""
+    for wrong in ("e/v1", "https://user@e/v1", "https://:0/", "e e"):
+        with pytest.raises(ConfigurationError, match=r"^MULTICART_BASE_URL: "):
+            resolve(MULTICART_BASE_URL=wrong)
 
 
 @pytest.mark.parametrize("length", [1, 512])

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multicart_async import _pages
 from multicart_async._pages import every_row
+from multicart_async.errors import InvalidResponseError
 
 
 @attrs.frozen
@@ -34,6 +36,18 @@ class Listing:
         """The ids that come out."""
         async with aclosing(every_row(self.page, size)) as rows:
             return [row.id async for row in rows]
+
+
+async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page is full and brings new rows: that cannot go on for ever."""
+    monkeypatch.setattr(_pages, "_MOST", 10)
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        return [Row(number) for number in range(skip, skip + limit)]
+
+    with pytest.raises(InvalidResponseError, match="no end"):
+        async with aclosing(every_row(page, 4)) as rows:
+            _ = [row async for row in rows]
 
 
 PAGES = [

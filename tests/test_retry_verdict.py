@@ -127,7 +127,12 @@ def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartEr
 
 
 @pytest.mark.parametrize(
-    "error", [SENT, SLOW, UNKNOWN, DOWN, InvalidResponseError("/p/", "html"), ClientClosedError()], ids=str
+    "error",
+    [
+        *(SENT, SLOW, UNKNOWN, DOWN, InvalidResponseError("/p/", "html"), ClientClosedError()),
+        *(APIError.of("/p/", code, "queued, and then") for code in (None, 0, 200, 408, 500, 600)),
+    ],
+    ids=str,
 )
 def test_what_was_sent_and_has_no_clear_answer_may_have_changed_something(error: MultiCartError) -> None:
     """A service that failed may have failed after that."""

@@ -241,15 +241,9 @@ class Asins:
         # with_count must be left out, not false: any value may change the shape of the answer
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
-    async def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
+    def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
         """Every ASIN of a collection, each once."""
-
-        async def page(skip: int, limit: int) -> tuple[Asin, ...]:
-            return await self.list(collection_id, skip=skip, limit=limit)
-
-        async with aclosing(every_row(page, PAGE)) as rows:
-            async for row in rows:
-                yield row
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
 
     async def count(self, collection_id: int) -> int:
         """How many ASINs a collection has."""

@@ -8,21 +8,25 @@ from contextlib import aclosing
 
 import attrs
 
-from multicart_async._arguments import an_id
+from multicart_async._arguments import an_id, several
 from multicart_async._attempts import silent
 from multicart_async._caller import Caller
 from multicart_async._category_request import check_request
 from multicart_async._crew import as_they_come
 from multicart_async._endpoint import Endpoint
 from multicart_async._outcome import Outcome, outcome_of
-from multicart_async._results import Results, Terms
+from multicart_async._results import Results, Terms, a_run
 from multicart_async._unset import UNSET, Unset
 from multicart_async.config import Limits
 from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    AuthenticationError,
     BadRequestError,
     CategoryFailedError,
+    InsufficientCreditsError,
     InvalidResponseError,
-    NotFoundError,
+    PermissionDeniedError,
     RunCancelledError,
     WaitTimeoutError,
 )
@@ -37,10 +41,12 @@ from multicart_async.models import (
     StartedCategory,
 )
 from multicart_async.models._base import Model
-from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, a_policy, follow
 from multicart_async.sinks import Sink
 
 __all__ = ["Categories"]
+
+_FINAL = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +161,8 @@ class Categories:
         Raises:
             DiskError: *dest* cannot be written to.
         """
+        several("requests", requests)
+        a_policy(policy)
         sink = None if dest is None else await self._results.sink(dest)
         life = self._call.life
 
@@ -238,10 +246,13 @@ class Categories:
     async def _refuse_ended(self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int) -> None:
         """Raises if the scrape failed or was cancelled. What a cancelled one reports as stage is not documented."""
         failed = run is not None and run.stage == "failed"
+        status = message = None
         try:
             collection = await self._collection(collection_id)
-        except NotFoundError:
-            status = message = None  # nothing says that a category's collection can be had like others
+        except (APIError, APIConnectionError, InvalidResponseError) as error:
+            # nothing says that a category's collection can be had like others: it is a help, not a condition
+            if isinstance(error, _FINAL) and not failed:
+                raise
         else:
             status, message = collection.schedule_status, collection.failed_message
         if not failed and status != "Failed":
@@ -278,7 +289,8 @@ class Categories:
         priority: Priority | Unset = UNSET,
         policy: PollPolicy = PollPolicy(),
     ) -> CategoryRun:
-        """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`."""
+        """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`. Raises what these two raise."""
+        a_policy(policy)  # now: after the submission it is paid
         started = await self.submit(
             category_url,
             domain=domain,
@@ -318,6 +330,7 @@ class Categories:
             APIError: The service refused it.
             ArgumentError: The scrape is not finished.
         """
+        a_run(run)
 
         async def relist() -> CategoryRun | None:
             return await self._row(run.collection, run.id)

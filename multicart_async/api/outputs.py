@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from multicart_async._arguments import a_count, an_id
 from multicart_async._caller import Caller
@@ -33,15 +32,9 @@ class Outputs:
         a_count("limit", limit, least=1)
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
-    async def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
+    def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
         """Every output record of a collection, each once, without its ``output_json``."""
-
-        async def page(skip: int, limit: int) -> tuple[Output, ...]:
-            return await self.list(collection_id, skip=skip, limit=limit)
-
-        async with aclosing(every_row(page, PAGE)) as rows:
-            async for row in rows:
-                yield row
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
 
     async def get(self, output_id: int) -> Output:
         """One output record with its ``output_json``, which is an object or an array of them.

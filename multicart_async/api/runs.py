@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
-from itertools import pairwise
 from typing import Any, TypeVar, overload
 
-from multicart_async._arguments import a_choice, a_count, an_id
+from multicart_async._arguments import a_choice, a_count, an_id, several
 from multicart_async._attempts import silent
 from multicart_async._caller import Caller
 from multicart_async._credit_check import check_credits as compare_credits
@@ -17,19 +16,20 @@ from multicart_async._crew import as_they_come, each
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._fresh_links import find_run
 from multicart_async._journal import Journal
-from multicart_async._judge import RunJudge
+from multicart_async._judge import RunJudge, a_started
 from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._pages import every_row
 from multicart_async._plan import Files
-from multicart_async._results import Results, Terms
+from multicart_async._results import Results, Terms, a_run
+from multicart_async._run_looks import PAGE, RunLooks, newer_runs
 from multicart_async._run_many import Pipeline, Stages
 from multicart_async._starting import Starter, Steps
 from multicart_async._wait_many import ManyWaits, Service
 from multicart_async.config import Limits
-from multicart_async.errors import ArgumentError, InvalidResponseError, WaitTimeoutError
+from multicart_async.errors import InvalidResponseError, WaitTimeoutError
 from multicart_async.events import Emit, RunProgress
 from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
-from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.polling import Clock, Pace, PollPolicy, a_policy, follow
 from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
@@ -38,8 +38,6 @@ T = TypeVar("T")
 
 START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
 LIST = Endpoint("/schedules/collections/results/download/", tuple[Run, ...], safety="read")
-
-PAGE = 50  # rows; the dashboard asks for as many
 
 _log = logging.getLogger("multicart_async")
 
@@ -68,13 +66,16 @@ class Runs:
         self._clock = clock
         self._emit = emit
         self._starter = Starter(Steps(self._send_start, collection, self._newest, self._newer), clock)
+        self._looks = RunLooks(self._page, collection, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
-        """Run a collection now: its items are scraped, for a credit each. Returns at once.
+        """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
 
-        The service does not say which run it starts. So the newest run id is read first, and the run is the one that
-        comes after it. If somebody else, or a schedule, starts the same collection at the same moment, the two cannot
-        be told apart: see `Run.ambiguous`.
+        The service does not say which run it starts. So the newest run id is read first, a call for each 50 runs of
+        the collection, and the run is the one that comes after it. Where this client has started the collection before
+        and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not share one baseline.
+        If somebody else, or a schedule, starts the same collection at the same moment, the two cannot be told apart: see
+        `Run.ambiguous`.
 
         It is sent once. When its answer is lost, a new run is looked for, for up to 30 seconds.
 
@@ -92,10 +93,18 @@ class Runs:
     async def _newest(self, collection_id: int) -> int:
         return max([run.id async for run in self.iterate(collection_id)], default=0)
 
+    async def _newer(self, started: StartedRun) -> tuple[Run, ...]:
+        new, _ = await newer_runs(self._page, started, whole=True)
+        return new
+
+    def _page(self, collection_id: int, skip: int, limit: int) -> Awaitable[tuple[Run, ...]]:
+        return self.list(collection_id, skip=skip, limit=limit)
+
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
         """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing."""
+        several("collection_ids", collection_ids)
         width = self._limits.requests
         async with aclosing(as_they_come(collection_ids, self.start, width, self._call.life)) as results:
             async for collection_id, result in results:
@@ -111,6 +120,7 @@ class Runs:
         for; ``policy.wait_timeout`` counts for each from then. Ticks come at ``policy.poll_interval``, and less often
         while nothing ends.
         """
+        several("started", started)
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -168,6 +178,8 @@ class Runs:
             DiskError: *dest* or the journal cannot be written.
         """
         a_choice("files", files, Files)  # now: when the first run is finished, all are paid
+        a_policy(policy)
+        several("collection_ids", collection_ids)
         sink = None if dest is None else await self._results.sink(dest)
         stages = Stages(
             start=self._starter.start,
@@ -196,7 +208,7 @@ class Runs:
 
     def _waits(self, policy: PollPolicy) -> ManyWaits:
         return ManyWaits(
-            Service(self._collections, self._look),
+            Service(self._collections, self._looks.look),
             policy,
             clock=self._clock,
             life=self._call.life,
@@ -220,15 +232,9 @@ class Runs:
         a_count("limit", limit, least=1)
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
-    async def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
+    def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
         """Every run of a collection, each once."""
-
-        async def page(skip: int, limit: int) -> tuple[Run, ...]:
-            return await self.list(collection_id, skip=skip, limit=limit)
-
-        async with aclosing(every_row(page, PAGE)) as rows:
-            async for run in rows:
-                yield run
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
 
     async def latest(self, collection_id: int) -> Run | None:
         """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
@@ -258,12 +264,14 @@ class Runs:
         raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
 
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """Run a collection now, and its run when it is finished: `start`, then `wait`."""
+        """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise."""
+        a_policy(policy)  # now: after the start it is paid
         return await self.wait(await self.start(collection_id), policy=policy)
 
     async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
         """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""
-        _check_started(started)
+        a_started(started)
+        a_policy(policy)
         before = self._starter.before(started)
         judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before)
         pace = Pace(policy, self._clock)
@@ -274,43 +282,10 @@ class Runs:
             )
             return WaitTimeoutError(reason, started=started, last=judge.last)
 
-        async with aclosing(follow(lambda: self._look(judge, started, pace), pace, timed_out)) as states:
+        async with aclosing(follow(lambda: self._looks.look(judge, started, pace), pace, timed_out)) as states:
             async for state in states:
                 self._tell(started, state)
                 yield state
-
-    async def _look(self, judge: RunJudge, started: StartedRun, pace: Pace) -> Look[RunState]:
-        rows = await self._newer(started)
-        if judge.finished(rows) is not None:
-            self._starter.finished(started)
-            last = judge.last.schedule_status if judge.last else None
-            state = judge.state(rows, last, pace.waited)
-            return Look(state, _mark(state), finished=True)
-        collection = await self._collection(started.collection_id)
-        state = judge.state(rows, collection.schedule_status, pace.waited)
-        judge.refuse_failed(rows, collection)
-        return Look(state, _mark(state))
-
-    async def _newer(self, started: StartedRun) -> tuple[Run, ...]:
-        """All runs above ``started.after``, wherever they stand in the list.
-
-        The order saves calls, it decides nothing: below the baseline of a page that falls strictly there is no more.
-        """
-        seen: dict[int, Run] = {}
-        skip = 0
-        while True:
-            rows = await self.list(started.collection_id, skip=skip, limit=PAGE)
-            known = len(seen)
-            seen.update({run.id: run for run in rows})
-            falling = all(left.id > right.id for left, right in pairwise(rows))
-            past = falling and bool(rows) and rows[-1].id <= started.after
-            if len(rows) < PAGE or past or len(seen) == known:
-                break
-            skip += len(rows)
-        new = tuple(run for run in seen.values() if run.id > started.after)
-        if new:
-            self._starter.seen(started)
-        return new
 
     def _tell(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
@@ -355,6 +330,7 @@ class Runs:
             APIError: The service refused a file.
             ArgumentError: The run is not finished.
         """
+        a_run(run)
         return await self._results.deliver(
             run,
             dest,
@@ -364,14 +340,14 @@ class Runs:
         )
 
     @overload
-    def records(self, run: Run | CategoryRun) -> AsyncIterator[dict[str, Any]]:
+    def records(self, run: Run | CategoryRun) -> AsyncGenerator[dict[str, Any], None]:
         """Each record as parsed JSON."""
 
     @overload
-    def records(self, run: Run | CategoryRun, *, into: type[T]) -> AsyncIterator[T]:
+    def records(self, run: Run | CategoryRun, *, into: type[T]) -> AsyncGenerator[T, None]:
         """Each record as a value of *into*."""
 
-    def records(self, run: Run | CategoryRun, *, into: type[T] | None = None) -> AsyncIterator[dict[str, Any] | T]:
+    def records(self, run: Run | CategoryRun, *, into: type[T] | None = None) -> AsyncGenerator[Any, None]:
         """Each record of each page, straight from the service, without holding a page in memory.
 
         *into* structures each as an attrs class; fields that the class does not have are left out. Fields and prices
@@ -382,19 +358,8 @@ class Runs:
             InvalidResponseError: A page is no array of objects and no object, or does not fit *into*.
             DownloadError: A page could not be had to its end.
         """
+        a_run(run)
         return self._results.records(run, into, relist=self._relist(run))
 
     def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
         return lambda: find_run(self.iterate(run.collection), run.id)
-
-
-def _check_started(started: object) -> None:
-    """Raises unless it is a `StartedRun` of two integers: they may come from another process, as texts."""
-    if not isinstance(started, StartedRun):
-        raise ArgumentError("started", f"wants a StartedRun, as start gives it, not {type(started).__name__}")
-    an_id("started", started.collection_id)
-    a_count("started", started.after)
-
-
-def _mark(state: RunState) -> object:
-    return state.run, state.schedule_status

@@ -55,6 +55,26 @@ async def test_watch_tells_each_change_once_and_the_finished_scrape_last() -> No
     assert {RunProgress} == {type(event) for event in groups.events}
 
 
+BROKEN_SIDE = [refused(500), refused(400), refused(404), refused(403), lost(), refused(401), refused(402)]
+
+
+@pytest.mark.parametrize("answer", BROKEN_SIDE, ids=repr)
+async def test_a_stage_that_says_failed_is_believed_whatever_else_is_broken(answer: Any) -> None:
+    """The collection only tells why; the scrape's own row has told the end."""
+    groups = over(category_row(stage="failed"), collection=in_turn(answer))
+
+    with pytest.raises(CategoryFailedError, match="no reason is given"):
+        await groups.categories.wait(STARTED, policy=STEADY)
+
+
+@pytest.mark.parametrize("answer", BROKEN_SIDE[:3], ids=repr)
+async def test_a_scrape_at_work_is_waited_for_whatever_becomes_of_its_collection(answer: Any) -> None:
+    """Nothing says that a category's collection can be had like others."""
+    groups = over(*[category_row()] * 4, category_row(finished=True), collection=in_turn(answer))
+
+    assert 412 == (await groups.categories.wait(STARTED, policy=STEADY)).id
+
+
 @pytest.mark.parametrize("stage", ["enumerating", "DONE", "", None, "cancelled"])
 async def test_an_unknown_stage_is_still_running(stage: Any) -> None:
     """Trap 29: only ``is_download_generated``, ``failed`` and the collection's status end it."""

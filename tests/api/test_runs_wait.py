@@ -61,13 +61,38 @@ async def test_the_order_of_the_list_decides_nothing(seed: int) -> None:
     assert 131 == (await groups.runs.wait(StartedRun(101, 130))).id
 
 
-async def test_a_page_that_falls_below_the_baseline_is_the_last_one_asked_for() -> None:
-    """Newest first, which is likely though not promised, costs one call however long the history."""
-    rows = [run_row(number, finished=True) for number in range(500, 0, -1)]
-    groups = groups_over(ByPath({RUNS: pages_of(rows)}))
+async def test_a_look_ends_at_a_page_that_falls_below_the_baseline() -> None:
+    """Newest first, which is likely though not promised, costs a call a look however long the history. The last look
+    reads all of it: a smaller new run would be the right one, wherever it stood.
+    """
+    rows = [run_row(number, finished=number < 500) for number in range(500, 0, -1)]
+    groups = groups_over(ByPath({RUNS: pages_of(rows), GET: in_turn(collection_row())}))
 
-    assert 500 == (await groups.runs.wait(StartedRun(101, 499))).id
-    assert 1 == len(groups.transport.sent)
+    async for _ in groups.runs.watch(StartedRun(101, 499), policy=STEADY):
+        rows[0] = run_row(500, finished=True)
+
+    asked = [fields["skip"] for path, fields in groups.transport.sent if path == RUNS]
+    assert [0, 0, *range(0, 501, 50)] == asked
+
+
+async def test_a_smaller_new_run_on_a_later_page_is_the_right_one() -> None:
+    """The first page falls below the baseline, and has a new run; a smaller one stands further down, where nobody looks."""
+    first = [run_row(number, finished=True) for number in (300, *range(49, 0, -1))]
+    groups = groups_over(ByPath({RUNS: pages_of([*first, run_row(200, finished=True)])}))
+
+    run = await groups.runs.wait(StartedRun(101, 100))
+
+    assert 200 == run.id
+    assert run.ambiguous
+
+
+async def test_a_new_run_behind_a_page_of_old_ones_is_found_at_the_tenth_look() -> None:
+    """A first page without anything new, strictly falling, and yet not the newest."""
+    rows = [run_row(number, finished=True) for number in range(50, 0, -1)]
+    groups = groups_over(ByPath({RUNS: pages_of([*rows, run_row(51, finished=True)]), GET: in_turn(collection_row())}))
+
+    assert 51 == (await groups.runs.wait(StartedRun(101, 50), policy=STEADY)).id
+    assert 90 == groups.clock.now()
 
 
 async def test_a_service_that_ignores_skip_is_not_asked_for_ever() -> None:

@@ -40,7 +40,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return Pool()
 
     monkeypatch.setattr(_threads, "_pool", pool)
-    for module in ("multicart_async.download", "multicart_async.sinks._directory"):
+    for module in ("multicart_async._meter", "multicart_async.sinks._directory"):
         monkeypatch.setattr(f"{module}.start_short", lambda *work: (counted.update(work=1), short(*work))[1])
     monkeypatch.setattr("multicart_async.sinks._directory.start", lambda *work: (counted.update(work=1), own(*work))[1])
     return counted

@@ -22,8 +22,9 @@ from download_kit import (
 from multicart_async._attempts import Attempts
 from multicart_async._content.document import DocumentCheck
 from multicart_async._links import parse_link
+from multicart_async._meter import Meter
 from multicart_async.config import RetryPolicy
-from multicart_async.download import Downloader, Meter, Wanted
+from multicart_async.download import Downloader, Wanted
 from multicart_async.errors import (
     APIConnectionError,
     APIError,

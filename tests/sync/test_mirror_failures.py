@@ -18,7 +18,7 @@ from support.until import until
 from multicart_async import Limits, RetryPolicy, errors
 from multicart_async.events import FileDone, FileStarted
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.sandbox.faults import Content, Cut, Envelope, Stall, Status
+from multicart_async.sandbox.faults import Cut, Envelope, Stall, Status
 from multicart_async.testing import FakeFile, FakeTransport
 from multicart_async.transport import Response
 
@@ -94,8 +94,11 @@ async def test_a_group_holds_all_failures(sandbox, client, tmp_path) -> None:
 
 async def test_a_failure_keeps_no_frames_alive(sandbox, client, tmp_path) -> None:
     """Thousands of them would hold what was in memory when they happened; their causes too."""
-    sandbox.add_collections(1, items=1)
-    sandbox.faults.add("/results/*", Content(b'[{"asin": 1'), times=None)
+    (collection_id,) = sandbox.add_collections(1, items=1)
+    (run,) = await client.runs.list(collection_id)
+    (tmp_path / str(collection_id) / str(run.id) / "page-0001.json").mkdir(
+        parents=True
+    )  # what the system says is a cause
 
     (failure,) = (await client.sync(tmp_path)).failures
 

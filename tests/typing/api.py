@@ -161,9 +161,9 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
         done = await client.runs.download(run, dest, files="both")
         assert_type(done, RunDownload)
         assert_type(done.files, tuple[Downloaded, ...])
-    assert_type(client.runs.records(run), AsyncIterator[dict[str, Any]])
-    assert_type(client.runs.records(scrape), AsyncIterator[dict[str, Any]])
-    assert_type(client.runs.records(run, into=Product), AsyncIterator[Product])
+    assert_type(client.runs.records(run), AsyncGenerator[dict[str, Any], None])
+    assert_type(client.runs.records(scrape), AsyncGenerator[dict[str, Any], None])
+    assert_type(client.runs.records(run, into=Product), AsyncGenerator[Product, None])
     async for product in client.runs.records(run, into=Product):
         assert_type(product.price, str | None)
     await client.runs.download(run, "results", files="pdf")  # type: ignore[arg-type]

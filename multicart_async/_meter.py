@@ -1,0 +1,148 @@
+"""What comes for a file: may it be the file at all, how much is it, is it whole? Looked at as it passes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+
+from multicart_async._content import Check, Defect
+from multicart_async._content.document import EnvelopeInstead, envelope_in
+from multicart_async._envelope import refusal, retry_after, snippet
+from multicart_async._record_parser import RecordCount
+from multicart_async._threads import finish, start_short
+from multicart_async.errors import (
+    APIError,
+    IncompleteDownloadError,
+    IntegrityError,
+    MultiCartError,
+    StalledDownloadError,
+)
+from multicart_async.transport import ByteStream
+
+__all__ = ["Meter", "admit"]
+
+PIECE = 1 << 20  # looked at in one thread hop
+SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
+
+
+async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes]) -> None:
+    """Raises unless the answer can be the file: HTTP 200, uncoded, not a page for people."""
+    headers = stream.headers
+    if stream.status != 200:
+        body = conceal(await _beginning(stream))
+        envelope = envelope_in(body)
+        if envelope is not None:
+            raise refusal(label, envelope, http_status=stream.status, headers=headers)
+        raise APIError.of(
+            label, stream.status, snippet(body), http_status=stream.status, retry_after=retry_after(headers)
+        )
+    coding = conceal(headers.get("content-encoding", "identity").encode()).decode()
+    if coding.strip().lower() not in {"", "identity"}:
+        raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
+    if headers.get("content-type", "").lower().startswith("text/html"):
+        raise IntegrityError(label, "a page for people (text/html) came in place of the file")
+
+
+async def _beginning(stream: ByteStream) -> bytes:
+    body = b""
+    try:
+        async for part in stream:
+            body += part
+            if len(body) > SMALL:
+                break
+    except (IncompleteDownloadError, StalledDownloadError):
+        pass  # the status has said it already
+    return body[:SMALL]
+
+
+class Meter:
+    """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
+
+    def __init__(self, label: str, stream: ByteStream, check: Check, conceal: Callable[[bytes], bytes] = bytes) -> None:
+        self._conceal = conceal
+        self._label = label
+        self._check = check
+        self._hash = hashlib.sha256()
+        self._status = stream.status
+        self._head = b""
+        self._held: list[bytes] = []
+        self._size = 0
+        self._looking: asyncio.Future[None] | None = None
+        self._framed = stream.proved
+        self.proved = False
+
+    async def take(self, piece: bytes) -> None:
+        """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
+        if len(self._head) <= SMALL:
+            self._head += piece[: SMALL + 1]
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size >= PIECE:
+            await self.seen()
+            held, self._held, self._size = self._held, [], 0
+            self._looking = start_short(self._look_at, held)
+
+    async def finish(self) -> str:
+        """The SHA-256, if the file is good to its end."""
+        await self.seen()
+        if len(self._head) <= SMALL:
+            self.prove()
+        else:
+            self._looking = start_short(self.prove)
+            await self.seen()
+        return self.sha256
+
+    def prove(self) -> None:
+        """The same in any thread, when nothing is looked at any more."""
+        held, self._held = self._held, []
+        self._look_at(held)
+        fault: MultiCartError | None = None
+        try:
+            self._check.finish()
+        except Defect as defect:
+            fault = self._judge(defect)
+        if fault is not None:
+            raise fault  # not from the defect: it may hold an answer with a credential in it
+        self.proved = True
+
+    async def seen(self) -> None:
+        """Wait for the look that is under way."""
+        if self._looking is not None:
+            await finish(self._looking)
+
+    async def settle(self) -> None:
+        """No thread at work any more, whatever it found."""
+        if self._looking is not None:
+            with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
+                await finish(self._looking)
+
+    @property
+    def records(self) -> int | None:
+        """How many records passed, if the check counts them."""
+        return self._check.records if isinstance(self._check, RecordCount) else None
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was looked at."""
+        return self._hash.hexdigest()
+
+    def _look_at(self, pieces: list[bytes]) -> None:
+        fault: MultiCartError | None = None
+        try:
+            for piece in pieces:
+                self._hash.update(piece)
+                self._check.feed(piece)
+        except Defect as defect:
+            fault = self._judge(defect)
+        if fault is not None:
+            raise fault
+
+    def _judge(self, defect: Defect) -> MultiCartError:
+        envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
+        if envelope is not None and envelope["status"] == 0:
+            return refusal(self._label, envelope, http_status=self._status, headers={}, conceal=self._conceal)
+        if not self._framed:  # nothing proves that all of it came: the transfer may be at fault
+            return IncompleteDownloadError(self._label, str(defect))
+        return IntegrityError(self._label, str(defect))
