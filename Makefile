@@ -10,7 +10,7 @@ SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 4
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/run.ready ## Run the main job on a sandbox; with MULTICART_API_KEY set, the examples on the real service.
 	@$(BIN)/python examples/$(if $(MULTICART_API_KEY),tour,demo).py demo-results

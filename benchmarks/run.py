@@ -105,9 +105,11 @@ def _hold(bench: Bench, names: list[str]) -> int:
         try:
             JOBS[name](bench)
         except MissingError as error:
-            say(f"{name} cannot be run: {error}")
+            instead = f'; without it: make bench JOBS="{name} {error.without}"' if error.without else ""
+            say(f"{name} cannot be run: {error}{instead}")
             status = 1
-        say(f"{name} took {time.monotonic() - began:.0f} s")
+        else:
+            say(f"{name} took {time.monotonic() - began:.0f} s")
     return status
 
 

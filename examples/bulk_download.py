@@ -3,20 +3,22 @@
     MULTICART_API_KEY=... python examples/bulk_download.py COLLECTION_ID... > downloaded.txt
 
 One that fails does not stop the others. Folders go to standard output; progress and failures to standard error. The
-exit status is 1 if any failed. It costs a credit for each item of each collection; MULTICART_JOURNAL=FILE names a
-journal, with which the same command after a crash starts nothing twice.
+exit status is 1 if any failed, 2 after a wrong call, 130 after Ctrl-C. It costs a credit for each item of each
+collection; MULTICART_JOURNAL=FILE names a journal, with which the same command after a crash starts nothing twice.
 """
 
+import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from multicart_async import AsyncMultiCart, Outcome, PollPolicy
+from multicart_async import AsyncMultiCart, MultiCartError, Outcome, PollPolicy
 from multicart_async.models import RunDownload
 
 PATIENCE = PollPolicy(poll_interval=5, wait_timeout=3600)
+INTERRUPTED = "Interrupted. Runs that were started go on and are charged; {}."
 
 
 async def main(
@@ -42,10 +44,28 @@ def tell(progress: str) -> None:
     print(progress, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
+def a_collection(text: str) -> int:
+    """The id of a collection."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no id of a collection: wants a whole number above 0")
+    return int(text)
+
+
 if __name__ == "__main__":
-    if not sys.argv[1:]:
-        sys.exit(__doc__)
-    outcomes = asyncio.run(main(map(int, sys.argv[1:]), journal=os.environ.get("MULTICART_JOURNAL")))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("ids", metavar="COLLECTION_ID", nargs="+", type=a_collection, help="a collection to run")
+    asked = line.parse_args()
+    journal = os.environ.get("MULTICART_JOURNAL") or None
+    try:
+        outcomes = asyncio.run(main(asked.ids, journal=journal))
+    except MultiCartError as error:
+        sys.exit(str(error))  # one line on standard error, and the exit status 1
+    except KeyboardInterrupt:
+        then = "the same command takes them up, with its journal" if journal else "the same command starts them again"
+        print(INTERRUPTED.format(then), file=sys.stderr)
+        sys.exit(130)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # the line of the progress is done
     for outcome in outcomes:
         if outcome.value:
             print(outcome.value.directory)

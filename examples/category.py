@@ -5,12 +5,13 @@
 It costs a credit for each product found; the two prices, in cents, keep that number small.
 """
 
+import argparse
 import asyncio
 import sys
 from contextlib import aclosing
 from pathlib import Path
 
-from multicart_async import AsyncMultiCart, PollPolicy
+from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
 from multicart_async.models import RunDownload
 
 LAPTOPS = "https://www.amazon.com.au/s?rh=n%3A4851693051"
@@ -29,11 +30,20 @@ async def main(url: str = LAPTOPS, folder: str | Path = "results", *, policy: Po
         scrape = await client.categories.wait(started, policy=policy)  # it is finished: this returns at once
 
         download = await client.categories.download(scrape, folder)
-        print(f"{len(scrape.asins)} products")
+        print("products:", len(scrape.asins))
         for file in download.files:
             print(f"{file.size:>9,} bytes  {file.path}")
     return download
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("url", metavar="URL", nargs="?", default=LAPTOPS, help="page of the category (%(default)s)")
+    line.add_argument("folder", metavar="FOLDER", nargs="?", default="results", help="where files go (%(default)s)")
+    asked = line.parse_args()
+    try:
+        asyncio.run(main(asked.url, asked.folder))
+    except MultiCartError as error:
+        sys.exit(" ".join([str(error), *getattr(error, "__notes__", ())]))  # one line on standard error, and status 1
+    except KeyboardInterrupt:
+        sys.exit(130)

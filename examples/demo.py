@@ -7,6 +7,7 @@ category scrape beside them. Each is waited for, downloaded as pages and ZIP, an
 at the end says what lies where.
 """
 
+import argparse
 import asyncio
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import anyio
 
-from multicart_async import AsyncMultiCart, PollPolicy
+from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
 from multicart_async.models import CategoryRun, Run, RunDownload
 from multicart_async.sandbox import Sandbox
 
@@ -73,7 +74,7 @@ async def collect(client: AsyncMultiCart, name: str, size: int, folder: Path, te
     async with aclosing(client.runs.watch(started, policy=PATIENCE)) as changes:
         async for state in changes:
             pages = len(state.run.download_links.pages) if state.run else 0
-            tell(name, f"scraping, {pages} pages written")
+            tell(name, f"scraping, pages written: {pages}")
     run = await client.runs.wait(started, policy=PATIENCE)  # it is finished: this returns at once
 
     tell(name, "downloading")
@@ -149,14 +150,27 @@ async def main(
         async def category_job(name: str) -> None:
             results[name] = await collect_category(client, name, folder, board.tell)
 
-        async with anyio.create_task_group() as group:
-            for name, size in collections.items():
-                group.start_soon(job, name, size)
-            group.start_soon(category_job, "Laptops (node)")
+        try:
+            async with anyio.create_task_group() as group:
+                for name, size in collections.items():
+                    group.start_soon(job, name, size)
+                group.start_soon(category_job, "Laptops (node)")
+        except ExceptionGroup as failures:  # one failure has ended the others
+            raise failures.exceptions[0] from None
 
     print_table(results, board.seconds)
     return results
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:2]))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument(
+        "folder", metavar="FOLDER", nargs="?", default="demo-results", help="where files go (%(default)s)"
+    )
+    asked = line.parse_args()
+    try:
+        asyncio.run(main(asked.folder))
+    except MultiCartError as error:
+        sys.exit(str(error))  # one line on standard error, and the exit status 1
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -6,11 +6,13 @@ The guide's post() helper, its polling loop and its file download have no counte
 service refuses, waits for the run that it started (never an older one), and reads pages without holding them in memory.
 """
 
+import argparse
 import asyncio
 import json
+import sys
 from itertools import count
 
-from multicart_async import AsyncMultiCart, PollPolicy
+from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
 from multicart_async.models import Run
 
 ASINS = ("B0DJQQ38TG", "B0ABC12345", "B0XYZ99999")
@@ -45,4 +47,11 @@ async def main(*, policy: PollPolicy = PATIENCE) -> Run:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.parse_args()
+    try:
+        asyncio.run(main())
+    except MultiCartError as error:
+        sys.exit(str(error))  # one line on standard error, and the exit status 1
+    except KeyboardInterrupt:
+        sys.exit(130)

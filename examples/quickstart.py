@@ -6,11 +6,12 @@ It costs a credit for each of the three ASINs. To try it without an account, sta
 and set the two variables that it prints.
 """
 
+import argparse
 import asyncio
 import sys
 from pathlib import Path
 
-from multicart_async import AsyncMultiCart, PollPolicy
+from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
 from multicart_async.models import Run
 
 ASINS = ("B0DJQQ38TG", "B0ABC12345", "B0XYZ99999")
@@ -26,7 +27,9 @@ async def main(folder: str | Path = "results", *, policy: PollPolicy = PATIENCE)
 
         run = await client.runs.start_and_wait(laptops.id, policy=policy)
         download = await client.runs.download(run, folder)
-        print(f"collection {run.collection}, run {run.id}: {len(download.files)} files in {download.directory}")
+        print(f"collection {run.collection}, run {run.id}:")
+        for file in download.files:
+            print(f"{file.size:>9,} bytes  {file.path}")
 
         async for product in client.runs.records(run):
             print(product["asin"], product.get("price"), product.get("title"))
@@ -34,4 +37,12 @@ async def main(folder: str | Path = "results", *, policy: PollPolicy = PATIENCE)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:2]))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("folder", metavar="FOLDER", nargs="?", default="results", help="where files go (%(default)s)")
+    asked = line.parse_args()
+    try:
+        asyncio.run(main(asked.folder))
+    except MultiCartError as error:
+        sys.exit(str(error))  # one line on standard error, and the exit status 1
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -7,12 +7,14 @@ is noted in FILE.csv.journal: after a crash the same command goes on, and when t
 and moves none. It starts no runs: it spends no credits.
 
 Ids go to standard output, for ``python examples/bulk_download.py $(cat ids.txt)``; ASINs that were not taken go to
-standard error. The exit status is 1 if there are any, or if something failed.
+standard error. The exit status is 1 if there are any, or if something failed, 2 after a wrong call, 130 after Ctrl-C.
 """
 
+import argparse
 import asyncio
 import csv
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from multicart_async import AsyncMultiCart, MultiCartError
@@ -22,14 +24,26 @@ DOMAIN, POSTCODE = "amazon.com.au", "4500"
 
 
 def read(file: str | Path) -> list[str]:
-    """The ASINs of a CSV, in its order."""
+    """The ASINs of a CSV, in its order.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no CSV in UTF-8 with a column ``asin``.
+    """
     with Path(file).open(encoding="utf-8-sig", newline="") as lines:
-        return [row["asin"] for row in csv.DictReader(lines)]
+        rows = csv.DictReader(lines)
+        if "asin" not in (rows.fieldnames or ()):
+            raise ValueError("there is no column 'asin' in the first line")
+        asins: list[str] = []
+        for row in rows:
+            if row["asin"] is None:
+                raise ValueError(f"line {rows.line_num} is too short, it has no ASIN")
+            asins.append(row["asin"])
+        return asins
 
 
-async def main(name: str, file: str | Path) -> tuple[Shard, ...]:
+async def main(name: str, asins: Iterable[str], journal: str | Path) -> tuple[Shard, ...]:
     """The collections, and what each holds."""
-    asins = read(file)
     async with AsyncMultiCart() as client:
         await client.zipcodes.ensure(POSTCODE, domain=DOMAIN)
         return await client.collections.create_sharded(
@@ -38,26 +52,34 @@ async def main(name: str, file: str | Path) -> tuple[Shard, ...]:
             notification_email="ops@example.com",
             domain=DOMAIN,
             postcode=POSTCODE,
-            journal=f"{file}.journal",
+            journal=journal,
         )
 
 
-def run(arguments: list[str]) -> int:
-    """The exit status."""
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        shards = asyncio.run(main(*arguments))
-    except MultiCartError as error:  # what was done is in the journal: the same command goes on from there
-        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
-        return 1
-    rejected = [row for shard in shards for row in shard.added.error_rows]
-    print(*(shard.collection_id for shard in shards), sep="\n")
-    for row in rejected:
-        print(f"{row.item}: {row.error}", file=sys.stderr)
-    return 1 if rejected else 0
+def tell(shards: Iterable[Shard]) -> int:
+    """The exit status, after ids and rejected ASINs were printed."""
+    status = 0
+    for shard in shards:
+        print(shard.collection_id)
+        for row in shard.added.error_rows:
+            print(f"{row.item}: {row.error}", file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("name", metavar="NAME", help="what the collections are called, before their numbers")
+    line.add_argument("file", metavar="FILE.csv", help="has a column asin")
+    asked = line.parse_args()
+    try:
+        asins = read(asked.file)
+    except (OSError, ValueError, csv.Error) as error:
+        sys.exit(f"{asked.file}: {getattr(error, 'strerror', None) or error}")
+    try:
+        shards = asyncio.run(main(asked.name, asins, f"{asked.file}.journal"))
+    except MultiCartError as error:  # what was done is in the journal: the same command goes on from there
+        sys.exit(" ".join([str(error), *getattr(error, "__notes__", ())]))  # one line on standard error, and status 1
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(tell(shards))

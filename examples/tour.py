@@ -2,18 +2,24 @@
 
     MULTICART_API_KEY=... make demo
 
-or ``python examples/tour.py [FOLDER]``.
+or ``python examples/tour.py [FOLDER]``. It says what it will cost; on a terminal it waits 5 seconds for Ctrl-C then.
 """
 
+import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import bulk_download
 import category
 import node_guide
 import quickstart
+
+from multicart_async import MultiCartError
+
+GRACE = 5.0  # seconds
 
 PLAN = """\
 MULTICART_API_KEY is set: this runs the examples against {service}, and spends credits there.
@@ -27,10 +33,15 @@ The collections stay in the account. Files go to {folder}. Unset MULTICART_API_K
 """
 
 
-async def main(folder: str | Path = "demo-results") -> None:
+async def main(
+    folder: str | Path = "demo-results", *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
     """Run the examples, one after the other."""
     service = os.environ.get("MULTICART_BASE_URL") or "the live service"
     print(PLAN.format(service=service, folder=folder), flush=True)
+    if sys.stdin and sys.stdin.isatty():
+        print(f"It begins in {GRACE:g} seconds: Ctrl-C to stop.\n", flush=True)
+        await sleep(GRACE)
 
     first = await quickstart.main(folder)
     second = await node_guide.main()
@@ -40,4 +51,14 @@ async def main(folder: str | Path = "demo-results") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:2]))
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument(
+        "folder", metavar="FOLDER", nargs="?", default="demo-results", help="where files go (%(default)s)"
+    )
+    asked = line.parse_args()
+    try:
+        asyncio.run(main(asked.folder))
+    except MultiCartError as error:
+        sys.exit(" ".join([str(error), *getattr(error, "__notes__", ())]))  # one line on standard error, and status 1
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -103,6 +103,24 @@ def test_the_suite_runs_without_nginx_and_leaves_nothing(tmp_path: Path) -> None
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_job_without_its_server_says_what_to_do(tmp_path: Path) -> None:
+    """One line, with the command that does without nginx, and the exit status 1."""
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "run.py", "poll", "--quick", "--dir", tmp_path, "--disk", tmp_path],
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "PATH": os.fspath(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert done.stderr == (
+        "poll cannot be run: nginx is not installed; on Debian: apt-get install nginx-light; "
+        'without it: make bench JOBS="poll --server sandbox"\n'
+    )
+
+
 def test_each_job_is_described() -> None:
     """In the README of the benchmarks, and each can be named."""
     text = (BENCHMARKS / "README.md").read_text("utf-8")

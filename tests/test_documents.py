@@ -8,11 +8,14 @@ import builtins
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import AsyncIterator, Awaitable
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +24,9 @@ import pytest
 import pytest_asyncio
 from support.documents import ROOT, Block, anchors, blocks, docstrings, documents, links, targets
 
-from multicart_async import AsyncMultiCart, errors
+from multicart_async import AsyncMultiCart, Limits, RetryPolicy, Timeouts, errors, events
 from multicart_async.sandbox import Sandbox
+from multicart_async.sandbox.__main__ import parser
 
 DOCUMENTS = documents()
 TEXTS = {**DOCUMENTS, "docstrings": "\n\n".join(docstrings())}
@@ -112,6 +116,35 @@ async def test_a_piece_of_code_runs(block: Block, place: Place) -> None:
             await cast("Awaitable[None]", left)
 
 
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed")
+@pytest.mark.timeout(600)  # it reads aiohttp too
+def test_code_has_the_right_types(tmp_path: Path) -> None:
+    """Under mypy, as strict as the package: programs as they are, pieces as functions with the names of the text."""
+    pieces = ["from multicart_async import AsyncMultiCart", "from multicart_async.models import Run"]
+    for number, block in enumerate(block for block in BLOCKS if not block.is_test):
+        if block.is_program:
+            (tmp_path / f"program_{number}.py").write_text(f"# {block}\n{block.code}")
+        else:
+            pieces.append(
+                f"async def piece_{number}(client: AsyncMultiCart, collection_id: int, run: Run) -> None:  # {block}\n"
+                + textwrap.indent(block.code, "    ")
+            )
+    (tmp_path / "pieces.py").write_text("\n".join(pieces))
+
+    # `runs.records` is declared as an iterator: for mypy `aclosing` cannot close it
+    options = ["--disable-error-code=type-var", "--cache-dir", os.devnull, "--config-file", ROOT / "pyproject.toml"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "."],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": os.fspath(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_lead_somewhere(name: str) -> None:
     """To a file or folder of the project, and to a heading where one is named."""
@@ -163,6 +196,54 @@ def test_every_group_is_in_the_readme() -> None:
     groups = {name for name in vars(client) if not name.startswith("_")}
 
     assert groups == set(re.findall(r"^\| `client\.(\w+)` \|", TEXTS["README.md"], re.MULTILINE))
+
+
+def test_the_tree_of_errors_is_in_the_readme() -> None:
+    """As the module of errors draws it."""
+    tree = re.search(r"^    MultiCartError\n(?:    .+\n)+", errors.__doc__ or "", re.MULTILINE)
+
+    assert tree is not None
+    assert f"```\n{textwrap.dedent(tree[0])}```" in TEXTS["README.md"]
+
+
+def test_every_event_is_described() -> None:
+    """The table of events has each, with all its fields in their order."""
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", TEXTS["docs/client.md"], re.MULTILINE)
+    described = {name: re.findall(r"`([a-z_]+)`", fields) for name, fields in rows}
+    kinds = [kind for kind in map(vars(events).get, events.__all__) if isinstance(kind, type)]
+
+    assert described == {
+        kind.__name__: [field.name for field in attrs.fields(kind)] for kind in kinds if kind is not events.Event
+    }
+
+
+@pytest.mark.parametrize("kind", [Timeouts, RetryPolicy, Limits], ids=lambda kind: kind.__name__)
+def test_defaults_are_described(kind: type[attrs.AttrsInstance]) -> None:
+    """The table of settings has each field, with its default."""
+    rows = re.findall(rf"^\| `{kind.__name__}\.(\w+)` \| ([\d.]+)( MiB)? \|", TEXTS["docs/client.md"], re.MULTILINE)
+    described = {name: float(number) * (2**20 if unit else 1) for name, number, unit in rows}
+
+    assert described == {field.name: field.default for field in attrs.fields(kind)}
+
+
+def test_the_readme_shows_the_variables_of_the_sandbox() -> None:
+    """Those that the command prints, without any options."""
+    port = parser().get_default("port")
+
+    assert (
+        f"export MULTICART_BASE_URL=http://127.0.0.1:{port}/api/v1\nexport MULTICART_API_KEY={Sandbox.api_key}\n"
+    ) in TEXTS["README.md"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_the_help_of_make_is_in_columns() -> None:
+    """Every description begins at the same place."""
+    told = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    places = {re.match(r"  make [a-z]+ +", line) for line in told.splitlines()}
+
+    assert len({place and place.end() for place in places}) == 1
 
 
 def test_the_changelog_knows_the_version() -> None:

@@ -121,13 +121,14 @@ async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
 
 async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp_path) -> None:
     """12,000 ASINs are in three collections; with 500 more, wherever they stand, each is where it was."""
-    file, asins = tmp_path / "laptops.csv", [f"B0{number:08}" for number in range(12_500)]
+    file, journal = tmp_path / "laptops.csv", tmp_path / "laptops.csv.journal"
+    asins = [f"B0{number:08}" for number in range(12_500)]
     sharded_import = example("sharded_import")
     file.write_text("\n".join(["title,asin", *(f"a laptop,{asin}" for asin in asins[:12_000])]))
-    before = await sharded_import.main("Laptops", file)
+    before = await sharded_import.main("Laptops", sharded_import.read(file), journal)
 
     file.write_text("\n".join(["asin", *reversed(asins)]))
-    after = await sharded_import.main("Laptops", file)
+    after = await sharded_import.main("Laptops", sharded_import.read(file), journal)
 
     assert ["Laptops 1", "Laptops 2", "Laptops 3"] == [shard.name for shard in after]
     assert [5_000, 5_000, 2_500] == [shard.added.success_count for shard in after]
@@ -136,34 +137,24 @@ async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp
     assert [] == sandbox.dropped
 
 
-def test_sharded_import_tells_ids_and_what_was_not_taken(monkeypatch, capsys) -> None:
+def test_sharded_import_tells_ids_and_what_was_not_taken(capsys) -> None:
     """Ids for the next program, the rest for a person, and an exit status for both."""
-    sharded_import = example("sharded_import")
     rejected = ErrorRow(asin="B0DJQQ38TG", error="Duplicate entry")
-    answers = [
+    shards = [
         Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1)),
         Shard(collection_id=102, name="A 2", asins=(), added=Added(success_count=0, error_rows=(rejected,))),
     ]
 
-    async def main(*_: str) -> list[Shard]:
-        return answers
-
-    monkeypatch.setattr(sharded_import, "main", main)
-    assert 1 == sharded_import.run(["A", "a.csv"])
+    assert 1 == example("sharded_import").tell(shards)
     assert ("101\n102\n", "B0DJQQ38TG: Duplicate entry\n") == capsys.readouterr()
 
-    answers.pop()
-    assert 0 == sharded_import.run(["A", "a.csv"])
-    assert 2 == sharded_import.run(["A"])
 
+def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
+    """Ids, and nothing on standard error."""
+    shard = Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1))
 
-def test_sharded_import_says_what_failed(monkeypatch, capsys, tmp_path) -> None:
-    """On standard error, with the exit status of a failure."""
-    monkeypatch.setenv("MULTICART_BASE_URL", "nowhere")
-    (tmp_path / "a.csv").write_text("asin\nB0DJQQ38TG\n")
-
-    assert 1 == example("sharded_import").run(["A", str(tmp_path / "a.csv")])
-    assert capsys.readouterr().err.startswith("base_url: ")
+    assert 0 == example("sharded_import").tell([shard])
+    assert ("101\n", "") == capsys.readouterr()
 
 
 async def test_tour_says_what_it_costs_and_runs_the_examples(sandbox, tmp_path, monkeypatch, capsys) -> None:
@@ -179,6 +170,28 @@ async def test_tour_says_what_it_costs_and_runs_the_examples(sandbox, tmp_path, 
     assert all(f"  {name}.py " in told for name in ("quickstart", "node_guide", "bulk_download", "category"))
     assert 4 == sandbox.counts["/schedules/run/result/"]
     assert 1 == sandbox.counts["/schedules/amazon/category/add_schedule/"]
+
+
+async def test_tour_waits_on_a_terminal_before_it_spends(sandbox, tmp_path, monkeypatch) -> None:
+    """Five seconds, in which nothing was sent."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        assert not sandbox.counts
+        waited.append(seconds)
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    await example("tour").main(tmp_path, sleep=sleep)
+
+    assert [5] == waited
+
+
+async def test_demo_fails_with_one_error(tmp_path) -> None:
+    """That of the job that failed first, and no group of errors."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(errors.DiskError, match="a file is in the way"):
+        await example("demo").main(tmp_path / "file", collections={"One": 2, "Two": 2}, seconds_per_item=0.001)
 
 
 async def test_demo_shows_what_lies_where(tmp_path, capsys) -> None:

@@ -10,6 +10,7 @@ import attrs
 
 from harness.account import Plan
 from harness.figures import Figures, Target, table
+from harness.nginx import look_for_nginx
 from harness.race import Contender, Result, Track, say
 from harness.site import Site
 
@@ -33,8 +34,15 @@ class Bench:
         return max(least, round(number * self.scale))
 
     def site(self, plan: Plan, *, https: bool, answer_runs: bool = False) -> Site:
-        """A service with the files of *plan*; use it with ``with``."""
-        say(f"  {self.server}: {plan.collections * plan.pages:,} files, {plan.size / 2**20:,.0f} MiB in all")
+        """A service with the files of *plan*; use it with ``with``.
+
+        Raises:
+            MissingError: There is no nginx, and it is the server.
+        """
+        if self.server == "nginx":
+            look_for_nginx()
+        files = plan.collections * plan.pages
+        say(f"  {self.server}: {files:,} {'file' if files == 1 else 'files'}, {plan.size / 2**10:,.0f} KiB in all")
         return Site(plan, self.folder, self.track.environment, server=self.server, https=https, answer_runs=answer_runs)
 
     def schemes(self, *usual: bool) -> tuple[bool, ...]:

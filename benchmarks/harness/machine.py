@@ -57,5 +57,5 @@ def is_in_memory(folder: Path) -> bool:
 
 def missing_tool(name: str) -> str | None:
     """Why a program cannot take part, with the package that has it on Debian; ``None`` when it is there."""
-    package = {"aria2c": "aria2"}.get(name, name)
+    package = {"aria2c": "aria2", "nginx": "nginx-light"}.get(name, name)
     return None if shutil.which(name) else f"{name} is not installed; on Debian: apt-get install {package}"

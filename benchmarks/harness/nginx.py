@@ -20,7 +20,18 @@ _PLACES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class MissingError(Exception):
-    """Something that a benchmark cannot do without is not there."""
+    """Something that a benchmark cannot do without is not there; *without* are options that do without it."""
+
+    def __init__(self, text: str, without: str = "") -> None:
+        super().__init__(text)
+        self.without = without
+
+
+def look_for_nginx() -> None:
+    """Raises `MissingError` unless there is one."""
+    missing = missing_tool("nginx")
+    if missing:
+        raise MissingError(missing, without="--server sandbox")
 
 
 @attrs.frozen
@@ -56,9 +67,6 @@ class Nginx:
     """A running nginx of our own, ended by its id when it is left."""
 
     def __init__(self, folder: Path, tls: Tls | None) -> None:
-        missing = missing_tool("nginx")
-        if missing:
-            raise MissingError(f"{missing}, or take --server sandbox")
         self._folder = folder
         self._tls = tls
         self._port = _free_port()

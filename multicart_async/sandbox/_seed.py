@@ -13,6 +13,7 @@ from multicart_async.sandbox._world import World
 ALICE = 42
 API_KEY = "sandbox.0000-not-a-real-secret"
 TOKEN = "sandbox-session-token-not-a-real-secret"  # noqa: S105 - opens nothing but the sandbox
+FIRST_COLLECTION = 101
 _PASSWORD = "S3cur3p@ss"  # noqa: S105 - that of the documentation's example
 _DEFAULT_ZIPCODE = 15
 _MOST_ITEMS = 5000
@@ -40,7 +41,8 @@ def furnish(world: World) -> None:
     world.db.execute("INSERT INTO invoices (id, user) VALUES (1, ?)", (ALICE,))
     # Numbering goes on from the ids of the documentation's examples.
     world.db.executemany(
-        "INSERT INTO sqlite_sequence VALUES (?, ?)", [("collections", 100), ("runs", 87), ("asins", 4)]
+        "INSERT INTO sqlite_sequence VALUES (?, ?)",
+        [("collections", FIRST_COLLECTION - 1), ("runs", 87), ("asins", 4)],
     )
     world.db.commit()
 

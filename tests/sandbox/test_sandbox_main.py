@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import re
 import runpy
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -16,10 +21,34 @@ from typing import Any
 
 import pytest
 
+from multicart_async import AsyncMultiCart
+from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox import __main__ as sandbox_main
 from multicart_async.sandbox.__main__ import main, parser, sandbox_of, serve
 
 ROOT = Path(__file__).parents[2]
+
+
+async def served(capsys: Any) -> str:
+    """What it has printed when it serves."""
+    text = ""
+    while "Ctrl-C" not in text:
+        await asyncio.sleep(0.01)
+        text += capsys.readouterr().out
+    return text
+
+
+async def collections_of(words: list[str], capsys: Any) -> tuple[int, str]:
+    """How many collections there are under a command line, and what it printed."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve(parser().parse_args(words)))
+        text = await served(capsys)
+        url = re.search(r"http:\S+", text)
+        assert url is not None
+        async with AsyncMultiCart(Sandbox.api_key, base_url=url[0]) as client:
+            count = len(await client.collections.list())
+        os.kill(os.getpid(), signal.SIGTERM)
+    return count, text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -28,10 +57,7 @@ async def test_it_serves_until_it_is_told_to_stop(capsys: Any, number: signal.Si
     options = parser().parse_args(["--port", "0", "--instant", "--collections", "3"])
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(options))
-        text = ""
-        while "Ctrl-C" not in text:
-            await asyncio.sleep(0.01)
-            text += capsys.readouterr().out
+        text = await served(capsys)
         os.kill(os.getpid(), number)
     url = re.search(r"http://127\.0\.0\.1:\d+/api/v1", text)
     assert url is not None
@@ -57,17 +83,133 @@ def test_ctrl_c_ends_it_with_success() -> None:
     assert (process.returncode, errors) == (0, "")
 
 
-def test_what_cannot_be_served_is_one_line(capsys: Any) -> None:
-    """Exit status 1 and a reason."""
-    assert main(["--items-per-page", "0"]) == 1
-    assert "items_per_page: wants at least 1" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--port", "99999"], "argument --port: wants a whole number from 0 to 65535, not '99999'"),
+        (["--port", "-1"], "argument --port: wants a whole number from 0 to 65535, not '-1'"),
+        (["--collections", "-1"], "argument --collections: wants a whole number from 0 "),
+        (["--collections", "two"], "argument --collections: wants a whole number from 0 "),
+        (["--items-per-page", "0"], "argument --items-per-page: wants a whole number from 1 "),
+        (["--credits", "9" * 30], "argument --credits: wants a whole number from 0 "),
+        (["--seed", "9" * 30], "argument --seed: wants a whole number from 0 "),
+        (["--zipcode-seconds", "-1"], "argument --zipcode-seconds: wants a number of seconds, not '-1'"),
+        (["--row-delay", "nan"], "argument --row-delay: wants a number of seconds, not 'nan'"),
+        (["--runs-order", "random"], "argument --runs-order: invalid choice: 'random'"),
+        (["--fast"], "unrecognized arguments: --fast"),
+        (["results"], "unrecognized arguments: results"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_is_one_line(words: list[str], reason: str, capsys: Any) -> None:
+    """It says what is wrong with which option, with the exit status 2."""
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 2 == stop.value.code
+    assert line.startswith(f"python -m multicart_async.sandbox: {reason}")
+
+
+@pytest.mark.parametrize("name", ["nowhere/sandbox.db", "notes.txt", "folder"])
+def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path, capsys: Any) -> None:
+    """No such folder, a file that is no database, a folder: the path is named, and the file is as it was."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text(
+        "This file has nothing to do with a database, but is long enough for one.\n" * 99
+    )
+
+    with pytest.raises(SystemExit) as stop:
+        main(["--port", "0", "--database", str(tmp_path / name)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 2 == stop.value.code
+    assert line.startswith(f"python -m multicart_async.sandbox: argument --database: {tmp_path}/")
+    assert {"folder", "notes.txt"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any) -> None:
+    """One of another program, as an example; the exit status is 2."""
+    path = tmp_path / "sandbox.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE users (something INTEGER)")  # of another program
+
+    assert 2 == main(["--port", "0", "--database", str(path)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"python -m multicart_async.sandbox: {path} cannot be used: ")
+
+
+def test_a_port_that_is_taken_is_one_line(capsys: Any) -> None:
+    """It says which, and what else to do; the exit status is 1."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert 1 == main(["--port", str(port)])
+
+    assert (
+        "",
+        f"python -m multicart_async.sandbox: port {port} is taken; choose another with --port, or 0 for a free one\n",
+    ) == capsys.readouterr()
+
+
+def test_an_address_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Address, port and reason, with the exit status 1."""
+
+    async def refuse(_: argparse.Namespace) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(sandbox_main, "serve", refuse)
+
+    assert 1 == main(["--host", "127.0.0.2", "--port", "80"])
+    assert (
+        "",
+        "python -m multicart_async.sandbox: cannot listen on 127.0.0.2, port 80: Permission denied\n",
+    ) == capsys.readouterr()
 
 
 def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """python -m leaves with the exit status."""
     monkeypatch.setattr(sys, "argv", ["sandbox", "--items-per-page", "0"])
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         runpy.run_path(sandbox_main.__file__, run_name="__main__")
+
+
+def test_every_option_has_a_help_text() -> None:
+    """--help leaves none of them without a word."""
+    assert [] == [action.dest for action in parser()._actions if not action.help]
+
+
+async def test_only_a_new_database_gets_collections(tmp_path: Path, capsys: Any) -> None:
+    """A second start with the same line adds none, and says so."""
+    words = ["--port", "0", "--instant", "--collections", "2", "--database", str(tmp_path / "sandbox.db")]
+
+    first, text = await collections_of(words, capsys)
+    second, again = await collections_of(words, capsys)
+
+    assert (2, 2) == (first, second)
+    assert "none were added" not in text
+    assert "none were added" in again
+
+
+async def test_a_database_with_collections_is_served_as_it_is(tmp_path: Path, capsys: Any) -> None:
+    """Without a word, where none are asked for."""
+    words = ["--port", "0", "--instant", "--database", str(tmp_path / "sandbox.db")]
+    await collections_of([*words, "--collections", "2"], capsys)
+
+    count, text = await collections_of(words, capsys)
+
+    assert 2 == count
+    assert "none were added" not in text
+
+
+async def test_a_database_without_collections_is_new(tmp_path: Path, capsys: Any) -> None:
+    """One that was opened once, and in which nobody has made any."""
+    words = ["--port", "0", "--instant", "--database", str(tmp_path / "sandbox.db")]
+    empty, _ = await collections_of(words, capsys)
+
+    count, _ = await collections_of([*words, "--collections", "2"], capsys)
+
+    assert (0, 2) == (empty, count)
 
 
 def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
