@@ -19,7 +19,7 @@ from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
 from multicart_async.records import read_records
-from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks import DirectorySink, Sink, guarded
 
 __all__ = ["Results", "Terms", "a_run"]
 
@@ -63,7 +63,7 @@ class Results:
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
         """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
         if isinstance(dest, Sink):
-            return dest
+            return guarded(dest)
         directory = DirectorySink(dest)
         await directory.check()
         return directory

@@ -193,7 +193,8 @@ class AsyncMultiCart:
         *i* of *n*. *count_records* and *strict* are as in ``runs.download``. A category scrape gets its CSV too.
 
         One failure does not stop the rest: look at ``report.ok``, or call ``report.raise_for_failures()``. A refused
-        key or a full disk stops what is left. Several processes may mirror into one folder.
+        key, a full disk or a service that cannot be reached eight times in a row stops what is left. Several processes may
+        mirror into one folder.
 
         Raises:
             ArgumentError: An argument cannot be right.

@@ -17,17 +17,22 @@ import anyio
 import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from multicart_async._arguments import an_id
+from multicart_async._arguments import an_id, several
+from multicart_async._crew import each
 from multicart_async._fresh_links import find_run
+from multicart_async._judge import FAILED
 from multicart_async._marker import MARKER, Marker, parse_marker, render_marker
 from multicart_async._plan import Files
 from multicart_async._results import Results, Terms
 from multicart_async.api.runs import Runs
 from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
     ArgumentError,
     AuthenticationError,
     ClientClosedError,
     DiskError,
+    InvalidResponseError,
     MultiCartError,
 )
 from multicart_async.models import Collection, Run, RunDownload, SyncFailure, SyncReport
@@ -36,6 +41,7 @@ from multicart_async.sinks import Sink, put_bytes
 __all__ = ["Mirror", "Wish"]
 
 _log = logging.getLogger("multicart_async")
+_DEAD = 8  # so many in a row that could not even be connected to: nobody is there
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 
 
@@ -112,10 +118,13 @@ class Mirror:
         self._turn = anyio.Lock()
         self._tally = _Tally(dry_run=wish.dry_run)
         self._fatal: list[Exception] = []
+        self._unreached = 0
 
     async def carry_out(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
         """Mirror *collections*, or all that are listed."""
-        self._rows = {row.id: row for row in await self._list_all()}
+        if collections is not None:
+            several("collections", collections)
+        self._rows = await self._all_rows(needed=collections is None)
         async with aclosing(self._ids(collections)) as ids:
             send, receive = anyio.create_memory_object_stream[_Job](self._fetchers)
             async with anyio.create_task_group() as group:
@@ -129,15 +138,23 @@ class Mirror:
             raise self._fatal[0]
         return self._tally.report()
 
+    async def _all_rows(self, *, needed: bool) -> dict[int, Collection]:
+        """What is listed; where the collections are named it only tells which of them can have changed."""
+        try:
+            return {row.id: row for row in await self._list_all()}
+        except (APIConnectionError, APIError, InvalidResponseError) as error:
+            if needed or isinstance(error, AuthenticationError):
+                raise
+            _log.info("mirror: the collections could not be listed, so each is asked for its runs: %s", error)
+            return {}
+
     async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
-        if isinstance(collections, AsyncIterable):
-            async for collection_id in collections:
-                if self._wish.includes(an_id("collections", collection_id)):
+        seen: set[int] = set()
+        async with aclosing(each(self._rows if collections is None else collections)) as ids:
+            async for collection_id in ids:
+                if self._wish.includes(an_id("collections", collection_id)) and collection_id not in seen:
+                    seen.add(collection_id)
                     yield collection_id
-            return
-        for collection_id in self._rows if collections is None else collections:
-            if self._wish.includes(an_id("collections", collection_id)):
-                yield collection_id
 
     async def _guarded(self, work: Callable[..., Awaitable[None]], *streams: Any) -> None:
         """Errors that are not one run's end everything, and leave as themselves."""
@@ -152,6 +169,7 @@ class Mirror:
             while (collection_id := await self._next(ids)) is not None:
                 try:
                     await self._list(collection_id, send)
+                    self._unreached = 0
                 except ClientClosedError:
                     raise
                 except MultiCartError as error:
@@ -172,11 +190,24 @@ class Mirror:
             return
         if row is not None and await self._is_unchanged(row):
             return
-        latest = await self._runs.latest(collection_id)
+        latest, awaited = await self._newest(collection_id)
+        if awaited and (row is None or row.schedule_status != FAILED):
+            row = None  # its end need not show in the row: the next call shall ask again
         if latest is not None:
             await send.send(_Job(latest, row))
         else:
             await self._mark(row, None)
+
+    async def _newest(self, collection_id: int) -> tuple[Run | None, bool]:
+        """The newest finished run, and whether a newer one is not finished yet."""
+        newest: Run | None = None
+        last = 0
+        async with aclosing(self._runs.iterate(collection_id)) as runs:
+            async for run in runs:
+                last = max(last, run.id)
+                if run.is_download_generated and (newest is None or run.id > newest.id):
+                    newest = run
+        return newest, last > (newest.id if newest else 0)
 
     async def _is_unchanged(self, row: Collection) -> bool:
         """Whether the newest run of a collection is in place, and no newer one can be there: then nothing is asked."""
@@ -204,6 +235,7 @@ class Mirror:
                 self._tally.runs += 1
                 try:
                     await self._fetch(job)
+                    self._unreached = 0
                 except ClientClosedError:
                     raise
                 except MultiCartError as error:
@@ -229,8 +261,10 @@ class Mirror:
 
     def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
         self._tally.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))
-        _log.warning("mirror: %s", self._tally.failures[-1])
-        if isinstance(error, AuthenticationError) or (isinstance(error, DiskError) and error.errno in _HOPELESS):
+        unreached = isinstance(error, APIConnectionError) and not error.sent
+        self._unreached = self._unreached + 1 if unreached else 0
+        full = isinstance(error, DiskError) and error.errno in _HOPELESS
+        if full or isinstance(error, AuthenticationError) or self._unreached >= _DEAD:
             self._group.cancel_scope.cancel()  # everything else would fail in the same way
 
 
@@ -253,7 +287,7 @@ class _Tally:
     def fail(self, failure: SyncFailure) -> None:
         _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
         self.failures.append(failure)
-        self.failed += failure.run is not None
+        self.failed += 1
 
     def report(self) -> SyncReport:
         return SyncReport(

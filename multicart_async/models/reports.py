@@ -27,7 +27,8 @@ class SyncFailure:
 class SyncReport:
     """What `AsyncMultiCart.sync` did.
 
-    ``runs`` finished runs were looked at; ``skipped`` of them were complete already, ``failed`` could not be had.
+    ``runs`` finished runs were looked at; ``skipped`` of them were complete already. ``failed`` runs or collections could
+    not be had, each with an entry in ``failures``.
     ``files`` and ``bytes`` came over the network in this call (with ``dry_run``: ``files`` would have come).
     ``differences`` tell where a run's files and its row do not agree; what the service counts is not documented.
     """

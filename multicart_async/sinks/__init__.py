@@ -1,7 +1,8 @@
 """Where files go: a protocol, the folder that a path means, and memory."""
 
 from multicart_async.sinks._directory import DirectorySink
+from multicart_async.sinks._guarded import guarded
 from multicart_async.sinks._memory import MemorySink
 from multicart_async.sinks._protocol import BrowsableSink, Sink, put_bytes
 
-__all__ = ["BrowsableSink", "DirectorySink", "MemorySink", "Sink", "put_bytes"]
+__all__ = ["BrowsableSink", "DirectorySink", "MemorySink", "Sink", "guarded", "put_bytes"]

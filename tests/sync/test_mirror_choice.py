@@ -9,6 +9,8 @@ from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_be
 from support.until import until
 
 from multicart_async import Limits, errors
+from multicart_async.errors import ArgumentError, AuthenticationError
+from multicart_async.sandbox.faults import Envelope
 from multicart_async.sync import Wish
 
 PAGES = ["page-0001.json", "page-0002.json", "page-0003.json"]
@@ -335,3 +337,41 @@ async def test_calls_of_others_find_room_while_a_mirror_lists(sandbox, tmp_path)
 
         assert 30 == (await mirror).runs
     assert 20 > listed
+
+
+async def test_a_collection_that_is_named_twice_is_mirrored_once(sandbox, client, tmp_path) -> None:
+    """Two fetches of one run at the same time would help nobody."""
+    (collection_id,) = sandbox.add_collections(1, items=3)
+
+    report = await client.sync(tmp_path, collections=[collection_id] * 3)
+
+    assert (1, 1, 2) == (report.collections, report.runs, report.files)
+
+
+@pytest.mark.parametrize("wrong", [5, "101", None.__class__])
+async def test_collections_are_several(client, tmp_path, wrong) -> None:
+    """Anything else is named before anything is sent."""
+    with pytest.raises(ArgumentError, match="collections: wants several"):
+        await client.sync(tmp_path, collections=wrong)
+
+
+async def test_named_collections_need_no_list(sandbox, client, tmp_path) -> None:
+    """It only tells which of them have changed: without it each is asked for its runs."""
+    ids = sandbox.add_collections(3, items=3)
+    await client.sync(tmp_path)
+    asked(sandbox)
+    sandbox.faults.add(LIST, Envelope(500), times=None)
+
+    report = await client.sync(tmp_path, collections=ids)
+
+    assert (True, 3, 3) == (report.ok, report.runs, report.skipped)
+    assert 3 == asked(sandbox)[HISTORY]
+
+
+async def test_a_key_that_is_refused_at_the_list_is_refused(sandbox, client, tmp_path) -> None:
+    """Every other call would say the same."""
+    ids = sandbox.add_collections(3, items=3)
+    sandbox.faults.add(LIST, Envelope(401), times=None)
+
+    with pytest.raises(AuthenticationError):
+        await client.sync(tmp_path, collections=ids)

@@ -1,0 +1,90 @@
+"""A sink of somebody else's, whose errors are made ours: it raises what it likes, and one failure must not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
+from typing import TypeVar
+
+from multicart_async.errors import DownloadError, MultiCartError
+from multicart_async.sinks._directory import DirectorySink
+from multicart_async.sinks._protocol import BrowsableSink, Sink
+
+__all__ = ["guarded"]
+
+T = TypeVar("T")
+
+
+def guarded(sink: Sink) -> Sink:
+    """*sink*, or something in front of it whose errors are `DownloadError`, from the sink's own."""
+    if isinstance(sink, DirectorySink | _Guarded):
+        return sink
+    return _GuardedBrowsable(sink) if isinstance(sink, BrowsableSink) else _Guarded(sink)
+
+
+class _Guarded:
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        """See `Sink.put`."""
+        theirs: list[Exception] = []  # errors of the chunks are not the sink's, and pass
+
+        async def watched() -> AsyncGenerator[bytes, None]:
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            except Exception as error:
+                theirs.append(error)
+                raise
+
+        async with aclosing(watched()) as pieces:
+            try:
+                await self._sink.put(name, pieces)
+            except MultiCartError:
+                raise
+            except Exception as error:
+                if theirs:
+                    raise theirs[0] from None
+                raise _ours(name, error) from error
+
+    async def read(self, name: str) -> bytes | None:
+        """See `Sink.read`."""
+        return await _asked(name, self._sink.read(name))
+
+    async def size(self, name: str) -> int | None:
+        """See `Sink.size`."""
+        return await _asked(name, self._sink.size(name))
+
+
+class _GuardedBrowsable(_Guarded):
+    def __init__(self, sink: BrowsableSink) -> None:
+        super().__init__(sink)
+        self._browsable = sink
+
+    async def list(self, folder: str) -> dict[str, int | None]:
+        """See `BrowsableSink.list`."""
+        return await _asked(folder, self._browsable.list(folder))
+
+    async def remove(self, name: str) -> None:
+        """See `BrowsableSink.remove`."""
+        await _asked(name, self._browsable.remove(name))
+
+    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `BrowsableSink.chunks`."""
+        async with aclosing(self._browsable.chunks(name)) as pieces:
+            while piece := await _asked(name, anext(pieces, b"")):
+                yield piece
+
+
+async def _asked(name: str, answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except MultiCartError:
+        raise
+    except Exception as error:
+        raise _ours(name, error) from error
+
+
+def _ours(name: str, error: Exception) -> DownloadError:
+    return DownloadError(name, f"the sink failed: {type(error).__name__}: {error}")

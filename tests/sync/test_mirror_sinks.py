@@ -1,0 +1,110 @@
+"""A mirror in a sink of somebody else's, which raises what it likes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import pytest
+from mirror_kit import PlainSink
+
+from multicart_async import errors
+from multicart_async.sandbox.faults import Cut
+from multicart_async.sinks import BrowsableSink, MemorySink, guarded
+
+
+class Broken(PlainSink):
+    """Fails at some names; *where* says in what."""
+
+    def __init__(self, where: str, part: str) -> None:
+        super().__init__()
+        self.where = where
+        self.part = part
+
+    def _fail(self, where: str, name: str) -> None:
+        if where == self.where and self.part in name:
+            raise RuntimeError("no room in the bucket")
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        self._fail("put", name)
+        await super().put(name, chunks)
+
+    async def read(self, name: str) -> bytes | None:
+        self._fail("read", name)
+        return await super().read(name)
+
+    async def size(self, name: str) -> int | None:
+        self._fail("size", name)
+        return await super().size(name)
+
+
+@pytest.mark.parametrize("where", ["put", "read"])
+async def test_a_sink_that_fails_at_one_run_does_not_stop_the_others(sandbox, client, where) -> None:
+    """It is that run's failure, as an error of ours, from the sink's own."""
+    ids = sandbox.add_collections(4, items=1)
+
+    report = await client.sync(Broken(where, f"{ids[1]}/"))
+
+    assert (3, 1) == (report.files, report.failed)
+    (failure,) = report.failures
+    assert ids[1] == failure.collection
+    assert isinstance(failure.error, errors.DownloadError)
+    assert "the sink failed: RuntimeError: no room in the bucket" in str(failure.error)
+
+
+async def test_a_sink_that_cannot_tell_a_size_is_an_error_of_ours(sandbox, client) -> None:
+    """As it is where a single run is downloaded."""
+    (collection_id,) = sandbox.add_collections(1, items=3)
+    run = await client.runs.latest(collection_id)
+    sink = Broken("size", "page")
+    await client.runs.download(run, sink)
+
+    with pytest.raises(errors.DownloadError, match="the sink failed"):
+        await client.runs.download(run, sink)
+
+
+async def test_a_broken_transfer_stays_one_whatever_the_sink_makes_of_it(sandbox, client) -> None:
+    """The sink wraps what its chunks raised; the transfer is tried again all the same."""
+
+    class Wrapping(PlainSink):
+        async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+            try:
+                await super().put(name, chunks)
+            except Exception as error:
+                raise RuntimeError("put failed") from error
+
+    (collection_id,) = sandbox.add_collections(1, items=3)
+    run = await client.runs.latest(collection_id)
+    sandbox.faults.add("/results/*", Cut(5))
+
+    assert 2 == len((await client.runs.download(run, Wrapping())).files)
+
+
+class Shelf(MemorySink):
+    """One that can be looked through, and does not want to."""
+
+    async def list(self, folder: str) -> dict[str, int | None]:
+        raise LookupError
+
+    async def remove(self, name: str) -> None:
+        raise errors.DiskError(name, "read-only", 30)
+
+    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        raise LookupError
+
+
+async def test_what_can_be_looked_through_stays_so() -> None:
+    """With its errors made ours; those that are ours already are let through."""
+    sink = guarded(Shelf())
+    assert isinstance(sink, BrowsableSink)
+    assert sink is guarded(sink)
+
+    with pytest.raises(errors.DownloadError, match="LookupError"):
+        await sink.list("")
+    with pytest.raises(errors.DiskError):
+        await sink.remove("a")
+    seen = []
+    with pytest.raises(errors.DownloadError, match="LookupError"):
+        async for chunk in sink.chunks("a"):
+            seen.append(chunk)  # noqa: PERF401 -- what came before the error counts
+    assert [b"one"] == seen

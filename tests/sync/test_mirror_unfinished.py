@@ -1,0 +1,57 @@
+"""A run that is listed and not finished: the mirror does not take the one before it for the last word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mirror_kit import HISTORY, LIST, runs_below
+from support.groups import groups_over
+
+from multicart_async.sinks import DirectorySink
+from multicart_async.sync import Mirror, Wish
+from multicart_async.testing import FakeTransport, ok
+
+
+def finished(number: int, *, collection: int = 1, ready: bool = True) -> dict[str, object]:
+    """A run without pages, as it is listed."""
+    return {"id": number, "collection": collection, "is_download_generated": ready}
+
+
+async def mirrored(folder: Path, status: str, *runs: dict[str, object]) -> list[int]:
+    """The runs in the mirror after a sync of a service with one collection, whose row never changes."""
+    row = {"id": 1, "name": "AU", "updated_at": "2026-06-20T10:00:00Z", "schedule_status": status}
+    answers = {LIST: [row], HISTORY: list(runs)}
+
+    class Service(FakeTransport):
+        async def post(self, path, body, **_):
+            return ok(answers[path])
+
+    groups = groups_over(Service())
+    mirror = Mirror(
+        Wish(), DirectorySink(folder), list_all=groups.collections.list, runs=groups.runs, results=groups.results,
+        listers=1, fetchers=1,
+    )  # fmt: skip
+    assert (await mirror.carry_out(None)).ok
+    return sorted(int(path.partition("/")[2]) for path in runs_below(folder))
+
+
+async def test_a_run_that_is_listed_and_not_finished_is_looked_for_again(tmp_path) -> None:
+    """The row says Completed already, and need not change when the files are there: it cannot be relied on yet."""
+    first = await mirrored(tmp_path, "Completed", finished(88), finished(89, ready=False))
+    then = await mirrored(tmp_path, "Completed", finished(88), finished(89))
+
+    assert [88] == first
+    assert [88, 89] == then
+
+
+async def test_a_run_that_has_failed_is_not_looked_for_for_ever(tmp_path) -> None:
+    """It stays as it is: with a row that says Failed, the next call asks for the list alone."""
+    await mirrored(tmp_path, "Failed", finished(88), finished(89, ready=False))
+
+    assert (tmp_path / "1" / "collection.json").exists()
+
+
+async def test_a_first_run_that_is_not_finished_is_looked_for_again(tmp_path) -> None:
+    """There is none before it."""
+    assert [] == await mirrored(tmp_path, "Completed", finished(1, ready=False))
+    assert [1] == await mirrored(tmp_path, "Completed", finished(1))
