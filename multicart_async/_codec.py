@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
-from types import GenericAlias
 from typing import Any, TypeGuard, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
@@ -57,11 +57,11 @@ def _json(given: Mapping[str, object]) -> bytes:
     return _encoder.encode(given).encode()
 
 
-def decode(data: object, returns: type[T], path: str) -> T:
-    """*data* as a value of type *returns*.
+def decode(data: object, returns: type[T], path: str, name: str = "data") -> T:
+    """*data* as a value of type *returns*; *name* is what it is called in an error.
 
     Raises:
-        InvalidResponseError: It has another shape; every wrong field is named, no value is shown.
+        InvalidResponseError: It has another shape; every wrong field of the first wrong row is named, no value is shown.
     """
     try:
         return _quick.structure(data, returns)
@@ -73,7 +73,7 @@ def decode(data: object, returns: type[T], path: str) -> T:
         try:
             return _careful.structure(data, returns)
         except Exception as error:  # noqa: BLE001 -- cattrs raises groups, KeyError, TypeError, ValueError: one answer to all
-            faults = "; ".join(cattrs.transform_error(error, "data", format_exception=_fault))
+            faults = "; ".join(cattrs.transform_error(error, name, format_exception=_fault))
     raise InvalidResponseError(path, f"not the documented shape: {faults[:1000]}")
 
 
@@ -81,16 +81,17 @@ def decode_in_steps(data: object, returns: type[T], path: str) -> Generator[None
     """The same in small steps, where *returns* is a tuple of rows."""
     if not _is_rows(returns) or not _is_array(data):
         return decode(data, returns, path)
+    (row,) = get_args(returns)[:1]
+    structure = _quick.get_structure_hook(row)
     done: list[Any] = []
     for start in range(0, len(data), _STEP):
+        rows = data[start : start + _STEP]
         try:
-            done += cast("tuple[Any, ...]", decode(data[start : start + _STEP], returns, path))
-        except InvalidResponseError:
-            break
+            done += [structure(item, row) for item in rows]
+        except Exception:  # noqa: BLE001 -- one of them is unusual: which of them, and in what?
+            done += [decode(item, row, path, f"data[{number}]") for number, item in enumerate(rows, start)]
         yield
-    else:
-        return cast("T", tuple(done))
-    return decode(data, returns, path)  # which names the wrong row by its number
+    return cast("T", tuple(done))
 
 
 def _fault(error: BaseException, kind: type | None) -> str:
@@ -137,13 +138,29 @@ def _quick_rows(kind: Any, converter: cattrs.Converter) -> Hook:
 
 
 def _numbered_rows(kind: Any, converter: cattrs.Converter) -> Hook:
-    listed: Any = GenericAlias(list, get_args(kind)[:1])
-    structure = converter.get_structure_hook(listed)
+    """Only the first wrong row is looked at with care: that costs a hundred times as much, and there may be thousands."""
+    (row,) = get_args(kind)[:1]
 
     def rows(value: object, _: object) -> tuple[Any, ...]:
-        return tuple(structure(_array(value), listed))
+        quickly, carefully = _quick.get_structure_hook(row), converter.get_structure_hook(row)
+        done: list[Any] = []
+        for number, item in enumerate(_array(value)):
+            try:
+                done.append(quickly(item, row))
+            except Exception:  # noqa: BLE001 -- whatever is unusual
+                done.append(_numbered(number, row, carefully, item))
+        return tuple(done)
 
     return rows
+
+
+def _numbered(number: int, row: Any, structure: Hook, item: object) -> Any:
+    try:
+        return structure(item, row)
+    except Exception as error:  # noqa: BLE001 -- as above
+        error.add_note(IterableValidationNote(f"Structuring row {number}", number, row))
+        # its __new__ takes the kind, too
+        raise IterableValidationError("a row", [error], row) from None  # pyright: ignore[reportCallIssue]
 
 
 def _quick_model(kind: type[Model], converter: cattrs.Converter) -> Hook:
@@ -246,6 +263,7 @@ def _converter(rows: _Factory, model: _Factory, *, detailed: bool) -> cattrs.Con
     return converter
 
 
-# Two, and none asks the other: if each row could be tried in both ways, n rows in each other would be 2 ** n attempts.
+# Two: the quick one never asks the other. If each row could be tried in both ways at every level, n rows in each other
+# would be 2 ** n attempts.
 _quick = _converter(_quick_rows, _quick_model, detailed=False)
 _careful = _converter(_numbered_rows, _careful_model, detailed=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multicart_async import _codec
 from multicart_async._codec import body, decode
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import (
     Added,
     Asin,
-    CatalogueTree,
     CategoryRun,
     Collection,
     Credits,
@@ -345,25 +345,33 @@ def test_what_is_no_row_at_all_is_still_an_error(kind: Any, value: object) -> No
     assert f"expected {kind.__name__} @ data[0]" in str(wrong([value], tuple[kind, ...]))
 
 
-def tree(depth: int, leaf: dict[str, Any]) -> dict[str, Any]:
-    """A category with *depth* categories above it, one in the other."""
-    row = leaf
-    for _ in range(depth):
-        row = {"name": "Desks", "seoPath": "furniture/desks", "children": [row]}
-    return row
+@pytest.mark.parametrize("step", [True, False], ids=["in steps", "at once"])
+def test_many_wrong_rows_cost_as_much_as_one(step: bool) -> None:
+    """Only the first is looked at with care: with all of them a small answer could hold the program for minutes."""
+    tracemalloc.start()
+    try:
+        if step:
+            with pytest.raises(InvalidResponseError) as caught:
+                list(_codec.decode_in_steps([{}] * 20_000, tuple[Run, ...], "/p/"))
+        else:
+            with pytest.raises(InvalidResponseError) as caught:
+                decode([{}] * 20_000, tuple[Run, ...], "/p/")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "data[0].id" in str(caught.value)
+    assert 1_000 > len(str(caught.value))
+    assert 2_000_000 > peak
 
 
-@pytest.mark.parametrize("leaf", [{"name": 7, "seoPath": "x"}, {"name": "x"}, "x"], ids=repr)
-def test_a_fault_deep_in_a_tree_is_found_in_one_pass(leaf: Any) -> None:
-    """Each level is looked at a fixed number of times: two for each would be 2 ** 60, and no call would ever end."""
-    error = wrong({"total": 1, "categories": [tree(60, leaf)]}, CatalogueTree)
+def test_a_wrong_row_among_good_ones_is_named_by_its_number_in_steps_too() -> None:
+    """Wherever the steps were cut."""
+    rows: list[Any] = [RUN] * 600
+    rows[517] = {**RUN, "id": "x"}
 
-    assert "data.categories[0]" + 60 * ".children[0]" in str(error)
+    with pytest.raises(InvalidResponseError) as caught:
+        list(_codec.decode_in_steps(rows, tuple[Run, ...], "/p/"))
 
-
-def test_a_tree_that_python_cannot_hold_is_an_error_of_ours() -> None:
-    """However deep it is."""
-    for depth in (150, 300, 600, 3_000):
-        with suppress(InvalidResponseError):
-            decode({"total": 1, "categories": [tree(depth, {"name": "x", "seoPath": "x"})]}, CatalogueTree, "/p/")
-        wrong({"total": 1, "categories": [tree(depth, {"name": 7, "seoPath": "x"})]}, CatalogueTree)
+    assert "data[517].id" in str(caught.value)
+    assert "data[518]" not in str(caught.value)
