@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,10 @@ from multicart_async.errors import APIConnectionError, APIError, MultiCartError
 from multicart_async.events import Emit, Event, RateLimited, Retrying
 
 __all__ = ["Attempts", "silent"]
+
+# stamina logs each repetition as a warning. Where a program has set up no logging at all, Python would print the bare words
+# "stamina.retry_scheduled" for it; whoever has set it up sees it with all that it says.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 

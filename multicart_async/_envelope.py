@@ -53,6 +53,10 @@ def _open(
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
             detail = NOT_SHOWN if private else snippet(payload) if answer is None else cast("object", answer)
+            if http_status == 404 and answer is None:  # not the service: it answers in JSON, under HTTP 200
+                detail = (
+                    f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
+                )
             raise APIError.of(path, http_status, detail, http_status=http_status, retry_after=retry_after(headers))
         shown = NOT_SHOWN if private else snippet(payload)
         raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)

@@ -43,6 +43,8 @@ def given_rows(
     source: str | os.PathLike[str] | bytes | Iterable[object], layout: Layout, *, split: bool = False
 ) -> Given:
     """*source*, read to its end if it is an iterable of rows: without *split* no further than a CSV may be long."""
+    if isinstance(source, bytearray | memoryview):
+        source = bytes(source)
     if isinstance(source, str | bytes | os.PathLike):
         return source
     name = layout.row.__name__

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
@@ -52,12 +53,22 @@ _PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # it goes out as it is: visibl
 class AsyncMultiCart:
     """A client of MultiCartAPI. Use it as ``async with AsyncMultiCart() as client:``, one for the whole program.
 
-    The credential is *api_key* or *token*, or else ``MULTICART_API_KEY`` or ``MULTICART_TOKEN`` from the environment;
-    it goes to the origin of *base_url* (``MULTICART_BASE_URL``, or the live service) and nowhere else. A borrowed
-    *session* is used for everything and never closed here; its owner answers for its connectors. *on_event* is told
-    what happens, on the event loop: see `multicart_async.events`. Connections are opened at the first call.
+    Connections are opened at the first call. A client belongs to the event loop and process of its first call: elsewhere
+    it raises ``RuntimeError``. See docs/client.md.
 
-    A client belongs to the event loop and process of its first call: elsewhere it raises ``RuntimeError``.
+    Args:
+        api_key: The key, else ``MULTICART_API_KEY``. It goes to the origin of *base_url* and nowhere else.
+        token: A session token in its place, as `Account.login` gives one, else ``MULTICART_TOKEN``.
+        base_url: Where the service is, else ``MULTICART_BASE_URL``, else the live service.
+        timeouts: How long the network may take, in seconds.
+        retry: How often, and after how long, what may be repeated is.
+        limits: How many calls and files at once, and how large an answer may be.
+        proxy: URL of a proxy for everything, ``http://`` or ``https://``.
+        trust_env: Take the proxy from the environment. Nothing else of it is used, no ``.netrc`` either.
+        ssl_context: Which certificates are trusted, where it is not those of the system.
+        session: A session of yours for everything. It is never closed here, and you answer for its connectors.
+        trace_configs: aiohttp's, for the sessions that are made here. What they are told includes the credential.
+        on_event: Is told what happens, on the event loop: see `multicart_async.events`.
 
     Raises:
         ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
@@ -84,6 +95,9 @@ class AsyncMultiCart:
         self._life = life = Lifeline()
         self._settings = Settings.resolve(key, word, base_url)
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
+        _check_proxy(proxy)
+        if on_event is not None and not callable(on_event):
+            raise ArgumentError("on_event", f"wants a function of one event, not {type(on_event).__name__}")
         emit = on_event or silent
         network = Network(
             proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
@@ -232,6 +246,7 @@ class AsyncMultiCart:
             ArgumentError: *dest* is a sink that cannot be looked through.
             DiskError: It cannot be read.
         """
+        self._life.check()
         if not isinstance(dest, Sink):
             folder = DirectorySink(dest)
             if not await in_thread(folder.root.is_dir):
@@ -245,6 +260,16 @@ class AsyncMultiCart:
 def _check_path(path: object) -> None:
     if not isinstance(path, str) or not _PATH.match(path):
         raise ArgumentError("path", f"wants a path below the base URL, as '/schedules/get/', not {path!r}")
+
+
+def _check_proxy(proxy: object) -> None:
+    try:
+        good = proxy is None or (isinstance(proxy, str) and urlsplit(proxy).scheme in {"http", "https"})
+        good = good and (proxy is None or bool(urlsplit(str(proxy)).hostname))
+    except ValueError:
+        good = False
+    if not good:  # its text may hold a password
+        raise ArgumentError("proxy", "wants an absolute http or https URL such as http://proxy.example:3128")
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:

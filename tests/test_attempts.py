@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import anyio
@@ -303,3 +305,26 @@ async def test_pauses_of_our_own_follow_the_policy() -> None:
 def test_nobody_listens_by_default() -> None:
     """Events go nowhere, and do no harm."""
     silent(RateLimited(path="/p/", seconds=1.0))
+
+
+REPEATED = """
+import asyncio
+from multicart_async._attempts import Attempts
+from multicart_async.config import RetryPolicy
+from multicart_async.errors import ServerError
+
+async def fail(_):
+    raise ServerError("/p/", 500, "down")
+
+try:
+    asyncio.run(Attempts(RetryPolicy(attempts=3, wait_initial=0, wait_max=0)).run("/p/", fail, lambda error: True))
+except ServerError as error:
+    print(error.attempts)
+"""
+
+
+def test_repetitions_print_nothing_where_no_logging_is_set_up() -> None:
+    """stamina's warnings have no reader there: bare words on the error output of a script would be noise."""
+    done = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, timeout=30, check=False)
+
+    assert ("3\n", "") == (done.stdout, done.stderr)

@@ -119,6 +119,13 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("timeouts", {"timeouts": 60}),
     ("retry", {"retry": None}),
     ("limits", {"limits": {"requests": 1}}),
+    ("on_event", {"on_event": 1}),
+    ("proxy", {"proxy": "nonsense"}),
+    ("proxy", {"proxy": "socks5://proxy.example:1080"}),
+    ("proxy", {"proxy": "http://"}),
+    ("proxy", {"proxy": "http://[::1"}),
+    ("proxy", {"proxy": 3128}),
+    ("api_key", {"api_key": f"{KEY}\n"}),
 ]
 
 

@@ -321,3 +321,11 @@ def test_any_header_is_seconds_or_nothing(text: str, date: str) -> None:
 def test_a_refusal_carries_the_pause_that_was_asked_for() -> None:
     """Also in an envelope with HTTP 200."""
     assert 9.0 == failure(envelope(0, 429, "slow down"), retry_after="9").retry_after
+
+
+def test_a_page_that_is_not_there_asks_for_the_base_url() -> None:
+    """A 404 in HTML is a web server's, not the service's: mostly the base URL lacks its end."""
+    error = failure(b"<!doctype html><html>Not Found</html>", 404)
+
+    assert "base_url" in str(error)
+    assert isinstance(error, NotFoundError)

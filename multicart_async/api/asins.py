@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import attrs
 
@@ -57,7 +57,10 @@ EnsureZipcode = Callable[..., Awaitable[Zipcode]]
 
 
 class Asins:
-    """``client.asins``"""
+    """``client.asins``: the ASINs of a collection, at most 5,000 of them.
+
+    `add` is the simple way; `create_many` and `import_csv` are the service's calls. Documentation: api-docs/amazon-items.
+    """
 
     def __init__(self, call: Caller, *, zipcode: EnsureZipcode | None = None, clock: Clock = Clock()) -> None:
         self._call = call
@@ -108,11 +111,13 @@ class Asins:
             return added  # an earlier attempt, whose answer was lost, has added it
 
     async def _find(self, collection_id: int, asin: str, domain_id: int, zipcode_id: int) -> Asin | None:
-        async with aclosing(self.iterate(collection_id)) as rows:
-            async for row in rows:
-                place = row.domain and row.domain.id, row.customer_postcode and row.customer_postcode.id
-                if row.asin == asin and place == (domain_id, zipcode_id):
-                    return row
+        """The row, if it can be seen: the refusal is what the caller must know, not what the list failed at."""
+        with suppress(MultiCartError):
+            async with aclosing(self.iterate(collection_id)) as rows:
+                async for row in rows:
+                    place = row.domain and row.domain.id, row.customer_postcode and row.customer_postcode.id
+                    if row.asin == asin and place == (domain_id, zipcode_id):
+                        return row
         return None
 
     async def create_many(

@@ -23,7 +23,7 @@ _INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a pat
 
 
 class Billing:
-    """``client.billing``"""
+    """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
 
     def __init__(self, call: Caller, *, results: Results) -> None:
         self._call = call

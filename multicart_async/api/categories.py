@@ -69,7 +69,10 @@ CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled 
 
 
 class Categories:
-    """``client.categories``"""
+    """``client.categories``: scrape a whole Amazon category, for a credit for each product found.
+
+    Documentation: api-docs/amazon-category.
+    """
 
     def __init__(
         self,

@@ -53,7 +53,10 @@ AddMany = Callable[..., Awaitable[Added]]
 
 
 class Collections:
-    """``client.collections``"""
+    """``client.collections``: what is scraped together. A new one is a draft, not listed, until its first item is added.
+
+    Documentation: api-docs/collections, docs/concepts/collections.
+    """
 
     def __init__(self, call: Caller, *, add: AddMany | None = None) -> None:
         self._call = call
@@ -225,6 +228,7 @@ class Collections:
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `DeleteReport` so far, later batches were not sent.
         """
+        self._call.life.check()
         wanted = ids("collection_ids", collection_ids)
         report = DeleteReport()
         for start in range(0, len(wanted), BATCH):

@@ -20,7 +20,7 @@ PAGE = 100
 
 
 class Outputs:
-    """``client.outputs``"""
+    """``client.outputs``: the records that the service keeps of each ASIN. Documentation: api-docs/amazon-items."""
 
     def __init__(self, call: Caller) -> None:
         self._call = call

@@ -43,7 +43,10 @@ _log = logging.getLogger("multicart_async")
 
 
 class Runs:
-    """``client.runs``"""
+    """``client.runs``: start runs, wait for the right one, have its files and records. A run costs a credit for each item.
+
+    Documentation: api-docs/collections, docs/concepts/results.
+    """
 
     def __init__(
         self,

@@ -19,7 +19,10 @@ STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="re
 
 
 class ServiceSettings:
-    """``client.settings``"""
+    """``client.settings``: domains and Officeworks stores, asked for once; no key is needed.
+
+    Documentation: docs/authentication, docs/guides/officeworks-skus.
+    """
 
     def __init__(self, call: Caller) -> None:
         self._domains = _Kept(call, DOMAINS)
@@ -54,6 +57,7 @@ class _Kept(Generic[T]):
 
     async def rows(self, *, refresh: bool) -> tuple[T, ...]:
         """What is kept; with *refresh*, what a request brought that begins after this call."""
+        self._call.life.check()
         wanted = self._begun + 1 if refresh else 1
         if self._answered < wanted:
             async with self._lock:  # who fails or is cancelled inside leaves it to the next

@@ -41,7 +41,10 @@ _log = logging.getLogger("multicart_async")
 
 
 class Zipcodes:
-    """``client.zipcodes``"""
+    """``client.zipcodes``: the postcodes that prices are asked for; one must be active before items can use it.
+
+    Documentation: api-docs/zipcodes, docs/concepts/postcodes.
+    """
 
     def __init__(self, call: Caller, *, domains: AllDomains, clock: Clock = Clock()) -> None:
         self._call = call

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["multicart_client", "multicart_sandbox"]
 
-_ADVICE = "the fixtures of multicart-async need pytest-asyncio: pip install 'multicart-async[testing]'"
+_ADVICE = "the fixtures of multicart-async need pytest-asyncio: pip install pytest-asyncio"
 
 
 async def _sandbox() -> AsyncIterator[Sandbox]:

@@ -97,7 +97,7 @@ class Temporary:
     def _publish_at_once(self, content: bytes) -> bool:
         """A file of one piece, without the lock and its system calls; false if a sweep came in between."""
         path = self._new_path()
-        with io.FileIO(_opened(path), "wb") as file:
+        with io.FileIO(_opened(path, durable=self._durable), "wb") as file:
             self._path = path
             rest = memoryview(content)
             while rest:
@@ -128,7 +128,7 @@ class Temporary:
     def _open(self) -> None:
         for _ in range(_TRIES):
             path = self._new_path()
-            descriptor = _opened(path)
+            descriptor = _opened(path, durable=self._durable)
             self._path, self._file = path, os.fdopen(descriptor, "wb")
             if _own(descriptor, path):
                 return
@@ -139,13 +139,22 @@ class Temporary:
         return f"{self._start}{secrets.token_hex(8)}.part"
 
 
-def _opened(path: str) -> int:
+def _opened(path: str, *, durable: bool) -> int:
     """A new file, and its folder if need be. The kernel applies the umask."""
     try:
         return os.open(path, _FLAGS, 0o666)
     except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(path).parent, durable=durable)
         return os.open(path, _FLAGS, 0o666)
+
+
+def _make_folder(folder: Path, *, durable: bool) -> None:
+    """With all above it; *durable*: their names are on the disk as well, for a file in a folder without a name is gone."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for place in missing:
+            sync_folder(place.parent)
 
 
 def _own(descriptor: int, path: str) -> bool:

@@ -87,6 +87,14 @@ async def test_create_that_is_refused_after_a_lost_answer_is_refused_when_it_is_
         await groups.asins.create(101, "B0DJQQ38TG", **PLACE)
 
 
+async def test_create_that_is_refused_after_a_lost_answer_tells_the_refusal_whatever_the_list_says() -> None:
+    """That it cannot be listed is no answer to the question whether it was added."""
+    groups = groups_over(FakeTransport(lost(), refused(400, "full"), refused(404, "no such list")))
+
+    with pytest.raises(APIError, match="full"):
+        await groups.asins.create(101, "B0DJQQ38TG", **PLACE)
+
+
 async def test_create_many_sends_one_text_with_names() -> None:
     """Traps 9, 11 and 12: trimmed, each once, in the order given, joined by commas; the HTML switch has its own spelling."""
     groups = groups_over(FakeTransport(taken(2)))

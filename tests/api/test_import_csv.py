@@ -264,3 +264,15 @@ async def test_what_the_caller_s_iterable_raises_is_let_through() -> None:
     with pytest.raises(LookupError, match="mine"):
         await groups.asins.import_csv(101, broken())
     assert [] == groups.transport.sent
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_bytes_of_any_kind_are_a_csv(kind) -> None:
+    """As those of a buffer."""
+    groups = groups_over(FakeTransport(ok({"success_count": 1, "error_rows": []})))
+    content = b"domain,customer_postcode,asin,include_raw_html\namazon.com.au,4500,B1,true\n"
+
+    await groups.asins.import_csv(101, kind(content))
+
+    ((_, form),) = groups.transport.sent
+    assert b"B1" in form.content

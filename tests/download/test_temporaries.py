@@ -288,3 +288,20 @@ def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatc
     one.discard()
     assert {"a": b"whole"} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
+
+
+def test_durable_flushes_the_names_of_the_folders_that_it_makes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in a folder without a name on the disk is gone after a power cut: each new folder, in the one above it."""
+    flushed: list[Path] = []
+    monkeypatch.setattr(_temporary, "sync_folder", flushed.append)
+
+    Temporary(tmp_path / "101" / "88" / "a", durable=True).publish(b"1")
+    assert {tmp_path, tmp_path / "101", tmp_path / "101" / "88"} == set(flushed)
+
+    flushed.clear()
+    Temporary(tmp_path / "101" / "88" / "b", durable=True).publish(b"1")
+    assert [tmp_path / "101" / "88"] == flushed
+
+    flushed.clear()
+    Temporary(tmp_path / "102" / "a", durable=False).publish(b"1")
+    assert [] == flushed
