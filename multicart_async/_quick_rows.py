@@ -17,12 +17,10 @@ Hook = Callable[[Any, Any], Any]
 """Makes a value of a type out of what came; raises if it cannot be."""
 
 _AS_IT_IS = (bool, int, str, float)
-_ABSENT: Any = object()
 
 
 @attrs.frozen
 class _Field:
-    name: str
     alias: str
     exact: frozenset[type]
     """What is taken as it is."""
@@ -37,29 +35,25 @@ def quick_reader(kind: type[M], hook_of: Callable[[Any], Hook]) -> Callable[[obj
     *hook_of* tells how a value of a type is made. Names that the model does not have go into ``extra``.
     """
     hints = get_type_hints(kind)
-    fields = [_field(field, hints[field.name], hook_of) for field in attrs.fields(kind) if field.name != "extra"]
-    known = {field.name for field in fields}
+    fields = {
+        field.name: _field(field, hints[field.name], hook_of) for field in attrs.fields(kind) if field.name != "extra"
+    }
+    field_of = fields.get
 
     def read(value: object, _: object) -> M:
         if not isinstance(value, dict):
             raise TypeError("expected an object")
-        row = cast("dict[str, Any]", value)
         extra: dict[str, Any] = {}
         given: dict[str, Any] = {"extra": extra}
-        taken = 0
-        for field in fields:
-            found = row.get(field.name, _ABSENT)
-            if found is _ABSENT:
-                continue
-            taken += 1
-            if type(found) in field.exact:
+        for name, found in cast("dict[str, Any]", value).items():
+            field = field_of(name)
+            if field is None:
+                extra[name] = found
+            elif type(found) in field.exact:
                 given[field.alias] = found
             elif found is not None or not field.null_is_absent:
                 given[field.alias] = field.hook(found, field.hint)
-        model = kind(**given)
-        if taken < len(row):
-            extra.update((name, found) for name, found in row.items() if name not in known)
-        return model
+        return kind(**given)
 
     return read
 
@@ -67,7 +61,7 @@ def quick_reader(kind: type[M], hook_of: Callable[[Any], Hook]) -> Callable[[obj
 def _field(field: attrs.Attribute[Any], hint: Any, hook_of: Callable[[Any], Hook]) -> _Field:
     exact, hint = _exact(hint)
     null_is_absent = field.default is not attrs.NOTHING and field.default is not None
-    return _Field(field.name, field.alias or field.name, exact, hook_of(hint), hint, null_is_absent)
+    return _Field(field.alias or field.name, exact, hook_of(hint), hint, null_is_absent)
 
 
 def _exact(hint: Any) -> tuple[frozenset[type], Any]:
