@@ -50,8 +50,17 @@ class Attempts:
         self._sleep = sleep
         self._not_before = float("-inf")
 
-    async def run(self, path: str, work: Callable[[int], Awaitable[T]], verdict: Callable[[BaseException], bool]) -> T:
+    async def run(
+        self,
+        path: str,
+        work: Callable[[int], Awaitable[T]],
+        verdict: Callable[[BaseException], bool],
+        *,
+        tell: bool = True,
+    ) -> T:
         """What *work* returns; it is given the number of the attempt, from 1. The last error is let through.
+
+        Unless *tell*, repetitions are not told: *work* counts otherwise and tells them itself.
 
         *work* itself keeps the pauses that the service asks for, by `hold`: when it has its turn, not before it queues.
         """
@@ -66,7 +75,8 @@ class Attempts:
                 with attempt:
                     if attempt.num == 1:
                         raise last  # which was made without stamina: mostly there is no second one
-                    self._emit(Retrying(path=path, attempt=attempt.num, error=last))
+                    if tell:
+                        self._emit(Retrying(path=path, attempt=attempt.num, error=last))
                     try:
                         return await self._try(path, work, attempt.num)
                     except MultiCartError as error:

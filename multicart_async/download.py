@@ -133,7 +133,7 @@ class _Transfer:
     async def run(self) -> Fetched:
         owner = self._owner
         try:
-            fetched = await owner.attempts.run(self._label, self._attempt, self._again)
+            fetched = await owner.attempts.run(self._label, self._attempt, self._again, tell=False)
         except MultiCartError as error:
             if self._started:
                 self._tell_rest()
@@ -147,9 +147,11 @@ class _Transfer:
 
     async def _attempt(self, _: int) -> Fetched:
         self._tries += 1
-        if self._broken is not None and self._started:
-            self._tell_rest()
-            self._owner.emit(FileRestarted(name=self._wanted.name, discarded=self._received, error=self._broken))
+        if self._broken is not None:
+            self._owner.emit(Retrying(path=self._label, attempt=self._tries, error=self._broken))
+            if self._started:
+                self._tell_rest()
+                self._owner.emit(FileRestarted(name=self._wanted.name, discarded=self._received, error=self._broken))
         self._received = self._told_bytes = 0
         try:
             async with slot(self._owner):

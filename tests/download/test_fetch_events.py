@@ -246,3 +246,19 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
     await owner.fetch(wanted_page(), MemorySink(), refresh)
 
     assert [FileStarted, FileDone] == [type(event) for event in told]
+
+
+async def test_each_repetition_has_a_number_of_its_own() -> None:
+    """Whether it goes on in the middle or begins again: 2, then 3."""
+    content = sized_page(1000)
+    tag = {"etag": '"v1"', "accept-ranges": "bytes", "content-length": "1000"}
+    cut = FakeFile([content[:500], CUT], headers=tag)
+    other = FakeFile([content], headers={"etag": '"v2"', "content-length": "1000"})
+    told: list[Event] = []
+    clock = Ticking(0.0)
+    attempts = Attempts(RetryPolicy(attempts=5), emit=told.append, now=clock.now, sleep=clock.sleep)
+    transport = FakeTransport(files={url(1): [cut, other, FakeFile.whole(content)]})
+
+    await Downloader(transport, attempts=attempts, emit=told.append, now=clock.now).fetch(wanted_page(), MemorySink())
+
+    assert [2, 3] == [event.attempt for event in told if isinstance(event, Retrying)]
