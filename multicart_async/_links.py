@@ -7,6 +7,7 @@ name. Nothing of a link decides where a request goes: its origin is compared and
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from urllib.parse import quote, unquote
@@ -156,6 +157,7 @@ def _check_ids(wanted: tuple[int | None, int | None], found: tuple[int, int]) ->
         raise _RefusedError("the link is of another collection or run")
 
 
+@functools.lru_cache(maxsize=64)  # the links of a run have one origin, and a run may have thousands of them
 def _same_origin(there: tuple[str, str], here: tuple[str, str]) -> bool:
     scheme, base_scheme = there[0].lower(), here[0].lower()
     authority, base_authority = _AUTHORITY.fullmatch(there[1]), _AUTHORITY.fullmatch(here[1])

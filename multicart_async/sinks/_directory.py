@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import stat
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
@@ -40,7 +39,7 @@ class DirectorySink:
         except (TypeError, ValueError) as error:
             raise ArgumentError("dest", f"wants a path or a Sink, not {type(root).__name__}") from error
         self._durable = durable
-        self._swept: deque[Path] = deque(maxlen=_REMEMBERED)  # of 100,000 runs, not all
+        self._swept: dict[str, None] = {}  # in the order in which they came; of 100,000 runs, not all
 
     def __repr__(self) -> str:
         return f"DirectorySink({str(self.root)!r})"
@@ -123,9 +122,11 @@ class DirectorySink:
         return await in_thread(_of_disk, path, look, path)
 
     async def _sweep_once(self, folder: Path) -> None:
-        if folder not in self._swept:
+        if str(folder) not in self._swept:
             await finish(start_short(_of_disk, folder, self._enter, folder))
-            self._swept.append(folder)  # not before: who comes meanwhile must not pass unchecked
+            self._swept[str(folder)] = None  # not before: who comes meanwhile must not pass unchecked
+            if len(self._swept) > _REMEMBERED:
+                del self._swept[next(iter(self._swept))]
 
     def _enter(self, folder: Path) -> None:
         if not Path(os.path.realpath(folder)).is_relative_to(self.root):
