@@ -23,7 +23,7 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Run, RunDownload, StartedRun
 
-__all__ = ["Pipeline", "Stages"]
+__all__ = ["Pipeline", "Stages", "each_once"]
 
 
 @attrs.frozen
@@ -74,7 +74,7 @@ class Pipeline:
     ) -> AsyncGenerator[StartedRun | Outcome[Any, Any], None]:
         """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
         async with (
-            aclosing(_once(collection_ids)) as ids,
+            aclosing(each_once(collection_ids)) as ids,
             aclosing(as_they_come(ids, self._begin, self._starts, self._life)) as begun,
         ):
             async for collection_id, result in begun:
@@ -84,6 +84,7 @@ class Pipeline:
                     yield outcome_of(collection_id, result)
 
     async def _begin(self, collection_id: int) -> StartedRun | Run:
+        an_id("collection_ids", collection_id)
         if self._journal is None or self._journal.is_to_start(collection_id):
             return await self._start(collection_id)
         noted = self._journal.noted[collection_id]
@@ -129,11 +130,13 @@ class Pipeline:
             await self._journal.note(state, started, run)
 
 
-async def _once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
-    """Each id once: a repetition would be a second charge."""
+async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
+    """Each id once: a repetition would be a second charge. What is no id passes, for whoever takes it to refuse."""
     seen: set[int] = set()
     async with aclosing(each(collection_ids)) as ids:
         async for collection_id in ids:
-            if an_id("collection_ids", collection_id) not in seen:
+            if type(collection_id) is int:
+                if collection_id in seen:
+                    continue
                 seen.add(collection_id)
-                yield collection_id
+            yield collection_id

@@ -22,7 +22,7 @@ from multicart_async._pages import every_row
 from multicart_async._plan import Files
 from multicart_async._results import Results, Terms, a_run
 from multicart_async._run_looks import PAGE, RunLooks, newer_runs
-from multicart_async._run_many import Pipeline, Stages
+from multicart_async._run_many import Pipeline, Stages, each_once
 from multicart_async._starting import Starter, Steps
 from multicart_async._wait_many import ManyWaits, Service
 from multicart_async.config import Limits
@@ -106,10 +106,16 @@ class Runs:
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
-        """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing."""
+        """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing.
+
+        An id that comes twice is started once.
+        """
         several("collection_ids", collection_ids)
-        width = self._limits.requests
-        async with aclosing(as_they_come(collection_ids, self.start, width, self._call.life)) as results:
+        width, life = self._limits.requests, self._call.life
+        async with (
+            aclosing(each_once(collection_ids)) as ids,
+            aclosing(as_they_come(ids, self.start, width, life)) as results,
+        ):
             async for collection_id, result in results:
                 yield outcome_of(collection_id, result)
 

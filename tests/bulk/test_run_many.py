@@ -72,6 +72,16 @@ async def test_start_many_gives_what_can_be_waited_for(sandbox: Sandbox, client:
     assert {1} == set(starts(sandbox).values())
 
 
+async def test_start_many_starts_an_id_that_comes_twice_once(sandbox: Sandbox, client: AsyncMultiCart) -> None:
+    """The second start would be a second charge."""
+    ids = sandbox.add_collections(2, items=3)
+
+    started = [outcome.key async for outcome in client.runs.start_many([*ids, *ids, ids[0]])]
+
+    assert sorted(ids) == sorted(started)
+    assert dict.fromkeys(ids, 1) == starts(sandbox)
+
+
 async def test_start_many_is_not_stopped_by_a_failure(sandbox: Sandbox, client: AsyncMultiCart) -> None:
     """An id that is none, one that is not there, and a draft, are outcomes among others; async ids are ids too."""
     good, draft = sandbox.add_collections(1), sandbox.add_collections(1, items=0)
@@ -246,10 +256,14 @@ async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_starte
     assert 0 == sum(sandbox.counts.values())
 
 
-async def test_an_id_that_is_none_is_an_error_of_the_call(sandbox: Sandbox, client: AsyncMultiCart) -> None:
-    """It is the caller's list that is wrong, and it leaves as itself."""
-    with pytest.raises(ArgumentError):
-        await all_of(client.runs.run_many(["7"]))
+async def test_an_id_that_is_none_loses_nothing_that_was_started(sandbox: Sandbox, client: AsyncMultiCart) -> None:
+    """It is one outcome among others: those that were started already are paid."""
+    ids = sandbox.add_collections(2, items=3)
+
+    outcomes = await all_of(client.runs.run_many([ids[0], "7", ids[1]]))
+
+    assert isinstance(outcomes["7"].error, ArgumentError)
+    assert all(outcomes[number].ok for number in ids)
 
 
 async def test_closed_early_it_leaves_nothing_behind(sandbox: Sandbox, tmp_path: Path) -> None:
