@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
+from typing import Protocol
 
 import attrs
 
@@ -53,7 +54,13 @@ DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="repeatable
 
 PAGE = 100
 
-EnsureZipcode = Callable[..., Awaitable[Zipcode]]
+
+class EnsureZipcode(Protocol):
+    """`Zipcodes.ensure`."""
+
+    def __call__(self, postcode: str, *, domain: str, policy: PollPolicy = ...) -> Awaitable[Zipcode]:
+        """The postcode, active."""
+        ...
 
 
 class Asins:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -49,7 +49,21 @@ DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="repe
 
 BATCH = 50  # ids for one call; thousands time out
 
-AddMany = Callable[..., Awaitable[Added]]
+
+class AddMany(Protocol):
+    """`Asins.create_many`."""
+
+    def __call__(
+        self,
+        collection_id: int,
+        asins: Iterable[str],
+        *,
+        domain: str,
+        postcode: str,
+        include_raw_html: bool | Unset = ...,
+    ) -> Awaitable[Added]:
+        """What became of them."""
+        ...
 
 
 class Collections:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import aclosing
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 import anyio
@@ -35,7 +36,14 @@ LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="read")
 LONGEST = 12  # characters of a postcode, as in the dashboard
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
 
-AllDomains = Callable[..., Awaitable[tuple[Domain, ...]]]
+
+class AllDomains(Protocol):
+    """`ServiceSettings.domains`."""
+
+    def __call__(self, *, refresh: bool = ...) -> Awaitable[tuple[Domain, ...]]:
+        """All of them."""
+        ...
+
 
 _log = logging.getLogger("multicart_async")
 
