@@ -15,7 +15,7 @@ from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envel
 from multicart_async._hidden import HiddenBytes
 from multicart_async._lifeline import Lifeline
 from multicart_async._retry import call_verdict
-from multicart_async.config import Limits
+from multicart_async.config import Limits, conceal_text
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError, ServerError
 from multicart_async.transport import Form, Response, Transport
 
@@ -95,7 +95,7 @@ class Caller:
         return await self._understood(endpoint, concealed)  # which fails in the same way, without the key in a text
 
     def _concealed(self, response: Response) -> Response:
-        headers = {name: self._conceal(value.encode()).decode() for name, value in response.headers.items()}
+        headers = {name: conceal_text(self._conceal, value) for name, value in response.headers.items()}
         return Response(response.status, self._conceal(response.payload), headers)
 
     async def _understood(self, endpoint: Endpoint[T], response: Response) -> T:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from multicart_async._content import Defect
 from multicart_async._record_parser import RecordCount
 from multicart_async._threads import in_thread
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import BrowsableSink, Sink
+from multicart_async.sinks import BrowsableSink, Sink, closing
 
 __all__ = ["count_records"]
 
@@ -22,7 +20,7 @@ async def count_records(sink: Sink, name: str) -> int:
     count = RecordCount(full=True)
     try:
         if isinstance(sink, BrowsableSink):
-            async with aclosing(sink.chunks(name)) as chunks:
+            async with closing(sink.chunks(name)) as chunks:
                 async for chunk in chunks:
                     await in_thread(count.feed, chunk)
         else:

@@ -60,7 +60,7 @@ class Delivery:
         self._fresh = fresh
         self._terms = terms
         self._there: dict[str, ManifestFile] = {}
-        self._stale: set[str] = set()  # of another version of the run
+        self._stale: set[str] = set()  # of another version of the run, and not wanted any more
         self._complete = False  # there is a manifest, and all that it lists
         self._brought = 0
         self._fetched = 0
@@ -83,6 +83,7 @@ class Delivery:
         if self._terms.overwrite:
             for file in wanted:
                 self._there.pop(_short(file.name), None)
+        self._stale -= self._there.keys() | {_short(file.name) for file in wanted}
         self._complete = listed == self._there.keys()
 
     def _is_up_to_date(self, manifest: Manifest) -> bool:
@@ -99,6 +100,8 @@ class Delivery:
         names = [_short(file.name) for file in wanted]
         missing = self.missing(wanted)
         skipped = len(wanted) - len(missing)
+        for stale in sorted(filter(is_ours, self._stale)):  # while there is a manifest that knows of them
+            await self._remove(stale)
         if missing and not self._complete:
             await self._remove(MANIFEST)  # one that is not believed must not stand beside new files
         try:
@@ -112,8 +115,7 @@ class Delivery:
             raise
         if self._fetched or not self._complete:
             await self._write(MANIFEST, differences)
-            for stale in (PROGRESS, *sorted(filter(is_ours, self._stale - self._there.keys()))):
-                await self._remove(stale)
+            await self._remove(PROGRESS)
         place = self._place(self._folder)
         files = tuple(_downloaded(self._there[name], place) for name in names)
         size = sum(file.size for file in files)
@@ -199,7 +201,10 @@ class Delivery:
             await self._sink.remove(f"{self._folder}/{name}")
 
     async def _save_shielded(self) -> None:
-        """What is whole need not come again: note it, even when cancelled. The first error is the one that counts."""
+        """What is whole need not come again: note it, even when cancelled. The first error is the one that counts.
+
+        Also where it cannot be removed again: then the next call writes its manifest beside it.
+        """
         if not self._fetched:
             return
         with anyio.CancelScope(shield=True):

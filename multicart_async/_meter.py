@@ -12,6 +12,7 @@ from multicart_async._content.document import EnvelopeInstead, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
 from multicart_async._record_parser import RecordCount
 from multicart_async._threads import finish, start_short
+from multicart_async.config import conceal_text
 from multicart_async.errors import (
     APIError,
     IncompleteDownloadError,
@@ -38,7 +39,7 @@ async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes
         raise APIError.of(
             label, stream.status, snippet(body), http_status=stream.status, retry_after=retry_after(headers)
         )
-    coding = conceal(headers.get("content-encoding", "identity").encode()).decode()
+    coding = conceal_text(conceal, headers.get("content-encoding", "identity"))
     if coding.strip().lower() not in {"", "identity"}:
         raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
     if headers.get("content-type", "").lower().startswith("text/html"):

@@ -20,8 +20,10 @@ class _Row(Protocol):
 R = TypeVar("R", bound=_Row)
 
 
-async def every_row(page: Callable[[int, int], Awaitable[Sequence[R]]], size: int) -> AsyncGenerator[R, None]:
-    """The rows of ``page(skip, limit)`` from the first on, de-duplicated by id.
+async def every_row(
+    page: Callable[[int, int], Awaitable[Sequence[R]]], size: int, path: str
+) -> AsyncGenerator[R, None]:
+    """The rows of ``page(skip, limit)`` from the first on, de-duplicated by id; *path* is what an error names.
 
     Ends at a short or empty page, and at one that brings nothing new: a service that ignores ``skip`` would never end.
 
@@ -37,7 +39,7 @@ async def every_row(page: Callable[[int, int], Awaitable[Sequence[R]]], size: in
             seen.add(row.id)
             yield row
         if len(seen) > _MOST:
-            raise InvalidResponseError("list", f"more than {_MOST} rows, and no end")
+            raise InvalidResponseError(path, f"more than {_MOST} rows, and no end")
         if len(rows) < size or not new:
             return
         skip += len(rows)

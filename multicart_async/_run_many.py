@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from multicart_async._arguments import an_id
-from multicart_async._crew import as_they_come, each
+from multicart_async._crew import as_they_come, each, pull
 from multicart_async._journal import Journal
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome, outcome_of
@@ -23,7 +23,7 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Run, RunDownload, StartedRun
 
-__all__ = ["Pipeline", "Stages", "each_once"]
+__all__ = ["Pipeline", "Stages", "all_ids", "each_once"]
 
 
 @attrs.frozen
@@ -140,3 +140,12 @@ async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> Async
                     continue
                 seen.add(collection_id)
             yield collection_id
+
+
+async def all_ids(collection_ids: Iterable[int] | AsyncIterable[int], life: Lifeline) -> list[int]:
+    """Each id once, when all of them have come."""
+    found: list[int] = []
+    async with aclosing(each_once(collection_ids)) as ids:
+        while one := await pull(ids, life):
+            found += one
+    return found

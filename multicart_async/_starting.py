@@ -42,7 +42,8 @@ class Steps:
     send: Callable[[int], Awaitable[object]]
     collection: Callable[[int], Awaitable[Collection]]
     newest: Callable[[int], Awaitable[int]]
-    newer: Callable[[StartedRun], Awaitable[tuple[Run, ...]]]
+    newer: Callable[[StartedRun, bool], Awaitable[tuple[Run, ...]]]
+    """The newer runs; all pages of them, or as far as the order of the list can be relied on."""
 
 
 class Starter:
@@ -94,14 +95,16 @@ class Starter:
         """Whether a run above ``started.after`` comes up while it is worth waiting."""
         pace = Pace(RECOVERY, self._clock)
         while True:
+            last = pace.left <= 0
             try:
-                if await self._steps.newer(started):
+                if await self._steps.newer(started, last):
                     self.seen(started)
                     return True
             except MultiCartError as error:
                 _log.info("looking for a new run of collection %s: %s", started.collection_id, error)
-            if not await pace.pause():
+            if last:
                 return False
+            await pace.pause()
 
     async def _send(self, started: StartedRun) -> None:
         try:

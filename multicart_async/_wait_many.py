@@ -22,7 +22,7 @@ from multicart_async._crew import Crew, each, pull
 from multicart_async._judge import FAILED, RunJudge, a_started
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
-from multicart_async.errors import ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.errors import ArgumentError, ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.polling import GONE, LAST_LOOK, Clock, Look, Pace, PollPolicy, a_policy, is_passing
 
@@ -119,11 +119,7 @@ class ManyWaits:
                 taking = bool(found)
                 if taking:
                     crew.start(taken, pull(source, self._life))
-                known = [one for one in found if isinstance(one, Outcome)]
-                for one in found:
-                    if not isinstance(one, Outcome):
-                        self._take(one)
-                return known
+                return [outcome for one in found for outcome in self._taken(one)]
 
             crew.start(taken, pull(source, self._life))
             while taking or self._watched:
@@ -131,6 +127,15 @@ class ManyWaits:
                 for hear, task in await crew.done():
                     for outcome in hear(task):
                         yield outcome
+
+    def _taken(self, one: StartedRun | Outcome[Any, Run]) -> list[Outcome[Any, Run]]:
+        if isinstance(one, Outcome):
+            return [one]
+        try:
+            self._take(one)
+        except ArgumentError as error:
+            return [Outcome(one, error=error)]
+        return []
 
     def _take(self, started: StartedRun) -> None:
         a_started(started)

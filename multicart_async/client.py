@@ -40,7 +40,7 @@ from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.events import Event
 from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.polling import Clock
-from multicart_async.sinks import BrowsableSink, DirectorySink, Sink
+from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
 from multicart_async.sync import Mirror, Wish
 from multicart_async.transport import AiohttpTransport, ByteStream, Network
 from multicart_async.verify import verify
@@ -95,6 +95,7 @@ class AsyncMultiCart:
         self._life = life = Lifeline()
         self._settings = Settings.resolve(key, word, base_url)
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
+        proxy = proxy or None  # an empty variable is none
         _check_proxy(proxy)
         if on_event is not None and not callable(on_event):
             raise ArgumentError("on_event", f"wants a function of one event, not {type(on_event).__name__}")
@@ -207,8 +208,8 @@ class AsyncMultiCart:
         *i* of *n*. *count_records* and *strict* are as in ``runs.download``. A category scrape gets its CSV too.
 
         One failure does not stop the rest: look at ``report.ok``, or call ``report.raise_for_failures()``. A refused
-        key, a full disk or a service that cannot be reached eight times in a row stops what is left. Several processes may
-        mirror into one folder.
+        key, a full disk or a service that cannot be reached for half a minute stops what is left (``report.stopped``).
+        Several processes may mirror into one folder.
 
         Raises:
             ArgumentError: An argument cannot be right.
@@ -246,15 +247,16 @@ class AsyncMultiCart:
             ArgumentError: *dest* is a sink that cannot be looked through.
             DiskError: It cannot be read.
         """
-        self._life.check()
-        if not isinstance(dest, Sink):
-            folder = DirectorySink(dest)
-            if not await in_thread(folder.root.is_dir):
-                raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
-            return await verify(folder)
-        if not isinstance(dest, BrowsableSink):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
-            raise ArgumentError("dest", "is a sink that cannot be looked through")
-        return await verify(dest)
+        with self._life.guard():
+            if not isinstance(dest, Sink):
+                folder = DirectorySink(dest)
+                if not await in_thread(folder.root.is_dir):
+                    raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
+                return await verify(folder)
+            sink = guarded(dest)
+            if not isinstance(sink, BrowsableSink):
+                raise ArgumentError("dest", "is a sink that cannot be looked through")
+            return await verify(sink)
 
 
 def _check_path(path: object) -> None:

@@ -13,7 +13,7 @@ import attrs
 from multicart_async._hidden import DOTS, HiddenText
 from multicart_async.errors import ConfigurationError
 
-__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
+__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts", "conceal_text"]
 
 BASE_URL = "https://multicartapi.com/api/v1"
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
@@ -75,6 +75,11 @@ class Limits:
     requests: int = attrs.field(default=8, validator=_count)
     downloads: int = attrs.field(default=8, validator=_count)
     response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+
+
+def conceal_text(conceal: Callable[[bytes], bytes], text: str) -> str:
+    """The same of a text, as of a header: bytes of it that are no UTF-8 stand in it as half characters."""
+    return conceal(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 class Secret:

@@ -26,6 +26,8 @@ from multicart_async.errors import (
     IncompleteDownloadError,
     IntegrityError,
     MultiCartError,
+    RateLimitError,
+    ServerError,
     StalledDownloadError,
 )
 from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, FileRestarted, FileStarted, Retrying
@@ -85,8 +87,8 @@ class Downloader:
     ) -> None:
         self.conceal = conceal
         self.transport = transport
-        self.attempts = attempts or Attempts(emit=emit)
         self.life = life or Lifeline()
+        self.attempts = attempts or Attempts(emit=emit, life=self.life)
         self.room = anyio.CapacityLimiter(limits.downloads)
         self.workers = limits.downloads
         self.emit = emit
@@ -192,6 +194,7 @@ class _Transfer:
         try:
             ticket: Ticket | None = None
             while True:
+                broken: Exception | None = None
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
                 async with self._owner.transport.stream(
                     self._wanted.link.url, label=self._label, headers=headers
@@ -205,22 +208,33 @@ class _Transfer:
                         self._expected = stream.length
                         self._tell_start()
                     elif stream.status not in {200, 206, 416}:
-                        await admit(stream, self._label, self._owner.conceal)  # which says why not, and for how long
+                        broken = await self._refused(stream)
                     elif ticket is None or not ticket.continued_by(stream, self._received):
                         raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
-                    reader = _Reader(stream)
-                    while piece := await reader.piece():
-                        await meter.take(piece)
-                        self._received += len(piece)
-                        self._tell()
-                        yield piece
-                if reader.broken is None:
+                    if broken is None:
+                        reader = _Reader(stream)
+                        while piece := await reader.piece():
+                            await meter.take(piece)
+                            self._received += len(piece)
+                            self._tell()
+                            yield piece
+                        broken = reader.broken
+                if broken is None:
                     break
-                await self._go_on(ticket, reader.broken)
+                await self._go_on(ticket, broken)
             await meter.seen()
         finally:
             if meter is not None:
                 await meter.settle()
+
+    async def _refused(self, stream: ByteStream) -> MultiCartError:
+        """Why the rest does not come now; raises what will not pass."""
+        try:
+            await admit(stream, self._label, self._owner.conceal)
+        except (ServerError, RateLimitError) as error:
+            self._owner.attempts.note(self._label, error, self._tries)
+            return error
+        raise AssertionError("it is none that is admitted")  # pragma: no cover -- for the type checkers
 
     async def _go_on(self, ticket: Ticket | None, broken: Exception) -> None:
         """Prepare to go on in the middle, or give up: then the next attempt begins at the start."""

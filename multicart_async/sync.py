@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -41,7 +42,8 @@ from multicart_async.sinks import Sink, put_bytes
 __all__ = ["Mirror", "Wish"]
 
 _log = logging.getLogger("multicart_async")
-_DEAD = 8  # so many in a row that could not even be connected to: nobody is there
+_DEAD = 8  # so many in a row that could not even be connected to,
+_DEAD_FOR = 30.0  # and so many seconds in which nothing could: nobody is there
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 
 
@@ -106,6 +108,7 @@ class Mirror:
         results: Results,
         listers: int,
         fetchers: int,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wish = wish
         self._sink = sink
@@ -118,7 +121,9 @@ class Mirror:
         self._turn = anyio.Lock()
         self._tally = _Tally(dry_run=wish.dry_run)
         self._fatal: list[Exception] = []
-        self._unreached = 0
+        self._now = now
+        self._unreached = 0  # failures in a row
+        self._since = 0.0
 
     async def carry_out(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
         """Mirror *collections*, or all that are listed."""
@@ -169,7 +174,6 @@ class Mirror:
             while (collection_id := await self._next(ids)) is not None:
                 try:
                     await self._list(collection_id, send)
-                    self._unreached = 0
                 except ClientClosedError:
                     raise
                 except MultiCartError as error:
@@ -187,10 +191,12 @@ class Mirror:
                 async for run in runs:
                     if run.is_download_generated:
                         await send.send(_Job(run, None))
+            self._unreached = 0
             return
         if row is not None and await self._is_unchanged(row):
             return
         latest, awaited = await self._newest(collection_id)
+        self._unreached = 0
         if awaited and (row is None or row.schedule_status != FAILED):
             row = None  # its end need not show in the row: the next call shall ask again
         if latest is not None:
@@ -235,7 +241,6 @@ class Mirror:
                 self._tally.runs += 1
                 try:
                     await self._fetch(job)
-                    self._unreached = 0
                 except ClientClosedError:
                     raise
                 except MultiCartError as error:
@@ -256,16 +261,27 @@ class Mirror:
             terms=wish.terms,
         )
         self._tally.add(done)
+        if done.skipped < len(done.files):
+            self._unreached = 0
         if job.collection is not None:
             await self._mark(job.collection, job.run.id)
 
     def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
         self._tally.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))
-        unreached = isinstance(error, APIConnectionError) and not error.sent
-        self._unreached = self._unreached + 1 if unreached else 0
         full = isinstance(error, DiskError) and error.errno in _HOPELESS
-        if full or isinstance(error, AuthenticationError) or self._unreached >= _DEAD:
+        if full or isinstance(error, AuthenticationError) or self._is_gone(error):
+            self._tally.stopped = True
             self._group.cancel_scope.cancel()  # everything else would fail in the same way
+
+    def _is_gone(self, error: MultiCartError) -> bool:
+        """Whether nothing was reached for so long that nothing will be."""
+        if not isinstance(error, APIConnectionError) or error.sent:
+            self._unreached = 0
+            return False
+        if not self._unreached:
+            self._since = self._now()
+        self._unreached += 1
+        return self._unreached >= _DEAD and self._now() - self._since >= _DEAD_FOR
 
 
 class _Tally:
@@ -274,6 +290,7 @@ class _Tally:
     def __init__(self, *, dry_run: bool) -> None:
         self._dry_run = dry_run
         self.collections = self.runs = self.skipped = self.failed = self.files = self.bytes = 0
+        self.stopped = False
         self.failures: list[SyncFailure] = []
         self._differences: list[str] = []
 
@@ -300,6 +317,7 @@ class _Tally:
             failures=tuple(self.failures),
             differences=tuple(self._differences),
             dry_run=self._dry_run,
+            stopped=self.stopped,
         )
 
 

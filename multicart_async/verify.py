@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import aclosing
 
 from multicart_async._delivery import understood
 from multicart_async._threads import in_thread
 from multicart_async.manifest import MANIFEST, PROGRESS, ManifestFile
 from multicart_async.models import VerifyFailure, VerifyReport
-from multicart_async.sinks import BrowsableSink
+from multicart_async.sinks import BrowsableSink, closing
 
 __all__ = ["verify"]
 
@@ -77,7 +76,7 @@ class _Findings:
             self._wrong(path, f"changed: {size} bytes, not {file.size}")
             return
         digest = hashlib.sha256()
-        async with aclosing(sink.chunks(path)) as chunks:
+        async with closing(sink.chunks(path)) as chunks:
             async for chunk in chunks:
                 self._bytes += len(chunk)
                 await in_thread(digest.update, chunk)

@@ -154,6 +154,16 @@ async def test_a_bug_is_let_through() -> None:
     assert ([1], []) == (bench.numbers, bench.events)
 
 
+async def test_no_pause_of_our_own_comes_on_top_of_one_that_was_asked_for() -> None:
+    """With pauses that are really made: this one would be a minute."""
+    bench = Bench(RetryPolicy(wait_initial=60, wait_max=60))
+
+    with stamina.set_testing(False), anyio.fail_after(20):
+        assert "fine" == await bench.run(busy(30.0), "fine")
+
+    assert [30.0] == bench.clock.slept
+
+
 async def test_a_pause_that_was_asked_for_is_kept() -> None:
     """The repetition comes after it, and not much later: no pause of our own on top."""
     bench = Bench()

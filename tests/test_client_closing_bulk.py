@@ -43,6 +43,7 @@ BULK: dict[str, Callable[[AsyncMultiCart, Any], Any]] = {
     "wait_many": lambda client, items: client.runs.wait_many(items),
     "run_many": lambda client, items: client.runs.run_many(items),
     "submit_many": lambda client, items: client.categories.submit_many(items),
+    "run_many that counts credits": lambda client, items: client.runs.run_many(items, check_credits=True),
 }
 
 

@@ -34,7 +34,7 @@ class Listing:
 
     async def all(self, size: int = 3) -> list[int]:
         """The ids that come out."""
-        async with aclosing(every_row(self.page, size)) as rows:
+        async with aclosing(every_row(self.page, size, "/p/")) as rows:
             return [row.id async for row in rows]
 
 
@@ -46,7 +46,7 @@ async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch
         return [Row(number) for number in range(skip, skip + limit)]
 
     with pytest.raises(InvalidResponseError, match="no end"):
-        async with aclosing(every_row(page, 4)) as rows:
+        async with aclosing(every_row(page, 4, "/p/")) as rows:
             _ = [row async for row in rows]
 
 
@@ -78,7 +78,7 @@ async def test_rows_that_move_to_the_next_page_come_once() -> None:
     """A new row at the front, between two pages, pushes one over the edge."""
     listing = Listing([5, 4, 3, 2, 1])
     found = []
-    async with aclosing(every_row(listing.page, 3)) as rows:
+    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
         async for row in rows:
             found.append(row.id)
             if row.id == 3:
@@ -95,7 +95,7 @@ async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
         asked.append(skip)
         return [Row(1), Row(2)]
 
-    async with aclosing(every_row(page, 2)) as rows:
+    async with aclosing(every_row(page, 2, "/p/")) as rows:
         assert [1, 2] == [row.id async for row in rows]
     assert [0, 2] == asked
 
@@ -108,7 +108,7 @@ async def test_a_service_that_gives_more_than_asked_for_is_followed() -> None:
         skips.append(skip)
         return [Row(number) for number in range(skip, min(skip + 5, 8))]
 
-    async with aclosing(every_row(page, 2)) as rows:
+    async with aclosing(every_row(page, 2, "/p/")) as rows:
         assert list(range(8)) == [row.id async for row in rows]
     assert [0, 5, 8] == skips
 
@@ -116,7 +116,7 @@ async def test_a_service_that_gives_more_than_asked_for_is_followed() -> None:
 async def test_pages_are_asked_for_as_they_are_needed() -> None:
     """Who stops early asks for no more."""
     listing = Listing([1, 2, 3, 4, 5])
-    async with aclosing(every_row(listing.page, 2)) as rows:
+    async with aclosing(every_row(listing.page, 2, "/p/")) as rows:
         async for row in rows:
             if row.id == 2:
                 break

@@ -122,6 +122,18 @@ async def test_a_credential_that_is_repeated_is_in_no_error(saying, verb, tmp_pa
     assert [] == [place for place in haul.where(SECRET) if verb in CALLS or not place.startswith("traceback")]
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
+async def test_a_header_that_is_no_text_is_no_error_of_pythons(verb, tmp_path) -> None:
+    """A proxy's name in Latin-1 beside a failure: the failure is told."""
+
+    async def served(exchange: Exchange) -> None:
+        await exchange.answer(b"no", status="403 Forbidden", X_Served_By="caf\xe9", Content_Encoding="caf\xe9")
+
+    haul = await told(served, verb, tmp_path)
+
+    assert any("PermissionDeniedError" in place for place, _ in haul.texts)
+
+
 async def test_what_is_no_failure_is_handed_on_as_it_is() -> None:
     """The account's own details have the key, for those who ask for them by their path."""
 

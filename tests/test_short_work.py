@@ -32,18 +32,27 @@ async def test_short_work_shares_a_hop(monkeypatch) -> None:
     assert 1 == len(set(threads))
 
 
-async def test_short_work_that_comes_during_a_hop_goes_with_it() -> None:
+async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> None:
     """A hop that is under way takes what gathers meanwhile."""
     threads: list[str] = []
-    gate = threading.Event()
-    first = start_short(gate.wait)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    monkeypatch.setattr(_threads, "_TURN", 60.0)
+    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    gate, begun = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait() -> int:
+        loop.call_soon_threadsafe(begun.set)
+        gate.wait()
+        return noted(threads, 1)
+
+    first = start_short(wait)
+    await begun.wait()
     then = start_short(noted, threads, 3)
     await asyncio.sleep(0)
     gate.set()
 
-    assert [True, 9] == [await finish(first), await finish(then)]
+    assert [1, 9] == [await finish(first), await finish(then)]
+    assert 1 == len(set(threads))
 
 
 async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:

@@ -255,7 +255,7 @@ class Asins:
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
         """Every ASIN of a collection, each once."""
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def count(self, collection_id: int) -> int:
         """How many ASINs a collection has."""

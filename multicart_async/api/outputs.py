@@ -34,7 +34,7 @@ class Outputs:
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
         """Every output record of a collection, each once, without its ``output_json``."""
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def get(self, output_id: int) -> Output:
         """One output record with its ``output_json``, which is an object or an array of them.

@@ -12,7 +12,7 @@ from multicart_async._arguments import a_choice, a_count, an_id, several
 from multicart_async._attempts import silent
 from multicart_async._caller import Caller
 from multicart_async._credit_check import check_credits as compare_credits
-from multicart_async._crew import as_they_come, each
+from multicart_async._crew import as_they_come
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._fresh_links import find_run
 from multicart_async._journal import Journal
@@ -21,8 +21,8 @@ from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._pages import every_row
 from multicart_async._plan import Files
 from multicart_async._results import Results, Terms, a_run
-from multicart_async._run_looks import PAGE, RunLooks, newer_runs
-from multicart_async._run_many import Pipeline, Stages, each_once
+from multicart_async._run_looks import PAGE, NewerRuns, RunLooks
+from multicart_async._run_many import Pipeline, Stages, all_ids, each_once
 from multicart_async._starting import Starter, Steps
 from multicart_async._wait_many import ManyWaits, Service
 from multicart_async.config import Limits
@@ -96,9 +96,10 @@ class Runs:
     async def _newest(self, collection_id: int) -> int:
         return max([run.id async for run in self.iterate(collection_id)], default=0)
 
-    async def _newer(self, started: StartedRun) -> tuple[Run, ...]:
-        new, _ = await newer_runs(self._page, started, whole=True)
-        return new
+    async def _newer(self, started: StartedRun, whole: bool) -> tuple[Run, ...]:  # noqa: FBT001 -- one of the steps
+        newer = NewerRuns(self._page, started)
+        await newer.read(whole=whole)
+        return newer.rows
 
     def _page(self, collection_id: int, skip: int, limit: int) -> Awaitable[tuple[Run, ...]]:
         return self.list(collection_id, skip=skip, limit=limit)
@@ -199,10 +200,9 @@ class Runs:
         async with AsyncExitStack() as stack:
             noted = None if journal is None else await stack.enter_async_context(Journal(journal))
             if check_credits:
-                collection_ids = [collection_id async for collection_id in each(collection_ids)]
-                await self._check_credits(
-                    [each_id for each_id in collection_ids if noted is None or noted.is_to_start(each_id)]
-                )
+                collection_ids = await all_ids(collection_ids, self._call.life)
+                ids = [number for number in collection_ids if type(number) is int]
+                await self._check_credits([number for number in ids if noted is None or noted.is_to_start(number)])
             pipeline = Pipeline(
                 stages,
                 self._waits(policy),
@@ -243,7 +243,7 @@ class Runs:
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
         """Every run of a collection, each once."""
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE)
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def latest(self, collection_id: int) -> Run | None:
         """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""

@@ -31,6 +31,7 @@ class SyncReport:
     not be had, each with an entry in ``failures``.
     ``files`` and ``bytes`` came over the network in this call (with ``dry_run``: ``files`` would have come).
     ``differences`` tell where a run's files and its row do not agree; what the service counts is not documented.
+    ``stopped``: the last of ``failures`` would have met everything else too, and what was left was not looked at.
     """
 
     collections: int = 0
@@ -42,6 +43,7 @@ class SyncReport:
     failures: tuple[SyncFailure, ...] = ()
     differences: tuple[str, ...] = ()
     dry_run: bool = False
+    stopped: bool = False
 
     @property
     def ok(self) -> bool:

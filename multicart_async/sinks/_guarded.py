@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.sinks._directory import DirectorySink
-from multicart_async.sinks._protocol import BrowsableSink, Sink
+from multicart_async.sinks._protocol import BrowsableSink, Sink, closing
 
 __all__ = ["guarded"]
 
@@ -50,11 +50,11 @@ class _Guarded:
 
     async def read(self, name: str) -> bytes | None:
         """See `Sink.read`."""
-        return await _asked(name, self._sink.read(name))
+        return await _asked(name, lambda: self._sink.read(name))
 
     async def size(self, name: str) -> int | None:
         """See `Sink.size`."""
-        return await _asked(name, self._sink.size(name))
+        return await _asked(name, lambda: self._sink.size(name))
 
 
 class _GuardedBrowsable(_Guarded):
@@ -64,22 +64,25 @@ class _GuardedBrowsable(_Guarded):
 
     async def list(self, folder: str) -> dict[str, int | None]:
         """See `BrowsableSink.list`."""
-        return await _asked(folder, self._browsable.list(folder))
+        return await _asked(folder, lambda: self._browsable.list(folder))
 
     async def remove(self, name: str) -> None:
         """See `BrowsableSink.remove`."""
-        await _asked(name, self._browsable.remove(name))
+        await _asked(name, lambda: self._browsable.remove(name))
 
     async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `BrowsableSink.chunks`."""
-        async with aclosing(self._browsable.chunks(name)) as pieces:
-            while piece := await _asked(name, anext(pieces, b"")):
+        async with closing(await _asked(name, lambda: self._begun(name))) as pieces:
+            while (piece := await _asked(name, lambda: anext(pieces, None))) is not None:
                 yield piece
 
+    async def _begun(self, name: str) -> AsyncIterator[bytes]:
+        return self._browsable.chunks(name)
 
-async def _asked(name: str, answer: Awaitable[T]) -> T:
+
+async def _asked(name: str, ask: Callable[[], Awaitable[T]]) -> T:
     try:
-        return await answer
+        return await ask()
     except MultiCartError:
         raise
     except Exception as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol, runtime_checkable
 
-__all__ = ["BrowsableSink", "Sink", "put_bytes"]
+__all__ = ["BrowsableSink", "Sink", "closing", "put_bytes"]
 
 
 @runtime_checkable
@@ -40,13 +41,23 @@ class BrowsableSink(Sink, Protocol):
         """What *folder* holds (``""`` is the top): the size of each file, ``None`` for a folder. Empty if there is none."""
         ...
 
-    def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a file in pieces of some size. An async generator: who does not read to the end closes it."""
+    def chunks(self, name: str) -> AsyncIterator[bytes]:
+        """The bytes of a file in pieces of some size. If it is a generator, it is closed when nobody reads on."""
         ...
 
     async def remove(self, name: str) -> None:
         """No file of that name any more, if there was one."""
         ...
+
+
+@asynccontextmanager
+async def closing(pieces: AsyncIterator[bytes]) -> AsyncGenerator[AsyncIterator[bytes], None]:
+    """The pieces of a file, closed at the end if they can be."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
 
 
 async def put_bytes(sink: Sink, name: str, content: bytes) -> None:

@@ -150,11 +150,10 @@ def _opened(path: str, *, durable: bool) -> int:
 
 def _make_folder(folder: Path, *, durable: bool) -> None:
     """With all above it; *durable*: their names are on the disk as well, for a file in a folder without a name is gone."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    missing = [place for place in (folder, *folder.parents) if not place.exists()] if durable else []
     folder.mkdir(parents=True, exist_ok=True)
-    if durable:
-        for place in missing:
-            sync_folder(place.parent)
+    for place in missing:
+        sync_folder(place.parent)
 
 
 def _own(descriptor: int, path: str) -> bool:

@@ -48,7 +48,6 @@ WRONG = {
     "start_many": ("collection_ids", lambda groups: anext(groups.runs.start_many(101))),
     "run_many": ("collection_ids", lambda groups: anext(groups.runs.run_many("101"))),
     "wait_many": ("started", lambda groups: anext(groups.runs.wait_many(_started()))),
-    "wait_many of ids": ("started", lambda groups: anext(groups.runs.wait_many([101]))),
     "submit_many": ("requests", lambda groups: anext(groups.categories.submit_many(5))),
     "download": ("run", lambda groups: groups.runs.download(88, "results")),
     "download of a category": ("run", lambda groups: groups.categories.download(None, "results")),
@@ -64,3 +63,13 @@ async def _called(function: Any, *args: Any) -> Any:
 async def test_what_is_something_else_is_named(argument, call) -> None:
     """As an error of ours, not one of Python's."""
     assert argument == (await refusal(call))[0]
+
+
+async def test_something_else_among_what_is_waited_for_loses_no_wait() -> None:
+    """It is one outcome among others."""
+    groups = groups_over(FakeTransport())
+
+    outcome = await anext(groups.runs.wait_many([101]))
+
+    assert 101 == outcome.key
+    assert isinstance(outcome.error, ArgumentError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import logging
@@ -13,7 +14,7 @@ import pytest
 from support.groups import Groups, groups_over
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, lost, ok, pages_of, refused, run_row
 
-from multicart_async import UNSET, PollPolicy
+from multicart_async import UNSET, PollPolicy, RetryPolicy
 from multicart_async.errors import (
     AmbiguousRunError,
     APIConnectionError,
@@ -31,6 +32,7 @@ from multicart_async.models import Run, RunState, StartedRun
 from multicart_async.transport import Response
 
 STARTED = StartedRun(101, 87)
+ONCE = RetryPolicy(attempts=1)
 STEADY = PollPolicy(poll_interval=10, growth=1, jitter=0)
 
 
@@ -72,7 +74,53 @@ async def test_a_look_ends_at_a_page_that_falls_below_the_baseline() -> None:
         rows[0] = run_row(500, finished=True)
 
     asked = [fields["skip"] for path, fields in groups.transport.sent if path == RUNS]
-    assert [0, 0, *range(0, 501, 50)] == asked
+    assert [0, *range(0, 501, 50)] == asked
+
+
+SLOW = PollPolicy(wait_timeout=0)
+
+
+@pytest.mark.parametrize("trouble", [None, lost(), refused(500)], ids=repr)
+async def test_a_run_that_was_seen_is_not_lost_when_patience_ends(trouble: Any) -> None:
+    """The rest of a long history could show a smaller one; there is no time for it, or it cannot be had."""
+
+    class Slow(ByPath):
+        async def post(self, path: str, body: Any, **_: Any) -> Response:
+            skip = json.loads(body)["skip"]
+            if skip and trouble is None:
+                await asyncio.sleep(0.4)
+            if skip and trouble is not None:
+                return await super().post("/trouble/", body)
+            return await super().post(path, body)
+
+    rows = [run_row(number, finished=True) for number in range(500, 0, -1)]
+    groups = groups_over(Slow({RUNS: pages_of(rows), "/trouble/": in_turn(trouble or ok([]))}), retry=ONCE)
+
+    assert 500 == (await groups.runs.wait(StartedRun(101, 499), policy=SLOW)).id
+
+
+async def test_a_rest_of_the_history_that_cannot_be_had_is_asked_for_again_while_there_is_patience() -> None:
+    """A smaller run would be the right one: it is worth another look."""
+    rows = [run_row(number, finished=True) for number in range(120, 0, -1)]
+    pages, failures = pages_of(rows), [refused(500)]
+
+    def answer(fields: dict[str, Any]) -> Any:
+        return failures.pop() if fields["skip"] == 50 and failures else pages(fields)
+
+    groups = groups_over(ByPath({RUNS: answer}), retry=ONCE)
+
+    assert 120 == (await groups.runs.wait(StartedRun(101, 119), policy=STEADY)).id
+    assert 10 == groups.clock.now()
+
+
+async def test_a_rest_of_the_history_that_is_refused_ends_the_wait() -> None:
+    """As it would have at the first page."""
+    rows = [run_row(number, finished=True) for number in range(120, 0, -1)]
+    pages = pages_of(rows)
+    groups = groups_over(ByPath({RUNS: lambda fields: refused(403) if fields["skip"] else pages(fields)}), retry=ONCE)
+
+    with pytest.raises(PermissionDeniedError):
+        await groups.runs.wait(StartedRun(101, 119), policy=SLOW)
 
 
 async def test_a_smaller_new_run_on_a_later_page_is_the_right_one() -> None:

@@ -249,3 +249,24 @@ async def test_the_steps_are_all_that_a_start_asks() -> None:
 
     assert StartedRun(7, 5) == await Starter(steps, world.runs._clock).start(7)
     assert ["collection", "newest", "send"] == told
+
+
+def test_a_run_that_was_found_after_a_lost_answer_is_not_looked_for_again() -> None:
+    """The next start knows that it is there."""
+    world = world_of(0.0)
+
+    def trouble(path: str, number: int, now: float) -> Any:
+        if path == START and not world.asked(START)[1:]:
+            world.fakes[1].runs.append((88, now + 5, now + 5))
+            return APIConnectionError(START, "the line broke")
+        return None
+
+    world.trouble = trouble
+
+    async def story() -> None:
+        assert StartedRun(1, 87) == await world.runs.start(1)
+        before = len(world.asked(HISTORY))
+        assert StartedRun(1, 88) == await world.runs.start(1)
+        assert 1 == len(world.asked(HISTORY)) - before
+
+    run_virtually(story())

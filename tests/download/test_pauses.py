@@ -15,7 +15,8 @@ from multicart_async._checked_stream import checked_stream
 from multicart_async._fresh_links import FreshLinks
 from multicart_async._plan import pages_of
 from multicart_async.download import Downloader
-from multicart_async.errors import IncompleteDownloadError, ServerError
+from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
+from multicart_async.events import Event, FileRestarted
 from multicart_async.records import read_records
 from multicart_async.testing import FakeClock, FakeFile, FakeTransport
 
@@ -45,13 +46,17 @@ class Bench:
 
     transport: Timed
     owner: Downloader
+    told: list[Event]
 
     @classmethod
     def of(cls, *files: FakeFile) -> Bench:
         clock = FakeClock()
         transport = Timed(clock, *files)
+        told: list[Event] = []
         attempts = Attempts(now=clock.now, sleep=clock.sleep)
-        return cls(transport, Downloader(transport, attempts=attempts, limits=Limits(downloads=1), now=clock.now))
+        limits = Limits(downloads=1)
+        owner = Downloader(transport, attempts=attempts, limits=limits, now=clock.now, emit=told.append)
+        return cls(transport, owner, told)
 
     async def fetch(self) -> None:
         """A file to a sink."""
@@ -117,10 +122,25 @@ async def test_a_pause_in_answer_to_the_rest_of_a_file_is_kept() -> None:
     content = sized_page(1000)
     tag = {"etag": '"v1"', "accept-ranges": "bytes", "content-length": "1000"}
     broken = FakeFile([content[:500], IncompleteDownloadError("page 1", "cut")], headers=tag)
-    bench = Bench.of(broken, BUSY, FakeFile.whole(content))
+    span = {"etag": '"v1"', "content-range": "bytes 500-999/1000", "content-length": "500"}
+    rest = FakeFile([content[500:]], status=206, headers=span)
+    bench = Bench.of(broken, BUSY, rest)
 
+    told = bench.told
     await bench.fetch()
 
     first, second, third = bench.transport.times
     assert 0 == first
-    assert second + 7 == third
+    assert second + 7 <= third <= second + 9
+    assert ["", "bytes=500-", "bytes=500-"] == [headers.get("Range", "") for _, headers in bench.transport.opened]
+    assert not any(isinstance(event, FileRestarted) for event in told)
+
+
+async def test_a_refusal_in_answer_to_the_rest_of_a_file_is_the_error() -> None:
+    """It does not pass by itself."""
+    content = sized_page(1000)
+    tag = {"etag": '"v1"', "accept-ranges": "bytes", "content-length": "1000"}
+    broken = FakeFile([content[:500], IncompleteDownloadError("page 1", "cut")], headers=tag)
+
+    with pytest.raises(AuthenticationError):
+        await Bench.of(broken, FakeFile([b"no"], status=401)).fetch()

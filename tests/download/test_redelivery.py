@@ -87,3 +87,15 @@ async def test_a_sink_that_cannot_remove_gets_no_notes_that_would_stay() -> None
         await groups_over(broken).runs.download(run_of(1, 2), sink)
     assert f"101/88/{PROGRESS}" == sink.order[-1]
     assert 1 == (await groups_over(service()).runs.download(run_of(1, 2), sink)).skipped
+
+
+async def test_a_redelivery_that_is_interrupted_forgets_no_file_of_the_old_version(tmp_path) -> None:
+    """Two pages became one; the call that brings it fails, and the next one does not."""
+    await deliver(tmp_path, "both", total_results=5)
+    broken = service()
+    broken._files[url(1)] = [IncompleteDownloadError("page 1", "cut")]
+    with pytest.raises(IncompleteDownloadError):
+        await groups_over(broken).runs.download(run_of(1, total_results=6), tmp_path)
+    await groups_over(service()).runs.download(run_of(1, total_results=6), tmp_path)
+
+    assert ["page-0001.json"] == await listed(tmp_path)

@@ -19,8 +19,6 @@ from multicart_async import Limits, RetryPolicy, errors
 from multicart_async.events import FileDone, FileStarted
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox.faults import Cut, Envelope, Stall, Status
-from multicart_async.sinks import DirectorySink
-from multicart_async.sync import Mirror, Wish
 from multicart_async.testing import FakeFile, FakeTransport
 from multicart_async.transport import Response
 
@@ -323,35 +321,3 @@ async def test_progress_is_noted_on_the_way(tmp_path) -> None:
 
     assert 3 == sink.seen["put progress.json"]
     assert not (tmp_path / "101/88/progress.json").exists()
-
-
-async def test_a_service_that_is_gone_is_not_asked_for_every_collection(sandbox, client, tmp_path) -> None:
-    """After eight in a row that could not even be connected to, what is left is left for the next call."""
-    ids = sandbox.add_collections(200, items=1)
-    rows = await client.collections.list()
-    sent: list[str] = []
-
-    async def listed() -> object:
-        return rows
-
-    class Gone(FakeTransport):
-        async def post(self, path, body, **_):
-            sent.append(path)
-            raise errors.APIConnectionError(path, "cannot connect", sent=False)
-
-    groups = groups_over(Gone(), retry=RetryPolicy(attempts=2))
-    mirror = Mirror(
-        Wish(),
-        DirectorySink(tmp_path),
-        list_all=listed,
-        runs=groups.runs,
-        results=groups.results,
-        listers=4,
-        fetchers=4,
-    )
-    report = await mirror.carry_out(None)
-
-    assert 8 <= len(report.failures) == report.failed < 16
-    assert 40 > len(sent)
-    assert {errors.APIConnectionError} == {type(failure.error) for failure in report.failures}
-    assert 200 == len(ids)

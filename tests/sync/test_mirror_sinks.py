@@ -108,3 +108,55 @@ async def test_what_can_be_looked_through_stays_so() -> None:
         async for chunk in sink.chunks("a"):
             seen.append(chunk)  # noqa: PERF401 -- what came before the error counts
     assert [b"one"] == seen
+
+
+class Odd(MemorySink):
+    """Pieces of any size, by an iterator that cannot be closed."""
+
+    def chunks(self, name: str) -> AsyncIterator[bytes]:
+        class Pieces:
+            left = iter([b"one", b"", b"two"])
+
+            def __aiter__(self) -> AsyncIterator[bytes]:
+                return self
+
+            async def __anext__(self) -> bytes:
+                for piece in self.left:
+                    return piece
+                raise StopAsyncIteration
+
+        return Pieces()
+
+
+async def test_pieces_may_be_empty_and_need_not_be_a_generator() -> None:
+    """An empty piece is not the end."""
+    assert [b"one", b"", b"two"] == [piece async for piece in guarded(Odd()).chunks("a")]
+
+
+class Plain(Odd):
+    """Fails before it gives anything to wait for."""
+
+    def read(self, name: str):
+        raise KeyError(name)
+
+    def chunks(self, name: str) -> AsyncIterator[bytes]:
+        raise KeyError(name)
+
+
+async def test_a_sink_may_fail_before_anything_is_awaited() -> None:
+    """That is its error as well."""
+    for call in (lambda sink: sink.read("a"), lambda sink: anext(sink.chunks("a"))):
+        with pytest.raises(errors.DownloadError, match="KeyError"):
+            await call(guarded(Plain()))
+
+
+async def test_a_foreign_sink_is_verified_with_errors_of_ours(sandbox, client) -> None:
+    """As it was filled."""
+    sandbox.add_collections(1, items=3)
+    sink = Shelf()
+    await client.sync(MemorySink())
+
+    with pytest.raises(errors.DownloadError, match="the sink failed"):
+        await client.verify(sink)
+    with pytest.raises(errors.ArgumentError, match="looked through"):
+        await client.verify(PlainSink())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from mirror_kit import PlainSink, WatchedSink, asked, tree
 
 from multicart_async import errors
+from multicart_async.errors import ClientClosedError
 from multicart_async.manifest import seal_json, unseal_json
 from multicart_async.sandbox import Sandbox
-from multicart_async.sinks import MemorySink
+from multicart_async.sinks import DirectorySink, MemorySink
 
 RUN = "101/88"
 
@@ -273,3 +275,24 @@ async def test_a_large_file_is_read_in_pieces(client, mirror) -> None:
     pieces = [len(piece) async for piece in WatchedSink(mirror).chunks(f"{RUN}/page-0001.json")]
 
     assert [2**20] * 3 + [1] == pieces
+
+
+async def test_a_closed_client_ends_a_look_at_a_mirror(sandbox, tmp_path) -> None:
+    """It reads as long as there is something to read."""
+    sandbox.add_collections(3, items=3)
+    client = sandbox.client()
+    await client.sync(tmp_path)
+    reading = asyncio.Event()
+
+    class Endless(DirectorySink):
+        async def chunks(self, name):
+            reading.set()
+            await asyncio.Event().wait()
+            yield b""
+
+    work = asyncio.ensure_future(client.verify(Endless(tmp_path)))
+    await reading.wait()
+    await client.aclose()
+
+    with pytest.raises(ClientClosedError):
+        await work

@@ -1,0 +1,125 @@
+"""A service that cannot be reached: a short outage stops nothing, a long one is not asked for every collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+from mirror_kit import HISTORY, LIST
+from support.groups import groups_over
+
+from multicart_async import RetryPolicy, errors
+from multicart_async.models import SyncReport
+from multicart_async.sinks import DirectorySink
+from multicart_async.sync import Mirror, Wish
+from multicart_async.testing import FakeClock, FakeTransport, ok
+
+MANY = 200
+GONE = errors.APIConnectionError(HISTORY, "cannot connect", sent=False)
+
+
+def row(number: int) -> dict[str, object]:
+    """A collection that may have changed."""
+    return {
+        "id": number,
+        "name": "AU",
+        "schedule_status": "Completed",
+        "updated_at": f"2026-06-20T10:00:{number % 60:02}Z",
+    }
+
+
+@attrs.define
+class Service:
+    """Takes so many seconds for each collection; *down* says of which number of requests it is not there."""
+
+    folder: Path
+    seconds: float
+    down: Any
+    asked: int = 0
+    clock: FakeClock = attrs.field(factory=FakeClock)
+
+    async def sync(self, **wish: Any) -> SyncReport:
+        """A mirror of all collections, one after the other."""
+        service = self
+
+        class Transport(FakeTransport):
+            async def post(self, path: str, body: Any, **_: Any) -> Any:
+                if path == LIST:
+                    return ok([row(number) for number in range(1, MANY + 1)])
+                service.asked += 1
+                service.clock.advance(service.seconds)
+                if service.down(service.asked):
+                    raise GONE
+                return ok([])
+
+        groups = groups_over(Transport(), retry=RetryPolicy(attempts=1))
+        mirror = Mirror(
+            Wish(**wish),
+            DirectorySink(self.folder),
+            list_all=groups.collections.list,
+            runs=groups.runs,
+            results=groups.results,
+            listers=1,
+            fetchers=1,
+            now=self.clock.now,
+        )
+        return await mirror.carry_out(None)
+
+
+async def test_a_service_that_is_gone_is_not_asked_for_every_collection(tmp_path) -> None:
+    """After half a minute in which nothing could be reached, what is left is left for the next call, and that is told."""
+    service = Service(tmp_path, 5.0, lambda _: True)
+
+    report = await service.sync()
+
+    assert report.stopped
+    assert not report.ok
+    assert 8 == service.asked == report.failed
+    assert {errors.APIConnectionError} == {type(failure.error) for failure in report.failures}
+
+
+async def test_failures_at_one_moment_are_no_long_outage(tmp_path) -> None:
+    """However many they are: the next one may be reached."""
+    service = Service(tmp_path, 0.1, lambda number: number <= 50)
+
+    report = await service.sync()
+
+    assert not report.stopped
+    assert (MANY, 50) == (service.asked, report.failed)
+
+
+async def test_a_long_outage_between_answers_is_several(tmp_path) -> None:
+    """Each answer says that somebody is there."""
+    service = Service(tmp_path, 5.0, lambda number: number % 8)
+
+    report = await service.sync(runs="all")
+
+    assert not report.stopped
+    assert (MANY, MANY * 7 // 8) == (service.asked, report.failed)
+
+
+async def test_collections_that_nobody_has_to_be_asked_for_are_no_answers(tmp_path) -> None:
+    """Every second one is known to be unchanged; that says nothing of the service."""
+    await Service(tmp_path, 0.0, lambda number: number % 2).sync()
+    service = Service(tmp_path, 5.0, lambda _: True)
+
+    report = await service.sync()
+
+    assert report.stopped
+    assert 8 == service.asked
+
+
+async def test_another_failure_is_an_answer(tmp_path) -> None:
+    """The service is there, and says no."""
+    answers = iter([True] * 7 + [False] + [True] * 7)
+
+    def down(_: int) -> bool:
+        if next(answers, False):
+            return True
+        raise errors.NotFoundError(HISTORY, 404, "no such collection")
+
+    report = await Service(tmp_path, 5.0, down).sync()
+
+    assert not report.stopped
+    assert MANY == report.failed
