@@ -290,4 +290,5 @@ def row_of(run: Run | CategoryRun) -> dict[str, Any]:
         "pages": [_bare(page) for page in links.pages],
         "all_pages": None if links.all_pages is None else _bare(links.all_pages),
     }
-    return {**json.loads(json.dumps({**run.extra, **fields}, default=lambda value: value.isoformat()))}
+    row = json.dumps({**run.extra, **fields}, default=lambda value: value.isoformat())
+    return {**json.loads(row, parse_constant=lambda _: None)}  # 1e999 came as a number, and cannot go out as one

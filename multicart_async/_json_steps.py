@@ -14,7 +14,7 @@ from typing import Any, NoReturn, cast
 __all__ = ["STRICT", "parse_in_steps"]
 
 _STEP = 1 << 17  # characters: about a millisecond
-_FEW = 100  # items, where they are not cut by their length
+_FEW = 100  # members or items, where they are not cut by their length
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
@@ -39,6 +39,7 @@ def parse_in_steps(text: str) -> Generator[None, None, Any]:
 def _object(text: str) -> Generator[None, None, dict[str, Any]]:
     found: dict[str, Any] = {}
     at = _after("{", text, 0)
+    members = 0  # more than there are in what was found: names can come twice
     while True:
         if text[at] != '"':
             raise ValueError("a name")
@@ -49,6 +50,9 @@ def _object(text: str) -> Generator[None, None, dict[str, Any]]:
         if comma is None:
             break
         at = comma.end()
+        members += 1
+        if members % _FEW == 0:
+            yield
     if _after("}", text, at) != len(text):
         raise ValueError("something behind the end")
     return found
@@ -56,21 +60,27 @@ def _object(text: str) -> Generator[None, None, dict[str, Any]]:
 
 def _array(text: str, start: int) -> Generator[None, None, tuple[list[Any], int]]:
     found: list[Any] = []
-    at = _after("[", text, start)
+    at = paused = _after("[", text, start)
     if text[at] == "]":
         return found, at + 1
-    while (cut := _BETWEEN.search(text, at + _STEP)) and (several := _items(text[at : cut.start() + 1])):
-        found += several
-        at = cut.end() - 1
-        yield
-    while True:  # the rest, and what cannot be cut that way
+    worth = at + _STEP  # from here on: looking for a cut in a short array would cost more than the array
+    while True:
+        if at >= worth:
+            cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
+            if cut and (several := _items(text[at : cut.start() + 1])):
+                found += several
+                at = paused = cut.end() - 1
+                yield
+                continue
+            worth = 2 * at - start  # in vain, as it may be again: not before the array is twice as long
         item, end = STRICT.raw_decode(text, at)
         found.append(item)
         comma = _COMMA.match(text, end)
         if comma is None:
             return found, _after("]", text, end)
         at = comma.end()
-        if len(found) % _FEW == 0:
+        if len(found) % _FEW == 0 or at - paused >= _STEP:
+            paused = at
             yield
 
 

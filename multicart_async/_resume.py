@@ -41,11 +41,13 @@ class Ticket:
         return {"Range": f"bytes={offset}-", "If-Range": self.etag}
 
     def continued_by(self, stream: ByteStream, offset: int) -> bool:
-        """Whether *stream* is exactly the rest: 206, the same version, from *offset* to the end, uncoded."""
+        """Whether *stream* is exactly the rest: 206, the same version, from *offset* to the end, uncoded, in one part."""
         span = _RANGE.match(stream.headers.get("content-range", ""))
         if stream.status != 206 or span is None or stream.headers.get("etag") != self.etag:
             return False
         if stream.headers.get("content-encoding", "identity").lower() != "identity":
             return False
+        if stream.headers.get("content-type", "").strip().lower().startswith("multipart/"):
+            return False  # whatever its header says, the body has headers and boundaries between the bytes
         exact = (offset, self.length - 1, self.length)
         return tuple(map(int, span.groups())) == exact and stream.length == self.length - offset

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from multicart_async import _json_steps
 from multicart_async._json_steps import STRICT, parse_in_steps
 
+RAW_DECODE = STRICT.raw_decode
 ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n": None}]} for number in range(400)]
 
 
@@ -20,6 +24,7 @@ ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n"
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small text shows what a large one would."""
     monkeypatch.setattr(_json_steps, "_STEP", 64)
+    monkeypatch.setattr(_json_steps, "_FEW", 8)
 
 
 def parsed(text: str) -> tuple[Any, int]:
@@ -56,6 +61,25 @@ def test_the_value_is_the_same(value, indent, separators) -> None:
     assert value == parsed(text)[0]
 
 
+# rows of all sizes, with what looks like the end of one in them: some are cut several at a time, some are not
+ROW = st.dictionaries(
+    st.sampled_from(["a", "}, {", "c"]), st.text('}{], "\\x', max_size=90) | st.just([{}, {}]), max_size=3
+)
+ROWS_AND_OTHERS = st.lists(ROW | st.just({}) | st.lists(st.just([1]), max_size=3), max_size=60)
+
+
+@given(
+    st.dictionaries(st.text(max_size=2), ROWS_AND_OTHERS | st.integers(), max_size=12),
+    st.sampled_from([None, 1]),
+    st.sampled_from([(",", ":"), (" , ", ": ")]),
+)
+def test_long_arrays_have_the_same_value(value, indent, separators) -> None:
+    """Whether their items can be cut by looking, or not, or only some of them."""
+    text = json.dumps(value, indent=indent, separators=separators)
+
+    assert json.loads(text) == parsed(text)[0]
+
+
 @given(JSON, st.integers(0, 200), st.sampled_from(["", ",", "}", "]", "{", '"', "NaN", "x"]))
 def test_what_is_refused_is_the_same(value, at, instead) -> None:
     """A text that was damaged somewhere is refused with the same words, or means the same."""
@@ -89,6 +113,67 @@ def test_rows_that_cannot_be_cut_by_looking_are_taken_one_by_one() -> None:
 
     assert {"data": ROWS} == value
     assert pauses > 2
+
+
+@pytest.mark.parametrize("names", [range(400), [0] * 400], ids=["different", "the same"])
+def test_there_are_pauses_between_many_members(names) -> None:
+    """An object may be as long as an array, and have one name again and again."""
+    text = "{" + ",".join(f'"{name}": {number}' for number, name in enumerate(names)) + "}"
+
+    value, pauses = parsed(text)
+
+    assert json.loads(text) == value
+    assert pauses == 49
+
+
+def test_there_are_pauses_between_long_items() -> None:
+    """They are not counted alone: each of these is as long as a step."""
+    rows = [["x" * 100]] * 20
+
+    assert ({"data": rows}, True) == ((found := parsed(json.dumps({"data": rows})))[0], found[1] >= 19)
+
+
+def test_rows_behind_one_that_is_long_are_taken_several_at_a_time_again() -> None:
+    """A cut that is not found is looked for again later."""
+    rows = [{"id": number} for number in range(400)]
+    rows[20]["text"] = "x" * 1000
+
+    with mock.patch.object(STRICT, "raw_decode", side_effect=RAW_DECODE) as decode:
+        value, _ = parsed(json.dumps({"data": rows}))
+
+    assert {"data": rows} == value
+    assert decode.call_count < 150
+
+
+class Searches:
+    """A pattern that adds up how much it was given to look at."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self._pattern = pattern
+        self.characters = 0
+
+    def search(self, text: str, start: int, end: int = sys.maxsize) -> re.Match[str] | None:
+        self.characters += max(0, min(end, len(text)) - start)
+        return self._pattern.search(text, start, end)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {str(number): [number] for number in range(2000)},
+        {str(number): [[1]] * 60 for number in range(100)},
+        {"a": [[1]] * 5000},
+    ],
+    ids=["short arrays", "arrays", "a long array"],
+)
+def test_looking_for_cuts_does_not_take_longer_than_the_text(value, monkeypatch) -> None:
+    """Where there is none to find, not all that comes behind is looked through for each array."""
+    pattern = Searches(_json_steps._BETWEEN)
+    monkeypatch.setattr(_json_steps, "_BETWEEN", pattern)
+    text = json.dumps(value)
+
+    assert value == parsed(text)[0]
+    assert pattern.characters < len(text)
 
 
 def test_a_name_that_comes_twice_has_its_last_value() -> None:

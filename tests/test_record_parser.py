@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
@@ -34,11 +35,16 @@ def parsed(*pieces: bytes, exact: bool = False) -> list[dict[str, Any]]:
     return found + parser.finish()
 
 
-def refused(*pieces: bytes) -> str:
+def refused(*pieces: bytes, exact: bool = False) -> str:
     """Why a file holds no records."""
     with pytest.raises(NotRecordsError) as caught:
-        parsed(*pieces)
+        parsed(*pieces, exact=exact)
     return str(caught.value)
+
+
+def cut(payload: bytes, size: int) -> list[bytes]:
+    """It in pieces."""
+    return [payload[start : start + size] for start in range(0, len(payload), size)]
 
 
 @given(st.lists(records, max_size=4), st.lists(st.integers(0, 200), max_size=6), st.booleans(), st.booleans())
@@ -164,10 +170,24 @@ def test_the_exact_way_gives_what_json_gives() -> None:
     assert int is type(found[0]["d"])
 
 
-def test_the_exact_way_has_limits_too() -> None:
-    """A record that is nested deeper than Python can follow is none."""
-    with pytest.raises(NotRecordsError, match="nested"):
-        parsed(b'[{"a": ' + b"[" * 980 + b"]" * 980 + b"}]", exact=True)
+LIMIT = sys.get_int_max_str_digits()
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 100, 1])
+def test_a_number_that_python_refuses_to_make_is_refused(size: int) -> None:
+    """ijson would end the process at it, wherever it is cut; one digit less is fine."""
+    largest, too_large = (b'[{"a": 1, "b": ' + b"9" * digits + b"}]" for digits in (LIMIT, LIMIT + 1))
+
+    assert [{"a": 1, "b": int("9" * LIMIT)}] == parsed(*cut(largest, size), exact=True)
+    assert f"it holds a number of more than {LIMIT} digits" == refused(*cut(too_large, size), exact=True)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 100])
+def test_digits_in_a_text_are_no_number(size: int) -> None:
+    """However many there are, and behind whatever marks and escapes."""
+    rows = [{"a": "7" * 3 * LIMIT}, {'"\\': '\\"' + "7" * 2 * LIMIT, "c": [1, 2]}, {"d": ["", "7" * LIMIT + ","] * 5}]
+
+    assert rows == parsed(*cut(json.dumps(rows).encode(), size), exact=True)
 
 
 @pytest.fixture
@@ -201,15 +221,19 @@ def test_bottomless_nesting_is_refused_before_it_costs_anything(opening: bytes, 
     """ijson's memory grows with the square of the depth: 80 kB could ask for all there is."""
     parser = RecordParser(exact=exact)
 
-    with pytest.raises(NotRecordsError, match="nested more than 1000 deep"):
+    with pytest.raises(NotRecordsError, match="nested more than 100 deep"):
         for piece in (b"[", *[opening * 300] * 100):
             parser.feed(piece)
 
 
 def test_a_nest_that_closes_again_is_counted_too() -> None:
     """Its depth is what costs, also where all of it comes at once."""
-    with pytest.raises(NotRecordsError, match="nested more than 1000 deep"):
-        RecordParser().feed(b"[" * 3000 + b"]" * 3000)
+    assert "it is nested more than 100 deep" == refused(b"[" * 3000 + b"]" * 3000)
+
+
+def test_brackets_that_do_not_match_hide_no_depth() -> None:
+    """The parser would see all that open before the first that is wrong."""
+    assert "it is nested more than 100 deep" == refused(b'[{"a":' + b"[" * 3000 + b"}" * 3002)
 
 
 def test_many_brackets_are_no_depth() -> None:
@@ -219,8 +243,170 @@ def test_many_brackets_are_no_depth() -> None:
     assert rows == parsed(json.dumps(rows).encode())
 
 
-def test_a_record_may_be_hundreds_deep() -> None:
-    """As deep as `json.loads` goes without trouble."""
-    rows = [json.loads('{"a":' * 400 + "1" + "}" * 400)] * 3
+@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 1])
+@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
+def test_a_file_may_be_a_hundred_deep(opening: str, size: int) -> None:
+    """And no deeper, however it is cut; several such records in a row are fine."""
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    deepest, deeper = (f'{{"x":{opening * levels}1{closing * levels}}}' for levels in (98, 99))
+    page = f"[{deepest},{deepest}]".encode()
 
-    assert rows == parsed(json.dumps(rows).encode())
+    assert json.loads(page) == parsed(*cut(page, size))
+    assert "it is nested more than 100 deep" == refused(*cut(f"[{deepest},{deeper}]".encode(), size))
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 7])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5_000, '"[{' * 5_000, "\\[" * 5_000, '\\"[\\\\' * 700, "[" * 999 + "\\", "}]" * 5_000, "\n{" * 300 + '"'],
+    ids=range(7),
+)
+def test_brackets_in_a_text_are_no_depth(text: str, size: int) -> None:
+    """Descriptions and raw HTML hold thousands, behind escapes of all kinds, and the text may be a name."""
+    rows = [{"html": text, "a": [text, {text: 1}]}, {"b": text}]
+
+    assert rows == parsed(*cut(json.dumps(rows).encode(), size))
+
+
+nests = st.recursive(
+    st.sampled_from(["", "[", '"}', "\\", '\\"[', "]" * 9]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "{", '"', "k" * 9]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(nests, max_size=4), st.integers(0, 130), st.integers(1, 300), st.sampled_from([None, 1]))
+def test_the_depth_is_exact(values: list[Any], around: int, size: int, indent: int | None) -> None:
+    """A hundred levels are taken and more are not, whatever texts and nests there are beside them."""
+    row: Any = values
+    for level in range(around):
+        row = [row] if level % 3 else {"n[": row}
+    page = [{"a": row}]
+    payload = json.dumps(page, indent=indent).encode()
+
+    if depth_of(page) > 100:
+        assert "it is nested more than 100 deep" == refused(*cut(payload, size))
+    else:
+        assert page == parsed(*cut(payload, size))
+
+
+def depth_of(value: Any) -> int:
+    """How many levels there are."""
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth_of, inner), default=0) if isinstance(value, dict | list) else 0
+
+
+def under(names: list[str], value: Any) -> Any:
+    """The value in an object in an object."""
+    for name in reversed(names):
+        value = {name: value}
+    return value
+
+
+TOO_LONG = "the names on the way to a value take more than 32 KiB"
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 16, 1 << 12, 1000])
+@pytest.mark.parametrize("levels", [2, 12, 80])
+@pytest.mark.parametrize("filler", [0, 300_000])
+@pytest.mark.parametrize("space", ["", " " * 3000], ids=["tight", "spaced"])
+def test_long_names_in_each_other_are_refused(levels: int, size: int, filler: int, space: str) -> None:
+    """ijson would join them anew at each level, so that 3 MB ask for 2 GB; whatever else stands between them."""
+    names = ['"n' + "k" * (70_000 // levels)] * levels
+    value: Any = 1
+    for name in names:
+        value = {"filler": "x" * (filler // levels), name: value}
+    page = json.dumps([value], separators=(",", space + ":")).encode()
+
+    assert TOO_LONG == refused(*cut(page, size))
+
+
+def test_names_are_counted_where_the_levels_are_many() -> None:
+    """Each is short, and all of them are too long."""
+    assert TOO_LONG == refused(json.dumps([under(["k" * 500] * 90, 1)]).encode())
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 12])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"k" * 1_000_000: 1} | {f"{number}" + "m" * 3_000: "x" for number in range(40)},
+        {"a": [{f"{number}" + "k" * 3_000: {"b": [number]}} for number in range(100)], "c": [[]] * 3},
+        under(["k" * 6_000] * 5, [{"n" * 6: {}}] * 3),
+        under(["k" * 300] * 90, 1),
+    ],
+    ids=["of texts", "side by side", "few levels", "short ones"],
+)
+def test_long_names_are_fine_where_they_do_not_add_up(row: dict[str, Any], size: int) -> None:
+    """A name that leads to no level costs what it weighs; so do those that are side by side."""
+    assert [row, row] == parsed(*cut(json.dumps([row, row]).encode(), size))
+
+
+class Watched:
+    """A parser that tells how long the pieces are that it gets."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+        self.sizes: list[int] = []
+
+    def send(self, piece: bytes) -> None:
+        self.sizes.append(len(piece))
+        self._parser.send(piece)
+
+    def close(self) -> None:
+        self._parser.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "filling"),
+    [
+        (b'[{"a": "', b"x"),
+        (b'[{"a": "', b"\\n"),
+        (b'[{"a": "', b'\\"'),
+        (b'[{"a": "', b"\\\\"),
+        (b'[{"', b"k"),
+        (b'[{"a": 1.', b"1"),
+    ],
+    ids=range(6),
+)
+def test_a_long_token_is_parsed_a_few_times_only(start: bytes, filling: bytes) -> None:
+    """yajl begins it anew with each piece: 4 MiB in pieces of 4 KiB would be 2 GiB."""
+    parser = RecordParser()
+    parser.feed(start)
+    parser._parser = watched = Watched(parser._parser)
+    for piece in cut(filling * ((4 << 20) // len(filling)), 4096):
+        parser.feed(piece)
+
+    given, scanned = 0, 0
+    for size in watched.sizes:
+        given += size
+        scanned += given
+    assert len(watched.sizes) < 16
+    assert 2 << 20 <= given <= 4 << 20
+    assert scanned < 8 << 20
+
+
+def test_a_record_with_a_long_text_is_given_at_its_end() -> None:
+    """And what is held meanwhile is the text, not more."""
+    parser = RecordParser()
+    pieces = cut(b'[{"a": "' + b"x" * (8 << 20), 1 << 16)
+    tracemalloc.start()
+    try:
+        assert [] == [record for piece in pieces for record in parser.feed(piece)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [{"a": "x" * (8 << 20)}] == parser.feed(b'"}')
+    assert [{"b": 1}] == parser.feed(b', {"b": 1}')
+    assert [] == parser.feed(b"]")
+    assert [] == parser.finish()
+    assert peak < 20 << 20
+
+
+@pytest.mark.parametrize("end", [b"x", b'"', b'"}', b'"}, 5]', b"\x00"], ids=range(5))
+def test_a_long_text_that_does_not_end_well_is_refused(end: bytes) -> None:
+    """At the end of the file at the latest."""
+    assert refused(*cut(b'[{"a": "' + b"x" * 100_000 + end, 4096))

@@ -71,6 +71,7 @@ def test_exactly_the_rest_goes_on() -> None:
     """206, the same ETag, from the offset to the end, uncoded."""
     assert TICKET.continued_by(FakeFile([], 206, REST), 400)
     assert TICKET.continued_by(FakeFile([], 206, {**REST, "content-encoding": "Identity"}), 400)
+    assert TICKET.continued_by(FakeFile([], 206, {**REST, "content-type": "application/json"}), 400)
 
 
 OTHER = {
@@ -95,6 +96,8 @@ OTHER = {
     "a length that does not fit": (206, {"content_length": "599"}),
     "no length": (206, {"content_length": None}),
     "many parts": (206, {"content_range": None, "content_type": "multipart/byteranges; boundary=x"}),
+    "many parts, and a range": (206, {"content_type": "multipart/byteranges; boundary=x"}),
+    "many parts in other letters": (206, {"content_type": " Multipart/ByteRanges"}),
     "not satisfiable": (416, {"content_range": "bytes */1000"}),
 }
 

@@ -364,8 +364,9 @@ class Runs:
         it (`contextlib.aclosing`): it holds a connection.
 
         Raises:
-            InvalidResponseError: A page is no array of objects and no object, or does not fit *into*.
-            DownloadError: A page could not be had to its end.
+            InvalidResponseError: A page is no array of objects and no object, or does not fit *into*; or it is nested more
+                than 100 levels deep, or under names of more than 32 KiB in all.
+            DownloadError: A page could not be had to its end, or has changed after its first records were given.
         """
         a_run(run)
         return self._results.records(run, into, relist=self._relist(run))

@@ -23,6 +23,7 @@ from multicart_async.errors import (
     IncompleteDownloadError,
     IntegrityError,
     InvalidResponseError,
+    MultiCartError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
@@ -179,6 +180,149 @@ async def test_a_broken_transfer_begins_anew_and_gives_nothing_twice() -> None:
 
         assert json.loads(content) == found
         assert 3 == len([event for event in groups.events if isinstance(event, Retrying)])
+
+
+PAGE = page_bytes(400)
+SIZE = {"content-length": str(len(PAGE))}
+CHANGED = f"{LABEL}: the file has changed while it was read"
+
+
+async def given_before(*files: FakeFile | Exception) -> tuple[list[dict[str, object]], BaseException | None, int]:
+    """The records that were given, the error behind them, and how often the page was asked for."""
+    groups = groups_over(FakeTransport(files={url(1): files}))
+    found: list[dict[str, object]] = []
+    try:
+        async with aclosing(groups.runs.records(run_of(1))) as records:
+            async for record in records:
+                found.append(record)  # noqa: PERF401 -- what came before the error is wanted
+    except MultiCartError as error:
+        return found, error, len(groups.transport.opened)
+    return found, None, len(groups.transport.opened)
+
+
+@pytest.mark.parametrize("at", [9000, 9001, len(PAGE) - 1])
+@pytest.mark.parametrize("size", [1 << 20, 1000, 7])
+@pytest.mark.parametrize("place", [3, 8000])
+async def test_two_versions_of_a_page_are_never_mixed(at, size, place) -> None:
+    """Whatever byte of what was given is another one in the repeat, no record of it is given, and it is not asked again."""
+    content = PAGE[:place] + (b"b" if PAGE[place : place + 1] != b"b" else b"c") + PAGE[place + 1 :]
+    again = FakeFile([content[start : start + size] for start in range(0, len(content), size)], headers=SIZE)
+
+    found, error, asked = await given_before(FakeFile([PAGE[:at], CUT], headers=SIZE), again)
+
+    assert json.loads(PAGE)[: len(found)] == found
+    assert len(found) > 100
+    assert (IntegrityError, CHANGED, 2) == (type(error), str(error), asked)
+
+
+async def test_records_that_shift_are_another_version() -> None:
+    """As many of them, each as long as it was, but each in another place."""
+    rows = json.loads(PAGE)
+    found, error, _ = await given_before(
+        FakeFile([PAGE[:9000], CUT], headers=SIZE), FakeFile.whole(json.dumps([*rows[1:], rows[0]]).encode())
+    )
+
+    assert (rows[: len(found)], CHANGED) == (found, str(error))
+
+
+async def test_what_comes_behind_the_records_that_were_given_may_change() -> None:
+    """None of it was given: the page is one version."""
+    first = PAGE[: PAGE.index(b"}", 9000) + 1]
+    content = first + b', {"asin": "other"}]'
+
+    found, error, asked = await given_before(FakeFile([first, CUT], headers=SIZE), FakeFile.whole(content))
+
+    assert (json.loads(content), None, 2) == (found, error, asked)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        page_bytes(10),
+        b"[]",
+        b'{"asin": "B0"}',
+        PAGE[: PAGE.index(b"}", 8000)] + b"}]",
+        b'{"a": "' + b"x" * 9000 + b'"}',
+    ],
+    ids=["shorter", "empty", "one object", "cut well", "a long object"],
+)
+@pytest.mark.parametrize("length", [True, False])
+async def test_a_repeat_that_ends_before_what_was_given_is_another_version(content, length) -> None:
+    """It is whole JSON, so it has come to its end."""
+    again = FakeFile.whole(content) if length else FakeFile([content])
+
+    found, error, asked = await given_before(FakeFile([PAGE[:9000], CUT], headers=SIZE), again)
+
+    assert json.loads(PAGE)[: len(found)] == found
+    assert (IntegrityError, CHANGED, 2) == (type(error), str(error), asked)
+
+
+async def test_a_repeat_that_breaks_early_is_repeated() -> None:
+    """Where nothing proves the end, what was given must come in one of the attempts."""
+    files = [FakeFile([PAGE[:9000], CUT], headers=SIZE), FakeFile([PAGE[:100]]), FakeFile.whole(PAGE)]
+
+    assert (json.loads(PAGE), None, 3) == await given_before(*files)
+
+
+async def test_a_page_that_changes_before_it_is_read_exactly_is_not_mixed() -> None:
+    """Numbers beyond 64 bits make it be read anew, and that may be another version too."""
+    first = PAGE[:-1] + b', {"big": ' + b"9" * 30 + b"}]"
+    again = first.replace(b"$1.50", b"$1.60", 1)
+    size = {"content-length": str(len(first))}
+
+    found, error, asked = await given_before(
+        FakeFile([first[:9000], first[9000:]], headers=size), FakeFile.whole(again)
+    )
+
+    assert json.loads(PAGE)[: len(found)] == found
+    assert (IntegrityError, CHANGED, 2) == (type(error), str(error), asked)
+
+
+@pytest.mark.parametrize("more", [0, 20_000])
+async def test_a_refusal_in_the_repeat_is_one(more) -> None:
+    """It says more than that the file has changed, however long it is."""
+    refusal = json.dumps({"code": 403, "data": "Not yours" + " " * more, "status": 0}).encode()
+    rows = {"id": 88, "collection": 101, "is_download_generated": True, "download_links": {"pages": [url(1)]}}
+    files = [FakeFile([PAGE[:9000], CUT], headers=SIZE), FakeFile.whole(refusal)]
+    groups = groups_over(FakeTransport(ok([rows]), files={url(1): files}))
+
+    with pytest.raises(PermissionDeniedError):
+        [record async for record in groups.runs.records(run_of(1))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"code":500,"data":"Acc\xe8s refus\xe9","status":0}',
+        b'{"code":500,"data":"Not yours","status":0,"request_id":"abc"}',
+        b'{"status":0,"x":[{"y":2}],"code":500,"data":"' + b"Traceback " * 20_000 + b'"}',
+    ],
+    ids=["not UTF-8", "more keys", "long"],
+)
+@pytest.mark.parametrize("size", [1 << 20, 1000, 7])
+async def test_a_refusal_may_be_in_latin_1_and_have_more_keys(content, size) -> None:
+    """However it comes."""
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+
+    with pytest.raises(ServerError, match="code 500"):
+        await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}), attempts=1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"detail": "No permission"}', b'{"code": 200, "data": [], "status": 1, "x": 2}', b'{"status": 0}'],
+)
+async def test_another_object_is_a_record(content) -> None:
+    """Nothing says that it is an answer."""
+    assert [json.loads(content)] == (await records_of(FakeFile.whole(content)))[0]
+
+
+async def test_an_object_in_another_encoding_is_no_page() -> None:
+    """Looked at to its end, it is no refusal; one that is too long to be one is not looked at."""
+    for content in (b'{"a": "\xe8"}', b'{"a": "\xe8' + b"x" * 200_000 + b'"}'):
+        pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+        with pytest.raises(InvalidResponseError, match="UTF8"):
+            await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}))
 
 
 async def test_attempts_are_bounded() -> None:

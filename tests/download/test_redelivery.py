@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import attrs
 import pytest
 from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
 from support.groups import groups_over
@@ -98,4 +101,18 @@ async def test_a_redelivery_that_is_interrupted_forgets_no_file_of_the_old_versi
         await groups_over(broken).runs.download(run_of(1, total_results=6), tmp_path)
     await groups_over(service()).runs.download(run_of(1, total_results=6), tmp_path)
 
+    assert ["page-0001.json"] == await listed(tmp_path)
+
+
+async def test_a_number_beyond_all_bounds_in_the_row_leaves_a_manifest_that_is_json(tmp_path) -> None:
+    """Python reads ``1e999`` as infinity, and would write a word for it that no other reader takes."""
+    run = attrs.evolve(run_of(1), extra={"speed": float("inf"), "pages": 1})
+
+    await groups_over(service()).runs.download(run, tmp_path)
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    text = (tmp_path / "101" / "88" / MANIFEST).read_text()
+    assert {"speed": None, "pages": 1}.items() <= json.loads(text, parse_constant=refuse)["run"].items()
     assert ["page-0001.json"] == await listed(tmp_path)
