@@ -194,11 +194,11 @@ class _Transfer:
         try:
             ticket: Ticket | None = None
             while True:
-                broken: Exception | None = None
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
                 async with self._owner.transport.stream(
                     self._wanted.link.url, label=self._label, headers=headers
                 ) as stream:
+                    reader = _Reader(stream)
                     if meter is None:
                         await admit(stream, self._label, self._owner.conceal)
                         check = self._wanted.check(full=stream.length is None)
@@ -208,20 +208,17 @@ class _Transfer:
                         self._expected = stream.length
                         self._tell_start()
                     elif stream.status not in {200, 206, 416}:
-                        broken = await self._refused(stream)
+                        reader.broken = await self._refused(stream)
                     elif ticket is None or not ticket.continued_by(stream, self._received):
                         raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
-                    if broken is None:
-                        reader = _Reader(stream)
-                        while piece := await reader.piece():
-                            await meter.take(piece)
-                            self._received += len(piece)
-                            self._tell()
-                            yield piece
-                        broken = reader.broken
-                if broken is None:
+                    while piece := await reader.piece():
+                        await meter.take(piece)
+                        self._received += len(piece)
+                        self._tell()
+                        yield piece
+                if reader.broken is None:
                     break
-                await self._go_on(ticket, broken)
+                await self._go_on(ticket, reader.broken)
             await meter.seen()
         finally:
             if meter is not None:
@@ -271,7 +268,9 @@ class _Reader:
         self.broken: Exception | None = None
 
     async def piece(self) -> bytes:
-        """What came; nothing at the end and at a break, which is in ``broken`` then."""
+        """What came; nothing at the end and after a break, which is in ``broken`` then."""
+        if self.broken is not None:
+            return b""
         try:
             return await anext(self._parts)
         except StopAsyncIteration:
