@@ -303,7 +303,8 @@ class ManyWaits:
         again, watched.asked = watched.asked == "again", "no"
         outcomes: list[Outcome[StartedRun, Run]] = []
         for entry, seen in all_seen:
-            outcome = self._weigh(entry, seen, shown=watched.shown)
+            # a row that has changed meanwhile shows the end as well as one that had changed before
+            outcome = self._weigh(entry, seen, shown=watched.shown or again)
             if outcome is not None:
                 watched.entries.remove(entry)
                 outcomes.append(outcome)

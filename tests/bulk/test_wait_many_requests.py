@@ -11,6 +11,7 @@ import pytest
 from support.many import GET, HISTORY, LIST, STEADY, World
 from support.virtual import run_virtually
 
+from multicart_async._wait_many import ManyWaits
 from multicart_async.errors import WaitTimeoutError
 from multicart_async.testing import ok
 from multicart_async.transport import Response
@@ -307,3 +308,19 @@ def test_a_change_that_shows_while_a_look_is_under_way_gets_a_look_of_its_own() 
 
     assert early == told[0].outcome.key
     assert told[0].at < 40
+
+
+def test_an_end_that_shows_while_a_look_finds_it_is_not_taken_for_hidden() -> None:
+    """All are asked at the tenth tick, which takes longer than a tick; the list shows ends meanwhile, and is trusted for it."""
+    world = World(latency=0.5, requests=1)
+    world.trouble = lambda path, *_: 0.001 if path == LIST else None
+    started = [world.add(number, ready=number, shown=number) for number in range(1, 131)]
+    started += [world.add(number, ready=NEVER) for number in range(131, 161)]
+
+    waits: list[ManyWaits] = []
+    made = world.runs._waits
+    world.runs._waits = lambda policy: waits.append(made(policy)) or waits[-1]
+    world.wait(*started, policy=for_seconds(400))
+
+    assert 0 == waits[0]._hidden
+    assert 100 <= waits[0]._shown
