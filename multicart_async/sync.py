@@ -44,6 +44,7 @@ __all__ = ["Mirror", "Wish"]
 _log = logging.getLogger("multicart_async")
 _DEAD = 8  # so many in a row that could not even be connected to,
 _DEAD_FOR = 30.0  # and so many seconds in which nothing could: nobody is there
+_RECENT = 256  # collections that are not taken up again at once
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 
 
@@ -154,11 +155,13 @@ class Mirror:
             return {}
 
     async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
-        seen: set[int] = set()
+        recent: dict[int, None] = {}  # not all of them: one that comes again later is complete by then
         async with aclosing(each(self._rows if collections is None else collections)) as ids:
             async for collection_id in ids:
-                if self._wish.includes(an_id("collections", collection_id)) and collection_id not in seen:
-                    seen.add(collection_id)
+                if self._wish.includes(an_id("collections", collection_id)) and collection_id not in recent:
+                    recent[collection_id] = None
+                    if len(recent) > _RECENT:
+                        del recent[next(iter(recent))]
                     yield collection_id
 
     async def _guarded(self, work: Callable[..., Awaitable[None]], *streams: Any) -> None:

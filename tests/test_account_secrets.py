@@ -108,7 +108,7 @@ async def test_no_failure_shows_what_was_given_in_confidence(watch, fault, capfd
     words = fault is echoed_in_words  # to who sent nothing secret it is a refusal in plain words
     async with RawServer(fault) as server:
         if fault is refused:
-            server._server.close()
+            server.refuse()
         async with client_of(watch, server, timeouts=SHORT if fault in SILENCES else Timeouts()) as client:
             errors = [await watch.fails(verb, client) for verb in VERBS if verb is not details or not words]
     watch.haul.add("output", "".join(capfd.readouterr()))

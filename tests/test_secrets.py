@@ -227,7 +227,7 @@ async def test_no_failure_shows_the_credential(watch, fault, capfd) -> None:
     """Not in logs, errors, tracebacks with local variables, pickles, events, traces, files, nor in the URL."""
     async with RawServer(fault) as server:
         if fault is refused:
-            server._server.close()
+            server.refuse()
         async with watch.client(server, timeouts=SHORT if fault in SILENCES else Timeouts()) as client:
             errors = [await watch.fails(verb, client) for verb in VERBS]
             watch.look_at(client, server)

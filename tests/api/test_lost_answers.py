@@ -120,20 +120,15 @@ async def test_a_run_is_sent_once_when_its_answer_is_lost(appears: bool) -> None
     assert 0 == sandbox.faults.pending
 
 
-def closed_port() -> int:
-    """A port of this computer where nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.mark.parametrize("call", [*UNSAFE.values(), lambda client: client.collections.delete(1)])
 async def test_refused_connections_are_tried_as_often_as_the_policy_says(call: Call) -> None:
     """Case 31: nothing was sent, in any class; the error is none of unknown outcome."""
-    url = f"http://127.0.0.1:{closed_port()}/api/v1"
-    async with AsyncMultiCart("key", base_url=url, retry=RetryPolicy(attempts=4)) as client:
-        with pytest.raises(APIConnectionError, match=r"cannot connect.*after 4 attempts") as caught:
-            await call(client)
+    with socket.socket() as port:  # bound, and nobody listens
+        port.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{port.getsockname()[1]}/api/v1"
+        async with AsyncMultiCart("key", base_url=url, retry=RetryPolicy(attempts=4)) as client:
+            with pytest.raises(APIConnectionError, match=r"cannot connect.*after 4 attempts") as caught:
+                await call(client)
 
     assert 4 == caught.value.attempts
     assert not isinstance(caught.value, OutcomeUnknownError)

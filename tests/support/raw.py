@@ -69,6 +69,7 @@ class RawServer:
         self.requests: list[Exchange] = []
         self.connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: socket.socket | None = None
 
     @property
     def origin(self) -> str:
@@ -81,15 +82,24 @@ class RawServer:
         return f"{self.origin}/api/v1"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, reuse_port=True)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        if self._held is not None:
+            self._held.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def refuse(self) -> None:
+        """No connections from now on. The port is kept: a server of another test could get it, and what is sent here."""
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._held.bind(("127.0.0.1", self.port))
+        self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -41,10 +41,9 @@ def no_more_files():
 @pytest.mark.parametrize("verb", ["post", "stream"])
 async def test_a_refused_connection_was_not_used(verb) -> None:
     """Nobody listens: nothing was sent, another attempt may help; the cause leads into no frame of aiohttp."""
-    async with RawServer(fine) as server:
-        url = server.url
-    async with transport_to(url) as transport:
-        fault = await failure_of(verb, transport, url)
+    async with RawServer(fine) as server, transport_to(server) as transport:
+        server.refuse()
+        fault = await failure_of(verb, transport, server.url)
 
     assert (APIConnectionError, False, True) == (type(fault), fault.sent, fault.passing)
     assert isinstance(fault.__cause__, ConnectionRefusedError)
@@ -215,8 +214,8 @@ async def test_an_untrusted_certificate_is_not_tried_again() -> None:
 async def test_a_refused_connection_is_tried_again() -> None:
     """In contrast to the two above: the policy's attempts are used up."""
     async with RawServer(fine) as server:
-        url = server
-    assert 2 == len(await client_events(url))
+        server.refuse()
+        assert 2 == len(await client_events(server))
 
 
 async def test_a_call_goes_through_the_proxy() -> None:
