@@ -11,6 +11,7 @@ from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck
 from multicart_async._links import Link, Place, parse_link
 from multicart_async._threads import in_thread
+from multicart_async.config import Limits
 from multicart_async.download import MakeCheck, Wanted
 from multicart_async.errors import ArgumentError
 from multicart_async.models import CategoryRun, Run
@@ -35,8 +36,8 @@ class _ArchiveOf:
     def __init__(self, pages: Sequence[Place]) -> None:
         self._names = tuple(page.name for page in pages)
 
-    def __call__(self, *, full: bool) -> Check:
-        del full
+    def __call__(self, *, full: bool, limits: Limits = Limits()) -> Check:
+        del full, limits
         return ArchiveCheck(self._names)
 
 

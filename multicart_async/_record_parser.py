@@ -13,6 +13,7 @@ from typing import Any
 
 from multicart_async._content import Defect
 from multicart_async._content.document import DocumentCheck, Tokens
+from multicart_async.config import Limits
 from multicart_async.errors import MultiCartWarning
 
 __all__ = ["InexactNumberError", "NotRecordsError", "RecordCount", "RecordParser"]
@@ -260,8 +261,8 @@ class _Bounds:
 class RecordCount:
     """A `Check` that parses all of a page and counts its records."""
 
-    def __init__(self, *, full: bool) -> None:
-        del full  # it always is
+    def __init__(self, *, full: bool, limits: Limits = Limits()) -> None:
+        del full, limits  # it always is
         self._document = DocumentCheck(full=False)  # knows an envelope in place of a page
         self._parser = RecordParser(exact=True)
         self.records = 0

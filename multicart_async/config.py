@@ -67,7 +67,10 @@ class RetryPolicy:
 
 @attrs.frozen
 class Limits:
-    """Bounds of the whole client: calls under way, files under way, the size in bytes of a JSON answer in memory.
+    """Bounds of the whole client: calls and files under way, and sizes in bytes.
+
+    ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory, and
+    ``unpacked_bytes`` all that one ZIP archive may unpack to while it is checked (nothing of it is kept).
 
     The service's whole fleet scrapes about 20 pages at a time: more requests at once do not make it faster.
     """
@@ -75,6 +78,8 @@ class Limits:
     requests: int = attrs.field(default=8, validator=_count)
     downloads: int = attrs.field(default=8, validator=_count)
     response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+    record_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
+    unpacked_bytes: int = attrs.field(default=2**38, validator=_count)
 
 
 def conceal_text(conceal: Callable[[bytes], bytes], text: str) -> str:

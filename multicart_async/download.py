@@ -43,7 +43,7 @@ STALE_LINK = frozenset({401, 403, 404, 410})
 class MakeCheck(Protocol):
     """Makes the check of a file's content. ``full``: no length was promised, the content alone must prove the end."""
 
-    def __call__(self, *, full: bool) -> Check:
+    def __call__(self, *, full: bool, limits: Limits = ...) -> Check:
         """A check for one file."""
         ...
 
@@ -89,6 +89,7 @@ class Downloader:
         self.transport = transport
         self.life = life or Lifeline()
         self.attempts = attempts or Attempts(emit=emit, life=self.life)
+        self.limits = limits
         self.room = anyio.CapacityLimiter(limits.downloads)
         self.workers = limits.downloads
         self.emit = emit
@@ -201,7 +202,7 @@ class _Transfer:
                     reader = _Reader(stream)
                     if meter is None:
                         await admit(stream, self._label, self._owner.conceal)
-                        check = self._wanted.check(full=stream.length is None)
+                        check = self._wanted.check(full=stream.length is None, limits=self._owner.limits)
                         meter = Meter(self._label, stream, check, self._owner.conceal)
                         meters.append(meter)
                         ticket = Ticket.of(stream)

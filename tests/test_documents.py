@@ -31,6 +31,7 @@ from multicart_async.sandbox.__main__ import parser
 DOCUMENTS = documents()
 TEXTS = {**DOCUMENTS, "docstrings": "\n\n".join(docstrings())}
 BLOCKS = tuple(blocks(TEXTS))
+UNITS = {"": 1, " MiB": 2**20, " GiB": 2**30}
 PLUGIN = (
     () if entry_points(group="pytest11", name="multicart_async") else ("-p", "multicart_async.sandbox.pytest_plugin")
 )
@@ -219,8 +220,8 @@ def test_every_event_is_described() -> None:
 @pytest.mark.parametrize("kind", [Timeouts, RetryPolicy, Limits], ids=lambda kind: kind.__name__)
 def test_defaults_are_described(kind: type[attrs.AttrsInstance]) -> None:
     """The table of settings has each field, with its default."""
-    rows = re.findall(rf"^\| `{kind.__name__}\.(\w+)` \| ([\d.]+)( MiB)? \|", TEXTS["docs/client.md"], re.MULTILINE)
-    described = {name: float(number) * (2**20 if unit else 1) for name, number, unit in rows}
+    rows = re.findall(rf"^\| `{kind.__name__}\.(\w+)` \| ([\d.]+)( [MG]iB)? \|", TEXTS["docs/client.md"], re.MULTILINE)
+    described = {name: float(number) * UNITS[unit] for name, number, unit in rows}
 
     assert described == {field.name: field.default for field in attrs.fields(kind)}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from multicart_async._content import Defect
 from multicart_async._json_steps import STRICT
+from multicart_async.config import Limits
 
 __all__ = ["ENVELOPE_BYTES", "DocumentCheck", "EnvelopeInstead", "Tokens", "envelope_in", "is_envelope"]
 
@@ -85,7 +86,8 @@ class DocumentCheck:
     any case: refusals are small objects, and one that is damaged must not pass for a page of one record.
     """
 
-    def __init__(self, *, full: bool) -> None:
+    def __init__(self, *, full: bool, limits: Limits = Limits()) -> None:
+        del limits
         self._start: bytes | None = b""  # until it is clear whether a byte order mark comes first
         self._opening = b""
         self._last = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from multicart_async._content import Defect
+from multicart_async.config import Limits
 
 __all__ = ["PdfCheck"]
 
@@ -21,7 +22,8 @@ class PdfCheck:
     With *full*, the content alone must prove the end, so nothing but blanks may follow it.
     """
 
-    def __init__(self, *, full: bool) -> None:
+    def __init__(self, *, full: bool, limits: Limits = Limits()) -> None:
+        del limits
         self._end = _VERY_END if full else _END
         self._head = b""
         self._tail = b""

@@ -15,6 +15,7 @@ from typing import Any
 from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck
 from multicart_async._links import parse_link
+from multicart_async.config import Limits
 from multicart_async.download import MakeCheck, Wanted
 from multicart_async.models import DownloadLinks, Run
 
@@ -76,8 +77,8 @@ def wanted_zip(*, base: str = BASE) -> Wanted:
     return wanted(url(None, base=base), "101/88/all-pages.zip", _any_zip, base=base)
 
 
-def _any_zip(*, full: bool) -> ArchiveCheck:
-    del full
+def _any_zip(*, full: bool, limits: Limits) -> ArchiveCheck:
+    del full, limits
     return ArchiveCheck()
 
 
