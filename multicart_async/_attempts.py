@@ -1,15 +1,13 @@
-"""One loop for everything that is tried again: stamina counts and pauses, the verdict is ours, the cool-down is shared."""
+"""One retry loop for calls, transfers and records, with a Retry-After gate that is shared by the whole client."""
 
 from __future__ import annotations
 
-import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import stamina
 
 from multicart_async._lifeline import Lifeline
 from multicart_async._retry import pause_asked_for
@@ -19,19 +17,15 @@ from multicart_async.events import Emit, Event, RateLimited, Retrying
 
 __all__ = ["Attempts", "silent"]
 
-# stamina logs each repetition as a warning. Where a program has set up no logging at all, Python would print the bare words
-# "stamina.retry_scheduled" for it; whoever has set it up sees it with all that it says.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
-
 T = TypeVar("T")
 
 
 def silent(_: Event, /) -> None:
-    """Nobody listens."""
+    """Ignore an event."""
 
 
 class Attempts:
-    """Tries something until it works or its verdict says no, and holds everybody back when the service asks for a pause."""
+    """Retry operations according to the policy and apply Retry-After to the whole client."""
 
     def __init__(
         self,
@@ -58,58 +52,25 @@ class Attempts:
         *,
         tell: bool = True,
     ) -> T:
-        """What *work* returns; it is given the number of the attempt, from 1. The last error is let through.
+        """Return the result of *work*, which is given the number of the attempt, from 1; the last error is raised.
 
-        Unless *tell*, repetitions are not told: *work* counts otherwise and tells them itself.
-
+        Unless *tell*, no events are emitted: *work* counts otherwise and emits its own.
         *work* itself keeps the pauses that the service asks for, by `hold`: when it has its turn, not before it queues.
         """
-        try:
-            return await self._try(path, work, 1)
-        except MultiCartError as error:
-            if not verdict(error):
-                raise
-            last = error
-        with self._life.guard():  # of the pauses; an attempt has one of its own
-            async for attempt in self._more(verdict):
-                with attempt:
-                    if attempt.num == 1:
-                        raise last  # which was made without stamina: mostly there is no second one
-                    if tell:
-                        self._emit(Retrying(path=path, attempt=attempt.num, error=last))
-                    try:
-                        return await self._try(path, work, attempt.num)
-                    except MultiCartError as error:
-                        last = error
-                        raise
-        raise AssertionError("stamina ends with a result or an error")  # pragma: no cover -- for the type checkers
-
-    async def _try(self, path: str, work: Callable[[int], Awaitable[T]], number: int) -> T:
-        try:
-            return await work(number)
-        except MultiCartError as error:
-            self.note(path, error, number)
-            raise
-
-    def _more(self, verdict: Callable[[BaseException], bool]) -> AsyncIterator[stamina.Attempt]:
-        policy = self._policy
-
-        def again(error: Exception) -> bool | float:
-            if not verdict(error):
-                return False
-            # a pause that was asked for is kept by everybody, in `hold`
-            return 0.0 if pause_asked_for(error, policy.retry_after_max) else True
-
-        return aiter(
-            stamina.retry_context(
-                on=again,
-                attempts=policy.attempts,
-                timeout=None,
-                wait_initial=policy.wait_initial,
-                wait_max=policy.wait_max,
-                wait_jitter=policy.wait_jitter,
-            )
-        )
+        number = 1
+        while True:
+            try:
+                return await work(number)
+            except MultiCartError as error:
+                self.note(path, error, number)
+                if number >= self.most or not verdict(error) or self.asks_too_long(error):
+                    raise
+                failed = error
+            await self.backoff(failed, number)
+            number += 1
+            if tell:
+                self._emit(Retrying(path=path, attempt=number, error=failed))
+            del failed
 
     async def hold(self) -> None:
         """Wait for the end of a pause that the service asked for, if there is one."""
@@ -117,20 +78,36 @@ class Attempts:
             with self._life.guard():
                 await self._sleep(left)
 
-    async def breathe(self, number: int) -> None:
-        """The pause before attempt *number* + 1, for who cannot be called again and goes on in the middle."""
+    async def backoff(self, error: MultiCartError, number: int) -> None:
+        """Sleep between attempt *number*, which failed with *error*, and the next one.
+
+        There is no pause of ours on top of one that the service asks for, and none after an attempt that met a
+        connection from the pool, which may have died while it was idle.
+        """
+        stale = number == 1 and isinstance(error, APIConnectionError) and error.reused
+        if not stale and not self._pause(error):
+            await self._rest(number)
+
+    async def _rest(self, number: int) -> None:
         policy = self._policy
         grown = policy.wait_initial * 2.0 ** min(number - 1, 32)
-        await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
-        await self.hold()
+        with self._life.guard():
+            await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
 
     def note(self, path: str, error: MultiCartError, number: int) -> None:
-        """Attempt *number* failed with *error*: a pause that it asks for is everybody's."""
+        """Record that attempt *number* failed with *error*: a pause that it asks for holds the whole client."""
         if isinstance(error, APIError | APIConnectionError):
             error.attempts = number
-        pause = pause_asked_for(error, self._policy.retry_after_max)
+        pause = self._pause(error)
         if pause:
             until = self._now() + pause
             if until > self._not_before:
                 self._not_before = until
                 self._emit(RateLimited(path=path, seconds=pause))
+
+    def asks_too_long(self, error: BaseException) -> bool:
+        """Return whether *error* asks for a pause above ``RetryPolicy.retry_after_max``, which is not waited for."""
+        return (pause_asked_for(error) or 0.0) > self._policy.retry_after_max
+
+    def _pause(self, error: BaseException) -> float:
+        return 0.0 if self.asks_too_long(error) else pause_asked_for(error) or 0.0

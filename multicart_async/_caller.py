@@ -14,9 +14,9 @@ from multicart_async._endpoint import Endpoint
 from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
 from multicart_async._hidden import HiddenBytes
 from multicart_async._lifeline import Lifeline
-from multicart_async._retry import call_verdict
+from multicart_async._retry import call_verdict, is_refusal
 from multicart_async.config import Limits, conceal_text
-from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError, ServerError
+from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError
 from multicart_async.transport import Form, Response, Transport
 
 __all__ = ["Answer", "Caller"]
@@ -61,13 +61,13 @@ class Caller:
         sent = fields if isinstance(fields, Form) else body(fields)
         lost = False
 
-        async def attempt(_: int) -> Answer[T]:
+        async def attempt(number: int) -> Answer[T]:
             nonlocal lost
             try:
-                return Answer(await self._once(endpoint, sent), repeated=lost)
+                return Answer(await self._once(endpoint, sent, number), repeated=lost)
             except APIError as error:
                 error.repeated = lost
-                lost = lost or isinstance(error, ServerError)
+                lost = lost or not is_refusal(error)
                 raise
             except APIConnectionError as error:
                 lost = lost or error.sent
@@ -76,9 +76,9 @@ class Caller:
         self.life.check()  # whatever waits below has a guard of its own: one around it all would cost each call as much
         return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
 
-    async def _once(self, endpoint: Endpoint[T], sent: bytes | Form) -> T:
+    async def _once(self, endpoint: Endpoint[T], sent: bytes | Form, number: int) -> T:
         try:
-            response = await self._in_room(endpoint, sent)
+            response = await self._in_room(endpoint, sent, number)
         except APIConnectionError as error:
             if not error.sent or endpoint.safety in {"read", "repeatable"}:
                 raise
@@ -104,7 +104,7 @@ class Caller:
                 return await _unhurried(_in_steps(endpoint, response))
         return _value(endpoint, response)
 
-    async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
+    async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | Form, number: int) -> Response:
         try:
             self._room.acquire_nowait()
         except anyio.WouldBlock:
@@ -112,16 +112,17 @@ class Caller:
                 await self._room.acquire()  # which costs a turn of the loop even where there is room
         try:
             await self._attempts.hold()  # not before the queue: a pause may have been asked for meanwhile
-            return await self._send(endpoint, sent)
+            return await self._send(endpoint, sent, number)
         finally:
             self._room.release()
 
-    async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form) -> Response:
+    async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form, number: int) -> Response:
         path, public = endpoint.path, endpoint.public
+        fresh = endpoint.changes or number > 1  # the pool may be full of connections that died together
         if endpoint.method == "GET":
-            return await self._transport.get(path, public=public)
+            return await self._transport.get(path, fresh=fresh, public=public)
         # where no body is documented `{}` goes too: for those that say more about it, it is the same
-        return await self._transport.post(path, sent, fresh=endpoint.changes, public=public)
+        return await self._transport.post(path, sent, fresh=fresh, public=public)
 
 
 def _value(endpoint: Endpoint[T], response: Response) -> T:
@@ -141,7 +142,12 @@ def _private_value(endpoint: Endpoint[T], response: Response, sent: bytes | Form
     secrets = sent.secrets if isinstance(sent, HiddenBytes) else ()
     if isinstance(fault, APIError) and not _is_harmless(fault.detail, secrets):
         fault = APIError.of(
-            fault.path, fault.code, NOT_SHOWN, http_status=fault.http_status, retry_after=fault.retry_after
+            fault.path,
+            fault.code,
+            NOT_SHOWN,
+            http_status=fault.http_status,
+            retry_after=fault.retry_after,
+            in_envelope=fault.in_envelope,
         )
     raise fault
 

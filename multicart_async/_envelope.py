@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ __all__ = ["NOT_SHOWN", "open_envelope", "open_large_envelope", "refusal", "retr
 
 NOT_SHOWN = "an answer that is not shown, because it may hold a secret"
 
-_SECONDS = re.compile(r"[0-9]{1,10}\Z")
+_ENVELOPE = frozenset({"code", "data", "status"})
+_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,10})?\Z")
 _IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\Z", re.ASCII)
 
 
@@ -57,7 +59,14 @@ def _open(
                 detail = (
                     f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
                 )
-            raise APIError.of(path, http_status, detail, http_status=http_status, retry_after=retry_after(headers))
+            raise APIError.of(
+                path,
+                http_status,
+                detail,
+                http_status=http_status,
+                retry_after=retry_after(headers),
+                in_envelope=False,
+            )
         shown = NOT_SHOWN if private else snippet(payload)
         raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
     envelope = cast("dict[str, Any]", answer)
@@ -84,7 +93,16 @@ def refusal(
     code = envelope.get("code")
     if type(code) is not int or 200 <= code <= 299:
         code = http_status if http_status >= 400 else None
-    return APIError.of(path, code, envelope.get("data"), http_status=http_status, retry_after=retry_after(headers))
+    return APIError.of(path, code, _detail(envelope), http_status=http_status, retry_after=retry_after(headers))
+
+
+def _detail(envelope: Mapping[str, Any]) -> object:
+    """What a failing envelope says: its data; without any, the rest of it, such as a ``message``."""
+    if envelope.get("data") is not None:
+        return envelope["data"]
+    rest = {name: value for name, value in envelope.items() if name not in _ENVELOPE and value is not None}
+    (only, *more) = rest.values() if rest else (None,)
+    return rest if more else only
 
 
 def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int) -> None:
@@ -111,10 +129,14 @@ def snippet(payload: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks to wait: digits, or an IMF date relative to the answer's own Date; else None."""
+    """Return the whole seconds that the service asks to wait, rounded up; None where it does not.
+
+    The header holds seconds, which some servers give with a fraction, or an IMF date, taken relative to the response's
+    own Date.
+    """
     text = headers.get("retry-after", "")
     if _SECONDS.match(text):
-        return float(text)
+        return float(math.ceil(float(text)))
     if not _IMF_DATE.match(text):
         return None
     try:
@@ -123,4 +145,4 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         now = parsedate_to_datetime(answered) if _IMF_DATE.match(answered) else datetime.now(UTC)
     except ValueError:  # the 31st of June
         return None
-    return max(0.0, (until - now).total_seconds())
+    return float(max(0, math.ceil((until - now).total_seconds())))

@@ -37,7 +37,12 @@ async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes
         if envelope is not None:
             raise refusal(label, envelope, http_status=stream.status, headers=headers)
         raise APIError.of(
-            label, stream.status, snippet(body), http_status=stream.status, retry_after=retry_after(headers)
+            label,
+            stream.status,
+            snippet(body),
+            http_status=stream.status,
+            retry_after=retry_after(headers),
+            in_envelope=False,
         )
     coding = conceal_text(conceal, headers.get("content-encoding", "identity"))
     if coding.strip().lower() not in {"", "identity"}:

@@ -55,7 +55,8 @@ class RetryPolicy:
     """When and how often a call or a transfer is tried again; ``attempts=1`` is never.
 
     The pause grows from ``wait_initial`` to ``wait_max`` seconds, plus up to ``wait_jitter``. A pause that the service
-    asks for (Retry-After) is kept by the whole client, for at most ``retry_after_max`` seconds.
+    asks for (Retry-After) is kept by the whole client; above ``retry_after_max`` seconds it is not waited for: the error is
+    raised, with ``retry_after``.
     """
 
     attempts: int = attrs.field(default=5, validator=_count)

@@ -19,15 +19,13 @@ from multicart_async._lifeline import Lifeline
 from multicart_async._links import Place
 from multicart_async._meter import Meter, admit
 from multicart_async._resume import Ticket
-from multicart_async._retry import transfer_verdict
+from multicart_async._retry import is_transient
 from multicart_async.config import Limits
 from multicart_async.errors import (
     APIError,
     IncompleteDownloadError,
     IntegrityError,
     MultiCartError,
-    RateLimitError,
-    ServerError,
     StalledDownloadError,
 )
 from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, FileRestarted, FileStarted, Retrying
@@ -146,7 +144,7 @@ class _Transfer:
         return fetched
 
     def _again(self, error: BaseException) -> bool:
-        return transfer_verdict(error) and self._tries < self._owner.attempts.most
+        return is_transient(error) and self._tries < self._owner.attempts.most
 
     async def _attempt(self, _: int) -> Fetched:
         self._tries += 1
@@ -197,7 +195,7 @@ class _Transfer:
             while True:
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
                 async with self._owner.transport.stream(
-                    self._wanted.link.url, label=self._label, headers=headers
+                    self._wanted.link.url, label=self._label, headers=headers, fresh=self._tries > 1
                 ) as stream:
                     reader = _Reader(stream)
                     if meter is None:
@@ -229,18 +227,22 @@ class _Transfer:
         """Why the rest does not come now; raises what will not pass."""
         try:
             await admit(stream, self._label, self._owner.conceal)
-        except (ServerError, RateLimitError) as error:
+        except APIError as error:
+            if not is_transient(error):
+                raise
             self._owner.attempts.note(self._label, error, self._tries)
             return error
         raise AssertionError("it is none that is admitted")  # pragma: no cover -- for the type checkers
 
-    async def _go_on(self, ticket: Ticket | None, broken: Exception) -> None:
+    async def _go_on(self, ticket: Ticket | None, broken: MultiCartError) -> None:
         """Prepare to go on in the middle, or give up: then the next attempt begins at the start."""
-        if ticket is None or self._received == 0 or self._tries >= self._owner.attempts.most:
+        attempts = self._owner.attempts
+        if ticket is None or self._received == 0 or self._tries >= attempts.most or attempts.asks_too_long(broken):
             raise broken
         self._tries += 1
         self._owner.emit(Retrying(path=self._label, attempt=self._tries, error=broken))
-        await self._owner.attempts.breathe(self._tries - 1)
+        await attempts.backoff(broken, self._tries - 1)
+        await attempts.hold()
 
     def _tell_start(self) -> None:
         if not self._started:
@@ -266,7 +268,7 @@ class _Reader:
 
     def __init__(self, stream: ByteStream) -> None:
         self._parts = aiter(stream)
-        self.broken: Exception | None = None
+        self.broken: MultiCartError | None = None
 
     async def piece(self) -> bytes:
         """What came; nothing at the end and after a break, which is in ``broken`` then."""

@@ -138,13 +138,17 @@ class APIConnectionError(MultiCartError, ConnectionError):
 
     ``sent`` is ``False`` only when it is certain that no byte of the request reached the service.
     ``passing`` is ``False`` when another attempt cannot help (a certificate that is not trusted).
+    ``reused`` is ``True`` when the request met a connection from the pool, which may have died while it was idle.
     """
 
-    def __init__(self, path: str, reason: str, *, sent: bool = True, passing: bool = True) -> None:
+    def __init__(
+        self, path: str, reason: str, *, sent: bool = True, passing: bool = True, reused: bool = False
+    ) -> None:
         super().__init__(reason)
         self.path = path
         self.sent = sent
         self.passing = passing
+        self.reused = reused
         self.attempts = 1
 
     def _text(self) -> str:
@@ -193,6 +197,7 @@ class APIError(MultiCartError):
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
     ``detail`` is what the service says, mostly a sentence; its wording is no interface.
     ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
+    ``in_envelope`` is ``False`` where HTTP alone says so, as the error page of a proxy does: not the service's own word.
     """
 
     def __init__(
@@ -203,6 +208,7 @@ class APIError(MultiCartError):
         *,
         http_status: int = 200,
         retry_after: float | None = None,
+        in_envelope: bool = True,
     ) -> None:
         super().__init__(str(detail))
         self.path = path
@@ -210,6 +216,7 @@ class APIError(MultiCartError):
         self.detail = detail
         self.http_status = http_status
         self.retry_after = retry_after
+        self.in_envelope = in_envelope
         self.attempts = 1
         self.repeated = False
 
@@ -222,10 +229,11 @@ class APIError(MultiCartError):
         *,
         http_status: int = 200,
         retry_after: float | None = None,
+        in_envelope: bool = True,
     ) -> APIError:
         """The most specific error for *code*."""
         kind = _FOR_CODE.get(code or 0, ServerError if code is not None and 500 <= code <= 599 else APIError)
-        return kind(path, code, detail, http_status=http_status, retry_after=retry_after)
+        return kind(path, code, detail, http_status=http_status, retry_after=retry_after, in_envelope=in_envelope)
 
     def _text(self) -> str:
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""

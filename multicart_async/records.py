@@ -14,7 +14,7 @@ from multicart_async._content.document import ENVELOPE_BYTES, envelope_in, is_en
 from multicart_async._envelope import refusal
 from multicart_async._meter import admit
 from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
-from multicart_async._retry import transfer_verdict
+from multicart_async._retry import is_transient
 from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, slot
 from multicart_async.errors import (
     APIError,
@@ -136,7 +136,8 @@ class _Page:
         self._tries += 1
         self._seen, self._head, self._changed = _Bytes(), b"", False
         await self._open.enter_async_context(slot(self._owner))
-        self._stream = await self._open.enter_async_context(self._owner.transport.stream(self._url, label=self._label))
+        opening = self._owner.transport.stream(self._url, label=self._label, fresh=self._tries > 1)
+        self._stream = await self._open.enter_async_context(opening)
         await admit(self._stream, self._label, self._owner.conceal)
         self._parts = aiter(self._stream)
         self._parser = RecordParser(exact=self._exact)
@@ -204,9 +205,8 @@ class _Page:
             self._url, self._other = self._other, None
         elif isinstance(error, APIError) and error.code in STALE_LINK and self._refresh is not None:
             self._url, self._refresh, self._other = (await self._refresh(self._wanted)).url, None, None
-        elif transfer_verdict(error) and self._tries < attempts.most:
+        elif is_transient(error) and self._tries < attempts.most and not attempts.asks_too_long(error):
             self._owner.emit(Retrying(path=self._label, attempt=self._tries + 1, error=error))
-            with self._owner.life.guard():
-                await attempts.breathe(self._tries)
+            await attempts.backoff(error, self._tries)
         else:
             raise error

@@ -68,7 +68,8 @@ class FakeFile:
 class FakeTransport:
     """Answers calls in the order of its script, and files by their URL; ``sent`` and ``opened`` tell what was asked.
 
-    ``methods``, ``fresh`` and ``public`` say how each of ``sent`` was asked for. An exception in the script is raised.
+    ``methods``, ``fresh`` and ``public`` say how each of ``sent`` was asked for, ``opened_fresh`` how each of ``opened``.
+    An exception in the script is raised.
     Where a URL has several files, each opening takes the next, the last one stays.
     """
 
@@ -86,6 +87,7 @@ class FakeTransport:
         self.fresh: list[bool] = []
         self.public: list[bool] = []
         self.opened: list[tuple[str, dict[str, str]]] = []
+        self.opened_fresh: list[bool] = []
 
     def script(self, *answers: Response | Exception) -> None:
         """Append to the script."""
@@ -97,9 +99,9 @@ class FakeTransport:
             "POST", path, body if isinstance(body, Form) else json.loads(body), fresh=fresh, public=public
         )
 
-    async def get(self, path: str, *, public: bool = False) -> Response:
+    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
         """The next answer of the script."""
-        return await self._answer("GET", path, {}, fresh=False, public=public)
+        return await self._answer("GET", path, {}, fresh=fresh, public=public)
 
     async def _answer(
         self, method: str, path: str, sent: dict[str, Any] | Form, *, fresh: bool, public: bool
@@ -117,11 +119,12 @@ class FakeTransport:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         """The file of that URL."""
         await anyio.lowlevel.checkpoint()
         self.opened.append((url, dict(headers)))
+        self.opened_fresh.append(fresh)
         assert url in self._files, f"there is no file for {label} at {url}"
         files = self._files[url]
         file = files.pop(0) if len(files) > 1 else files[0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import hypothesis
 import pytest
-import stamina
+
+from multicart_async._attempts import Attempts
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -24,11 +25,15 @@ def no_coverage_of_processes() -> None:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
+async def _at_once(_attempts: Attempts, _number: int) -> None:
+    await anyio.lowlevel.checkpoint()
+
+
 @pytest.fixture(autouse=True)
-def no_backoff() -> Iterator[None]:
-    """Retries happen as often as the policy says, without the pauses between them."""
-    with stamina.set_testing(True, attempts=100, cap=True):
-        yield
+def no_backoff(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries happen as often as the policy says, without the pauses between them, unless a test is marked `backoff`."""
+    if request.node.get_closest_marker("backoff") is None:
+        monkeypatch.setattr(Attempts, "_rest", _at_once)
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import anyio
 import attrs
 import pytest
-import stamina
 
 from multicart_async._attempts import Attempts, silent
 from multicart_async.config import RetryPolicy
@@ -154,14 +151,14 @@ async def test_a_bug_is_let_through() -> None:
     assert ([1], []) == (bench.numbers, bench.events)
 
 
+@pytest.mark.backoff
 async def test_no_pause_of_our_own_comes_on_top_of_one_that_was_asked_for() -> None:
-    """With pauses that are really made: this one would be a minute."""
+    """The service's word is enough."""
     bench = Bench(RetryPolicy(wait_initial=60, wait_max=60))
 
-    with stamina.set_testing(False), anyio.fail_after(20):
-        assert "fine" == await bench.run(busy(30.0), "fine")
+    assert await bench.run(busy(30.0), "fine") == "fine"
 
-    assert [30.0] == bench.clock.slept
+    assert bench.clock.slept == [30.0]
 
 
 async def test_a_pause_that_was_asked_for_is_kept() -> None:
@@ -174,13 +171,39 @@ async def test_a_pause_that_was_asked_for_is_kept() -> None:
     assert RateLimited(path="/p/", seconds=30.0) in bench.events
 
 
-async def test_a_pause_has_an_upper_bound() -> None:
-    """``retry_after_max``, however long the service asks for."""
+@pytest.mark.backoff
+@pytest.mark.parametrize("seconds", [121.0, 1e20])
+async def test_a_pause_above_the_maximum_is_not_waited_for(seconds: float) -> None:
+    """The error is raised at once and tells the pause; other calls of the client are not held back."""
     bench = Bench(RetryPolicy(retry_after_max=120))
 
-    await bench.run(busy(1e20), "fine")
+    with pytest.raises(RateLimitError) as caught:
+        await bench.run(busy(seconds), "fine")
+    await bench.attempts.hold()
 
-    assert [120.0] == bench.clock.slept
+    assert caught.value.retry_after == seconds
+    assert (bench.numbers, bench.clock.slept, bench.events) == ([1], [], [])
+
+
+@pytest.mark.backoff
+async def test_a_pause_of_exactly_the_maximum_is_kept() -> None:
+    """The bound itself is allowed."""
+    bench = Bench(RetryPolicy(retry_after_max=120))
+
+    assert await bench.run(busy(120.0), "fine") == "fine"
+
+    assert bench.clock.slept == [120.0]
+
+
+@pytest.mark.backoff
+async def test_a_stale_connection_costs_no_pause() -> None:
+    """The first repetition of a request that met a reused connection comes at once; a second one after a pause."""
+    bench = Bench(RetryPolicy(wait_initial=60, wait_max=60))
+    stale = APIConnectionError("/p/", "reset", reused=True)
+
+    assert await bench.run(stale, stale, "fine") == "fine"
+
+    assert bench.clock.slept == [60.0]
 
 
 @pytest.mark.parametrize("seconds", [None, 0.0])
@@ -277,64 +300,41 @@ async def test_a_listener_that_fails_ends_the_call() -> None:
     assert [1] == numbers
 
 
+@pytest.mark.backoff
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 40, 5000])
-async def test_a_breath_grows_and_is_bounded(number: int) -> None:
+async def test_a_backoff_grows_and_is_bounded(number: int) -> None:
     """0.5 s, 1 s, 2 s … and up to a second more, never above 8 s."""
     bench = Bench()
 
-    await bench.attempts.breathe(number)
+    await bench.attempts.backoff(down(), number)
 
     least = min(8.0, 0.5 * 2 ** min(number - 1, 10))
     assert least <= bench.clock.slept[0] <= min(8.0, least + 1)
 
 
-async def test_a_breath_keeps_a_pause_that_was_asked_for() -> None:
-    """The longer of the two decides."""
+@pytest.mark.backoff
+async def test_a_pause_for_all_counts_from_its_request() -> None:
+    """A backoff of our own that ends before the pause is a part of it."""
     bench = Bench(RetryPolicy(wait_initial=1, wait_jitter=0))
     bench.attempts.note("/p/", busy(30.0), 1)
 
-    await bench.attempts.breathe(1)
+    await bench.attempts.backoff(down(), 1)
+    await bench.attempts.hold()
 
-    assert [1.0, 29.0] == bench.clock.slept
+    assert bench.clock.slept == [1.0, 29.0]
 
 
+@pytest.mark.backoff
 async def test_pauses_of_our_own_follow_the_policy() -> None:
     """Between two attempts there is one; its length is the policy's."""
-    waits = []
-    stamina.set_testing(False)
-    stamina.instrumentation.set_on_retry_hooks([lambda details: waits.append(details.wait_for)])
-    try:
-        with pytest.raises(ServerError):
-            await Bench(RetryPolicy(attempts=4, wait_initial=0.001, wait_max=0.003, wait_jitter=0)).run(down())
-    finally:
-        stamina.instrumentation.set_on_retry_hooks(None)
+    bench = Bench(RetryPolicy(attempts=4, wait_initial=1, wait_max=3, wait_jitter=0))
 
-    assert [0.001, 0.002, 0.003] == waits
+    with pytest.raises(ServerError):
+        await bench.run(down())
+
+    assert bench.clock.slept == [1, 2, 3]
 
 
 def test_nobody_listens_by_default() -> None:
     """Events go nowhere, and do no harm."""
     silent(RateLimited(path="/p/", seconds=1.0))
-
-
-REPEATED = """
-import asyncio
-from multicart_async._attempts import Attempts
-from multicart_async.config import RetryPolicy
-from multicart_async.errors import ServerError
-
-async def fail(_):
-    raise ServerError("/p/", 500, "down")
-
-try:
-    asyncio.run(Attempts(RetryPolicy(attempts=3, wait_initial=0, wait_max=0)).run("/p/", fail, lambda error: True))
-except ServerError as error:
-    print(error.attempts)
-"""
-
-
-def test_repetitions_print_nothing_where_no_logging_is_set_up() -> None:
-    """stamina's warnings have no reader there: bare words on the error output of a script would be noise."""
-    done = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, timeout=30, check=False)
-
-    assert ("3\n", "") == (done.stdout, done.stderr)

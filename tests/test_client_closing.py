@@ -11,7 +11,6 @@ from typing import Any
 import anyio
 import attrs
 import pytest
-import stamina
 from support.raw import Exchange, RawServer
 from support.until import until
 
@@ -165,26 +164,26 @@ STAGES: dict[str, Stage] = {
 }
 
 
+@pytest.mark.backoff
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 async def test_what_is_under_way_ends_with_the_client(stage: Stage, tmp_path: Path) -> None:
     """In every stage, promptly, and without a file that looks whole (hazard 62)."""
-    with stamina.set_testing(False):
-        async with RawServer(stage.handler) as server:
-            client = AsyncMultiCart("key", base_url=server.url, **stage.settings)
-            work = asyncio.ensure_future(stage.operation(client, tmp_path, server))
-            await until(lambda: len(server.requests) >= stage.requests)
-            await asyncio.sleep(0.05)  # from the request on into the stage
-            assert not work.done()
-            begun = time.monotonic()
-            await client.aclose()
-            with anyio.fail_after(PATIENCE), pytest.raises(ClientClosedError):
-                await work
+    async with RawServer(stage.handler) as server:
+        client = AsyncMultiCart("key", base_url=server.url, **stage.settings)
+        work = asyncio.ensure_future(stage.operation(client, tmp_path, server))
+        await until(lambda: len(server.requests) >= stage.requests)
+        await asyncio.sleep(0.05)  # from the request on into the stage
+        assert not work.done()
+        begun = time.monotonic()
+        await client.aclose()
+        with anyio.fail_after(PATIENCE), pytest.raises(ClientClosedError):
+            await work
 
-            assert time.monotonic() - begun < PATIENCE
-            assert set() == files_in(tmp_path) & {"page-0001.json", "manifest.json"}
-            seen = len(server.requests)
-            await asyncio.sleep(0.02)
-            assert seen == len(server.requests)
+        assert time.monotonic() - begun < PATIENCE
+        assert set() == files_in(tmp_path) & {"page-0001.json", "manifest.json"}
+        seen = len(server.requests)
+        await asyncio.sleep(0.02)
+        assert seen == len(server.requests)
 
 
 async def test_a_call_that_is_still_connecting_ends_too() -> None:

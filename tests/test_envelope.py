@@ -136,6 +136,32 @@ def test_a_page_of_a_proxy_is_a_server_error(http_status: int) -> None:
     assert "Bad gateway" in str(error)
 
 
+SENTENCES = [
+    ({"message": "No such thing"}, "No such thing"),
+    ({"message": "No such thing", "data": None}, "No such thing"),
+    ({"error": "E1", "message": "No"}, {"error": "E1", "message": "No"}),
+    ({"errors": ["a", "b"]}, ["a", "b"]),
+    ({"message": None}, None),
+    ({}, None),
+    ({"message": "No such thing", "data": "Not found"}, "Not found"),
+    ({"message": "No such thing", "data": ""}, ""),
+]
+
+
+@pytest.mark.parametrize(("rest", "detail"), SENTENCES, ids=repr)
+def test_without_data_the_rest_of_the_envelope_is_the_detail(rest: dict[str, object], detail: object) -> None:
+    """The service's sentence is never lost, wherever it stands."""
+    assert failure({"status": 0, "code": 400, **rest}).detail == detail
+
+
+@pytest.mark.parametrize(
+    ("payload", "in_envelope"), [(b"<html>", False), ({"detail": 1}, False), ({"status": 0}, True)]
+)
+def test_an_error_knows_whether_the_service_itself_has_said_it(payload: object, in_envelope: bool) -> None:
+    """The error page of a proxy is not the service's word."""
+    assert failure(payload, 403).in_envelope is in_envelope
+
+
 def test_json_of_another_form_under_a_failing_status_is_the_detail() -> None:
     """Django REST answers ``{"detail": …}``."""
     error = failure({"detail": "Invalid token."}, 401)
@@ -249,7 +275,11 @@ RETRY_AFTER = [
     ("-5", None),
     ("+5", None),
     (" 7 ", None),
-    ("7.5", None),
+    ("7.5", 8.0),
+    ("0.001", 1.0),
+    ("2.", 2.0),
+    (".5", None),
+    ("1.5.0", None),
     ("1e3", None),
     ("0x10", None),
     ("1_000", None),
@@ -283,7 +313,7 @@ RETRY_AFTER = [
 
 @pytest.mark.parametrize(("text", "seconds"), RETRY_AFTER, ids=repr)
 def test_retry_after(text: str, seconds: float | None) -> None:
-    """ASCII digits, or a date in HTTP's form relative to the answer's own date; everything else asks for nothing."""
+    """Seconds rounded up, or a date in HTTP's form relative to the answer's own date; everything else asks for nothing."""
     assert seconds == retry_after({"retry-after": text, "date": DATE})
 
 

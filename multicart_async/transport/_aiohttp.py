@@ -36,7 +36,7 @@ __all__ = ["AiohttpTransport", "Network"]
 
 USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
 _HOPS = 5
-_Kind = Literal["calls", "changes", "files"]
+_Kind = Literal["calls", "new calls", "files", "new files"]
 
 
 @attrs.frozen
@@ -78,11 +78,11 @@ class AiohttpTransport:
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
         """See `Transport.post`."""
-        return await self._call("POST", path, body, "changes" if fresh else "calls", public=public)
+        return await self._call("POST", path, body, "new calls" if fresh else "calls", public=public)
 
-    async def get(self, path: str, *, public: bool = False) -> Response:
+    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
         """See `Transport.get`."""
-        return await self._call("GET", path, None, "calls", public=public)
+        return await self._call("GET", path, None, "new calls" if fresh else "calls", public=public)
 
     async def _call(self, method: str, path: str, body: bytes | Form | None, kind: _Kind, *, public: bool) -> Response:
         if not public and self._settings.credential is None:
@@ -131,24 +131,24 @@ class AiohttpTransport:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         """See `Transport.stream`."""
         prime_allocator()
-        answer = await self._open(url, label, headers)
+        answer = await self._open(url, label, headers, "new files" if fresh else "files")
         try:
             yield AiohttpStream(answer, label, self._timeouts.read, self._life, self._now)
         finally:
             answer.close()  # at the end of the body the connection has gone back already; before it, it is no good
 
-    async def _open(self, url: str, label: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         place = URL(url, encoded=True)
         for _ in range(_HOPS + 1):
             if not self._same_origin(place):
                 raise UnreachableResultError(
                     label, f"leads to another origin ({_origin(place)}), where the key must not go"
                 )
-            answer = await self._get(place, label, headers)
+            answer = await self._get(place, label, headers, kind)
             if not 300 <= answer.status <= 399:
                 return answer
             answer.close()
@@ -158,11 +158,11 @@ class AiohttpTransport:
             place = there
         raise InvalidResponseError(label, f"more than {_HOPS} redirects")
 
-    async def _get(self, place: URL, label: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         fault: MultiCartError
         try:
             with self._life.guard(self._timeouts.request):  # of the headers; a drip of them counts too
-                return await self._session("files").get(
+                return await self._session(kind).get(
                     place,
                     headers={
                         "User-Agent": USER_AGENT,
@@ -199,12 +199,11 @@ class AiohttpTransport:
     def _make_session(self, kind: _Kind) -> aiohttp.ClientSession:
         network = self._network
         tls = network.ssl_context if network.ssl_context is not None else True
-        connector = (
-            aiohttp.TCPConnector(ssl=tls, force_close=True, limit=self._limits.requests)
-            if kind == "changes"  # aiohttp never repeats a POST that met a stale connection
-            else aiohttp.TCPConnector(
-                ssl=tls, limit=self._limits.downloads if kind == "files" else self._limits.requests
-            )
+        calls, fresh = kind.endswith("calls"), kind.startswith("new")
+        connector = aiohttp.TCPConnector(
+            ssl=tls,
+            limit=self._limits.requests if calls else self._limits.downloads,
+            force_close=fresh,  # aiohttp never repeats a POST that met a stale connection
         )
         return aiohttp.ClientSession(
             connector=connector,

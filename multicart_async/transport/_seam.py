@@ -58,14 +58,14 @@ class Transport(Protocol):
         """
         ...
 
-    async def get(self, path: str, *, public: bool = False) -> Response:
+    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
         """GET *path* below the base URL: a call without a body, with the bounds and errors of `post`."""
         ...
 
     def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = ...
+        self, url: str, *, label: str, headers: Mapping[str, str] = ..., fresh: bool = ...
     ) -> AbstractAsyncContextManager[ByteStream]:
-        """GET *url*, of the base URL's origin; *label* stands for it in errors.
+        """GET *url*, of the base URL's origin; *label* stands for it in errors. ``fresh``: on a new connection.
 
         Raises:
             APIConnectionError: No answer.

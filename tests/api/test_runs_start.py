@@ -15,11 +15,11 @@ from multicart_async import UNSET
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
+    APIError,
     ArgumentError,
     InsufficientCreditsError,
     InvalidResponseError,
     OutcomeUnknownError,
-    RateLimitError,
     ServerError,
 )
 from multicart_async.models import StartedRun
@@ -144,7 +144,7 @@ async def test_a_proxy_s_5xx_without_a_new_run_stays_what_it_is() -> None:
     [
         (refused(402), InsufficientCreditsError),
         (refused(500), ServerError),
-        (refused(429, http_status=429), RateLimitError),
+        (refused(408), APIError),
     ],
 )
 async def test_an_answer_that_says_no_is_believed_at_once(answer: Response, error: type[Exception]) -> None:
@@ -156,6 +156,15 @@ async def test_an_answer_that_says_no_is_believed_at_once(answer: Response, erro
         await groups.runs.start(101)
     assert 1 == transport.count(RUN)
     assert [] == groups.clock.slept
+
+
+async def test_a_start_that_was_rate_limited_is_repeated() -> None:
+    """A 429 is a certain rejection: nothing was charged."""
+    transport = service([], refused(429, http_status=429), refused(429), ok(QUEUED))
+
+    assert await groups_over(transport).runs.start(101) == StartedRun(101, 0)
+
+    assert transport.count(RUN) == 3
 
 
 async def test_what_was_never_sent_is_tried_again() -> None:

@@ -305,7 +305,7 @@ class Counting(FakeTransport):
 
     now = most = 0
 
-    def stream(self, url, *, label, headers={}):
+    def stream(self, url, *, label, headers={}, fresh=False):
         inner = super().stream(url, label=label, headers=headers)
         return _Counted(self, inner)
 

@@ -34,7 +34,7 @@ class Timed(FakeTransport):
         self.times: list[float] = []
 
     @asynccontextmanager
-    async def stream(self, asked, *, label, headers={}):
+    async def stream(self, asked, *, label, headers={}, fresh=False):
         self.times.append(self.clock.now())
         async with super().stream(asked, label=label, headers=headers) as file:
             yield file

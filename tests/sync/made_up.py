@@ -34,7 +34,7 @@ class Account:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         yield self._page()
 
