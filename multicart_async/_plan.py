@@ -16,7 +16,7 @@ from multicart_async.download import MakeCheck, Wanted
 from multicart_async.errors import ArgumentError
 from multicart_async.models import CategoryRun, Run
 
-__all__ = ["CATEGORY_CSV", "CATEGORY_JSON", "Files", "folder_of", "is_ours", "pages_of", "plan", "planned"]
+__all__ = ["ARCHIVE", "CATEGORY_CSV", "CATEGORY_JSON", "Files", "folder_of", "is_ours", "pages_of", "plan", "planned"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")

@@ -7,19 +7,24 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
+
+import anyio
 
 from multicart_async._codec import decode
 from multicart_async._content.document import DocumentCheck
-from multicart_async._delivery import Delivery, Terms, find_manifests
+from multicart_async._delivery import Delivery, Terms
+from multicart_async._folder import FolderState
 from multicart_async._fresh_links import FreshLinks, Relist
 from multicart_async._links import Place
-from multicart_async._plan import Files, pages_of, plan, planned
+from multicart_async._plan import Files, folder_of, pages_of, plan, planned
 from multicart_async._record_parser import RecordCount
+from multicart_async._staging import recover, recover_if_abandoned, working_in
 from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
 from multicart_async.records import read_records
-from multicart_async.sinks import DirectorySink, Sink, guarded
+from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
 
 __all__ = ["Results", "Terms", "a_run"]
 
@@ -36,6 +41,7 @@ class Results:
     def __init__(self, downloader: Downloader, base_url: str) -> None:
         self._downloader = downloader
         self._base = base_url
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # by folder
 
     async def deliver(
         self,
@@ -56,9 +62,16 @@ class Results:
         wanted = await planned(self._plan, run, files, terms)
         sink = await self.sink(dest)
         with self._downloader.life.guard():
-            delivery = Delivery(self._downloader, run, sink, FreshLinks(relist, self._base), terms)
+            delivery = self._delivery(run, sink, relist, terms)
             await delivery.look_around(wanted)
             return await delivery.carry_out(wanted)
+
+    def _delivery(self, run: Run | CategoryRun, sink: Sink, relist: Relist, terms: Terms) -> Delivery:
+        fresh = FreshLinks(relist, self._base)
+        return Delivery(self._downloader, run, sink, fresh=fresh, terms=terms, turn=self._turn(folder_of(run)))
+
+    def _turn(self, folder: str) -> anyio.Lock:
+        return self._turns.setdefault(folder, anyio.Lock())
 
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
         """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
@@ -85,16 +98,21 @@ class Results:
     async def missing(self, run: Run, sink: Sink, files: Files, terms: Terms) -> int:
         """How many files `deliver` would fetch."""
         wanted = await planned(self._plan, run, files, terms)
-        delivery = Delivery(self._downloader, run, sink, FreshLinks(_nobody, self._base), terms)
+        delivery = self._delivery(run, sink, _no_run, terms)
         await delivery.look_around(wanted)
         return len(delivery.missing(wanted))
 
     async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
         """Whether a run lies in *sink* with all its files, by its manifest and their sizes, without asking the service."""
-        complete = [found for found in await find_manifests(sink, f"{collection_id}/{run_id}") if found.complete]
-        if not complete:
+        folder = f"{collection_id}/{run_id}"
+        state = await FolderState.load(sink, folder)
+        if state.staged and isinstance(sink, BrowsableSink):
+            async with working_in(sink, folder, self._turn(folder)):
+                await recover(sink, folder)
+            state = await FolderState.load(sink, folder)
+        found = state.complete
+        if found is None:
             return False
-        found = complete[0]
         try:
             run = decode(dict(found.manifest.run), Run, "manifest")
             wanted = await planned(plan, run, files, self._base)
@@ -104,6 +122,14 @@ class Results:
         return (run.collection, run.id) == (collection_id, run_id) and all(
             file.name.rpartition("/")[2] in there for file in wanted
         )
+
+    async def recover(self, sink: BrowsableSink, folder: str) -> None:
+        """Complete the new version of a run that a killed process has left sealed in *folder*; remove any other one.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        await recover_if_abandoned(sink, folder, self._turn(folder))
 
     def _plan(self, run: Run | CategoryRun, files: Files, terms: Terms) -> tuple[Wanted, ...]:
         if files not in {"pages", "zip", "both"}:
@@ -123,5 +149,5 @@ class Results:
                     yield row if into is None else decode(row, into, wanted.link.label)
 
 
-async def _nobody() -> None:
-    """Nobody is asked for fresh links where nothing is fetched."""
+async def _no_run() -> None:
+    """Fresh links are not asked for where nothing is fetched."""

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 
-from multicart_async._arguments import a_choice
+from multicart_async._arguments import a_choice, a_flag
 from multicart_async._attempts import Attempts, silent
 from multicart_async._caller import Caller
 from multicart_async._checked_stream import checked_stream
 from multicart_async._endpoint import ANYTHING, Endpoint, Safety
 from multicart_async._lifeline import Lifeline
 from multicart_async._plan import Files
+from multicart_async._repair import Repairer
 from multicart_async._results import Results
 from multicart_async._threads import in_thread
 from multicart_async.api.account import Account
@@ -238,25 +239,35 @@ class AsyncMultiCart:
             )
             return await mirror.carry_out(collections)
 
-    async def verify(self, dest: str | os.PathLike[str] | BrowsableSink) -> VerifyReport:
-        """Whether a mirror is as it was written: every file read again, offline, against size and SHA-256.
+    async def verify(self, dest: str | os.PathLike[str] | BrowsableSink, *, repair: bool = False) -> VerifyReport:
+        """Read every file of a mirror again and compare it with its manifest, by size and SHA-256; offline.
 
-        Names every file that is missing, changed or surplus, every damaged manifest, every folder without one.
+        Names every file that is missing, changed or surplus or cannot be read, every damaged manifest, every folder
+        without one. A refresh that was interrupted when its new files were whole is completed first.
+
+        With *repair*, exactly what is missing or changed is fetched again, and named in ``repaired``. What a run without
+        a trusted manifest holds cannot be told good from bad: all of it is fetched again. A failure that stays says why.
 
         Raises:
             ArgumentError: *dest* is a sink that cannot be looked through.
-            DiskError: It cannot be read.
+            DiskError: *dest* itself cannot be read.
         """
+        a_flag("repair", repair)
         with self._life.guard():
-            if not isinstance(dest, Sink):
-                folder = DirectorySink(dest)
-                if not await in_thread(folder.root.is_dir):
-                    raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
-                return await verify(folder)
-            sink = guarded(dest)
-            if not isinstance(sink, BrowsableSink):
-                raise ArgumentError("dest", "is a sink that cannot be looked through")
-            return await verify(sink)
+            sink = await self._readable(dest)
+            mend = Repairer(sink, self.runs, self._results).repair if repair else None
+            return await verify(sink, lambda folder: self._results.recover(sink, folder), mend)
+
+    async def _readable(self, dest: str | os.PathLike[str] | BrowsableSink) -> BrowsableSink:
+        if not isinstance(dest, Sink):
+            folder = DirectorySink(dest)
+            if not await in_thread(folder.root.is_dir):
+                raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
+            return folder
+        sink = guarded(dest)
+        if not isinstance(sink, BrowsableSink):
+            raise ArgumentError("dest", "is a sink that cannot be looked through")
+        return sink
 
 
 def _check_path(path: object) -> None:

@@ -48,11 +48,12 @@ class MakeCheck(Protocol):
 
 @attrs.frozen
 class Wanted:
-    """A file to fetch: where from, the name that it gets, how its content is checked."""
+    """A file to fetch: where from, its name, how its content is checked; *place* is where it is put for now, if not there."""
 
     link: Place
     name: str
     check: MakeCheck
+    place: str | None = None
 
 
 @attrs.frozen
@@ -165,7 +166,7 @@ class _Transfer:
     async def _put(self) -> Meter:
         """The file into the sink; what has measured it."""
         meters: list[Meter] = []
-        name, sink = self._wanted.name, self._sink
+        name, sink = self._wanted.place or self._wanted.name, self._sink
         if isinstance(sink, DirectorySink) and type(sink).put is DirectorySink.put:  # not somebody's own
 
             def prove() -> None:

@@ -202,8 +202,12 @@ async def test_demo_shows_what_lies_where(tmp_path, capsys) -> None:
     told = capsys.readouterr().out
     for name, (download, records) in results.items():
         names = {path.name for path in download.directory.iterdir()}
-        assert {file.name for file in download.files} | {"manifest.json"} == names
-        size = sum(path.stat().st_size for path in download.directory.iterdir() if path.name != "manifest.json")
+        assert {file.name for file in download.files} | {"SHA256SUMS", "manifest.json"} == names
+        size = sum(
+            path.stat().st_size
+            for path in download.directory.iterdir()
+            if path.name not in {"SHA256SUMS", "manifest.json"}
+        )
         row = f"{len(download.files):>5} {size:>11,} {records:>8,}  {download.directory}"
         assert any(line.startswith(name) and line.endswith(row) for line in told.splitlines())
     download, records = results["One"]

@@ -70,12 +70,16 @@ class VerifyFailure:
 
 @attrs.frozen(kw_only=True)
 class VerifyReport:
-    """What `AsyncMultiCart.verify` found: ``runs`` folders, ``files`` and ``bytes`` that were read, and what is wrong."""
+    """What `AsyncMultiCart.verify` found: ``runs`` folders, ``files`` and ``bytes`` that were read, and what is wrong.
+
+    ``repaired`` are the paths of the files that were fetched again, with ``repair=True``; ``failures`` is what is left.
+    """
 
     runs: int = 0
     files: int = 0
     bytes: int = 0
     failures: tuple[VerifyFailure, ...] = ()
+    repaired: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

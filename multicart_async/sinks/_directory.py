@@ -9,12 +9,14 @@ import os
 import re
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._threads import finish, in_thread, opened, start, start_short
 from multicart_async.errors import ArgumentError, MultiCartError
-from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, sweep
+from multicart_async.sinks._folder_lock import locked
+from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, refuse_special, sweep, sync_folder
 
 __all__ = ["DirectorySink"]
 
@@ -23,7 +25,8 @@ Args = TypeVarTuple("Args")
 
 _PIECE = 1 << 20  # written at a time: a thread hop for each 64 KiB halves the speed
 _REMEMBERED = 64  # folders
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
+_WORD = r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*|\.new)"  # the latter is where a new version of a folder is made
+_NAME = re.compile(rf"{_WORD}(/{_WORD})*\Z")
 
 
 class DirectorySink:
@@ -117,6 +120,23 @@ class DirectorySink:
         """No file of that name any more."""
         await self._look(_remove, name)
 
+    async def rename(self, old: str, new: str) -> None:
+        """See `BrowsableSink.rename`. It is one step."""
+        target = self.path(new)
+        await in_thread(_of_disk, target, self._rename, self.path(old), target)
+
+    async def remove_folder(self, name: str) -> None:
+        """Remove a folder that holds nothing but what killed processes have left there; another one stays."""
+        await self._look(_remove_folder, name)
+
+    def exclusive(self, folder: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
+        """Hold *folder* against other calls that swap files in it, of other processes too; wait for them, or yield ``False``.
+
+        Raises:
+            DiskError: There is no such folder.
+        """
+        return locked(self.path(folder), wait=wait)
+
     async def _look(self, look: Callable[[Path], T], name: str) -> T:
         path = self.path(name)
         return await in_thread(_of_disk, path, look, path)
@@ -132,6 +152,12 @@ class DirectorySink:
         if not Path(os.path.realpath(folder)).is_relative_to(self.root):
             raise OSError(errno.ELOOP, "a link in it leads out of the destination folder")
         sweep(folder)
+
+    def _rename(self, old: Path, new: Path) -> None:
+        refuse_special(new)
+        old.replace(new)
+        if self._durable:
+            sync_folder(new.parent)
 
     def _check(self) -> None:
         place = self.root
@@ -207,11 +233,29 @@ def _list(path: Path) -> dict[str, int | None]:
             for entry in entries:
                 if not is_temporary(entry.name):
                     with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or a link to nowhere
-                        found[entry.name] = None if entry.is_dir() else entry.stat().st_size
+                        found[entry.name] = _size_of(entry)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return found
 
 
+def _size_of(entry: os.DirEntry[str]) -> int | None:
+    try:
+        return None if entry.is_dir() else entry.stat().st_size
+    except FileNotFoundError:
+        raise
+    except OSError:  # a loop of links, or into a folder that may not be read: the link itself is there
+        return entry.stat(follow_symlinks=False).st_size
+
+
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+def _remove_folder(path: Path) -> None:
+    sweep(path)
+    try:
+        path.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            raise

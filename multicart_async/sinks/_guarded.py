@@ -70,6 +70,10 @@ class _GuardedBrowsable(_Guarded):
         """See `BrowsableSink.remove`."""
         await _asked(name, lambda: self._browsable.remove(name))
 
+    async def rename(self, old: str, new: str) -> None:
+        """See `BrowsableSink.rename`."""
+        await _asked(old, lambda: self._browsable.rename(old, new))
+
     async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `BrowsableSink.chunks`."""
         async with closing(await _asked(name, lambda: self._begun(name))) as pieces:

@@ -33,6 +33,10 @@ class MemorySink:
         """See `BrowsableSink.remove`."""
         self.files.pop(name, None)
 
+    async def rename(self, old: str, new: str) -> None:
+        """See `BrowsableSink.rename`."""
+        self.files[new] = self.files.pop(old)
+
     async def list(self, folder: str) -> dict[str, int | None]:
         """See `BrowsableSink.list`."""
         start = f"{folder}/" if folder else ""

@@ -49,6 +49,10 @@ class BrowsableSink(Sink, Protocol):
         """No file of that name any more, if there was one."""
         ...
 
+    async def rename(self, old: str, new: str) -> None:
+        """Give the file *old* the name *new*, in one step where the sink can; a file of that name is replaced."""
+        ...
+
 
 @asynccontextmanager
 async def closing(pieces: AsyncIterator[bytes]) -> AsyncGenerator[AsyncIterator[bytes], None]:

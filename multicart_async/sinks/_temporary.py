@@ -25,7 +25,7 @@ try:
 except ImportError:  # pragma: no cover -- Windows has no advisory locks: age decides there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Temporary", "disk_error", "is_temporary", "sweep", "sync_folder"]
+__all__ = ["Temporary", "disk_error", "is_temporary", "refuse_special", "sweep", "sync_folder"]
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 _OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
@@ -86,7 +86,7 @@ class Temporary:
         file.flush()  # a full disk may show here first
         if self._durable:
             os.fsync(file.fileno())
-        _refuse_special(self._target)
+        refuse_special(self._target)
         with _still_locked(file.fileno()):
             file.close()  # some file systems say only now that the disk is full
             os.replace(self._path, self._target)  # noqa: PTH105 -- it is no Path
@@ -104,7 +104,7 @@ class Temporary:
                 rest = rest[file.write(rest) :]
             if self._durable:
                 os.fsync(file.fileno())
-        _refuse_special(self._target)
+        refuse_special(self._target)
         try:
             os.replace(path, self._target)  # noqa: PTH105 -- it is no Path
         except FileNotFoundError:
@@ -188,7 +188,7 @@ def _still_locked(descriptor: int) -> Generator[None, None, None]:
         os.close(keeper)
 
 
-def _refuse_special(target: Path) -> None:
+def refuse_special(target: Path) -> None:
     """A rename would replace a pipe or a device without a word. A link is replaced, not followed: that is fine."""
     try:
         mode = target.lstat().st_mode

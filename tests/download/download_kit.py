@@ -113,8 +113,9 @@ class MemorySink:
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Everything below a folder, temporary files too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Everything below a folder, temporary files too, but for the sums that follow from the manifest."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "SHA256SUMS"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def temporaries_below(folder: Path) -> list[str]:

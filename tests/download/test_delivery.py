@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import anyio
 import anyio.lowlevel
 import attrs
 import pytest
@@ -370,3 +371,13 @@ async def test_a_sink_that_does_not_take_all_of_a_file_is_an_error(pieces) -> No
 
     assert 1 == len(transport.opened) if pieces else [] == transport.opened
     assert not any(name.endswith("manifest.json") for name in sink.files)
+
+
+async def test_the_sums_are_those_that_sha256sum_checks(tmp_path) -> None:
+    """Written just before the manifest, in no list of files, for every kind of file."""
+    done = await groups_over(service()).runs.download(run_of(1, 2, zipped=True), tmp_path, files="both")
+
+    checked = await anyio.run_process(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "101/88")
+
+    assert checked.stdout.decode().splitlines() == ["all-pages.zip: OK", "page-0001.json: OK", "page-0002.json: OK"]
+    assert [file.name for file in done.files] == ["page-0001.json", "page-0002.json", "all-pages.zip"]

@@ -9,11 +9,11 @@ import pytest
 from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
 from support.groups import groups_over
 
+from multicart_async import AsyncMultiCart
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.manifest import MANIFEST, PROGRESS, parse_manifest
-from multicart_async.sinks import DirectorySink
+from multicart_async.models import VerifyReport
 from multicart_async.testing import FakeFile, FakeTransport
-from multicart_async.verify import verify
 
 PAGES = [page_bytes(2), page_bytes(3, first=2)]
 ARCHIVE = zip_bytes(PAGES)
@@ -25,9 +25,15 @@ def service() -> FakeTransport:
     return FakeTransport(files={link: FakeFile.whole(content) for link, content in contents.items()})
 
 
+async def verified(folder) -> VerifyReport:
+    """What a client finds that cannot reach the service."""
+    async with AsyncMultiCart("a.key", base_url="http://127.0.0.1:1") as client:
+        return await client.verify(folder)
+
+
 async def listed(folder) -> list[str]:
     """What the manifest lists, if the folder holds exactly that."""
-    report = await verify(DirectorySink(folder))
+    report = await verified(folder)
     assert report.ok, report.failures
     manifest = parse_manifest((folder / "101" / "88" / MANIFEST).read_bytes())
     assert not isinstance(manifest, str)
@@ -67,7 +73,7 @@ async def test_what_is_not_ours_stays(tmp_path) -> None:
     await deliver(tmp_path, "zip", total_results=5)
     folder = tmp_path / "101" / "88"
     (folder / "notes.txt").write_text("mine")
-    report = await verify(DirectorySink(tmp_path))
+    report = await verified(tmp_path)
     await groups_over(service()).runs.download(run_of(1, 2, total_results=6), tmp_path)
 
     assert ["101/88/notes.txt"] == [failure.path for failure in report.failures]

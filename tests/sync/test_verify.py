@@ -79,23 +79,27 @@ DAMAGES = {
     "cut manifest": (
         MANIFEST,
         lambda path: path.write_bytes(path.read_bytes()[:-9]),
-        "the manifest is not believed: it is not JSON",
+        "the manifest is not trusted: it is not JSON",
     ),
     "edited manifest": (
         MANIFEST,
         lambda path: path.write_text(path.read_text().replace('"size": 308', '"size": 309')),
-        "the manifest is not believed: its checksum does not fit: it was changed or cut",
+        "the manifest is not trusted: its checksum does not fit: it was changed or cut",
     ),
     "later manifest": (
         MANIFEST,
         lambda path: path.write_text(path.read_text().replace('"version": 1', '"version": 2')),
-        "the manifest is not believed: its version is 2, not 1",
+        "the manifest is not trusted: its version is 2, not 1",
     ),
-    "manifest of another run": (MANIFEST, lambda path: _edit(path, run_id=87), "the manifest is of another run"),
+    "manifest of another run": (
+        MANIFEST,
+        lambda path: _edit(path, run_id=87),
+        "the manifest is not trusted: it is of run",
+    ),
     "manifest of another collection": (
         MANIFEST,
         lambda path: _edit(path, collection_id=100),
-        "the manifest is of another run",
+        "the manifest is not trusted: it is of run",
     ),
 }
 
@@ -256,16 +260,22 @@ async def test_each_file_is_read_once(client, mirror) -> None:
     assert {**pages, "chunks all-pages.zip": 1, "read manifest.json": 1} == dict(sink.seen)
 
 
-async def test_a_file_that_goes_meanwhile_is_a_disk_error(client, mirror) -> None:
-    """It is named, not passed over."""
+async def test_files_that_go_meanwhile_are_all_named(client, mirror) -> None:
+    """Each is a failure, and the others are read all the same."""
 
     class Going(WatchedSink):
         def chunks(self, name):
-            (mirror / name).unlink()
+            if "page-0002" in name or "zip" in name:
+                (mirror / name).unlink()
             return super().chunks(name)
 
-    with pytest.raises(errors.DiskError, match=r"all-pages\.zip: No such file"):
-        await client.verify(Going(mirror))
+    report = await client.verify(Going(mirror))
+
+    assert [str(failure) for failure in report.failures] == [
+        "101/88/all-pages.zip: cannot be read: No such file or directory",
+        "101/88/page-0002.json: cannot be read: No such file or directory",
+    ]
+    assert report.files == 4
 
 
 async def test_a_large_file_is_read_in_pieces(client, mirror) -> None:

@@ -1,0 +1,70 @@
+"""An advisory lock on a folder, so that only one call at a time swaps files in it. Nothing is written for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from multicart_async._threads import in_thread
+from multicart_async.sinks._temporary import disk_error
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover -- Windows has no advisory locks
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["locked"]
+
+_POLL = 0.1  # seconds between two looks at a lock that another call holds
+_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+class _FolderLock:
+    """The lock of one call. Where the file system has no locks it is always had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor = -1
+
+    def acquire(self) -> bool:
+        """Return whether the lock is had now."""
+        if fcntl is None:  # pragma: no cover -- Windows
+            return True
+        try:
+            self._descriptor = os.open(self._folder, _FLAGS)
+        except OSError as error:
+            raise disk_error(self._folder, error) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            return False
+        except OSError:
+            pass  # no locks on this file system
+        return True
+
+    def release(self) -> None:
+        """Let it go. Twice is once."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@asynccontextmanager
+async def locked(folder: Path, *, wait: bool) -> AsyncGenerator[bool, None]:
+    """Hold the lock of *folder*; where another call holds it, wait for it, or yield ``False``.
+
+    Raises:
+        DiskError: The folder cannot be opened.
+    """
+    lock = _FolderLock(folder)
+    try:
+        while not (had := await in_thread(lock.acquire)) and wait:  # noqa: ASYNC110 -- another process may hold it
+            await anyio.sleep(_POLL)
+        yield had
+    finally:
+        lock.release()
