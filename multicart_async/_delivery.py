@@ -107,14 +107,25 @@ class Delivery:
         What replaces files of a version that has a manifest is made beside it; the old one stays until it is whole.
         """
         sink, state = self._sink, self._state
-        if not isinstance(sink, BrowsableSink) or not (state.staged or self._replaces(wanted)):
-            return await self._bring_all(wanted)
+        if not isinstance(sink, BrowsableSink) or not (
+            state.staged or (MANIFEST in state.names and self._has_work(wanted))
+        ):
+            return await self._bring_all(wanted)  # nothing to do, or a first download
         async with working_in(sink, self._folder, self._turn):
             await recover(sink, self._folder)
             await self.look_around(wanted)
             if self._replaces(wanted):
                 return await self._refresh(sink, wanted)
             return await self._bring_all(wanted)
+
+    def _has_work(self, wanted: tuple[Wanted, ...]) -> bool:
+        """Whether anything will be written."""
+        pages = {_short(file.name) for file in wanted if file.name.endswith(".json")}
+        uncounted = self._terms.count_records and any(
+            self._there[name].records is None for name in pages & self._there.keys()
+        )
+        csv_missing = self._terms.csv and CATEGORY_JSON in pages and CATEGORY_CSV not in self._there
+        return bool(self.missing(wanted)) or not self._complete or uncounted or csv_missing
 
     def _replaces(self, wanted: tuple[Wanted, ...]) -> bool:
         """Whether files of a version that has a manifest have to go; what is only added harms nothing."""

@@ -434,3 +434,19 @@ async def test_an_unsealed_version_in_memory_is_left_to_the_next_download() -> N
 
     await deliver(OLD, sink)
     assert f"{FOLDER}/.new/page-0001.json" not in sink.files
+
+
+async def test_an_addition_waits_for_a_refresh_that_is_under_way(folder) -> None:
+    """Its manifest must not tell of files that were replaced meanwhile."""
+    alone = folder / "alone"
+    await groups_over(OLD.transport()).runs.download(OLD.run, alone, files="pages")
+    groups = groups_over(OLD.transport())
+
+    async with anyio.create_task_group() as group:
+        async with DirectorySink(alone).exclusive(FOLDER):
+            group.start_soon(lambda: groups.runs.download(OLD.run, alone, files="both"))
+            await anyio.sleep(0.2)
+            assert groups.transport.opened == []
+            await DirectorySink(alone).remove(f"{FOLDER}/page-0001.json")  # as the one that is under way may do
+
+    assert version_in(alone) == OLD
