@@ -111,7 +111,9 @@ async def test_a_category_s_csv_can_be_left_out(tmp_path: Path) -> None:
     groups = groups_over(FakeTransport(ok([finished]), files={CATEGORY: PAGE}))
     await groups.categories.download(await groups.categories.result(20326), tmp_path, csv=False)
 
-    assert {"category_asins.json", "manifest.json"} == {place.name for place in (tmp_path / "20326" / "412").iterdir()}
+    assert {"category_asins.json", "SHA256SUMS", "manifest.json"} == {
+        place.name for place in (tmp_path / "20326" / "412").iterdir()
+    }
 
 
 @pytest.mark.parametrize("files", ["page", "", None, "all"])

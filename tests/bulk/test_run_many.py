@@ -141,7 +141,9 @@ async def test_with_a_folder_the_values_are_downloads(
         download = outcome.unwrap()
         assert isinstance(download, RunDownload)
         folder = tmp_path / f"{number}" / f"{download.run.id}"
-        assert {"page-0001.json", "page-0002.json", "manifest.json"} == {path.name for path in folder.iterdir()}
+        assert {"page-0001.json", "page-0002.json", "SHA256SUMS", "manifest.json"} == {
+            path.name for path in folder.iterdir()
+        }
     assert set(ids) == set(done)
 
 

@@ -85,7 +85,7 @@ async def test_with_a_folder_each_is_downloaded(client: AsyncMultiCart, tmp_path
 
     done = await all_of(client.categories.submit_many(requests, tmp_path, csv=csv))
 
-    expected = {"category_asins.json", "manifest.json"} | ({"category_asins.csv"} if csv else set())
+    expected = {"category_asins.json", "SHA256SUMS", "manifest.json"} | ({"category_asins.csv"} if csv else set())
     for outcome in done.values():
         download = outcome.unwrap()
         assert isinstance(download, RunDownload)

@@ -442,11 +442,10 @@ async def test_an_addition_waits_for_a_refresh_that_is_under_way(folder) -> None
     await groups_over(OLD.transport()).runs.download(OLD.run, alone, files="pages")
     groups = groups_over(OLD.transport())
 
-    async with anyio.create_task_group() as group:
-        async with DirectorySink(alone).exclusive(FOLDER):
-            group.start_soon(lambda: groups.runs.download(OLD.run, alone, files="both"))
-            await anyio.sleep(0.2)
-            assert groups.transport.opened == []
-            await DirectorySink(alone).remove(f"{FOLDER}/page-0001.json")  # as the one that is under way may do
+    async with anyio.create_task_group() as group, DirectorySink(alone).exclusive(FOLDER):
+        group.start_soon(lambda: groups.runs.download(OLD.run, alone, files="both"))
+        await anyio.sleep(0.2)
+        assert groups.transport.opened == []
+        await DirectorySink(alone).remove(f"{FOLDER}/page-0001.json")  # as the one that is under way may do
 
     assert version_in(alone) == OLD
