@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,8 @@ __all__ = [
     "a_size",
     "a_text",
     "an_id",
+    "check_listener",
+    "check_local_path",
     "further",
     "ids",
     "item",
@@ -32,6 +36,8 @@ __all__ = [
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE | re.ASCII)  # the drive of `C:/x` has one letter
+_USER = re.compile(r"(:/+)(?:[^/:]*:.*|[^/]*)@", re.DOTALL)  # a password may hold slashes
 _HALF = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
 
 
@@ -93,8 +99,44 @@ def a_postcode(argument: str, value: object) -> None:
     a_line(argument, value)
 
 
+def check_local_path(argument: str, value: object) -> None:
+    """Raise `ArgumentError` if *value* is a URL, which would name a folder such as ``s3:`` below the current one.
+
+    A `Path` of a URL, in which ``//`` has become ``/``, counts as one. What is no path at all passes.
+    """
+    text: object = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
+    if isinstance(text, str) and _URL.match(text):
+        shown = re.split(r"[?#]", _USER.sub(r"\1", text))[0][:80]  # a password or a query must not get into a log
+        reason = f"expected a path, got the URL {shown!r}; if a folder has that name, give its absolute path"
+        raise ArgumentError(argument, reason)
+
+
+def check_listener(argument: str, value: object) -> None:
+    """Raise `ArgumentError` unless calling *value* runs it, or there is none.
+
+    The call of a coroutine function or of a generator runs nothing: what it returns would have to be awaited or read.
+    """
+    if value is None:
+        return
+    if not callable(value):
+        raise ArgumentError(argument, f"expected a function of one event, got {type(value).__name__}")
+    called: Any = value
+    while isinstance(called, functools.partial) or inspect.ismethod(called):
+        called = called.func if isinstance(called, functools.partial) else called.__func__
+    if not hasattr(called, "__code__"):
+        called = type(called).__call__
+    for kind in (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction):
+        if kind(called):
+            what = "a generator" if kind is inspect.isgeneratorfunction else "an asynchronous function"
+            reason = f"expected a plain function, got {what}, which would never run"
+            raise ArgumentError(
+                argument, f"{reason}; put events on a queue (put_nowait) and read it in a task of yours"
+            )
+
+
 def a_file(argument: str, value: object) -> Path:
     """Where a file of that name lies, whatever folder the process goes to meanwhile; it need not be there."""
+    check_local_path(argument, value)
     try:
         path = Path(cast("str | os.PathLike[str]", value))
     except TypeError as error:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import anyio
 
 from multicart_async._lifeline import Lifeline
+from multicart_async._pacing import RequestPacer
 from multicart_async._retry import pause_asked_for
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError
@@ -25,7 +26,7 @@ def silent(_: Event, /) -> None:
 
 
 class Attempts:
-    """Retry operations according to the policy and apply Retry-After to the whole client."""
+    """Retry operations according to the policy; apply Retry-After and `Limits.requests_per_second` to the whole client."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Attempts:
         life: Lifeline | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        requests_per_second: float | None = None,
     ) -> None:
         self._policy = policy
         self.most = policy.attempts
@@ -43,6 +45,8 @@ class Attempts:
         self._now = now
         self._sleep = sleep
         self._not_before = float("-inf")
+        rate = requests_per_second
+        self._pacer = None if rate is None else RequestPacer(rate, now=now, sleep=sleep)
 
     async def run(
         self,
@@ -73,7 +77,11 @@ class Attempts:
             del failed
 
     async def hold(self) -> None:
-        """Wait for the end of a pause that the service asked for, if there is one."""
+        """Wait until the next request may be sent: for its turn, and for the end of a pause that the service asked for."""
+        if self._pacer is not None:
+            with self._life.guard():
+                await self._pacer.turn(lambda: self._not_before)
+            return
         while (left := self._not_before - self._now()) > 0:
             with self._life.guard():
                 await self._sleep(left)

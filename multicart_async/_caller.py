@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import anyio.lowlevel
@@ -14,6 +15,7 @@ from multicart_async._endpoint import Endpoint
 from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
 from multicart_async._hidden import HiddenBytes
 from multicart_async._lifeline import Lifeline
+from multicart_async._response_headers import note_headers
 from multicart_async._retry import call_verdict, is_refusal
 from multicart_async.config import Limits, conceal_text
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError
@@ -84,6 +86,13 @@ class Caller:
                 raise
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
+        try:
+            return await self._decoded(endpoint, response, sent)
+        except MultiCartError as error:
+            note_headers(error, response.headers, partial(conceal_text, self._conceal))
+            raise
+
+    async def _decoded(self, endpoint: Endpoint[T], response: Response, sent: bytes | Form) -> T:
         if endpoint.private:
             return _private_value(endpoint, response, sent)
         try:

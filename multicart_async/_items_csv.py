@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from multicart_async._arguments import MOST_ITEMS
+from multicart_async._arguments import MOST_ITEMS, check_local_path
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import AsinRow, SkuRow
 
@@ -46,6 +46,7 @@ def given_rows(
     if isinstance(source, bytearray | memoryview):
         source = bytes(source)
     if isinstance(source, str | bytes | os.PathLike):
+        check_local_path("source", source)
         return source
     name = layout.row.__name__
     if not hasattr(source, "__iter__"):

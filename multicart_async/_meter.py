@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from multicart_async._content import Check, Defect
 from multicart_async._content.document import EnvelopeInstead, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
 from multicart_async._record_parser import RecordCount
+from multicart_async._response_headers import note_headers
 from multicart_async._threads import finish, start_short
 from multicart_async.config import conceal_text
 from multicart_async.errors import (
@@ -30,25 +32,25 @@ SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, 
 
 async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes]) -> None:
     """Raises unless the answer can be the file: HTTP 200, uncoded, not a page for people."""
-    headers = stream.headers
     if stream.status != 200:
-        body = conceal(await _beginning(stream))
-        envelope = envelope_in(body)
-        if envelope is not None:
-            raise refusal(label, envelope, http_status=stream.status, headers=headers)
-        raise APIError.of(
-            label,
-            stream.status,
-            snippet(body),
-            http_status=stream.status,
-            retry_after=retry_after(headers),
-            in_envelope=False,
-        )
-    coding = conceal_text(conceal, headers.get("content-encoding", "identity"))
+        error = _refused(stream, label, conceal(await _beginning(stream)))
+        note_headers(error, stream.headers, partial(conceal_text, conceal))
+        raise error
+    coding = conceal_text(conceal, stream.headers.get("content-encoding", "identity"))
     if coding.strip().lower() not in {"", "identity"}:
         raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
-    if headers.get("content-type", "").lower().startswith("text/html"):
+    if stream.headers.get("content-type", "").lower().startswith("text/html"):
         raise IntegrityError(label, "a page for people (text/html) came in place of the file")
+
+
+def _refused(stream: ByteStream, label: str, body: bytes) -> APIError:
+    """The error that a status other than 200 means, with what *body* says."""
+    status, headers = stream.status, stream.headers
+    envelope = envelope_in(body)
+    if envelope is not None:
+        return refusal(label, envelope, http_status=status, headers=headers)
+    pause = retry_after(headers)
+    return APIError.of(label, status, snippet(body), http_status=status, retry_after=pause, in_envelope=False)
 
 
 async def _beginning(stream: ByteStream) -> bytes:
@@ -72,6 +74,7 @@ class Meter:
         self._check = check
         self._hash = hashlib.sha256()
         self._status = stream.status
+        self._headers = stream.headers
         self._head = b""
         self._held: list[bytes] = []
         self._size = 0
@@ -148,7 +151,9 @@ class Meter:
     def _judge(self, defect: Defect) -> MultiCartError:
         envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
-            return refusal(self._label, envelope, http_status=self._status, headers={}, conceal=self._conceal)
+            error = refusal(self._label, envelope, http_status=self._status, headers={}, conceal=self._conceal)
+            note_headers(error, self._headers, partial(conceal_text, self._conceal))
+            return error
         if not self._framed:  # nothing proves that all of it came: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))

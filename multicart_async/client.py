@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
+import attrs
 
-from multicart_async._arguments import a_choice, a_flag
+from multicart_async._arguments import a_choice, a_flag, check_listener
 from multicart_async._attempts import Attempts, silent
 from multicart_async._caller import Caller
 from multicart_async._checked_stream import checked_stream
 from multicart_async._endpoint import ANYTHING, Endpoint, Safety
+from multicart_async._extra_headers import ExtraHeaders
 from multicart_async._lifeline import Lifeline
 from multicart_async._plan import Files
 from multicart_async._repair import Repairer
@@ -69,10 +71,15 @@ class AsyncMultiCart:
         ssl_context: Which certificates are trusted, where it is not those of the system.
         session: A session of yours for everything. It is never closed here, and you answer for its connectors.
         trace_configs: aiohttp's, for the sessions that are made here. What they are told includes the credential.
-        on_event: Is told what happens, on the event loop: see `multicart_async.events`.
+        on_event: Is told what happens, on the event loop: see `multicart_async.events`. A plain function, as a coroutine
+            function would never run.
+        headers: Headers of your own for each request, calls and files alike; like the key they go to the origin of
+            *base_url* alone. None of those that are set here can be among them.
+        user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
 
     Raises:
         ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
+        ArgumentError: (a `ConfigurationError`) Another argument cannot be right.
     """
 
     def __init__(
@@ -90,22 +97,24 @@ class AsyncMultiCart:
         session: aiohttp.ClientSession | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         on_event: Callable[[Event], None] | None = None,
+        headers: Mapping[str, str] = {},
+        user_agent: str | None = None,
     ) -> None:
         key, word = seal(api_key, "x-api-key"), seal(token, "Authorization")
-        del api_key, token  # a traceback with local variables must not find them
+        extra = ExtraHeaders(headers, user_agent)
+        del api_key, token, headers  # a traceback with local variables must not find them
         self._life = life = Lifeline()
-        self._settings = Settings.resolve(key, word, base_url)
+        self._settings = attrs.evolve(Settings.resolve(key, word, base_url), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
         proxy = proxy or None  # an empty variable is none
         _check_proxy(proxy)
-        if on_event is not None and not callable(on_event):
-            raise ArgumentError("on_event", f"wants a function of one event, not {type(on_event).__name__}")
+        check_listener("on_event", on_event)
         emit = on_event or silent
         network = Network(
             proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
-        attempts = Attempts(retry, emit=emit, life=life)
+        attempts = Attempts(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
         conceal = self._settings.conceal
         self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life, conceal=conceal)
         self._downloader = Downloader(

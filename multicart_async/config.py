@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from multicart_async._extra_headers import ExtraHeaders
 from multicart_async._hidden import DOTS, HiddenText
 from multicart_async.errors import ConfigurationError
 
@@ -18,7 +19,7 @@ __all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts", "conceal_t
 BASE_URL = "https://multicartapi.com/api/v1"
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _LEAST = 8  # bytes of a credential that is looked for in what the service sends
-_LONGEST = 1e12  # seconds; not a number and infinity are not below it either
+_LONGEST = 1e12  # seconds, or so many a second; not a number and infinity are not below it either
 
 
 def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -34,6 +35,13 @@ def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any],
 def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants a whole number above 0, not {value!r}")
+
+
+def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LONGEST
+    if value is not None and not good:
+        name = f"{type(owner).__name__}.{field.name}"
+        raise ConfigurationError(f"{name}: expected a number above 0, or None for no limit, got {repr(value)[:80]}")
 
 
 @attrs.frozen
@@ -73,6 +81,10 @@ class Limits:
     ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory, and
     ``unpacked_bytes`` all that one ZIP archive may unpack to while it is checked (nothing of it is kept).
 
+    ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file begins no sooner
+    than that after the one before; time without requests is not saved up. ``bytes_per_second`` is what all files under
+    way bring together; each piece is paid for when it has come, and the pauses are no silence of the network.
+
     The service's whole fleet scrapes about 20 pages at a time: more requests at once do not make it faster.
     """
 
@@ -81,6 +93,8 @@ class Limits:
     response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
     record_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
     unpacked_bytes: int = attrs.field(default=2**38, validator=_count)
+    requests_per_second: float | None = attrs.field(default=None, validator=_rate)
+    bytes_per_second: float | None = attrs.field(default=None, validator=_rate)
 
 
 def conceal_text(conceal: Callable[[bytes], bytes], text: str) -> str:
@@ -124,10 +138,11 @@ class Secret:
 
 @attrs.frozen
 class Settings:
-    """Credential and base URL, from arguments or else the environment."""
+    """Credential and base URL, from arguments or else the environment; headers of the caller's own."""
 
     base_url: str
     credential: Secret | None = None
+    extra: ExtraHeaders = attrs.field(factory=ExtraHeaders, eq=False)
 
     @classmethod
     def resolve(
@@ -159,7 +174,11 @@ class Settings:
         return cls(_base_url(url, origin), credential)
 
     def conceal(self, payload: bytes) -> bytes:
-        """*payload* with dots in the place of the credential: a service that repeats it must not bring it into a text."""
+        """*payload* with dots in the place of the credential: a service that repeats it must not bring it into a text.
+
+        The values of the caller's own headers are hidden in the same way.
+        """
+        payload = self.extra.conceal(payload)
         return payload if self.credential is None else self.credential.conceal(payload)
 
 

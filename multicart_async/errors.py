@@ -9,9 +9,9 @@
     ├── APIConnectionError(ConnectionError)     no answer
     │   ├── APITimeoutError(TimeoutError)
     │   └── OutcomeUnknownError                 sent, no answer, not safe to repeat
-    ├── InvalidResponseError                    not an envelope, not the promised shape or file
+    ├── InvalidResponseError  .request_id       not an envelope, not the promised shape or file
     │   └── ResponseTooLargeError
-    ├── APIError  .code .http_status .detail .path .attempts .retry_after
+    ├── APIError  .code .http_status .detail .path .attempts .retry_after .request_id
     │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402
     │   ├── PermissionDeniedError 403 · NotFoundError 404 · ConflictError 409
     │   └── RateLimitError 429 · ServerError 5xx
@@ -24,12 +24,14 @@
         ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
 
-Each is one line of text, survives :mod:`pickle` and :mod:`copy`, and holds no header, no key and no query of a URL.
+Each is one line of text, survives :mod:`pickle` and :mod:`copy`, and shows no header, no key and no query of a URL.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from multicart_async._response_headers import FromResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +90,6 @@ def _revive(kind: type[MultiCartError], args: tuple[object, ...], state: dict[st
 
 class MultiCartError(Exception):
     """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
-
     ``file`` is the local name of the file that a download of several failed at, or ``None``.
     """
 
@@ -171,10 +172,10 @@ class OutcomeUnknownError(APIConnectionError):
         self.started = started
 
 
-class InvalidResponseError(MultiCartError):
+class InvalidResponseError(FromResponse, MultiCartError):
     """The answer is not what the documentation promises: no envelope, another shape, a redirect.
 
-    A call that changes something may have taken effect.
+    A call that changes something may have taken effect. ``request_id`` and ``headers`` are as those of an `APIError`.
     """
 
     def __init__(self, path: str, reason: str, *, http_status: int | None = None) -> None:
@@ -191,13 +192,14 @@ class ResponseTooLargeError(InvalidResponseError):
     """An answer above ``Limits.response_bytes``."""
 
 
-class APIError(MultiCartError):
+class APIError(FromResponse, MultiCartError):
     """The service refused: the envelope's ``status`` is not 1, or HTTP says so where there is no envelope.
 
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
     ``detail`` is what the service says, mostly a sentence; its wording is no interface.
     ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
     ``in_envelope`` is ``False`` where HTTP alone says so, as the error page of a proxy does: not the service's own word.
+    ``headers`` are some of the response's, ``request_id`` is the one to give to those who run the service, or ``None``.
     """
 
     def __init__(

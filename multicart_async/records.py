@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import anyio.lowlevel
@@ -14,7 +15,9 @@ from multicart_async._content.document import ENVELOPE_BYTES, envelope_in, is_en
 from multicart_async._envelope import refusal
 from multicart_async._meter import admit
 from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
+from multicart_async._response_headers import note_headers
 from multicart_async._retry import is_transient
+from multicart_async.config import conceal_text
 from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, slot
 from multicart_async.errors import (
     APIError,
@@ -102,6 +105,8 @@ class _Page:
                 self._exact = True
                 await self.close()
             except MultiCartError as error:
+                if self._stream is not None:
+                    note_headers(error, self._stream.headers, partial(conceal_text, self._owner.conceal))
                 await self.close()
                 await self._recover(error)
             else:

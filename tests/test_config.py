@@ -303,11 +303,29 @@ def test_counts_are_whole_numbers_above_0(kind: type, name: str, value: object) 
         kind(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["requests_per_second", "bytes_per_second"])
+@pytest.mark.parametrize("value", [0, -1, -0.5, float("nan"), float("inf"), 10**400, True, "5", [1]], ids=repr)
+def test_a_rate_is_a_number_above_0_or_none(name: str, value: object) -> None:
+    """None is no limit; a limit of nothing would wait for ever. The error names the field and what came."""
+    with pytest.raises(ConfigurationError, match=rf"\ALimits\.{name}: expected a number above 0, or None") as caught:
+        Limits(**{name: value})
+
+    assert repr(value)[:80] in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["requests_per_second", "bytes_per_second"])
+@pytest.mark.parametrize("value", [None, 1, 0.01, 10**9], ids=repr)
+def test_any_other_rate_is_taken(name: str, value: object) -> None:
+    """Also less than one a second."""
+    assert getattr(Limits(**{name: value}), name) == value
+
+
 def test_the_documented_defaults() -> None:
     """What the documentation promises to who sets nothing."""
     assert Timeouts(10, 60, 60) == Timeouts()
     assert RetryPolicy(5, 0.5, 8, 1, 120) == RetryPolicy()
     assert Limits(8, 8, 64 * 2**20) == Limits()
+    assert (Limits().requests_per_second, Limits().bytes_per_second) == (None, None)
 
 
 @pytest.mark.parametrize("value", [Timeouts(), RetryPolicy(), Limits()], ids=lambda value: type(value).__name__)

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
+from multicart_async._arguments import check_local_path
 from multicart_async._threads import finish, in_thread, opened, start, start_short
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.sinks._folder_lock import locked
@@ -37,6 +38,7 @@ class DirectorySink:
     """
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
+        check_local_path("dest", root)
         try:
             self.root = Path(os.path.realpath(root))
         except (TypeError, ValueError) as error:

@@ -11,7 +11,8 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -19,8 +20,10 @@ import attrs
 from yarl import URL
 
 from multicart_async._lifeline import Lifeline
+from multicart_async._pacing import ByteThrottle
+from multicart_async._response_headers import note_headers
 from multicart_async._version import __version__
-from multicart_async.config import Limits, Settings, Timeouts
+from multicart_async.config import Limits, Settings, Timeouts, conceal_text
 from multicart_async.errors import (
     ConfigurationError,
     InvalidResponseError,
@@ -31,11 +34,13 @@ from multicart_async.errors import (
 from multicart_async.transport._faults import FAULTS, fault_of_call
 from multicart_async.transport._seam import ByteStream, Form, Response
 from multicart_async.transport._stream import AiohttpStream, lower
+from multicart_async.transport._throttled import ThrottledStream
 
 __all__ = ["AiohttpTransport", "Network"]
 
 USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
 _HOPS = 5
+E = TypeVar("E", bound=MultiCartError)
 _Kind = Literal["calls", "new calls", "files", "new files"]
 
 
@@ -64,6 +69,7 @@ class AiohttpTransport:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._common = settings.extra.headers(USER_AGENT)
         self._base = URL(settings.base_url)
         self._origin = _origin(self._base)
         self._timeouts = timeouts
@@ -74,6 +80,8 @@ class AiohttpTransport:
         self._proxy = network.proxy or (_environment_proxy(self._base) if network.trust_env else None)
         self._life = life or Lifeline()
         self._now = now
+        rate = limits.bytes_per_second
+        self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._life.sleep)
         self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
@@ -109,7 +117,7 @@ class AiohttpTransport:
             method,
             URL(self._settings.base_url + path, encoded=True),
             data=data,
-            headers={**headers, "User-Agent": USER_AGENT, "Accept": "application/json", **credential},
+            headers={**self._common, **headers, "Accept": "application/json", **credential},
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
@@ -127,7 +135,12 @@ class AiohttpTransport:
             if not pieces.take(await answer.content.readany()):
                 return b"".join(pieces)
         answer.close()
-        raise ResponseTooLargeError(path, f"more than {most} bytes (Limits.response_bytes)")
+        raise self._noted(ResponseTooLargeError(path, f"more than {most} bytes (Limits.response_bytes)"), answer)
+
+    def _noted(self, error: E, answer: aiohttp.ClientResponse) -> E:
+        """*error*, with those headers of *answer* that it keeps."""
+        note_headers(error, lower(answer), partial(conceal_text, self._settings.conceal))
+        return error
 
     @asynccontextmanager
     async def stream(
@@ -136,14 +149,15 @@ class AiohttpTransport:
         """See `Transport.stream`."""
         prime_allocator()
         answer = await self._open(url, label, headers, "new files" if fresh else "files")
+        stream: ByteStream = AiohttpStream(answer, label, self._timeouts.read, self._life, self._now)
         try:
-            yield AiohttpStream(answer, label, self._timeouts.read, self._life, self._now)
+            yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
         finally:
             answer.close()  # at the end of the body the connection has gone back already; before it, it is no good
 
     async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
-        place = URL(url, encoded=True)
-        for _ in range(_HOPS + 1):
+        place, hops = URL(url, encoded=True), 0
+        while True:
             if not self._same_origin(place):
                 raise UnreachableResultError(
                     label, f"leads to another origin ({_origin(place)}), where the key must not go"
@@ -153,10 +167,10 @@ class AiohttpTransport:
                 return answer
             answer.close()
             there = _redirected(place, answer.headers.get("Location"))
-            if there is None:
-                raise InvalidResponseError(label, "a redirect that leads nowhere", http_status=answer.status)
-            place = there
-        raise InvalidResponseError(label, f"more than {_HOPS} redirects")
+            if there is None or hops == _HOPS:
+                reason = "a redirect that leads nowhere" if there is None else f"more than {_HOPS} redirects"
+                raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
+            place, hops = there, hops + 1
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         fault: MultiCartError
@@ -165,7 +179,7 @@ class AiohttpTransport:
                 return await self._session(kind).get(
                     place,
                     headers={
-                        "User-Agent": USER_AGENT,
+                        **self._common,
                         "Accept-Encoding": "identity",  # coded, a length proves nothing
                         **headers,
                         **self._credential(),

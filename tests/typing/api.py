@@ -96,9 +96,12 @@ async def client_calls() -> None:
         base_url="http://127.0.0.1/api/v1",
         timeouts=Timeouts(connect=5),
         retry=RetryPolicy(attempts=1),
-        limits=Limits(requests=2),
+        limits=Limits(requests=2, requests_per_second=0.5, bytes_per_second=1_000_000),
         on_event=hear,
+        headers={"x-team": "pricing"},
+        user_agent="my-app/1.2",
     )
+    AsyncMultiCart(headers={"x-team": 1})  # type: ignore[dict-item]
     async with client as entered:
         assert_type(entered, AsyncMultiCart)
     assert_type(await client.request("/new/", {"a": 1}, safety="read"), Any)
@@ -299,6 +302,8 @@ async def failures(client: AsyncMultiCart) -> None:
         assert_type(error.retry_after, float | None)
         assert_type(error.code, int | None)
         assert_type(error.attempts, int)
+        assert_type(error.request_id, str | None)
+        assert_type(error.headers, Mapping[str, str])
     except errors.AmbiguousRunError as error:
         assert_type(error.runs, tuple[Run, ...])
     except errors.WaitError as error:

@@ -1,0 +1,124 @@
+"""Headers of the caller's own, and a suffix of the User-Agent: sealed when they come in, checked, sent with each request.
+
+A value may be a secret of some proxy or gateway, so it shows as dots and gets into no error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Self, cast
+
+from multicart_async._hidden import DOTS, HiddenText
+from multicart_async.errors import ArgumentError
+
+__all__ = ["ExtraHeaders"]
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")  # a token, as HTTP calls it
+_VALUE: Final = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?\Z")
+_USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?\Z")
+_MIN_CONCEALED: Final = 8  # characters: a shorter word is in every text
+_SET_HERE: Final = {  # what is set for each request, or would change what a request or its response means
+    "x-api-key": "pass api_key instead",
+    "authorization": "pass token, or api_key, instead",
+    "user-agent": "pass user_agent, which is appended to ours, instead",
+    "host": "pass base_url instead",
+    "cookie": "pass a session with a cookie jar instead",
+    "cookie2": "pass a session with a cookie jar instead",
+    "range": "ranges are asked for only where a transfer can go on",
+    "accept": "responses are read as JSON, or as files",
+    "accept-encoding": "the coding of a file decides whether its length proves anything",
+    "expect": "nothing would wait for the server's word",
+}
+_SET_HERE_PREFIXES: Final = {
+    "proxy-": "pass proxy, with user and password in its URL, instead",
+    "content-": "it is set to fit the body",
+    "if-": "a condition would change what the response means",
+}
+_CONNECTION: Final = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"}
+)
+
+
+class ExtraHeaders:
+    """What a client sends beside what it has to. Nothing is checked before `checked`, so nothing raises before it."""
+
+    def __init__(self, headers: object = {}, user_agent: object = None) -> None:
+        self._kind = type(headers).__name__
+        self._fields: tuple[tuple[object, object], ...] | None = None
+        if isinstance(headers, Mapping):
+            fields = cast("Mapping[object, object]", headers).items()
+            self._fields = tuple((_plain(name), _plain(value)) for name, value in fields)
+        self._user_agent = user_agent
+
+    def checked(self) -> Self:
+        """Return itself, if all of it can be sent.
+
+        Raises:
+            ArgumentError: A name is not one or is set by the client itself, or a value holds what no header can. The
+                error names the header, and never shows a value.
+        """
+        if self._fields is None:
+            raise ArgumentError("headers", f"expected a mapping of names to values, got {self._kind}")
+        seen: set[str] = set()
+        for name, good in [(name, _is_value(value)) for name, value in self._fields]:  # frames show no value
+            lower = _checked_name(name)
+            if not good:
+                reason = (
+                    f"the value of {name} must be a string of ASCII characters in one line, without blanks around it"
+                )
+                raise ArgumentError("headers", reason)
+            if lower in seen:
+                raise ArgumentError("headers", f"{name} is given twice; a header is sent once, in any case of letters")
+            seen.add(lower)
+        agent = self._user_agent
+        if agent is not None and not (isinstance(agent, str) and _USER_AGENT.match(agent)):
+            shown = repr(agent)[:80]
+            raise ArgumentError("user_agent", f"expected 1 to 256 ASCII characters such as 'my-app/1.2', got {shown}")
+        return self
+
+    def headers(self, user_agent: str) -> dict[str, str]:
+        """Return all of them, *user_agent* with its suffix among them."""
+        suffix = "" if self._user_agent is None else f" {self._user_agent}"
+        return {**{name: HiddenText(value) for name, value in self._texts()}, "User-Agent": f"{user_agent}{suffix}"}
+
+    def conceal(self, payload: bytes) -> bytes:
+        """Return *payload* with dots in the place of each value: a service that repeats one must not bring it into a text.
+
+        Short values stay, and so do those whose removal could break the JSON around them.
+        """
+        for _, value in self._texts():
+            if len(value) >= _MIN_CONCEALED and re.search("[A-Za-z]", value) and not re.search(r'["\\]', value):
+                payload = payload.replace(value.encode(), DOTS.encode())
+        return payload
+
+    def _texts(self) -> list[tuple[str, str]]:
+        return cast("list[tuple[str, str]]", [*(self._fields or ())])
+
+    def __repr__(self) -> str:
+        return f"<ExtraHeaders {[name for name, _ in self._fields or ()]!r}>"
+
+
+def _plain(value: object) -> object:
+    """Return the text that an enum of texts is on the wire; anything else as it is."""
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, str) and _VALUE.match(value) is not None
+
+
+def _checked_name(name: object) -> str:
+    """Return *name* in lower case, if it may be sent with any value."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise ArgumentError("headers", f"expected the name of a header, got {repr(name)[:80]}")
+    lower = name.lower()
+    instead = _SET_HERE.get(lower)
+    if instead is None and lower in _CONNECTION:
+        instead = "connections are kept by the client"
+    for prefix, reason in _SET_HERE_PREFIXES.items():
+        if lower.startswith(prefix):
+            instead = reason
+    if instead is not None:
+        raise ArgumentError("headers", f"{name} is set by the client itself: {instead}")
+    return lower
