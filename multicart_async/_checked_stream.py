@@ -10,6 +10,7 @@ from multicart_async._content.archive import ArchiveCheck
 from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
 from multicart_async._links import Link, parse_link
 from multicart_async._meter import Meter, admit
+from multicart_async.config import Limits
 from multicart_async.download import Downloader, slot
 from multicart_async.errors import MultiCartError
 from multicart_async.transport import ByteStream
@@ -30,16 +31,16 @@ async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGe
         except MultiCartError as error:
             downloader.attempts.note(link.label, error, 1)
             raise
-        meter = Meter(link.label, stream, _check(link, stream), downloader.conceal)
+        meter = Meter(link.label, stream, _check(link, stream, downloader.limits), downloader.conceal)
         try:
             yield _Checked(stream, meter)
         finally:
             await meter.settle()  # who leaves early may leave a thread at work
 
 
-def _check(link: Link, stream: ByteStream) -> Check:
+def _check(link: Link, stream: ByteStream, limits: Limits) -> Check:
     if link.name.endswith(".zip"):
-        return ArchiveCheck()
+        return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
     if link.name.endswith(".json"):
         return DocumentCheck(full=stream.length is None)
     return _OtherCheck(proved=stream.proved)

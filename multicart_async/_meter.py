@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from multicart_async._content import Check, Defect
+from multicart_async._content import Check, Defect, LimitExceeded
 from multicart_async._content.document import EnvelopeInstead, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
 from multicart_async._record_parser import RecordCount
@@ -154,6 +154,7 @@ class Meter:
             error = refusal(self._label, envelope, http_status=self._status, headers={}, conceal=self._conceal)
             note_headers(error, self._headers, partial(conceal_text, self._conceal))
             return error
-        if not self._framed:  # nothing proves that all of it came: the transfer may be at fault
+        if not self._framed and not isinstance(defect, LimitExceeded):
+            # nothing proves that all of it came: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))

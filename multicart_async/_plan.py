@@ -37,8 +37,8 @@ class _ArchiveOf:
         self._names = tuple(page.name for page in pages)
 
     def __call__(self, *, full: bool, limits: Limits = Limits()) -> Check:
-        del full, limits
-        return ArchiveCheck(self._names)
+        del full
+        return ArchiveCheck(self._names, unpacked_bytes=limits.unpacked_bytes)
 
 
 def folder_of(run: Run | CategoryRun) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Check", "Defect"]
+__all__ = ["Check", "Defect", "LimitExceeded"]
 
 
 class Defect(Exception):  # noqa: N818 -- never leaves the library: a download turns it into IntegrityError
     """Why the bytes are not the promised file."""
+
+
+class LimitExceeded(Defect):
+    """The content is larger than this client may take. No transfer is at fault, so another one would change nothing."""
 
 
 class Check(Protocol):

@@ -8,31 +8,31 @@ front, and each must belong to exactly one record or member.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-
-import attrs
+from collections.abc import Sequence
 
 from multicart_async._content import Defect
-from multicart_async._content.zip_data import Data, data_of
+from multicart_async._content.zip_data import Unpacked, unpack
+from multicart_async._content.zip_reader import PieceReader, Reading
 from multicart_async._content.zip_records import (
     CENTRAL,
-    DESCRIPTOR_WINDOW,
     END,
     FIXED_SIZE,
     LOCAL,
     LOCATOR,
+    LONGEST_DESCRIPTOR,
     WIDE_END,
     End,
     Entry,
     central_record,
+    check_end_record,
+    check_locator,
+    check_zip64_end_record,
     descriptor_size,
-    end_record,
     local_record,
     name_of,
     variable_size,
-    wide_end_record,
-    wide_end_start,
 )
+from multicart_async.config import Limits
 
 __all__ = ["ArchiveCheck"]
 
@@ -40,112 +40,108 @@ _MOST_ENTRIES = 100_000
 _MOST_NAMES = 16 * 2**20  # bytes: all names are in memory until the directory has repeated them
 _PAGE = re.compile(r".*(_[0-9]+_Results_Page_[0-9]+\.json)", re.DOTALL)
 
-_FOLLOWS = {
-    b"": (LOCAL, WIDE_END, END),
-    LOCAL: (LOCAL, CENTRAL),
-    CENTRAL: (CENTRAL, WIDE_END, END),
-    WIDE_END: (LOCATOR,),
-    LOCATOR: (END,),
-}
-
 
 class ArchiveCheck:
     """Is this a whole ZIP archive, and the one with these pages?
 
     *pages* are the service's names of the run's pages; without any, every sound archive will do. With them there must
     be as many members, and a member that is named like a page must be one of them. Other names are let pass: the
-    service does not say what it calls the members.
+    service does not say what it calls the members. All of them together may unpack to *unpacked_bytes*.
     """
 
-    def __init__(self, pages: Sequence[str] = ()) -> None:
+    def __init__(self, pages: Sequence[str] = (), *, unpacked_bytes: int = Limits().unpacked_bytes) -> None:
         self._pages = {_page(name) for name in pages}  # those that were not found yet
         self._expected = len(pages)
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, tuple[Entry, bool]] = {}  # by start; true if a descriptor follows
         self._names: set[str] = set()
-        self._names_size = self._members = self._rows = 0
-        self._position = 0  # where the record or member starts that is being read
-        self._directory = self._directory_end = 0
-        self._wide: End | None = None
-        self._last = b""
+        self._names_size = self._members = 0
         self._whole = False
-        self._held = bytearray()
-        self._step: Callable[[memoryview], memoryview]
-        self._handlers: dict[bytes, Callable[[bytes], None]] = {
-            LOCAL: self._local,
-            CENTRAL: self._central,
-            WIDE_END: self._wide_end,
-            LOCATOR: self._locator,
-            END: self._end,
-        }
-        self._expect(4, self._signed)
+        self._reader = PieceReader()
+        self._unpacked = Unpacked(unpacked_bytes)
+        self._steps = self._archive()
+        next(self._steps)
 
     def feed(self, piece: bytes) -> None:
         """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a good archive."""
-        view = memoryview(piece)
-        while view:
-            view = self._step(view)
+        if piece:
+            try:
+                self._steps.send(piece)
+            except StopIteration:
+                raise Defect("the archive was found to be damaged before these bytes") from None
 
     def finish(self) -> None:
         """The file ended here. Raises `Defect` unless its end record did too, and the members are the pages."""
         if not self._whole:
-            raise Defect("the archive is cut off" if self._position or self._held else "the file is empty")
+            raise Defect("the archive is cut off" if self._reader.started else "the file is empty")
         if self._expected and self._members != self._expected:
             raise Defect(f"the archive has {self._members} members, and the run has {self._expected} pages")
 
-    # Records: a signature, a fixed part, a variable part.
+    # The archive: members, directory, end records. Each step consumes its bytes; the signature comes first.
 
-    def _expect(self, size: int, then: Callable[[bytes], None]) -> None:
-        """Go on with *then* as soon as *size* bytes of the record are there; what is held counts."""
-        self._wanted, self._then = size, then
-        self._step = self._collect
-        if len(self._held) >= size:
-            then(bytes(self._held[:size]))
+    def _archive(self) -> Reading[None]:
+        signature = yield from self._signature(LOCAL, WIDE_END, END)
+        while signature == LOCAL:
+            yield from self._member()
+            signature = yield from self._signature(LOCAL, CENTRAL)
+        start = self._reader.position - len(signature)
+        rows = 0
+        while signature == CENTRAL:
+            yield from self._row()
+            rows += 1
+            signature = yield from self._signature(CENTRAL, WIDE_END, END)
+        if self._entries:
+            raise Defect("the archive's directory lacks some of its members")
+        end = self._reader.position - len(signature)
+        yield from self._ending(End(rows, end - start, start), end, zip64=signature == WIDE_END)
+        self._unpacked.check_all(self._reader.position)
+        self._whole = True
+        yield from self._reader.peek(1)
+        self._whole = False
+        raise Defect("there are bytes behind the end of the archive")
 
-    def _collect(self, view: memoryview) -> memoryview:
-        missing = self._wanted - len(self._held)
-        self._held += view[:missing]
-        if len(self._held) == self._wanted:
-            self._then(bytes(self._held))
-        return view[missing:]
-
-    def _signed(self, signature: bytes) -> None:
-        if signature not in _FOLLOWS[self._last]:
+    def _signature(self, *allowed: bytes) -> Reading[bytes]:
+        signature = yield from self._reader.exactly(4)
+        if signature not in allowed:
             raise Defect(
                 "there are bytes in the archive that belong to no member, or some are missing"
-                if self._last
+                if self._reader.position > len(signature)
                 else "the file does not start like a ZIP archive"
             )
-        self._expect(FIXED_SIZE[signature], self._measured)
+        return signature
 
-    def _measured(self, record: bytes) -> None:
-        self._expect(len(record) + variable_size(record), self._complete)
+    def _record(self, signature: bytes) -> Reading[bytes]:
+        record = signature + (yield from self._reader.exactly(FIXED_SIZE[signature] - len(signature)))
+        return record + (yield from self._reader.exactly(variable_size(record)))
 
-    def _complete(self, record: bytes) -> None:
-        self._last = record[:4]
-        del self._held[: len(record)]
-        self._handlers[self._last](record)
+    def _ending(self, directory: End, position: int, *, zip64: bool) -> Reading[None]:
+        if zip64:
+            check_zip64_end_record((yield from self._record(WIDE_END)), directory)
+            yield from self._signature(LOCATOR)
+            check_locator((yield from self._record(LOCATOR)), position)
+            yield from self._signature(END)
+        check_end_record((yield from self._record(END)), directory, zip64=zip64)
 
     # Members: a local header, the data, sometimes a descriptor.
 
-    def _local(self, record: bytes) -> None:
-        entry = local_record(record)
-        if len(self._entries) >= _MOST_ENTRIES:
-            raise Defect(f"the archive has more than {_MOST_ENTRIES} members")
+    def _member(self) -> Reading[None]:
+        start = self._reader.position - len(LOCAL)
+        entry = local_record((yield from self._record(LOCAL)))
         self._register(entry)
-        start, data = self._position, data_of(entry)
-        self._position += len(record)
-
-        def unpack(view: memoryview) -> memoryview:
-            rest = data.feed(view)
-            if data.ended:
-                self._unpacked(start, entry, data)
-            return rest
-
-        self._step = unpack
-        if data.ended:
-            self._unpacked(start, entry, data)
+        found = yield from unpack(self._reader, entry, self._unpacked)
+        if not entry.agrees(found):
+            raise Defect("a member's data does not have the size or checksum that its header names")
+        if entry.name.endswith(b"/") and found.size:
+            raise Defect("a folder in the archive holds data")
+        window = yield from self._reader.peek(LONGEST_DESCRIPTOR + len(LOCAL))
+        described = descriptor_size(bytes(window[: LONGEST_DESCRIPTOR + len(LOCAL)]), found)
+        if entry.streamed and not described:
+            raise Defect("a member's data does not have the size or checksum that its descriptor names")
+        self._reader.skip(described)
+        self._entries[start] = found, described > 0
 
     def _register(self, entry: Entry) -> None:
+        if len(self._entries) >= _MOST_ENTRIES:
+            raise Defect(f"the archive has more than {_MOST_ENTRIES} members")
         name = name_of(entry)
         folded = name.casefold()
         self._names_size += len(folded)
@@ -162,72 +158,13 @@ class ArchiveCheck:
             raise Defect("the archive has a page of another run, or one page twice")
         self._pages.discard(_page(base))
 
-    def _unpacked(self, start: int, entry: Entry, data: Data) -> None:
-        self._position += data.packed
-        found = attrs.evolve(entry, crc=data.crc, packed=data.packed, size=data.size)
-        unknown = entry.streamed and not (entry.crc or entry.packed or entry.size)
-        if entry != found and not unknown:
-            raise Defect("a member's data does not have the size or checksum that its header names")
-        self._entries[start] = found
-        if entry.streamed:
-            self._expect(DESCRIPTOR_WINDOW, lambda window: self._described(window, found))
-        else:
-            self._expect(4, self._signed)
-
-    def _described(self, window: bytes, entry: Entry) -> None:
-        size = descriptor_size(window, entry.crc, entry.packed, entry.size)
-        if not size:
-            raise Defect("a member's data does not have the size or checksum that its descriptor names")
-        self._position += size
-        del self._held[:size]
-        self._expect(4, self._signed)
-
-    # The directory and the end records.
-
-    def _central(self, record: bytes) -> None:
-        if not self._rows:
-            self._directory = self._position
-        entry, start = central_record(record)
-        if self._entries.pop(start, None) != entry:
+    def _row(self) -> Reading[None]:
+        entry, start = central_record((yield from self._record(CENTRAL)))
+        member, described = self._entries.pop(start, (None, False))
+        if member is None or member != entry:
             raise Defect("the archive's directory does not agree with its members")
-        self._rows += 1
-        self._advance(record)
-
-    def _wide_end(self, record: bytes) -> None:
-        self._wide = wide_end_record(record)
-        self._close_directory()
-        self._check_end(self._wide)
-        self._advance(record)
-
-    def _locator(self, record: bytes) -> None:
-        if wide_end_start(record) != self._directory_end:
-            raise Defect("the archive's ZIP64 end record is not where it should be")
-        self._advance(record)
-
-    def _end(self, record: bytes) -> None:
-        if self._wide is None:
-            self._close_directory()
-        self._check_end(end_record(record, self._wide))
-        self._step, self._whole = self._after_the_end, True
-
-    def _close_directory(self) -> None:
-        if self._entries:
-            raise Defect("the archive's directory lacks some of its members")
-        self._directory_end = self._position
-        if not self._rows:
-            self._directory = self._position
-
-    def _check_end(self, end: End) -> None:
-        if end != End(self._rows, self._directory_end - self._directory, self._directory):
-            raise Defect("the archive's end record does not agree with its directory")
-
-    def _advance(self, record: bytes) -> None:
-        self._position += len(record)
-        self._expect(4, self._signed)
-
-    def _after_the_end(self, view: memoryview) -> memoryview:
-        self._whole = False
-        raise Defect(f"there are bytes behind the end of the archive: {len(view)} or more")
+        if described and not (member.streamed or entry.streamed):
+            raise Defect("there is a descriptor behind a member that neither its header nor the directory speaks of")
 
 
 def _page(name: str) -> str:

@@ -4,149 +4,149 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Protocol
+from collections.abc import Iterator
 
-from multicart_async._content import Defect
-from multicart_async._content.zip_records import DEFLATED, DESCRIPTOR, DESCRIPTOR_WINDOW, Entry, descriptor_size
+import attrs
 
-__all__ = ["Data", "data_of"]
+from multicart_async._content import Defect, LimitExceeded
+from multicart_async._content.zip_reader import PieceReader, Reading
+from multicart_async._content.zip_records import CENTRAL, DEFLATED, LOCAL, LONGEST_DESCRIPTOR, Entry, descriptors_before
 
-_STEP = 64 * 1024  # packed bytes per call: zlib copies what it leaves over
+__all__ = ["Unpacked", "unpack"]
+
+_STEP = 32 * 1024  # packed bytes per call: zlib copies what it leaves over
 _MOST = 1024 * 1024  # unpacked bytes per call: what a bomb can make of one step
 _RATIO = 200
-_FLOOR = 1024
+_FREE = 64 * 2**20  # unpacked bytes: up to here the ratio is not looked at
 
-_SIGNATURE = re.compile(re.escape(DESCRIPTOR))
-_PREFIX = re.compile(b"P(?:K\x07?)?\\Z")
-
-
-class Data(Protocol):
-    """The data of one member: fed until it has ended."""
-
-    crc: int
-    packed: int
-    size: int
-    ended: bool
-
-    def feed(self, view: memoryview) -> memoryview:
-        """Take what belongs to the member and return the rest, which is not empty only if the data has ended."""
-        ...
+_NEXT = re.compile(b"|".join(re.escape(signature) for signature in (LOCAL, CENTRAL)))
+_HELD = LONGEST_DESCRIPTOR + len(LOCAL) - 1  # bytes that may turn out to be no data as soon as one more has come
 
 
-def data_of(entry: Entry) -> Data:
-    """What reads the data behind this local header."""
-    if entry.method == DEFLATED:
-        return _Deflated(None if entry.streamed else entry.packed)
-    if entry.streamed and not entry.packed:
-        return _Sought()
-    return _Stored(entry.packed)
+class Unpacked:
+    """Count the unpacked bytes of a whole archive, and bound them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._total = 0
+
+    def add(self, size: int) -> None:
+        """Count *size* more bytes. Raises `LimitExceeded` beyond ``Limits.unpacked_bytes``."""
+        self._total += size
+        if self._total > self._most:
+            raise LimitExceeded(
+                f"the archive unpacks to more than Limits.unpacked_bytes allows, {self._most} bytes; "
+                "set it higher if the archive may be that large"
+            )
+
+    def check_so_far(self, packed: int) -> None:
+        """Stop a bomb early. What comes later may still lower the ratio, so only what is far beyond it ends here."""
+        self._check(self._total - _FREE, packed)
+
+    def check_all(self, packed: int) -> None:
+        """Compare all that was unpacked with the *packed* bytes of the archive."""
+        if self._total > _FREE:
+            self._check(self._total, packed)
+
+    def _check(self, unpacked: int, packed: int) -> None:
+        if unpacked > _RATIO * packed:
+            raise LimitExceeded(
+                f"the archive unpacks to more than {_FREE // 2**20} MiB, and to more than {_RATIO} times its size"
+            )
 
 
-def _check_ratio(packed: int, size: int, slack: int = 0) -> None:
-    if size > _RATIO * max(packed, _FLOOR) + slack:
-        raise Defect(f"a member of the archive unpacks to more than {_RATIO} times its size")
+@attrs.define
+class _Sums:
+    """What the data of one member comes to."""
+
+    _unpacked: Unpacked
+    crc: int = 0
+    size: int = 0
+
+    def add(self, data: bytes | memoryview) -> None:
+        self.crc = zlib.crc32(data, self.crc)
+        self.size += len(data)
+        self._unpacked.add(len(data))
 
 
-class _Stored:
-    def __init__(self, packed: int) -> None:
-        self.crc = self.packed = self.size = 0
-        self._left = packed
-        self.ended = not packed
+def unpack(reader: PieceReader, entry: Entry, unpacked: Unpacked) -> Reading[Entry]:
+    """Consume the data behind the local header *entry*; return the entry with the checksum and sizes of the data."""
+    sums = _Sums(unpacked)
+    start, size = reader.position, entry.stored_size
+    if entry.method == DEFLATED and size != 0:  # older releases of zipstream-ng deflate a folder to no byte at all
+        yield from _inflate(reader, sums, unpacked, None if entry.streamed else entry.packed)
+    elif size is not None:
+        while sums.size < size:
+            sums.add((yield from reader.some(size - sums.size)))
+    else:
+        yield from _search(reader, sums)
+    return attrs.evolve(entry, crc=sums.crc, packed=reader.position - start, size=sums.size)
 
-    def feed(self, view: memoryview) -> memoryview:
-        taken, rest = view[: self._left], view[self._left :]
-        self.crc = zlib.crc32(taken, self.crc)
-        self.size = self.packed = self.packed + len(taken)
-        self._left -= len(taken)
-        self.ended = not self._left
-        return rest
 
-
-class _Deflated:
-    def __init__(self, packed: int | None) -> None:
-        self.crc = self.packed = self.size = 0
-        self.ended = False
-        self._whole = packed
-        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-
-    def feed(self, view: memoryview) -> memoryview:
-        while view and not self.ended:
-            step = view[:_STEP] if self._whole is None else view[: min(_STEP, self._whole - self.packed)]
-            if not step:
-                raise Defect("a member's compressed data does not end where it should")
-            over = self._inflate(step)
-            view = view[len(step) - over :]
-        return view
-
-    def _inflate(self, step: memoryview) -> int:
-        """Unpack *step* in bounded portions; return how many of its bytes lie behind the end of the data."""
-        start, todo, full = self.packed, step, True
-        while full and not self._inflater.eof:
-            made = self._portion(todo)
-            todo = memoryview(self._inflater.unconsumed_tail)
-            full = len(made) == _MOST
-            self.crc, self.size = zlib.crc32(made, self.crc), self.size + len(made)
-            self.packed = start + len(step) - len(todo) - len(self._inflater.unused_data)
-            _check_ratio(self._whole or self.packed, self.size, 0 if self._whole else _MOST)
-        if self._inflater.eof:
-            self._end()
-        return len(self._inflater.unused_data)
-
-    def _portion(self, todo: memoryview) -> bytes:
-        try:
-            return self._inflater.decompress(todo, _MOST)
-        except zlib.error as error:
-            raise Defect("a member's compressed data is damaged") from error
-
-    def _end(self) -> None:
-        if self._whole not in {None, self.packed}:
+def _inflate(reader: PieceReader, sums: _Sums, unpacked: Unpacked, packed: int | None) -> Reading[None]:
+    """Consume a deflate stream, of *packed* bytes where that is known; else it shows its own end."""
+    inflater = _Inflater()
+    done = 0
+    while not inflater.ended:
+        step = _STEP - done % _STEP  # when the ratio is checked must not depend on how the pieces are cut
+        if packed is not None:
+            step = min(step, packed - done)
+        if not step:
             raise Defect("a member's compressed data does not end where it should")
-        _check_ratio(self.packed, self.size)
-        self.ended = True
+        view = yield from reader.some(step)
+        for part in inflater.parts(view):
+            sums.add(part)
+        reader.skip(-inflater.over)
+        done += len(view) - inflater.over
+        if inflater.ended or done % _STEP == 0:
+            unpacked.check_so_far(reader.position)
+    if packed not in {None, done}:
+        raise Defect("a member's compressed data does not end where it should")
 
 
-class _Sought:
-    """Stored data of unknown length: it ends where a descriptor fits all that came before it.
+class _Inflater:
+    """A deflate stream that is unpacked in bounded parts."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    @property
+    def ended(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def over(self) -> int:
+        """How many of the last bytes lie behind the end. zlib keeps them in ``unconsumed_tail`` too."""
+        return len(self._zlib.unused_data)
+
+    def parts(self, view: bytes | memoryview) -> Iterator[bytes]:
+        """Unpack all of *view*. Each part but the last is full: zlib may hold more of it back."""
+        full = True
+        while full and not self.ended:
+            try:
+                part = self._zlib.decompress(view, _MOST)
+            except zlib.error as error:
+                raise Defect("a member's compressed data is damaged") from error
+            yield part
+            view, full = self._zlib.unconsumed_tail, len(part) == _MOST
+
+
+def _search(reader: PieceReader, sums: _Sums) -> Reading[None]:
+    """Consume stored data of unknown length: it ends where a descriptor fits all that came before it.
 
     Python's zipfile writes such members to a stream that cannot seek.
     """
-
-    def __init__(self) -> None:
-        self.crc = self.packed = self.size = 0
-        self.ended = False
-        self._held = b""
-
-    def feed(self, view: memoryview) -> memoryview:
-        if self._held:  # a few bytes, so that this copies a piece at most once
-            view, self._held = memoryview(self._held + view), b""
-        at, done = 0, 0
-        while found := _SIGNATURE.search(view, at):
-            at = found.start()
-            if len(view) - at < DESCRIPTOR_WINDOW:
-                return self._wait(view, done, at)
-            if self._sizes_fit(view, done, at):
-                self._take(view[done:at])
-                done = at
-                if self.crc == int.from_bytes(view[at + 4 : at + 8], "little"):
-                    self.ended = True
-                    return view[at:]
-            at += 1
-        prefix = _PREFIX.search(view, max(len(view) - len(DESCRIPTOR) + 1, at))
-        return self._wait(view, done, prefix.start() if prefix else len(view))
-
-    def _sizes_fit(self, view: memoryview, done: int, at: int) -> bool:
-        """Whether what starts at *at* could be the descriptor, but for the checksum, which costs more to know."""
-        window, size = view[at : at + DESCRIPTOR_WINDOW], self.size + at - done
-        if int.from_bytes(window[8:12], "little") != size & 0xFFFF_FFFF:
-            return False  # nearly always; the rest is slower
-        claimed = int.from_bytes(window[4:8], "little")
-        return descriptor_size(window, claimed, size, size, signed=True) > 0
-
-    def _wait(self, view: memoryview, done: int, at: int) -> memoryview:
-        self._take(view[done:at])
-        self._held = bytes(view[at:])
-        return view[:0]
-
-    def _take(self, data: memoryview) -> None:
-        self.crc = zlib.crc32(data, self.crc)
-        self.size = self.packed = self.packed + len(data)
+    view = yield from reader.peek(1)
+    while True:
+        base, done = sums.size, 0
+        for found in _NEXT.finditer(view):
+            for start, crc in descriptors_before(view, found.start(), base):  # starts rise: each byte is summed once
+                sums.add(view[done:start])
+                done = start
+                if sums.crc == crc:
+                    reader.skip(done)
+                    return
+        sure = max(done, len(view) - _HELD)
+        sums.add(view[done:sure])
+        reader.skip(sure)
+        view = yield from reader.peek(len(view) - sure + 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -12,6 +10,8 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zip_kit import archive, central, good, members_of, patched, pieces, zeros
+from zip_kit import packed as packed_by_zipfile
 
 from multicart_async._content import Defect
 from multicart_async._content import archive as archive_module
@@ -21,74 +21,17 @@ PAGES = ("AU_88_Results_Page_1.json", "AU_88_Results_Page_2.json")
 CONTENT = {PAGES[0]: b'[{"asin": "B0DJQQ38TG", "price": 1}]' * 9, PAGES[1]: b'[{"asin": "B0ABC12345", "price": 2}]' * 7}
 
 
-class Pipe(io.RawIOBase):
-    """A stream that cannot seek, which makes zipfile write data descriptors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = bytearray()
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.bytes += data
-        return len(data)
-
-
 def packed(content=CONTENT, method=zipfile.ZIP_DEFLATED, *, streamed=False, wide=False) -> bytes:
     """An archive as zipfile writes it."""
-    target = Pipe() if streamed else io.BytesIO()
-    with zipfile.ZipFile(target, "w", method) as archive:
-        for name, data in content.items():
-            with archive.open(zipfile.ZipInfo(name) if not method else named(name), "w", force_zip64=wide) as member:
-                member.write(data)
-    return bytes(target.bytes) if streamed else target.getvalue()
-
-
-def named(name: str) -> zipfile.ZipInfo:
-    """A member that is to be deflated: ZipInfo alone means stored."""
-    info = zipfile.ZipInfo(name)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    return info
+    return packed_by_zipfile(content, method, streamed=streamed, wide=wide)
 
 
 def check(data: bytes, pages: Iterable[str] = (), size: int = 0) -> None:
     """Feed *data* in pieces of *size*, or whole."""
     checker = ArchiveCheck(tuple(pages))
-    for at in range(0, len(data), size or len(data) or 1):
-        checker.feed(data[at : at + (size or len(data))])
+    for piece in pieces(data, size):
+        checker.feed(piece)
     checker.finish()
-
-
-def good(data: bytes, size: int = 0) -> bool:
-    """Whether the archive is taken."""
-    try:
-        check(data, size=size)
-    except Defect:
-        return False
-    return True
-
-
-def read(data: bytes) -> list[tuple[str, bytes]] | None:
-    """What zipfile reads from the archive, or ``None``."""
-    try:
-        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return [(info.filename, archive.read(info)) for info in archive.infolist()]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, OSError, ValueError):
-        return None
-
-
-def patched(data: bytes, at: int, fields: str, *values: int) -> bytes:
-    """*data* with numbers written over it."""
-    result = bytearray(data)
-    struct.pack_into(fields, result, at, *values)
-    return bytes(result)
-
-
-def central(data: bytes) -> int:
-    """Where the directory starts."""
-    return data.index(b"PK\x01\x02")
 
 
 SHAPES = {
@@ -135,7 +78,7 @@ BAD = {
     "html prefix": b"<html></html>" + WHOLE,
     "twice": WHOLE + WHOLE,
     "overlap x5": overlapping(),
-    "ratio bomb": packed({"a": bytes(3_000_000)}),
+    "ratio bomb": archive(zeros(65 * 2**20)),
     "0 bytes": b"",
     "an error": b'{"code":403,"data":"Not yours","status":0}',
     "3 bytes": b"PK\x05",
@@ -168,11 +111,11 @@ def test_every_truncation_is_refused(shape) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_flip_is_refused_or_harmless(shape) -> None:
     """An archive with one wrong byte is taken only if zipfile reads the same from it."""
-    data, content = SHAPES[shape], read(SHAPES[shape])
+    data, content = SHAPES[shape], members_of(SHAPES[shape])
     for at in range(len(data)):
         for mask in (0x01, 0x08, 0x20, 0x40, 0xFF):
             flipped = data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
-            assert not good(flipped) or read(flipped) == content, f"byte {at} ^ {mask:#x}"
+            assert not good(flipped) or members_of(flipped) == content, f"byte {at} ^ {mask:#x}"
 
 
 @settings(max_examples=250, deadline=None)
@@ -183,7 +126,7 @@ def test_whatever_is_done_to_an_archive_is_refused_or_harmless(data) -> None:
     start, end, to = (data.draw(st.integers(0, len(whole))) for _ in range(3))
     part = data.draw(st.sampled_from([whole[min(start, end) : max(start, end)], b"\0", b"PK\x07\x08", b""]))
     changed = whole[:to] + part + whole[data.draw(st.sampled_from([to, start])) :]
-    assert not good(changed, data.draw(st.sampled_from([0, 1, 13]))) or read(changed) == read(whole)
+    assert not good(changed, data.draw(st.sampled_from([0, 1, 13]))) or members_of(changed) == members_of(whole)
 
 
 def wide_end(data: bytes, *, size=44, disk=0, entries=None, start=None, locator=None, disks=1) -> bytes:
@@ -202,7 +145,7 @@ def wide_end(data: bytes, *, size=44, disk=0, entries=None, start=None, locator=
 def test_the_wide_end_record_counts(shape, size) -> None:
     """An end record that is full is read from the ZIP64 one, as zipfile does."""
     data = wide_end(SHAPES[shape])
-    assert read(SHAPES[shape]) == read(data)
+    assert members_of(SHAPES[shape]) == members_of(data)
     check(data, size=size)
 
 
@@ -235,7 +178,7 @@ def test_a_full_offset_is_read_from_the_extra_field() -> None:
     row = patched(data[start:end], 20, "<LL", 0xFFFF_FFFF, 0xFFFF_FFFF)
     row = patched(patched(row, 30, "<H", len(extra)), 42, "<L", 0xFFFF_FFFF) + extra
     wide = data[:start] + row + patched(data[end:], 12, "<L", len(row))
-    assert read(wide) == [("a", b"12345")]
+    assert members_of(wide) == [("a", b"12345")]
     check(wide)
     assert not good(wide.replace(struct.pack("<HH", 1, 24), struct.pack("<HH", 2, 24)))
     assert not good(wide.replace(struct.pack("<HH", 1, 24), struct.pack("<HH", 1, 25)))
@@ -246,13 +189,12 @@ def test_a_full_offset_is_read_from_the_extra_field() -> None:
     ("signature", "numbers"), [(b"PK\x07\x08", "<LLL"), (b"PK\x07\x08", "<LQQ"), (b"", "<LLL"), (b"", "<LQQ")]
 )
 def test_descriptors_of_all_four_shapes(method, signature, numbers) -> None:
-    """With and without signature, 32 and 64 bits; stored data without a signature has no end that can be found."""
+    """With and without signature, 32 and 64 bits."""
     data = packed({"a": CONTENT[PAGES[0]]}, method, streamed=True)
     start, old = central(data), data.rindex(b"PK\x07\x08")
     new = signature + struct.pack(numbers, *struct.unpack_from("<LLL", data, old + 4))
     moved = data[:old] + new + data[start:-6] + struct.pack("<LH", old + len(new), 0)
-    expected = bool(signature) or method == zipfile.ZIP_DEFLATED
-    assert [expected] * 3 == [good(moved, size) for size in (0, 1, 7)]
+    assert [good(moved, size) for size in (0, 1, 7)] == [True] * 3
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 30])
@@ -271,16 +213,8 @@ def test_known_sizes_in_front_of_a_descriptor() -> None:
     assert not good(patched(data, 14, "<LLL", 1, 5, 5))
 
 
-@pytest.mark.parametrize("make", [packed, lambda content: packed(content, streamed=True)], ids=["sized", "streamed"])
-def test_a_bomb_stops_early(make) -> None:
-    """Of 50 MB that come out of 50 KB, a few are unpacked; a piece at a time would be no protection."""
-    checker = ArchiveCheck()
-    with pytest.raises(Defect, match="200 times"):
-        checker.feed(make({"a": bytes(50_000_000)})[:20_000])
-
-
 def test_much_repetition_is_no_bomb() -> None:
-    """200 KiB of blanks fit the floor of 1 KiB, and a page that only starts like a bomb is none."""
+    """Blanks are packed 1,000 times smaller, and a page that only starts like a bomb is none."""
     check(packed({"a": b" " * 204_800}, streamed=True))
     noise = b"".join(zlib.crc32(number.to_bytes(4)).to_bytes(4) for number in range(20_000))
     check(packed({"a": b" " * 1_000_000 + noise}, streamed=True))

@@ -78,8 +78,8 @@ def wanted_zip(*, base: str = BASE) -> Wanted:
 
 
 def _any_zip(*, full: bool, limits: Limits) -> ArchiveCheck:
-    del full, limits
-    return ArchiveCheck()
+    del full
+    return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
 
 
 def wanted(link: str, name: str, check: MakeCheck, *, base: str = BASE) -> Wanted:

@@ -1,0 +1,59 @@
+"""The bytes of an archive for the steps of its check, each of which asks for as many as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
+
+__all__ = ["PieceReader", "Reading"]
+
+T = TypeVar("T")
+Reading: TypeAlias = Generator[None, bytes, T]
+"""A step that returns T; each ``yield`` waits for the next piece, which must not be empty."""
+
+
+class PieceReader:
+    """Keep what has been fed and not been consumed, and wait for more where that is too little."""
+
+    def __init__(self) -> None:
+        self._piece = memoryview(b"")
+        self._at = 0
+        self._before = 0  # bytes in front of the piece
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been consumed."""
+        return self._before + self._at
+
+    @property
+    def started(self) -> bool:
+        """True once any byte has come."""
+        return self._before > 0 or len(self._piece) > 0
+
+    def peek(self, least: int) -> Reading[memoryview]:
+        """Return all bytes that are there, *least* or more, without consuming them."""
+        while len(self._piece) - self._at < least:
+            rest = self._piece[self._at :]
+            piece = yield
+            self._before += self._at
+            self._piece, self._at = memoryview(b"".join((rest, piece)) if rest else piece), 0
+        return self._piece[self._at :]
+
+    def skip(self, size: int) -> None:
+        """Consume *size* of the bytes that are there; a negative size gives back the last ones that `some` returned."""
+        self._at += size
+
+    def some(self, most: int) -> Reading[memoryview]:
+        """Consume what is there, at least one byte and at most *most*."""
+        view = yield from self.peek(1)
+        taken = view[:most]
+        self._at += len(taken)
+        return taken
+
+    def exactly(self, size: int) -> Reading[bytes]:
+        """Consume *size* bytes."""
+        taken = bytearray(self._piece[self._at : self._at + size])
+        self._at += len(taken)
+        while len(taken) < size:
+            taken += yield from self.some(size - len(taken))
+        return bytes(taken)
