@@ -43,14 +43,14 @@ def _check(link: Link, stream: ByteStream, limits: Limits) -> Check:
         return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
     if link.name.endswith(".json"):
         return DocumentCheck(full=stream.length is None)
-    return _OtherCheck(proved=stream.proved)
+    return _OtherCheck(stream)
 
 
 class _OtherCheck:
     """A file whose content shows no end, such as a CSV: the transfer must prove it, and nothing else may be in its place."""
 
-    def __init__(self, *, proved: bool) -> None:
-        self._proved = proved
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
         self._head = b""
 
     def feed(self, piece: bytes) -> None:
@@ -61,9 +61,10 @@ class _OtherCheck:
         if (envelope := envelope_in(self._head)) is not None:
             raise EnvelopeInstead(envelope)
         start = self._head.lstrip()[:1]
-        if start in {b"", b"<"}:
+        html = self._stream.headers.get("content-type", "").lower().startswith("text/html")
+        if html or start in {b"", b"<"}:  # nothing in such a file contradicts the label
             raise Defect("HTML or XML came in place of the file" if start else "the file is empty or blank")
-        if not self._proved:
+        if not self._stream.proved:
             raise Defect("nothing proves that the transfer came to its end")
 
 
@@ -76,7 +77,11 @@ class _Checked:
         self.status: int = stream.status
         self.headers: Mapping[str, str] = stream.headers
         self.length: int | None = stream.length
-        self.proved: bool = stream.proved
+
+    @property
+    def proved(self) -> bool:
+        """Whether the end of the body shows."""
+        return self._stream.proved
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._stream:

@@ -17,12 +17,12 @@ from multicart_async._threads import finish, start_short
 from multicart_async.config import conceal_text
 from multicart_async.errors import (
     APIError,
+    DownloadError,
     IncompleteDownloadError,
     IntegrityError,
     MultiCartError,
-    StalledDownloadError,
 )
-from multicart_async.transport import ByteStream
+from multicart_async.transport import ByteStream, codings
 
 __all__ = ["Meter", "admit"]
 
@@ -31,16 +31,18 @@ SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, 
 
 
 async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes]) -> None:
-    """Raises unless the answer can be the file: HTTP 200, uncoded, not a page for people."""
+    """Raise unless the response can be the file: HTTP 200, and not coded in a way that cannot be decoded.
+
+    What it is called decides nothing: a file labelled ``text/html`` is looked at like any other.
+    """
     if stream.status != 200:
         error = _refused(stream, label, conceal(await _beginning(stream)))
         note_headers(error, stream.headers, partial(conceal_text, conceal))
         raise error
-    coding = conceal_text(conceal, stream.headers.get("content-encoding", "identity"))
-    if coding.strip().lower() not in {"", "identity"}:
-        raise IntegrityError(label, f"it came coded as {coding[:40]!r}, which was not asked for and proves no length")
-    if stream.headers.get("content-type", "").lower().startswith("text/html"):
-        raise IntegrityError(label, "a page for people (text/html) came in place of the file")
+    label_of_coding = stream.headers.get("content-encoding", "")
+    if codings(label_of_coding) not in {(), ("gzip",)}:
+        shown = conceal_text(conceal, label_of_coding)[:40]
+        raise IntegrityError(label, f"it came coded as {shown!r}, which was not asked for and proves no length")
 
 
 def _refused(stream: ByteStream, label: str, body: bytes) -> APIError:
@@ -60,7 +62,7 @@ async def _beginning(stream: ByteStream) -> bytes:
             body += part
             if len(body) > SMALL:
                 break
-    except (IncompleteDownloadError, StalledDownloadError):
+    except DownloadError:
         pass  # the status has said it already
     return body[:SMALL]
 
@@ -73,13 +75,11 @@ class Meter:
         self._label = label
         self._check = check
         self._hash = hashlib.sha256()
-        self._status = stream.status
-        self._headers = stream.headers
+        self._stream = stream
         self._head = b""
         self._held: list[bytes] = []
         self._size = 0
         self._looking: asyncio.Future[None] | None = None
-        self._framed = stream.proved
         self.proved = False
 
     async def take(self, piece: bytes) -> None:
@@ -151,10 +151,10 @@ class Meter:
     def _judge(self, defect: Defect) -> MultiCartError:
         envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
-            error = refusal(self._label, envelope, http_status=self._status, headers={}, conceal=self._conceal)
-            note_headers(error, self._headers, partial(conceal_text, self._conceal))
+            error = refusal(self._label, envelope, http_status=self._stream.status, headers={}, conceal=self._conceal)
+            note_headers(error, self._stream.headers, partial(conceal_text, self._conceal))
             return error
-        if not self._framed and not isinstance(defect, LimitExceeded):
+        if not self._stream.proved and not isinstance(defect, LimitExceeded):
             # nothing proves that all of it came: the transfer may be at fault
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))

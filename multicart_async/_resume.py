@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from multicart_async.transport import ByteStream
+from multicart_async.transport import ByteStream, codings
 
 __all__ = ["Ticket"]
 
@@ -32,7 +32,8 @@ class Ticket:
         headers = stream.headers
         etag = headers.get("etag", "")
         ranges = [word.strip() for word in headers.get("accept-ranges", "").lower().split(",")]
-        if stream.length is None or "bytes" not in ranges or not _STRONG.match(etag):
+        coded = codings(headers.get("content-encoding", ""))
+        if coded or stream.length is None or "bytes" not in ranges or not _STRONG.match(etag):
             return None
         return cls(etag, stream.length)
 
@@ -45,7 +46,7 @@ class Ticket:
         span = _RANGE.match(stream.headers.get("content-range", ""))
         if stream.status != 206 or span is None or stream.headers.get("etag") != self.etag:
             return False
-        if stream.headers.get("content-encoding", "identity").lower() != "identity":
+        if codings(stream.headers.get("content-encoding", "")):
             return False
         if stream.headers.get("content-type", "").strip().lower().startswith("multipart/"):
             return False  # whatever its header says, the body has headers and boundaries between the bytes

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
@@ -45,7 +44,7 @@ from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.polling import Clock
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
 from multicart_async.sync import Mirror, Wish
-from multicart_async.transport import AiohttpTransport, ByteStream, Network
+from multicart_async.transport import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, is_proxy_url
 from multicart_async.verify import verify
 
 __all__ = ["AsyncMultiCart"]
@@ -78,7 +77,8 @@ class AsyncMultiCart:
         user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
 
     Raises:
-        ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
+        ConfigurationError: Key and token both, a malformed one, a base URL that is not absolute http(s), or a proxy in the
+            environment that cannot be used.
         ArgumentError: (a `ConfigurationError`) Another argument cannot be right.
     """
 
@@ -285,13 +285,9 @@ def _check_path(path: object) -> None:
 
 
 def _check_proxy(proxy: object) -> None:
-    try:
-        good = proxy is None or (isinstance(proxy, str) and urlsplit(proxy).scheme in {"http", "https"})
-        good = good and (proxy is None or bool(urlsplit(str(proxy)).hostname))
-    except ValueError:
-        good = False
-    if not good:  # its text may hold a password
-        raise ArgumentError("proxy", "wants an absolute http or https URL such as http://proxy.example:3128")
+    if proxy is not None and not is_proxy_url(proxy):  # its text may hold a password
+        reason = f"wants an absolute http or https URL such as http://proxy.example:3128; {SOCKS_ADVICE}"
+        raise ArgumentError("proxy", reason)
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:

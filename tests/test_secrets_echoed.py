@@ -56,7 +56,7 @@ async def in_an_envelope_by_http(exchange: Exchange) -> None:
 
 
 async def as_a_coding(exchange: Exchange) -> None:
-    await exchange.answer(b"[{}]", Content_Encoding=exchange.headers["x-api-key"])
+    await exchange.answer(b"[{}]", Content_Encoding=f"br, {exchange.headers['x-api-key']}")
 
 
 SAYINGS = [

@@ -7,13 +7,13 @@ downloads and a call that changes something never meets a stale connection.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Literal, TypeVar
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import attrs
@@ -31,7 +31,9 @@ from multicart_async.errors import (
     ResponseTooLargeError,
     UnreachableResultError,
 )
-from multicart_async.transport._faults import FAULTS, fault_of_call
+from multicart_async.transport._evidence import Evidence, PoolConnector, multipart
+from multicart_async.transport._faults import HEADERS, LINE_BYTES, Route, fault_of_call
+from multicart_async.transport._proxy import address, environment_proxy
 from multicart_async.transport._seam import ByteStream, Form, Response
 from multicart_async.transport._stream import AiohttpStream, lower
 from multicart_async.transport._throttled import ThrottledStream
@@ -41,6 +43,7 @@ __all__ = ["AiohttpTransport", "Network"]
 USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
 _HOPS = 5
 E = TypeVar("E", bound=MultiCartError)
+T = TypeVar("T")
 _Kind = Literal["calls", "new calls", "files", "new files"]
 
 
@@ -73,11 +76,11 @@ class AiohttpTransport:
         self._base = URL(settings.base_url)
         self._origin = _origin(self._base)
         self._timeouts = timeouts
-        self._of_call = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
-        self._of_file = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.read)
+        self._connecting = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)  # the rest is timed here
         self._limits = limits
         self._network = network
-        self._proxy = network.proxy or (_environment_proxy(self._base) if network.trust_env else None)
+        self._proxy = network.proxy or (environment_proxy(self._base) if network.trust_env else None)
+        self._route = _route(self._base, self._proxy, network, settings.conceal)
         self._life = life or Lifeline()
         self._now = now
         rate = limits.bytes_per_second
@@ -97,34 +100,84 @@ class AiohttpTransport:
             raise ConfigurationError(
                 f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
             )
+        credential = {} if public else self._credential()
+        evidence = Evidence(tracked=body is None or self._network.session is not None)
+        return await self._bounded(
+            path, kind, evidence, lambda: self._exchange(method, path, body, kind, credential, evidence)
+        )
+
+    async def _bounded(self, path: str, kind: _Kind, evidence: Evidence, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what *work* does within ``Timeouts.request``; what it raises becomes an error of ours.
+
+        A cancellation passes; it has the attribute ``request_sent``, which is true, if the request had begun.
+        """
+        self._life.check()
         fault: MultiCartError
         try:
             with self._life.guard(self._timeouts.request):
-                return await self._exchange(method, path, body, kind, {} if public else self._credential())
+                return await work()
         except MultiCartError:
             raise
-        except FAULTS as error:
-            fault = fault_of_call(path, error, trust_env=self._network.trust_env)
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                evidence.mark(error)
+                raise
+            fault = self._fault(path, kind, ConnectionError("the session cancelled the request"), evidence)
+        except Exception as error:  # noqa: BLE001 -- a borrowed session and trace_configs may raise anything
+            fault = self._fault(path, kind, error, evidence)
         raise fault
 
+    def _fault(self, path: str, kind: _Kind, error: Exception, evidence: Evidence) -> MultiCartError:
+        session = self._network.session or self._sessions.get(kind)
+        return fault_of_call(path, error, evidence, self._route, usable=session is None or _is_usable(session))
+
     async def _exchange(
-        self, method: str, path: str, body: bytes | Form | None, kind: _Kind, credential: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | Form | None,
+        kind: _Kind,
+        credential: dict[str, str],
+        evidence: Evidence,
     ) -> Response:
-        session = self._session(kind)
-        data = _multipart(body) if isinstance(body, Form) else body
-        headers = {"Content-Type": "application/json"} if isinstance(body, bytes) else {}
-        async with session.request(
-            method,
-            URL(self._settings.base_url + path, encoded=True),
-            data=data,
-            headers={**self._common, **headers, "Accept": "application/json", **credential},
-            allow_redirects=False,
-            raise_for_status=False,
-            auto_decompress=True,
-            proxy=self._proxy,
-            timeout=self._of_call,
-        ) as answer:
+        headers = {**self._common, "Accept": "application/json", **credential}
+        data: aiohttp.Payload | None = None
+        if body is not None:
+            content, content_type = await multipart(body) if isinstance(body, Form) else (body, "application/json")
+            data, headers["Content-Type"] = evidence.body(content), content_type
+        place = URL(self._settings.base_url + path, encoded=True)
+        async with await self._request(kind, method, place, headers, evidence, data=data) as answer:
+            evidence.reused = False  # a connection that brings an answer was not dead
             return Response(answer.status, await self._body(path, answer), lower(answer))
+
+    async def _request(
+        self,
+        kind: _Kind,
+        method: str,
+        place: URL,
+        headers: Mapping[str, str],
+        evidence: Evidence,
+        *,
+        data: aiohttp.Payload | None = None,
+        decode: bool = True,
+    ) -> aiohttp.ClientResponse:
+        """Ask for *place* and wait for the head of the answer. Nothing is left to what a borrowed session says."""
+        with evidence:
+            return await self._session(kind).request(
+                method,
+                place,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=decode,
+                proxy=self._proxy,
+                timeout=self._connecting,
+                max_line_size=LINE_BYTES,
+                max_field_size=LINE_BYTES,
+                max_headers=HEADERS,
+                upload_tracker=evidence.tracker,
+            )
 
     async def _body(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
         """The whole body, decoded, and never more of it than the limit: 100 kB of gzip can hold 100 MB."""
@@ -149,7 +202,7 @@ class AiohttpTransport:
         """See `Transport.stream`."""
         prime_allocator()
         answer = await self._open(url, label, headers, "new files" if fresh else "files")
-        stream: ByteStream = AiohttpStream(answer, label, self._timeouts.read, self._life, self._now)
+        stream: ByteStream = AiohttpStream(answer, label, self._timeouts.read, self._life, self._now, self._route)
         try:
             yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
         finally:
@@ -173,28 +226,17 @@ class AiohttpTransport:
             place, hops = there, hops + 1
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
-        fault: MultiCartError
-        try:
-            with self._life.guard(self._timeouts.request):  # of the headers; a drip of them counts too
-                return await self._session(kind).get(
-                    place,
-                    headers={
-                        **self._common,
-                        "Accept-Encoding": "identity",  # coded, a length proves nothing
-                        **headers,
-                        **self._credential(),
-                    },
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    auto_decompress=False,
-                    proxy=self._proxy,
-                    timeout=self._of_file,
-                )
-        except MultiCartError:
-            raise
-        except FAULTS as error:
-            fault = fault_of_call(label, error, trust_env=self._network.trust_env)
-        raise fault
+        asked = {
+            **self._common,
+            "Accept-Encoding": "identity",  # coded, a length proves nothing
+            **headers,
+            **self._credential(),
+        }
+        evidence = Evidence(tracked=True)
+        # the time is that of the headers: a drip of them counts too
+        return await self._bounded(
+            label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
+        )
 
     def _credential(self) -> dict[str, str]:
         credential = self._settings.credential
@@ -212,10 +254,9 @@ class AiohttpTransport:
 
     def _make_session(self, kind: _Kind) -> aiohttp.ClientSession:
         network = self._network
-        tls = network.ssl_context if network.ssl_context is not None else True
         calls, fresh = kind.endswith("calls"), kind.startswith("new")
-        connector = aiohttp.TCPConnector(
-            ssl=tls,
+        connector = PoolConnector(
+            tls=network.ssl_context,
             limit=self._limits.requests if calls else self._limits.downloads,
             force_close=fresh,  # aiohttp never repeats a POST that met a stale connection
         )
@@ -248,15 +289,28 @@ class _Pieces(list[bytes]):
         return bool(piece)
 
 
-def _environment_proxy(base: URL) -> str | None:
-    """The proxy that the environment names for the one origin that is ever asked.
+def _route(base: URL, proxy: str | None, network: Network, conceal: Callable[[bytes], bytes]) -> Route:
+    by = None if proxy is None else URL(proxy)
+    return Route(
+        base.scheme,
+        address(base.raw_host, base.port),
+        None if by is None else address(by.raw_host, by.port),
+        trust_env=network.trust_env,
+        ssl_context=network.ssl_context if network.session is None else None,
+        conceal=conceal,
+    )
 
-    aiohttp's own ``trust_env`` would also read netrc, and send the password there beside our key.
-    """
-    if proxy_bypass(base.host or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(base.scheme) or proxies.get("all")
+
+def _is_cancelled() -> bool:
+    """Return whether the running task is to end; else a `asyncio.CancelledError` is an accident inside of a session."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _is_usable(session: aiohttp.ClientSession) -> bool:
+    """Return whether *session* is open and of the running loop; aiohttp's own property for the loop is deprecated."""
+    loop = asyncio.get_running_loop()
+    return not session.closed and getattr(session, "_loop", loop) is loop
 
 
 def _origin(place: URL) -> str:
@@ -277,14 +331,6 @@ def _redirected(place: URL, location: str | None) -> URL | None:
 
 def _is_wire(text: str) -> bool:
     return all("\x21" <= character <= "\x7e" for character in text)
-
-
-def _multipart(form: Form) -> aiohttp.FormData:
-    data = aiohttp.FormData()
-    for name, value in form.fields.items():
-        data.add_field(name, value)
-    data.add_field(form.file_field, form.content, filename=form.file_name, content_type="text/csv")
-    return data
 
 
 _primed = False

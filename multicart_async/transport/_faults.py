@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
 
 import aiohttp
+import attrs
 
+from multicart_async.config import conceal_text
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -20,56 +26,188 @@ from multicart_async.errors import (
     MultiCartError,
     StalledDownloadError,
 )
+from multicart_async.transport._evidence import Evidence
+from multicart_async.transport._proxy import address, unused_proxy
+from multicart_async.transport._tls import handshake_failure, is_cut_handshake, is_tls_error
 
-__all__ = ["FAULTS", "fault_of_call", "fault_of_stream"]
+__all__ = ["HEADERS", "LINE_BYTES", "Route", "fault_of_call", "fault_of_stream"]
 
-FAULTS = (aiohttp.ClientError, OSError, RuntimeError, ValueError)  # OSError holds TimeoutError and ConnectionError
-_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+LINE_BYTES: Final = 1 << 16
+"""The longest status line or header of a response."""
+HEADERS: Final = 500
+"""The most headers of a response."""
+
+_SHOWN: Final = 80  # characters of a foreign text
+_OWN: Final = frozenset({"aiohttp", "asyncio", "encodings", "idna", "socket", "ssl", "yarl"})
+_PLAIN: Final = (str, bytes, int, float, type(None))
 
 
-def fault_of_call(path: str, error: Exception, *, trust_env: bool = False) -> MultiCartError:
-    """What *error* means for a call, or for the opening of a file."""
-    fault = _before_sending(path, error, trust_env=trust_env) or _after_sending(path, error)
-    cause = getattr(error, "os_error", error)
-    if type(cause).__module__ in {"builtins", "ssl", "socket"} and not isinstance(cause, TimeoutError):
-        fault.__cause__ = cause.with_traceback(None)
+@attrs.frozen
+class Route:
+    """The way to the service, for texts: addresses without credentials."""
+
+    scheme: str
+    host: str
+    proxy: str | None = None
+    trust_env: bool = False
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    conceal: Callable[[bytes], bytes] = attrs.field(default=bytes, repr=False)
+
+    def __str__(self) -> str:
+        return self.host if self.proxy is None else f"{self.host} through the proxy {self.proxy}"
+
+    def shown(self, error: Exception) -> str:
+        """Return *error* as a text that holds no key: of aiohttp's the name alone, for their texts hold URLs."""
+        name = type(error).__name__
+        text = "" if _package(type(error).__module__) == "aiohttp" else _text(error)
+        text = conceal_text(self.conceal, text)[:_SHOWN]
+        return f"{name}: {text}" if text else name
+
+
+def fault_of_call(path: str, error: Exception, evidence: Evidence, route: Route, *, usable: bool) -> MultiCartError:
+    """Return what *error* means for a call, or for the opening of a file.
+
+    *evidence* decides whether the request was sent, *usable* is whether the session can be used (still, and here).
+    """
+    if evidence.begun:
+        fault = _after_sending(path, error, route)
+    elif usable:
+        fault = _before_sending(path, error, route)
+    else:
+        fault = ClientClosedError("the session is closed, or belongs to another event loop")
+    if isinstance(fault, APIConnectionError):
+        fault.reused = evidence.reused
+    fault.__cause__ = _harmless(error, route)
     return fault
 
 
-def _before_sending(path: str, error: Exception, *, trust_env: bool) -> MultiCartError | None:
-    """The errors that prove that no byte of the request went out."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return APITimeoutError(path, "no connection in time (Timeouts.connect)", sent=False)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return APIConnectionError(path, f"the proxy answers HTTP {error.status}", sent=False)
+def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError:
+    if isinstance(error, TimeoutError):
+        return APITimeoutError(path, f"no connection in time to {route} ({_limit(error, route)})", sent=False)
     if isinstance(error, aiohttp.InvalidURL):
         return ConfigurationError(f"{path}: the proxy or base_url is no URL that aiohttp can ask for")
+    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError) and _is_own(error):
+        return ConfigurationError(
+            f"{path}: no request can be made to {route}: {conceal_text(route.conceal, str(error))}"
+        )
+    reason, passing = _no_connection(error, route)
+    return APIConnectionError(path, reason, sent=False, passing=passing)
+
+
+def _no_connection(error: Exception, route: Route) -> tuple[str, bool]:
+    """Return why there is no connection, and whether that may pass."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy {route.proxy} answers HTTP {error.status}", True
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer of the proxy {route.proxy} is {_refused(error)}", True
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return f"the certificate of {route} is not the one whose fingerprint was given", False
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        reason = f"the certificate is not trusted: {error.certificate_error}"
-        return APIConnectionError(path, reason, sent=False, passing=False)
-    if not isinstance(error, aiohttp.ClientConnectorError):
-        return None
-    if error.os_error.errno in {errno.EMFILE, errno.ENFILE}:
-        return APIConnectionError(path, "too many open files on this machine", sent=False)
-    hint = ""
-    if not trust_env and any(os.environ.get(name) for name in _PROXY_VARIABLES):
-        hint = "; a proxy is set in the environment and not used, pass trust_env=True to use it"
-    return APIConnectionError(path, f"cannot connect: {error.os_error.strerror or error.os_error}{hint}", sent=False)
+        return f"the certificate of {address(error.host, error.port)} is not trusted: {error.certificate_error}", False
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _not_connected(error, route)
+    if isinstance(error, aiohttp.ClientError):
+        return f"the connection to {route} broke before anything was sent ({route.shown(error)})", True
+    return f"the request to {route} could not be sent ({route.shown(error)})", True
 
 
-def _after_sending(path: str, error: Exception) -> MultiCartError:
+def _not_connected(error: aiohttp.ClientConnectorError, route: Route) -> tuple[str, bool]:
+    cause, where = error.os_error, address(error.host, error.port)
+    if cause.errno in {errno.EMFILE, errno.ENFILE}:
+        return "too many open files on this machine", True
+    if isinstance(cause, ssl.SSLError):
+        text, passing = handshake_failure(cause, route.ssl_context)
+        return f"TLS with {where} failed: {text}", passing
+    if is_cut_handshake(cause):
+        return f"TLS with {where} failed: the connection was ended during the handshake, without a reason", True
+    unused = None if route.trust_env or route.proxy else unused_proxy(route.scheme)
+    hint = f"; {unused} names a proxy that is not used, pass trust_env=True to use it" if unused else ""
+    kind = "the proxy " if where == route.proxy else ""
+    text = cause.strerror or str(cause)
+    if cause.errno and text.startswith("Connect call failed"):  # asyncio's text repeats the address, and not the reason
+        text = os.strerror(cause.errno)
+    return f"cannot connect to {kind}{where}: {text}{hint}", True
+
+
+def _after_sending(path: str, error: Exception, route: Route) -> MultiCartError:
     if isinstance(error, TimeoutError):
-        return APITimeoutError(path, "no answer in time (Timeouts.request)")
-    if isinstance(error, RuntimeError):
-        return ClientClosedError("the session is closed, or belongs to another event loop")
-    if isinstance(error, aiohttp.ClientResponseError | ValueError):
+        return APITimeoutError(path, f"no answer in time from {route} ({_limit(error, route)})")
+    if isinstance(error, aiohttp.ClientResponseError):
         # aiohttp reports what its parser refuses as status 400: the service said no such thing
+        return InvalidResponseError(path, f"the answer is {_refused(error)}")
+    if isinstance(error, ValueError) and _is_own(error):
         return InvalidResponseError(path, "the answer is not proper HTTP")
-    return APIConnectionError(path, f"the connection broke before the answer was complete ({type(error).__name__})")
+    detail, passing = route.shown(error), True
+    if is_tls_error(error):
+        detail, passing = handshake_failure(error, route.ssl_context)
+    reason = f"the connection to {route} broke before the answer was complete ({detail})"
+    return APIConnectionError(path, reason, passing=passing)
 
 
-def fault_of_stream(label: str, error: Exception, received: int, read: float) -> MultiCartError:
-    """What *error* means in the middle of a file."""
+def _limit(error: TimeoutError, route: Route) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "Timeouts.connect"
+    own = type(error) is TimeoutError or isinstance(error, aiohttp.ClientError)
+    return "Timeouts.request" if own else route.shown(error)
+
+
+def _refused(error: aiohttp.ClientResponseError) -> str:
+    """Return what the parser has against a response. aiohttp has no classes for that, but texts."""
+    if error.message.startswith("Got more than"):
+        return f"refused: one of its headers is longer than {LINE_BYTES} bytes"
+    if error.message.startswith("Too many"):
+        return f"refused: it has more than {HEADERS} headers"
+    if r"b'\x15\x03" in error.message:
+        return "not proper HTTP, but TLS; does base_url want https:// in place of http://?"
+    return "not proper HTTP"
+
+
+def fault_of_stream(label: str, error: Exception, received: int, read: float, route: Route) -> MultiCartError:
+    """Return what *error* means in the middle of a file."""
     if isinstance(error, TimeoutError):
         return StalledDownloadError(label, f"silence for {read:g} s after {received} bytes")
-    return IncompleteDownloadError(label, f"the transfer broke off after {received} bytes ({type(error).__name__})")
+    reason = f"the transfer broke off after {received} bytes ({route.shown(error)})"
+    fault = IncompleteDownloadError(label, reason)
+    fault.__cause__ = _harmless(error, route)
+    return fault
+
+
+def _harmless(error: Exception, route: Route) -> Exception | None:
+    """Return *error*, or the system's error in it, without frames, unless it can hold the key; a time-out says nothing."""
+    cause: Exception = getattr(error, "certificate_error", getattr(error, "os_error", error))
+    if isinstance(cause, TimeoutError):
+        return None
+    if any(_package(kind.__module__) == "aiohttp" for kind in type(cause).__mro__):
+        return None
+    held = [*cause.args, *vars(cause).values()]
+    if not all(isinstance(value, _PLAIN) for value in held):
+        return None
+    text = f"{held!r} {_text(cause)}"
+    if conceal_text(route.conceal, text) != text:
+        return None
+    cause.__cause__ = cause.__context__ = None
+    return cause.with_traceback(None)
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 -- a foreign class may have any fault
+        return ""
+
+
+def _is_own(error: Exception) -> bool:
+    """Return whether aiohttp, or what it stands on, has raised *error*, and not a middleware, a connector or a trace."""
+    return _package(_innermost(error.__traceback__)) in _OWN
+
+
+def _innermost(traceback: TracebackType | None) -> str:
+    name = ""
+    while traceback is not None:
+        name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        traceback = traceback.tb_next
+    return name
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]

@@ -31,7 +31,11 @@ class Form:
 
 
 class ByteStream(Protocol):
-    """The body of a file, as it comes. ``proved``: the framing shows where it ends, so a cut cannot pass for the end."""
+    """The body of a file, as it comes; gzip is decoded. ``length`` is that of what comes out, so a coded body has none.
+
+    ``proved``: the framing shows where it ends, so a cut cannot pass for the end. Where only gzip shows that, it is known at
+    the end.
+    """
 
     @property
     def status(self) -> int: ...
@@ -50,10 +54,13 @@ class Transport(Protocol):
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
         """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: without a credential.
 
+        A `asyncio.CancelledError` that leaves it has the attribute ``request_sent``, which is true, if the request had
+        begun to leave; else it has none.
+
         Raises:
             APIConnectionError: No answer; ``sent`` says whether the request may have arrived.
             ResponseTooLargeError: The answer is above the limit.
-            ConfigurationError: A credential is needed and there is none.
+            ConfigurationError: A credential is needed and there is none, or no request can be made of what is set.
             ClientClosedError: The client was closed meanwhile.
         """
         ...

@@ -176,7 +176,7 @@ FAILURES = {
     "cut before its end": (FakeFile([PDF[:-8]]), IncompleteDownloadError),
     "its end is missing": (FakeFile.whole(PDF[:-8]), IntegrityError),
     "broken off": (FakeFile([PDF[:20], IncompleteDownloadError("x", "broke")]), IncompleteDownloadError),
-    "coded": (FakeFile.whole(PDF, headers={"content-encoding": "gzip"}), IntegrityError),
+    "coded": (FakeFile.whole(PDF, headers={"content-encoding": "br"}), IntegrityError),
 }
 
 

@@ -152,7 +152,7 @@ async def test_what_does_not_pass_is_asked_for_once(tmp_path, fault, error) -> N
     assert {} == files_below(tmp_path)
 
 
-@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate", "zstd", "gzip, gzip", "foo", "identity, gzip"])
+@pytest.mark.parametrize("coding", ["br", "BR", "deflate", "zstd", "gzip, gzip", "identity, br"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_coded_answer_is_refused(tmp_path, kind, coding) -> None:
     """Coded, a length proves nothing: whatever the bytes are, they are no file."""
@@ -165,9 +165,9 @@ async def test_a_coded_answer_is_refused(tmp_path, kind, coding) -> None:
     assert {} == files_below(tmp_path)
 
 
-@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
+@pytest.mark.parametrize("coding", ["", "identity", " Identity ", "utf-8", "foo"])
 async def test_identity_is_no_coding(tmp_path, coding) -> None:
-    """A server may say that it did nothing."""
+    """A server may say that it did nothing, or a word that says nothing."""
     owner = downloader(FakeFile.whole(PAGE, headers={"content-encoding": coding}))
 
     await owner.fetch(wanted_page(), DirectorySink(tmp_path))
@@ -181,7 +181,6 @@ INSTEAD = [
     (b"\xef\xbb\xbf" + ENVELOPE, "application/octet-stream", PermissionDeniedError),
     (b'{"code": 200, "data": [], "status": 1}', "application/json", IntegrityError),
     (b"<html><body>Sign in</body></html>", "text/html; charset=utf-8", IntegrityError),
-    (b"[]", "TEXT/HTML", IntegrityError),
     (b"<html><body>Sign in</body></html>", "application/octet-stream", IntegrityError),
     (b"", "application/octet-stream", IntegrityError),
     (b" \r\n\t ", "application/json", IntegrityError),

@@ -147,8 +147,8 @@ async def test_an_end_that_nothing_proves_is_an_incomplete_download() -> None:
 
 REFUSED = [
     (FakeFile.whole(b'{"code": 403, "data": "Not yours", "status": 0}'), PermissionDeniedError),
-    (FakeFile.whole(b"[]", headers={"content-encoding": "gzip"}), IntegrityError),
-    (FakeFile.whole(b"[]", headers={"content-type": "text/html"}), IntegrityError),
+    (FakeFile.whole(b"[]", headers={"content-encoding": "br"}), IntegrityError),
+    (FakeFile.whole(b"<html></html>", headers={"content-type": "text/html"}), InvalidResponseError),
     (FakeFile([b"no"], status=418), Exception),
     (FakeFile([b"busy"], status=503), ServerError),
     (APIConnectionError(LABEL, "no answer"), APIConnectionError),

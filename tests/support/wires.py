@@ -57,8 +57,13 @@ def _authority() -> trustme.CA:
 def server_tls() -> ssl.SSLContext:
     """TLS for a server on localhost, with a certificate of an authority that nobody knows."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    server_certificate(context)
     return context
+
+
+def server_certificate(context: ssl.SSLContext) -> None:
+    """Give a server on localhost a certificate of the tests' authority."""
+    _authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
 
 
 @cache

