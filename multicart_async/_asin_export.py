@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import TypeVarTuple, Unpack
 
 from multicart_async._items_csv import AMAZON, written
 from multicart_async._threads import in_thread
-from multicart_async.errors import ArgumentError, InvalidResponseError
+from multicart_async.errors import ArgumentError, DiskError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.models import Asin, AsinRow
 from multicart_async.sinks._temporary import Temporary, disk_error, sweep
 
@@ -59,5 +60,7 @@ def _as_row(row: Asin, endpoint: str) -> AsinRow:
 def _on_disk(target: Path, work: Callable[[Unpack[Args]], None], *args: *Args) -> None:
     try:
         work(*args)
+    except IncompleteDownloadError as error:  # its rows are gone with the temporary file
+        raise DiskError(str(target), f"{error.reason}; call it again", errno.ENOENT) from error
     except OSError as error:
         raise disk_error(target, error) from error

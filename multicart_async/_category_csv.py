@@ -19,7 +19,7 @@ from multicart_async._record_parser import NotRecordsError, RecordParser
 from multicart_async._threads import in_thread, opened
 from multicart_async.download import Fetched
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks import DirectorySink, Sink, written_again
 from multicart_async.sinks._temporary import disk_error
 
 __all__ = ["category_csv"]
@@ -41,6 +41,10 @@ _READ = 1 << 16
 
 async def category_csv(sink: Sink, source: str, name: str) -> Fetched:
     """Write *name* from *source*, both in *sink*, without holding either in memory where the sink is a folder."""
+    return await written_again(lambda: _written(sink, source, name))
+
+
+async def _written(sink: Sink, source: str, name: str) -> Fetched:
     file: BinaryIO
     if isinstance(sink, DirectorySink):
         file = await opened(_opened, sink.path(source))

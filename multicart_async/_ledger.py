@@ -12,13 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from multicart_async._arguments import a_file
+from multicart_async._file_lock import FileLock
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.sinks._temporary import sync_folder
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover -- Windows: nothing keeps two processes from one journal there
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Ledger"]
 
@@ -30,6 +26,7 @@ class Ledger:
         self.path = a_file("journal", path)
         self._head = head
         self._file: BinaryIO | None = None
+        self._file_lock = FileLock(self.path)
 
     def open(self, take: Callable[[Any], bool]) -> None:
         """Lock it, make it if it is not there, and give each line to *take*, which says whether it makes sense.
@@ -46,7 +43,8 @@ class Ledger:
             file.seek(0)
             self._take_in(file.read(), take)
         except OSError as error:
-            raise DiskError(str(self.path), f"journal: {error.strerror}", error.errno) from error
+            name = str(error.filename or self.path)  # its lock file may be the one that cannot be made
+            raise DiskError(name, f"journal: {error.strerror}", error.errno) from error
 
     def append(self, *rows: Mapping[str, Any]) -> None:
         """On disk when this returns.
@@ -67,14 +65,13 @@ class Ledger:
         if self._file is not None:
             with contextlib.suppress(OSError):  # a note that is not on the disk: whoever made it was told
                 self._file.close()
+        self._file_lock.release()
 
     def _lock(self, file: BinaryIO) -> None:
-        if fcntl is None:  # pragma: no cover -- Windows
-            return
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file_lock.acquire(file)
         except BlockingIOError as error:
-            raise ArgumentError("journal", f"{self.path} is in use by another process") from error
+            raise ArgumentError("journal", f"{self.path} {error.strerror}") from error
 
     def _take_in(self, content: bytes, take: Callable[[Any], bool]) -> None:
         assert self._file is not None

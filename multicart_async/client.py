@@ -208,6 +208,8 @@ class AsyncMultiCart:
         shard: tuple[int, int] | None = None,
         count_records: bool = False,
         strict: bool = False,
+        prune: bool = False,
+        keep: int | None = None,
     ) -> SyncReport:
         """Mirror finished runs into ``<dest>/<collection>/<run>/``: only what is missing is fetched.
 
@@ -217,12 +219,18 @@ class AsyncMultiCart:
         request; `verify` reads them. ``dry_run`` only counts. ``shard=(i, n)`` takes the collections that fall to worker
         *i* of *n*. *count_records* and *strict* are as in ``runs.download``. A category scrape gets its CSV too.
 
+        ``report.gone`` names collections and runs of the mirror that the service no longer has. *prune* deletes them after
+        everything else went well: never with *collections*, after a failure or an empty list, nor if more than half of the
+        mirror's collections are gone. *keep* leaves the newest so many runs of each collection in the mirror, if those are
+        complete, and deletes older ones last; with ``runs="all"`` older ones are not even fetched. ``report.removed`` names
+        the folders that were deleted, or with *dry_run* would be. Files of other programs stay. See docs/mirror.md.
+
         One failure does not stop the rest: look at ``report.ok``, or call ``report.raise_for_failures()``. A refused
         key, a full disk or a service that cannot be reached for half a minute stops what is left (``report.stopped``).
         Several processes may mirror into one folder.
 
         Raises:
-            ArgumentError: An argument cannot be right.
+            ArgumentError: An argument cannot be right, or *dest* cannot be listed, which *prune* and *keep* need.
             DiskError: *dest* cannot be written to.
             APIError: The collections could not be listed.
         """
@@ -235,12 +243,15 @@ class AsyncMultiCart:
             shard=shard,
             count_records=count_records,
             strict=strict,
+            prune=prune,
+            keep=keep,
         )
         with self._life.guard():  # *collections* may never end by itself
             mirror = Mirror(
                 wish,
                 await self._results.sink(dest),
                 list_all=self.collections.list,
+                get=self.collections.get,
                 runs=self.runs,
                 results=self._results,
                 listers=max(1, self._limits.requests // 2),  # polls and calls of others want a place too

@@ -15,6 +15,7 @@ import attrs
 
 from multicart_async._attempts import Attempts, silent
 from multicart_async._content import Check
+from multicart_async._free_space import FreeSpace
 from multicart_async._lifeline import Lifeline
 from multicart_async._links import Place
 from multicart_async._meter import Meter, admit
@@ -93,6 +94,7 @@ class Downloader:
         self.workers = limits.downloads
         self.emit = emit
         self.now = now
+        self.space = FreeSpace(now)
 
     async def fetch(self, wanted: Wanted, sink: Sink, refresh: Refresh | None = None) -> Fetched:
         """Put the file into *sink*, whole and verified.
@@ -131,6 +133,11 @@ class _Transfer:
         self._received = 0
         self._expected: int | None = None
         self._broken: Exception | None = None
+
+    @property
+    def rest(self) -> int:
+        """See `Transfer`."""
+        return max((self._expected or 0) - self._received, 0)
 
     async def run(self) -> Fetched:
         owner = self._owner
@@ -206,6 +213,7 @@ class _Transfer:
                         meters.append(meter)
                         ticket = Ticket.of(stream)
                         self._expected = stream.length
+                        await self._owner.space.admit(self._sink, self._wanted.name, stream.length, self)
                         self._tell_start()
                     elif stream.status not in {200, 206, 416}:
                         reader.broken = await self._refused(stream)
@@ -221,6 +229,7 @@ class _Transfer:
                 await self._go_on(ticket, reader.broken)
             await meter.seen()
         finally:
+            self._owner.space.forget(self)
             if meter is not None:
                 await meter.settle()
 

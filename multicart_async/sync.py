@@ -10,6 +10,7 @@ import errno
 import logging
 import time
 import zlib
+from bisect import insort
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, Literal, cast
@@ -18,13 +19,15 @@ import anyio
 import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from multicart_async._arguments import an_id, several
+from multicart_async._arguments import a_count, a_flag, an_id, several
 from multicart_async._crew import each
 from multicart_async._fresh_links import find_run
 from multicart_async._judge import FAILED
 from multicart_async._marker import MARKER, Marker, parse_marker, render_marker
 from multicart_async._plan import Files
+from multicart_async._pruning import PruneOptions, Pruner, PruneService
 from multicart_async._results import Results, Terms
+from multicart_async._tally import Tally
 from multicart_async.api.runs import Runs
 from multicart_async.errors import (
     APIConnectionError,
@@ -36,7 +39,7 @@ from multicart_async.errors import (
     InvalidResponseError,
     MultiCartError,
 )
-from multicart_async.models import Collection, Run, RunDownload, SyncFailure, SyncReport
+from multicart_async.models import Collection, Run, SyncFailure, SyncReport
 from multicart_async.sinks import Sink, put_bytes
 
 __all__ = ["Mirror", "Wish"]
@@ -60,6 +63,8 @@ class Wish:
     shard: tuple[int, int] | None = None
     count_records: bool = False
     strict: bool = False
+    prune: bool = False
+    keep: int | None = None
 
     def __attrs_post_init__(self) -> None:
         for name, words in (
@@ -69,6 +74,9 @@ class Wish:
         ):
             if getattr(self, name) not in words:
                 raise ArgumentError(name, f"wants one of {', '.join(map(repr, words))}, not {getattr(self, name)!r}")
+        a_flag("prune", self.prune)
+        if self.keep is not None:
+            a_count("keep", self.keep, least=1)
         shard: Any = self.shard
         if shard is None:
             return
@@ -90,6 +98,10 @@ class Wish:
         return zlib.crc32(str(collection_id).encode()) % all_of_them == mine
 
 
+async def _not_asked(_: int) -> None:
+    """Take a collection that is not listed for one that exists."""
+
+
 @attrs.frozen
 class _Job:
     run: Run
@@ -109,6 +121,7 @@ class Mirror:
         results: Results,
         listers: int,
         fetchers: int,
+        get: Callable[[int], Awaitable[object]] = _not_asked,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wish = wish
@@ -116,11 +129,12 @@ class Mirror:
         self._list_all = list_all
         self._runs = runs
         self._results = results
+        self._service = PruneService(get=get, run_ids=self._run_ids)
         self._listers = listers
         self._fetchers = fetchers
         self._rows: dict[int, Collection] = {}
         self._turn = anyio.Lock()
-        self._tally = _Tally(dry_run=wish.dry_run)
+        self._tally = Tally(dry_run=wish.dry_run)
         self._fatal: list[Exception] = []
         self._now = now
         self._unreached = 0  # failures in a row
@@ -130,6 +144,8 @@ class Mirror:
         """Mirror *collections*, or all that are listed."""
         if collections is not None:
             several("collections", collections)
+        self._pruner = pruner = self._new_pruner(named=collections is not None)
+        await pruner.begin()
         self._rows = await self._all_rows(needed=collections is None)
         async with aclosing(self._ids(collections)) as ids:
             send, receive = anyio.create_memory_object_stream[_Job](self._fetchers)
@@ -142,7 +158,16 @@ class Mirror:
                         group.start_soon(self._guarded, self._fetcher, receive.clone())
         if self._fatal:
             raise self._fatal[0]
+        if not self._tally.stopped:
+            self._tally.take(await pruner.finish(self._rows, tuple(self._tally.failures)))
         return self._tally.report()
+
+    def _new_pruner(self, *, named: bool) -> Pruner:
+        wish = self._wish
+        options = PruneOptions(
+            prune=wish.prune, keep=wish.keep, dry_run=wish.dry_run, named=named, includes=wish.includes
+        )
+        return Pruner(self._sink, self._service, options, workers=self._listers)
 
     async def _all_rows(self, *, needed: bool) -> dict[int, Collection]:
         """What is listed; where the collections are named it only tells which of them can have changed."""
@@ -188,12 +213,10 @@ class Mirror:
 
     async def _list(self, collection_id: int, send: MemoryObjectSendStream[_Job]) -> None:
         self._tally.collections += 1
+        self._pruner.name(collection_id)
         row = self._rows.get(collection_id)
         if self._wish.runs == "all":
-            async with aclosing(self._runs.iterate(collection_id)) as runs:
-                async for run in runs:
-                    if run.is_download_generated:
-                        await send.send(_Job(run, None))
+            await self._list_all_runs(collection_id, send)
             self._unreached = 0
             return
         if row is not None and await self._is_unchanged(row):
@@ -207,16 +230,40 @@ class Mirror:
         else:
             await self._mark(row, None)
 
+    async def _list_all_runs(self, collection_id: int, send: MemoryObjectSendStream[_Job]) -> None:
+        """Send each finished run; of a number that is to be kept, when the newest ones are known."""
+        keep, newest = self._wish.keep, list[Run]()
+        listed: set[int] = set()
+        async with aclosing(self._runs.iterate(collection_id)) as runs:
+            async for run in runs:
+                listed.add(run.id)
+                if not run.is_download_generated:
+                    continue
+                if keep is None:
+                    await send.send(_Job(run, None))
+                else:
+                    insort(newest, run, key=lambda one: one.id)
+                    del newest[:-keep]
+        await self._pruner.compare(collection_id, listed)
+        wanted = self._pruner.wanted(collection_id, [run.id for run in newest])
+        for run in newest:
+            if run.id in wanted:
+                await send.send(_Job(run, None))
+
     async def _newest(self, collection_id: int) -> tuple[Run | None, bool]:
         """The newest finished run, and whether a newer one is not finished yet."""
         newest: Run | None = None
-        last = 0
+        listed: set[int] = set()
         async with aclosing(self._runs.iterate(collection_id)) as runs:
             async for run in runs:
-                last = max(last, run.id)
+                listed.add(run.id)
                 if run.is_download_generated and (newest is None or run.id > newest.id):
                     newest = run
-        return newest, last > (newest.id if newest else 0)
+        await self._pruner.compare(collection_id, listed)
+        return newest, max(listed, default=0) > (newest.id if newest else 0)
+
+    async def _run_ids(self, collection_id: int) -> set[int]:
+        return {run.id async for run in self._runs.iterate(collection_id)}
 
     async def _is_unchanged(self, row: Collection) -> bool:
         """Whether the newest run of a collection is in place, and no newer one can be there: then nothing is asked."""
@@ -255,6 +302,7 @@ class Mirror:
             missing = await self._results.missing(job.run, self._sink, wish.files, wish.terms)
             self._tally.files += missing
             self._tally.skipped += not missing
+            self._pruner.expect(job.run.collection, job.run.id)
             return
         done = await self._results.deliver(
             job.run,
@@ -285,50 +333,3 @@ class Mirror:
             self._since = self._now()
         self._unreached += 1
         return self._unreached >= _DEAD and self._now() - self._since >= _DEAD_FOR
-
-
-class _Tally:
-    """What is counted on the way."""
-
-    def __init__(self, *, dry_run: bool) -> None:
-        self._dry_run = dry_run
-        self.collections = self.runs = self.skipped = self.failed = self.files = self.bytes = 0
-        self.stopped = False
-        self.failures: list[SyncFailure] = []
-        self._differences: list[str] = []
-
-    def add(self, done: RunDownload) -> None:
-        fetched = len(done.files) - done.skipped
-        self.files += fetched
-        self.bytes += done.bytes
-        self.skipped += not fetched
-        self._differences += done.differences
-
-    def fail(self, failure: SyncFailure) -> None:
-        _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
-        self.failures.append(failure)
-        self.failed += 1
-
-    def report(self) -> SyncReport:
-        return SyncReport(
-            collections=self.collections,
-            runs=self.runs,
-            skipped=self.skipped,
-            failed=self.failed,
-            files=self.files,
-            bytes=self.bytes,
-            failures=tuple(self.failures),
-            differences=tuple(self._differences),
-            dry_run=self._dry_run,
-            stopped=self.stopped,
-        )
-
-
-def _forget_frames(error: BaseException) -> None:
-    """Of the error, and of all that it came from."""
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop()
-        if found is not None and found.__traceback__ is not None:
-            found.__traceback__ = None
-            waiting += [found.__cause__, found.__context__]

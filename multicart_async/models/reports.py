@@ -11,16 +11,19 @@ __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 
 @attrs.frozen
 class SyncFailure:
-    """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far."""
+    """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far.
 
-    collection: int
+    ``collection`` is ``None`` where it is about the mirror as a whole.
+    """
+
+    collection: int | None
     run: int | None
     file: str | None
     error: Exception
 
     def __str__(self) -> str:
         place = "/".join(str(part) for part in (self.collection, self.run, self.file) if part is not None)
-        return f"{place}: {self.error}"
+        return f"{place}: {self.error}" if place else str(self.error)
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +34,8 @@ class SyncReport:
     not be had, each with an entry in ``failures``.
     ``files`` and ``bytes`` came over the network in this call (with ``dry_run``: ``files`` would have come).
     ``differences`` tell where a run's files and its row do not agree; what the service counts is not documented.
+    ``gone`` are collections, as ``101``, and runs, as ``101/88``, that the mirror holds and the service no longer has;
+    ``removed`` are the folders of runs that ``prune`` or ``keep`` deleted (with ``dry_run``: would have deleted).
     ``stopped``: the last of ``failures`` would have met everything else too, and what was left was not looked at.
     """
 
@@ -42,6 +47,8 @@ class SyncReport:
     bytes: int = 0
     failures: tuple[SyncFailure, ...] = ()
     differences: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     dry_run: bool = False
     stopped: bool = False
 

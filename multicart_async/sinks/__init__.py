@@ -3,6 +3,6 @@
 from multicart_async.sinks._directory import DirectorySink
 from multicart_async.sinks._guarded import guarded
 from multicart_async.sinks._memory import MemorySink
-from multicart_async.sinks._protocol import BrowsableSink, Sink, closing, put_bytes
+from multicart_async.sinks._protocol import BrowsableSink, Sink, closing, put_bytes, written_again
 
-__all__ = ["BrowsableSink", "DirectorySink", "MemorySink", "Sink", "closing", "guarded", "put_bytes"]
+__all__ = ["BrowsableSink", "DirectorySink", "MemorySink", "Sink", "closing", "guarded", "put_bytes", "written_again"]

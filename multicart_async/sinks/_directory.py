@@ -26,15 +26,17 @@ Args = TypeVarTuple("Args")
 
 _PIECE = 1 << 20  # written at a time: a thread hop for each 64 KiB halves the speed
 _REMEMBERED = 64  # folders
-_WORD = r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*|\.new)"  # the latter is where a new version of a folder is made
-_NAME = re.compile(rf"{_WORD}(/{_WORD})*\Z")
+_NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # full, gone, or no folder
+_WORD = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_NAME = re.compile(rf"{_WORD}(/{_WORD})*(/\.new(/{_WORD})*)?\Z")  # .new holds what is to replace the files beside it
 
 
 class DirectorySink:
     """Files below a folder. Each appears under its final name only when it is whole.
 
     ``durable=True`` flushes each file and its folder to the disk before it counts, which costs time; without it a file
-    that is there after a power cut may be empty. Several processes may use one folder.
+    that is there after a power cut may be empty. A file system that cannot flush folders flushes the files alone. Several
+    processes may use one folder.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
@@ -120,16 +122,19 @@ class DirectorySink:
 
     async def remove(self, name: str) -> None:
         """No file of that name any more."""
-        await self._look(_remove, name)
+        await self._look(self._remove, name)
 
     async def rename(self, old: str, new: str) -> None:
-        """See `BrowsableSink.rename`. It is one step."""
-        target = self.path(new)
-        await in_thread(_of_disk, target, self._rename, self.path(old), target)
+        """See `BrowsableSink.rename`. It is one step: there is the old name, or the new one."""
+        source, target = self.path(old), self.path(new)
+        await in_thread(_of_disk, source, self._rename, source, target)
 
     async def remove_folder(self, name: str) -> None:
-        """Remove a folder that holds nothing but what killed processes have left there; another one stays."""
-        await self._look(_remove_folder, name)
+        """No empty folder of that name any more; temporary files of writers that are gone do not count.
+
+        A folder that holds something else stays, without an error.
+        """
+        await self._look(self._remove_folder, name)
 
     def exclusive(self, folder: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
         """Hold *folder* against other calls that swap files in it, of other processes too; wait for them, or yield ``False``.
@@ -151,15 +156,33 @@ class DirectorySink:
                 del self._swept[next(iter(self._swept))]
 
     def _enter(self, folder: Path) -> None:
-        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
-            raise OSError(errno.ELOOP, "a link in it leads out of the destination folder")
+        self._refuse_outside(folder)
         sweep(folder)
 
-    def _rename(self, old: Path, new: Path) -> None:
-        refuse_special(new)
-        old.replace(new)
+    def _refuse_outside(self, folder: Path) -> None:
+        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
+            raise OSError(errno.ELOOP, "a link in it leads out of the destination folder")
+
+    def _remove(self, path: Path) -> None:
+        self._refuse_outside(path.parent)
+        path.unlink(missing_ok=True)
+
+    def _rename(self, source: Path, target: Path) -> None:
+        for folder in (source.parent, target.parent):
+            self._refuse_outside(folder)
+        refuse_special(target)
+        source.replace(target)
         if self._durable:
-            sync_folder(new.parent)
+            sync_folder(target.parent)
+
+    def _remove_folder(self, path: Path) -> None:
+        self._refuse_outside(path)
+        sweep(path)
+        try:
+            path.rmdir()
+        except OSError as error:
+            if error.errno not in _NOT_REMOVED:
+                raise
 
     def _check(self) -> None:
         place = self.root
@@ -175,6 +198,8 @@ def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """What *work* returns; what the system refuses it is a `DiskError` of *path*."""
     try:
         return work(*args)
+    except MultiCartError:  # ours are OSErrors too
+        raise
     except OSError as error:
         raise disk_error(path, error) from error
 
@@ -248,16 +273,3 @@ def _size_of(entry: os.DirEntry[str]) -> int | None:
         raise
     except OSError:  # a loop of links, or into a folder that may not be read: the link itself is there
         return entry.stat(follow_symlinks=False).st_size
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _remove_folder(path: Path) -> None:
-    sweep(path)
-    try:
-        path.rmdir()
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-            raise

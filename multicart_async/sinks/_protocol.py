@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["BrowsableSink", "Sink", "closing", "put_bytes"]
+from multicart_async.errors import IncompleteDownloadError
+
+__all__ = ["BrowsableSink", "Sink", "closing", "put_bytes", "written_again"]
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -64,10 +68,31 @@ async def closing(pieces: AsyncIterator[bytes]) -> AsyncGenerator[AsyncIterator[
             await pieces.aclose()
 
 
+_WRITES: Final = 3
+
+
+async def written_again(write: Callable[[], Awaitable[T]]) -> T:
+    """Return what *write* does; it is called again, a few times, if its file was lost before it was in place.
+
+    Raises:
+        IncompleteDownloadError: It was lost each time.
+    """
+    for _ in range(_WRITES - 1):
+        try:
+            return await write()
+        except IncompleteDownloadError:
+            continue
+    return await write()
+
+
 async def put_bytes(sink: Sink, name: str, content: bytes) -> None:
-    """A small file that is at hand."""
+    """Put a small file whose content is at hand.
+
+    Raises:
+        DownloadError: The sink refused it, or it was lost each time.
+    """
 
     async def once() -> AsyncGenerator[bytes, None]:
         yield content
 
-    await sink.put(name, once())
+    await written_again(lambda: sink.put(name, once()))

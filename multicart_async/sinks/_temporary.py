@@ -18,7 +18,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
-from multicart_async.errors import DiskError
+from multicart_async.errors import DiskError, IncompleteDownloadError
 
 try:
     import fcntl
@@ -39,6 +39,8 @@ _FLAGS = (
 )
 _LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us
 _TRIES = 5
+_REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # a network file system reports a file that is gone as stale
+_CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def disk_error(path: Path, error: OSError) -> DiskError:
@@ -73,13 +75,31 @@ class Temporary:
         if self._file is None:
             self._open()
         assert self._file is not None
-        self._file.write(piece)
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            self._raise_if_removed(error)
+            raise
 
     def publish(self, last: bytes) -> None:
-        """Append *last* and put the file in place: one atomic rename, after which it belongs to its final name."""
+        """Append *last* and put the file in place: one atomic rename, after which it belongs to its final name.
+
+        Raises:
+            IncompleteDownloadError: Another program removed the temporary file, so the content must be written again.
+        """
         if self._file is None and self._publish_at_once(last):
             return
         self.write(last)
+        try:
+            self._rename()
+        except OSError as error:
+            self._raise_if_removed(error)
+            raise
+        self._path = self._file = None
+        if self._durable:
+            sync_folder(self._target.parent)
+
+    def _rename(self) -> None:
         assert self._file is not None
         assert self._path is not None
         file = self._file
@@ -90,12 +110,38 @@ class Temporary:
         with _still_locked(file.fileno()):
             file.close()  # some file systems say only now that the disk is full
             os.replace(self._path, self._target)  # noqa: PTH105 -- it is no Path
-        self._path = self._file = None
-        if self._durable:
-            sync_folder(self._target.parent)
+
+    def _raise_if_removed(self, error: OSError) -> None:
+        if self._was_removed(error):
+            reason = "its temporary file was removed by another program before it was in place"
+            raise IncompleteDownloadError(str(self._target), reason) from error
+
+    def _was_removed(self, error: OSError) -> bool:
+        """Return whether *error* came because another program removed the temporary file.
+
+        Raises:
+            FileNotFoundError: The folder is gone, with the other files in it: only the caller knows which those were.
+        """
+        if error.errno not in _REMOVED or self._path is None or os.path.lexists(self._path):
+            return False
+        if not self._target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "its folder was removed while the file was written") from error
+        return True
 
     def _publish_at_once(self, content: bytes) -> bool:
-        """A file of one piece, without the lock and its system calls; false if a sweep came in between."""
+        """A file of one piece, without the lock and its system calls; false if it was removed, as by a sweep."""
+        try:
+            self._write_at_once(content)
+        except OSError as error:
+            if self._was_removed(error):
+                return False
+            raise
+        self._path = None
+        if self._durable:
+            sync_folder(self._target.parent)
+        return True
+
+    def _write_at_once(self, content: bytes) -> None:
         path = self._new_path()
         with io.FileIO(_opened(path, durable=self._durable), "wb") as file:
             self._path = path
@@ -105,14 +151,7 @@ class Temporary:
             if self._durable:
                 os.fsync(file.fileno())
         refuse_special(self._target)
-        try:
-            os.replace(path, self._target)  # noqa: PTH105 -- it is no Path
-        except FileNotFoundError:
-            return False
-        self._path = None
-        if self._durable:
-            sync_folder(self._target.parent)
-        return True
+        os.replace(path, self._target)  # noqa: PTH105 -- it is no Path
 
     def discard(self) -> None:
         """Leave nothing behind. After `publish` there is nothing to leave."""
@@ -199,14 +238,18 @@ def refuse_special(target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in *folder* to the disk."""
+    """Flush the names in *folder* to the disk, where its file system can do that; what is in the files is flushed apart."""
     if os.name == "nt":  # pragma: no cover -- Windows opens no folders
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
 
 
 def sweep(folder: Path) -> None:

@@ -1,0 +1,140 @@
+"""Sinks whose files are renamed, and whose empty folders are removed: never outside of the destination."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from mirror_kit import tree
+from pruning_kit import folders
+
+from multicart_async import DirectorySink, errors
+from multicart_async.sinks import BrowsableSink, MemorySink, guarded, put_bytes
+
+STALE = ".mc-0123456789abcdef.part"
+
+
+@pytest.fixture(params=["memory", "folder"])
+def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> BrowsableSink:
+    """Each kind that can be listed."""
+    return MemorySink() if request.param == "memory" else DirectorySink(tmp_path)
+
+
+@pytest.mark.parametrize("new", ["101/88/b", "101/c", "top"])
+async def test_a_file_gets_another_name(browsable, new) -> None:
+    """What had that name is replaced; the old name is gone."""
+    await put_bytes(browsable, "101/88/a", b"new")
+    await put_bytes(browsable, "101/c", b"old")
+
+    await browsable.rename("101/88/a", new)
+
+    assert await browsable.read(new) == b"new"
+    assert await browsable.read("101/88/a") is None
+
+
+async def test_a_name_that_is_not_there_cannot_be_changed(tmp_path) -> None:
+    """The error is the disk's, or one of ours from that of the sink."""
+    with pytest.raises(errors.DiskError) as caught:
+        await DirectorySink(tmp_path).rename("a", "b")
+    assert caught.value.errno == errno.ENOENT
+
+    class Other(MemorySink):
+        """Not ours, so it may raise anything."""
+
+    with pytest.raises(errors.DownloadError, match="KeyError"):
+        await guarded(Other()).rename("a", "b")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+async def test_a_durable_rename_flushes_its_folder(tmp_path, monkeypatch, durable) -> None:
+    """The new name survives a power cut as the file does."""
+    sink = DirectorySink(tmp_path, durable=durable)
+    await put_bytes(sink, "101/a", b"1")
+    flushed: list[Path] = []
+    monkeypatch.setattr("multicart_async.sinks._directory.sync_folder", flushed.append)
+
+    await sink.rename("101/a", "101/b")
+
+    assert flushed == ([tmp_path / "101"] if durable else [])
+
+
+async def test_an_empty_folder_is_removed(tmp_path) -> None:
+    """With what killed writers left in it; twice is once, and a file is no folder."""
+    sink = DirectorySink(tmp_path)
+    (tmp_path / "101" / "88").mkdir(parents=True)
+    (tmp_path / "101" / "88" / STALE).write_bytes(b"half")
+    (tmp_path / "file").write_bytes(b"1")
+
+    for name in ("101/88", "101/88", "101/none/deeper", "file", "file/deeper"):
+        await sink.remove_folder(name)
+
+    assert folders(tmp_path) == ["101"]
+    assert tree(tmp_path) == {"file": b"1"}
+
+
+@pytest.mark.parametrize("what", ["a file", "a folder", "a hidden file"])
+async def test_a_folder_with_something_in_it_stays(tmp_path, what) -> None:
+    """Without an error."""
+    place = tmp_path / "101" / "88"
+    place.mkdir(parents=True)
+    (place / "x").mkdir() if what == "a folder" else (place / (".x" if "hidden" in what else "x")).touch()
+
+    await DirectorySink(tmp_path).remove_folder("101/88")
+
+    assert len(list(place.iterdir())) == 1
+
+
+async def test_a_folder_that_cannot_be_removed_is_a_disk_error(tmp_path, monkeypatch) -> None:
+    """With the number of the system."""
+
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    (tmp_path / "101").mkdir()
+    monkeypatch.setattr(Path, "rmdir", refuse)
+
+    with pytest.raises(errors.DiskError) as caught:
+        await DirectorySink(tmp_path).remove_folder("101")
+    assert caught.value.errno == errno.EROFS
+
+
+async def test_nothing_outside_of_the_destination_changes(tmp_path) -> None:
+    """A link to elsewhere is not followed to remove or rename something."""
+    outside, dest = tmp_path / "outside", tmp_path / "dest"
+    (outside / "88").mkdir(parents=True)
+    (outside / "a").write_bytes(b"precious")
+    (outside / STALE).write_bytes(b"not ours to remove")
+    dest.mkdir()
+    (dest / "101").symlink_to(outside)
+    (dest / "b").write_bytes(b"ours")
+    sink = DirectorySink(dest)
+    before = tree(outside)
+
+    for work in (
+        sink.remove("101/a"),
+        sink.rename("101/a", "b"),
+        sink.rename("b", "101/a"),
+        sink.remove_folder("101/88"),
+        sink.remove_folder("101"),
+    ):
+        with pytest.raises(errors.DiskError, match="leads out"):
+            await work
+
+    assert tree(outside) == before
+    assert folders(outside) == ["88"]
+    assert (dest / "b").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("name", ["101/88/.new", "101/88/.new/page-0001.json"])
+async def test_a_folder_for_new_versions_has_a_plain_name(tmp_path, name) -> None:
+    """It is hidden, and made by this library alone."""
+    assert DirectorySink(tmp_path).path(name) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", [".new", ".new/a", "101/.new/.new", "101/.new/88/.new/a", "101/.newer", "101/.new/"])
+async def test_other_hidden_names_are_refused(tmp_path, name) -> None:
+    """At any depth."""
+    with pytest.raises(errors.ArgumentError, match="plain words"):
+        DirectorySink(tmp_path).path(name)
