@@ -8,57 +8,81 @@ from itertools import pairwise
 import anyio
 
 from multicart_async._judge import RunJudge
+from multicart_async._pages import PagedReading
 from multicart_async._starting import Starter
-from multicart_async.errors import MultiCartError
+from multicart_async.errors import APITimeoutError, InvalidResponseError, MultiCartError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
-from multicart_async.polling import Look, Pace, is_passing
+from multicart_async.polling import Look, Pace, PollFailures
 
-__all__ = ["PAGE", "NewerRuns", "RunLooks"]
+__all__ = ["NewerRuns", "RunLooks", "newest_id"]
 
-PAGE = 50  # rows; the dashboard asks for as many
 _WHOLE = 10  # every so many looks, the order of the list is not relied on
 _MOST_OF_IT = 0.9  # of the time that is left for a look
+_MOST_NEW = 10_000  # runs above a baseline
+_LONGEST_BASELINE = 300.0  # seconds to read all runs before a start
 
-RunPage = Callable[[int, int, int], Awaitable[Sequence[Run]]]
-"""The runs of a collection: its id, how many to skip, how many at the most."""
+ReadRuns = Callable[[int], PagedReading[Run]]
+"""Begins a reading of the runs of a collection."""
+
+
+async def newest_id(reading: PagedReading[Run]) -> int:
+    """Return the highest id of a whole list of runs, 0 of an empty one: the baseline of a start.
+
+    Raises:
+        InvalidResponseError: There is no end to it, or it moves all the time.
+        APITimeoutError: It takes too long.
+    """
+    newest = 0
+    with anyio.move_on_after(_LONGEST_BASELINE):
+        while not reading.complete:
+            newest = max([newest, *(run.id for run in await reading.read_on())])
+    if not reading.complete:
+        reason = f"the runs from before a start could not be read in {_LONGEST_BASELINE:g} s, so nothing was started"
+        raise APITimeoutError(reading.path, reason)
+    return newest
 
 
 class NewerRuns:
     """The runs of a collection that are newer than a start, read page by page."""
 
-    def __init__(self, page: RunPage, started: StartedRun) -> None:
-        self._page = page
+    def __init__(self, read: ReadRuns, started: StartedRun) -> None:
+        self._reading = read(started.collection_id)
         self._started = started
         self._seen: dict[int, Run] = {}
-        self._skip = 0
-        self._ended = False
 
     @property
     def rows(self) -> tuple[Run, ...]:
         """Those that were seen so far."""
-        return tuple(run for run in self._seen.values() if run.id > self._started.after)
+        return tuple(self._seen.values())
 
     async def read(self, *, whole: bool) -> None:
-        """Go on reading, to the end.
+        """Go on reading: the *whole* list, until nothing of it can be missing.
 
-        Unless *whole*, a page that falls strictly to the baseline is the last one: mostly the newest come first.
+        Otherwise one pass is enough. It ends at a page that falls strictly to the baseline, because mostly the newest
+        come first, and where the list has moved, at one without a new row.
+
+        Raises:
+            InvalidResponseError: There is no end to it.
         """
-        while not self._ended:
-            rows = await self._page(self._started.collection_id, self._skip, PAGE)
-            known = len(self._seen)
-            self._seen.update({run.id: run for run in rows})
-            self._skip += len(rows)
-            self._ended = len(rows) < PAGE or len(self._seen) == known
-            falling = all(left.id > right.id for left, right in pairwise(rows))
-            if not whole and falling and rows and rows[-1].id <= self._started.after:
+        reading, after = self._reading, self._started.after
+        while not (reading.complete or (reading.passes and not whole)):
+            new = await reading.read_on()
+            self._seen.update({run.id: run for run in reading.page if run.id > after})
+            if len(self._seen) > _MOST_NEW:
+                raise InvalidResponseError(reading.path, f"more than {_MOST_NEW} runs above {after}, and no end")
+            if not whole and (_falls_to(after, reading.page) or (reading.moved and not new)):
                 return
+
+
+def _falls_to(after: int, rows: Sequence[Run]) -> bool:
+    return bool(rows) and rows[-1].id <= after and all(left.id > right.id for left, right in pairwise(rows))
 
 
 class RunLooks:
     """Looks at started runs."""
 
-    def __init__(self, page: RunPage, collection: Callable[[int], Awaitable[Collection]], starter: Starter) -> None:
-        self._page = page
+    def __init__(self, read: ReadRuns, collection: Callable[[int], Awaitable[Collection]], starter: Starter) -> None:
+        self._read = read
         self._collection = collection
         self._starter = starter
 
@@ -70,32 +94,37 @@ class RunLooks:
             AmbiguousRunError: There are several new runs, and that was asked for.
         """
         judge.looks += 1
-        newer = NewerRuns(self._page, started)
+        newer = NewerRuns(self._read, started)
         await newer.read(whole=judge.looks % _WHOLE == 0)
-        if judge.finished(newer.rows) is not None:
-            await _confirm(newer, pace)
-        rows = newer.rows
-        if rows:
+        if newer.rows:
             self._starter.seen(started)
-        if judge.finished(rows) is not None:
-            self._starter.finished(started)
-            last = judge.last.schedule_status if judge.last else None
-            state = judge.state(rows, last, pace.waited)
-            return Look(state, _mark(state), finished=True)
-        collection = await self._collection(started.collection_id)
-        state = judge.state(rows, collection.schedule_status, pace.waited)
-        judge.refuse_failed(rows, collection)
-        return Look(state, _mark(state))
+        if judge.finished(newer.rows) is None:
+            collection = await self._collection(started.collection_id)
+            state = judge.state(newer.rows, collection.schedule_status, pace.waited)
+            try:
+                judge.refuse_failed(newer.rows, collection)
+            except RunFailedError:  # maybe of another run: a look does not read all
+                await _read_rest(newer, pace)
+                if judge.finished(newer.rows) is None:
+                    raise
+            else:
+                return Look(state, _mark(state))
+        else:
+            await _read_rest(newer, pace)  # a smaller run may stand further down
+        self._starter.finished(started)
+        last = judge.last.schedule_status if judge.last else None
+        state = judge.state(newer.rows, last, pace.waited)
+        return Look(state, _mark(state), finished=True)
 
 
-async def _confirm(newer: NewerRuns, pace: Pace) -> None:
-    """Read on: a smaller run may stand further down. When patience has ended, as far as there is time for it."""
+async def _read_rest(newer: NewerRuns, pace: Pace) -> None:
+    """Read all that is left, before a wait ends. At its deadline, as far as there is time for it."""
     left = anyio.current_effective_deadline() - anyio.current_time()
     try:
         with anyio.move_on_after(left * _MOST_OF_IT):  # what was seen must not be lost with the look
             await newer.read(whole=True)
     except MultiCartError as error:
-        if pace.left > 0 or not is_passing(error):
+        if pace.left > 0 or PollFailures().is_final(error):
             raise
 
 

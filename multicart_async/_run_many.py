@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -14,23 +14,74 @@ from multicart_async._journal import Journal
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._retry import is_refusal
+from multicart_async._starting import pass_over
+from multicart_async._unfinished import CUT_SHORT, Unfinished, was_sent
 from multicart_async._wait_many import ManyWaits
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
+    ArgumentError,
     OutcomeUnknownError,
     UnreachableResultError,
 )
 from multicart_async.models import Run, RunDownload, StartedRun
 
-__all__ = ["Pipeline", "Stages", "all_ids", "each_once"]
+__all__ = ["Pipeline", "Stages", "all_ids", "refuse_wrong_items", "start_each"]
+
+Start = Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
+"""Starts a run of a collection; the callback is awaited before anything is sent."""
+
+_WAIT_FOR = "wait for them with runs.wait_many before you start them again"
+
+
+class _Starts:
+    """The starts of one call, which keeps account of those that its caller does not know of."""
+
+    def __init__(self, start: Start, unfinished: Unfinished) -> None:
+        self._start = start
+        self._unfinished = unfinished
+
+    async def __call__(
+        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
+    ) -> StartedRun:
+        """Start a run; *intend* is awaited before anything is sent."""
+        an_id("collection_ids", collection_id)
+        intended: list[StartedRun] = []
+
+        async def intending(started: StartedRun) -> None:
+            await intend(started)
+            intended.append(started)
+
+        try:
+            started = await self._start(collection_id, intending)
+        except CUT_SHORT as error:
+            if intended and was_sent(error):
+                self._unfinished.add(intended[0])
+            raise
+        self._unfinished.add(started)
+        return started
+
+
+async def start_each(
+    start: Start, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: Lifeline
+) -> AsyncGenerator[Outcome[int, StartedRun], None]:
+    """Start them, *width* at a time, each once: what became of each, as it is known."""
+    unfinished = Unfinished(_WAIT_FOR)
+    with unfinished.noting():
+        async with (
+            aclosing(each_once(collection_ids)) as ids,
+            aclosing(as_they_come(ids, _Starts(start, unfinished), width, life)) as results,
+        ):
+            async for collection_id, result in results:
+                unfinished.discard(result)
+                yield outcome_of(collection_id, result)
 
 
 @attrs.frozen
 class Stages:
     """What a pipeline does with a collection, step by step."""
 
-    start: Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
+    start: Start
     appears: Callable[[StartedRun], Awaitable[bool]]
     find: Callable[[int, int], Awaitable[Run | None]]
     deliver: Callable[[Run], Awaitable[RunDownload]] | None
@@ -49,6 +100,10 @@ class Pipeline:
         journal: Journal | None,
         life: Lifeline,
     ) -> None:
+        self._unfinished = Unfinished(
+            _WAIT_FOR if journal is None else "the same call with the same journal waits for them"
+        )
+        self._start_run = _Starts(stages.start, self._unfinished)
         self._stages = stages
         self._waits = waits
         self._starts = starts
@@ -60,14 +115,16 @@ class Pipeline:
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, Any], None]:
         """What becomes of each collection, as it is known."""
-        async with (
-            aclosing(self._started(collection_ids)) as started,
-            aclosing(self._waits.outcomes(started)) as finished,
-            aclosing(as_they_come(finished, self._end, self._downloads, self._life)) as ends,
-        ):
-            async for outcome, result in ends:
-                key: Any = outcome.key
-                yield outcome_of(key.collection_id if isinstance(key, StartedRun) else key, result)
+        with self._unfinished.noting():
+            async with (
+                aclosing(self._started(collection_ids)) as started,
+                aclosing(self._waits.outcomes(started)) as finished,
+                aclosing(as_they_come(finished, self._end, self._downloads, self._life)) as ends,
+            ):
+                async for outcome, result in ends:
+                    key: Any = outcome.key
+                    self._unfinished.discard(key)
+                    yield outcome_of(key.collection_id if isinstance(key, StartedRun) else key, result)
 
     async def _started(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
@@ -110,7 +167,7 @@ class Pipeline:
             await self._note("intent", started)
 
         try:
-            started = await self._stages.start(collection_id, intend)
+            started = await self._start_run(collection_id, intend)
         except (APIError, APIConnectionError) as error:
             if intent and is_refusal(error):
                 await self._note("refused", intent[0])
@@ -128,6 +185,21 @@ class Pipeline:
     async def _note(self, state: Any, started: StartedRun, run: int | None = None) -> None:
         if self._journal is not None:
             await self._journal.note(state, started, run)
+
+
+def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any], object]) -> None:
+    """Raise if *values* is a list, or has its items at hand in another way, and one of them is wrong: before any is used.
+
+    Raises:
+        ArgumentError: It names the first wrong one. Those of a generator are checked one by one, as they come.
+    """
+    if not isinstance(values, Collection):
+        return
+    for index, value in enumerate(cast("Collection[object]", values)):
+        try:
+            check(argument, value)
+        except ArgumentError as error:
+            raise ArgumentError(argument, f"item {index}: {error.reason}") from error
 
 
 async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:

@@ -13,25 +13,26 @@ from weakref import WeakValueDictionary
 import anyio
 import attrs
 
+from multicart_async._retry import is_refusal
+from multicart_async._unfinished import noting
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
     InvalidResponseError,
     MultiCartError,
     OutcomeUnknownError,
-    ServerError,
 )
 from multicart_async.models import Collection, Run, StartedRun
-from multicart_async.polling import Clock, Pace, PollPolicy
+from multicart_async.polling import Clock, Pace, PollPolicy, seconds_for_a_look
 
-__all__ = ["Starter", "Steps"]
+__all__ = ["Starter", "Steps", "pass_over"]
 
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=30.0)
 
 _log = logging.getLogger("multicart_async")
 
 
-async def _pass_over(_: StartedRun) -> None:
+async def pass_over(_: StartedRun) -> None:
     """Nobody wants to know before it is sent."""
 
 
@@ -57,7 +58,7 @@ class Starter:
         self._unseen: dict[int, StartedRun] = {}
 
     async def start(
-        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = _pass_over
+        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
     ) -> StartedRun:
         """Start a run; *intend* is told before anything is sent. See `Runs.start`."""
         lock = self._locks.setdefault(collection_id, anyio.Lock())
@@ -97,9 +98,10 @@ class Starter:
         while True:
             last = pace.left <= 0
             try:
-                if await self._steps.newer(started, last):
-                    self.seen(started)
-                    return True
+                with anyio.move_on_after(seconds_for_a_look(pace.left)):
+                    if await self._steps.newer(started, last):
+                        self.seen(started)
+                        return True
             except MultiCartError as error:
                 _log.info("looking for a new run of collection %s: %s", started.collection_id, error)
             if last:
@@ -107,14 +109,20 @@ class Starter:
             await pace.pause()
 
     async def _send(self, started: StartedRun) -> None:
+        note = (
+            f"the run may have been started and charged: {started!r}; before you start another, wait for it with "
+            f"runs.wait, or look with runs.list for a run above {started.after}"
+        )
         try:
-            await self._steps.send(started.collection_id)
-        except (OutcomeUnknownError, InvalidResponseError, ServerError) as error:
-            if isinstance(error, ServerError) and error.http_status < 500:
-                raise  # an envelope says so: the service itself has answered
-            if await self.appears(started):
-                return
-            if isinstance(error, ServerError):
+            with noting(note):
+                await self._steps.send(started.collection_id)
+        except (APIConnectionError, APIError, InvalidResponseError) as error:
+            if _is_certain(error):
+                raise
+            with noting(note, sent=True):
+                if await self.appears(started):
+                    return
+            if isinstance(error, APIError):
                 raise
             reason = f"{error.reason}; no new run appeared within {RECOVERY.wait_timeout:g} s"
             raise OutcomeUnknownError(error.path, reason, started=started) from error
@@ -134,3 +142,12 @@ class Starter:
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             _log.info("status of collection %s before its start: %s", collection_id, error)
             return None
+
+
+def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> bool:
+    """Return whether nothing was started, or the service itself says that it failed; a proxy may just have given up."""
+    if not isinstance(error, APIError):
+        return is_refusal(error)
+    if error.in_envelope:
+        return error.http_status < 500
+    return is_refusal(error) and error.code != 425  # "too early" may be said of what was passed on

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
@@ -22,9 +21,24 @@ from multicart_async._crew import Crew, each, pull
 from multicart_async._judge import FAILED, RunJudge, a_started
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
-from multicart_async.errors import ArgumentError, ClientClosedError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.errors import (
+    ArgumentError,
+    ClientClosedError,
+    MultiCartError,
+    WaitTimeoutError,
+)
 from multicart_async.models import Collection, Run, RunState, StartedRun
-from multicart_async.polling import GONE, LAST_LOOK, Clock, Look, Pace, PollPolicy, a_policy, is_passing
+from multicart_async.polling import (
+    Clock,
+    Look,
+    Pace,
+    PollFailures,
+    PollPolicy,
+    Ticks,
+    a_policy,
+    as_failure,
+    seconds_for_a_look,
+)
 
 __all__ = ["ManyWaits", "Service"]
 
@@ -33,6 +47,7 @@ CONFIRM = 10  # every so many ticks, all are asked
 CONFIRM_RARELY = 50  # once this account has shown that its list can be relied on
 TRUSTED = 100  # finished runs that the list has shown, and none that it has hidden
 AGAIN = 2  # ticks in which a collection that has just ended its work is asked again, should its run lag behind
+REFUSALS = 2  # of the list, in a row: one tick ends no waits
 
 
 @attrs.frozen
@@ -49,8 +64,7 @@ class _Entry:
     judge: RunJudge
     pace: Pace
     told: object = None
-    gone: int = 0
-    passing: MultiCartError | None = None
+    failures: PollFailures = attrs.field(factory=PollFailures)
 
 
 @attrs.define(eq=False)
@@ -97,10 +111,10 @@ class ManyWaits:
         self._due: deque[int] = deque()
         self._looking = 0
         self._ticking = False
-        self._ticks = self._gone = self._shown = self._hidden = 0
+        self._ticks = self._shown = self._hidden = 0
+        self._failures = PollFailures(refusals=REFUSALS)  # of the list
         self._suspects: dict[int, tuple[object, object]] = {}
-        self._interval = policy.poll_interval
-        self._regular = -math.inf  # the moment of the next tick that looks at all of them
+        self._times = Ticks(policy, clock)
         self._crew: Crew[_Hear] = Crew()
 
     async def outcomes(
@@ -143,20 +157,20 @@ class ManyWaits:
         watched = self._watched.setdefault(started.collection_id, _Watched())
         watched.entries.append(_Entry(started, judge, Pace(self._policy, self._clock)))
         watched.seen = None  # whatever is known of its row, of this run it is not
-        self._interval = self._policy.poll_interval
+        self._times.hasten(now=not self._ticking)
         if watched.entries[-1].pace.left <= 0:
             self._ask(started.collection_id, shown=False)  # no patience at all: the only look is the last one
         if not self._ticking:
-            self._regular = -math.inf
             self._next_tick(0)
 
     def _tick(self, task: asyncio.Future[None]) -> list[Outcome[StartedRun, Run]]:
         task.result()
-        if self._clock.now() < self._regular:  # somebody's patience has ended before: the others are not asked for that
+        if self._times.left > 0:  # a wait has come to its deadline: the others are not asked for that
+            ended = self._give_up() if self._times.held else []
             for collection_id in self._expired():
                 self._ask(collection_id, shown=False)
             self._sleep()
-            return []
+            return ended
         self._ticks += 1
         if len(self._watched) >= FEW:
             self._crew.start(self._listed, self._list_all())
@@ -168,17 +182,24 @@ class ManyWaits:
 
     def _spread(self) -> None:
         """The next regular tick comes after the interval, more or less, which grows."""
-        due = self._interval * (1 + self._policy.jitter * (2 * random.random() - 1))
-        self._interval = min(self._interval * self._policy.growth, max(self._policy.max_poll_interval, self._interval))
-        self._regular = self._clock.now() + due
+        self._times.spread()
         self._sleep()
+
+    def _give_up(self) -> list[Outcome[StartedRun, Run]]:
+        """The waits that come to their deadline during such a pause: they have no last look."""
+        ended: list[Outcome[StartedRun, Run]] = []
+        for collection_id in self._expired():
+            watched = self._watched[collection_id]
+            if watched.asked in {"no", "queued"}:
+                ended += self._settle(collection_id, watched, [(entry, None) for entry in watched.entries])
+        return ended
 
     def _sleep(self) -> None:
         """Until the next tick, and not beyond the end of anybody's patience; not at all if nobody is there."""
         if not self._watched:
             self._ticking = False
             return
-        self._next_tick(min(max(0.0, self._regular - self._clock.now()), self._patience()))
+        self._next_tick(min(self._times.left, self._patience()))
 
     def _next_tick(self, pause: float) -> None:
         self._ticking = True
@@ -191,27 +212,33 @@ class ManyWaits:
 
     async def _list_all(self) -> tuple[Collection, ...] | None:
         """The rows, or nothing if they do not come while there is patience."""
-        with anyio.move_on_after(max(LAST_LOOK, self._patience())):
+        with anyio.move_on_after(seconds_for_a_look(self._patience())):
             return await self._service.list_all()
         return None
 
     def _listed(self, task: asyncio.Future[tuple[Collection, ...] | None]) -> list[Outcome[StartedRun, Run]]:
-        self._spread()
         rarely = self._shown >= TRUSTED and not self._hidden
         confirm = self._ticks % (CONFIRM_RARELY if rarely else CONFIRM) == 0
+        ended: list[Outcome[StartedRun, Run]] = []
         error = task.exception()
-        if isinstance(error, MultiCartError) and not isinstance(error, ClientClosedError):
-            self._gone += isinstance(error, NotFoundError)
-            if _is_final(error, self._gone):
-                return self._all_end(error)
-            listed = None
-        else:
-            listed = task.result()
-        if listed is None:
+        if error is not None:
+            ended = self._list_failed(error, confirm=confirm)
+        elif (listed := task.result()) is None:
             self._ask_without_rows(confirm=confirm)
         else:
-            self._gone = 0
+            self._failures.succeeded()
             self._compare({row.id: row for row in listed}, confirm=confirm)
+        self._spread()
+        return ended
+
+    def _list_failed(self, error: BaseException, *, confirm: bool) -> list[Outcome[StartedRun, Run]]:
+        if not isinstance(error, Exception) or isinstance(error, ClientClosedError):
+            raise error
+        failure = as_failure("the list of collections", error)
+        if self._failures.is_final(failure):
+            return self._all_end(failure)
+        self._times.hold(self._failures.pause)
+        self._ask_without_rows(confirm=confirm)
         return []
 
     def _ask_without_rows(self, *, confirm: bool) -> None:
@@ -272,7 +299,7 @@ class ManyWaits:
         watched.asked = "queued"
 
     def _send_out(self) -> None:
-        while self._due and self._looking < self._width:
+        while self._due and self._looking < self._width and not self._times.held:
             collection_id = self._due.popleft()
             watched = self._watched.get(collection_id)
             if watched is not None and watched.asked == "queued":
@@ -285,12 +312,12 @@ class ManyWaits:
 
     async def _look_at(self, entry: _Entry) -> Look[RunState] | MultiCartError | None:
         try:
-            with anyio.move_on_after(max(LAST_LOOK, entry.pace.left)):
+            with anyio.move_on_after(seconds_for_a_look(entry.pace.left)):
                 return await self._service.look(entry.judge, entry.started, entry.pace)
         except ClientClosedError:
             raise
-        except MultiCartError as error:
-            return error
+        except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises: the others are waited for
+            return as_failure(f"runs of collection {entry.started.collection_id}", error)
         return None
 
     def _looked(
@@ -301,17 +328,22 @@ class ManyWaits:
         if self._watched.get(collection_id) is not watched:
             return []  # all have ended meanwhile
         again, watched.asked = watched.asked == "again", "no"
+        watched.shown = watched.shown or again  # a row that changes meanwhile shows the end as well as one before
+        outcomes = self._settle(collection_id, watched, all_seen)
+        if again and watched.entries:
+            self._ask(collection_id, shown=True)
+        return outcomes
+
+    def _settle(self, collection_id: int, watched: _Watched, all_seen: list[_Seen]) -> list[Outcome[StartedRun, Run]]:
+        """Take out the waits that have ended."""
         outcomes: list[Outcome[StartedRun, Run]] = []
         for entry, seen in all_seen:
-            # a row that has changed meanwhile shows the end as well as one that had changed before
-            outcome = self._weigh(entry, seen, shown=watched.shown or again)
+            outcome = self._weigh(entry, seen, shown=watched.shown)
             if outcome is not None:
                 watched.entries.remove(entry)
                 outcomes.append(outcome)
         if not watched.entries:
             del self._watched[collection_id]
-        elif again:
-            self._ask(collection_id, shown=True)
         return outcomes
 
     def _weigh(
@@ -319,12 +351,12 @@ class ManyWaits:
     ) -> Outcome[StartedRun, Run] | None:
         """What a look means for one run: an outcome, or nothing yet."""
         if isinstance(seen, Look):
-            entry.gone, entry.passing = 0, None
+            entry.failures.succeeded()
             return self._saw(entry, seen, shown=shown)
-        entry.gone += isinstance(seen, NotFoundError)
-        if seen is not None and _is_final(seen, entry.gone):
-            return Outcome(entry.started, error=seen)
-        entry.passing = seen
+        if seen is not None:
+            if entry.failures.is_final(seen):
+                return Outcome(entry.started, error=seen)
+            self._times.hold(entry.failures.pause)
         return self._late(entry)
 
     def _saw(self, entry: _Entry, seen: Look[RunState], *, shown: bool) -> Outcome[StartedRun, Run] | None:
@@ -338,7 +370,7 @@ class ManyWaits:
         watched = self._watched[entry.started.collection_id]
         if not shown and watched.seen is not None:
             self._suspects[entry.started.collection_id] = watched.seen
-        self._interval = self._policy.poll_interval
+        self._times.hasten()
         return Outcome(entry.started, state.run)
 
     def _late(self, entry: _Entry) -> Outcome[StartedRun, Run] | None:
@@ -349,7 +381,7 @@ class ManyWaits:
             f"no finished run of collection {started.collection_id} above {started.after} in {entry.pace.waited:.0f} s"
         )
         error = WaitTimeoutError(reason, started=started, last=entry.judge.last)
-        error.__cause__ = entry.passing
+        error.__cause__ = entry.failures.last
         return Outcome(started, error=error)
 
     def _all_end(self, error: MultiCartError) -> list[Outcome[StartedRun, Run]]:
@@ -357,9 +389,5 @@ class ManyWaits:
         ended = [entry.started for watched in self._watched.values() for entry in watched.entries]
         self._watched.clear()
         self._due.clear()
+        self._failures.succeeded()  # for what is taken in from now on
         return [Outcome(started, error=error) for started in ended]
-
-
-def _is_final(error: MultiCartError, gone: int) -> bool:
-    """Whether asking again cannot help; "not found" is a hiccup until it came *gone* times in a row."""
-    return gone >= GONE if isinstance(error, NotFoundError) else not is_passing(error)

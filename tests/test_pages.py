@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import aclosing
 
 import attrs
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from multicart_async import _pages
 from multicart_async._pages import every_row
-from multicart_async.errors import InvalidResponseError
+from multicart_async.errors import APIError, InvalidResponseError
 
 
 @attrs.frozen
@@ -52,20 +53,30 @@ async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch
 
 PAGES = [
     ([], [(0, 3)]),
-    ([1, 2], [(0, 3)]),
-    ([1, 2, 3], [(0, 3), (3, 3)]),
-    ([1, 2, 3, 4], [(0, 3), (3, 3)]),
-    ([1, 2, 3, 4, 5, 6], [(0, 3), (3, 3), (6, 3)]),
+    ([1, 2], [(0, 3), (2, 3)]),
+    ([1, 2, 3], [(0, 3), (2, 4), (3, 3)]),
+    ([1, 2, 3, 4], [(0, 3), (2, 4), (4, 3)]),
+    ([1, 2, 3, 4, 5, 6], [(0, 3), (2, 4), (5, 4), (6, 3)]),
 ]
 
 
 @pytest.mark.parametrize(("ids", "asked"), PAGES, ids=repr)
-async def test_pages_are_asked_for_until_a_short_or_empty_one(ids: list[int], asked: list[tuple[int, int]]) -> None:
-    """No page more than needed to know that it was the last."""
+async def test_a_quiet_list_costs_one_empty_page_more(ids: list[int], asked: list[tuple[int, int]]) -> None:
+    """A page begins with the last row of the page before it; behind a short one, only an empty one proves the end."""
     listing = Listing(ids)
 
-    assert ids == await listing.all()
-    assert asked == listing.asked
+    assert await listing.all() == ids
+    assert listing.asked == asked
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 99, 100, 499, 500, 5_000])
+async def test_a_quiet_list_costs_one_request_more_than_before(count: int) -> None:
+    """The rule before was: a page that is not full is the last. An overlap of one row costs no further request."""
+    listing = Listing(list(range(count)))
+
+    await listing.all(50)
+
+    assert len(listing.asked) == count // 50 + 2
 
 
 @given(st.lists(st.integers(1, 100), unique=True, max_size=30), st.integers(1, 7))
@@ -75,7 +86,7 @@ async def test_every_row_comes_once(ids: list[int], size: int) -> None:
 
 
 async def test_rows_that_move_to_the_next_page_come_once() -> None:
-    """A new row at the front, between two pages, pushes one over the edge."""
+    """A new row at the front, between two pages, pushes one over the edge; the list is read again, and has the new one."""
     listing = Listing([5, 4, 3, 2, 1])
     found = []
     async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
@@ -84,11 +95,70 @@ async def test_rows_that_move_to_the_next_page_come_once() -> None:
             if row.id == 3:
                 listing.ids.insert(0, 6)
 
-    assert [5, 4, 3, 2, 1] == found
+    assert found == [5, 4, 3, 2, 1, 6]
+
+
+async def test_a_row_that_moves_up_between_two_pages_is_found() -> None:
+    """Row 5 is removed, so 2 comes to the place of 3: no row comes twice, and yet one would be missing."""
+    listing = Listing([5, 4, 3, 2, 1])
+    found = []
+    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+        async for row in rows:
+            found.append(row.id)
+            if row.id == 3:
+                listing.ids.remove(5)
+
+    assert sorted(found) == [1, 2, 3, 4, 5]
+
+
+async def test_a_list_that_shrinks_below_the_next_page_is_read_again() -> None:
+    """The page that should begin with the last row is empty."""
+    listing = Listing([3, 2, 1])
+    found = []
+    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+        async for row in rows:
+            found.append(row.id)
+            if row.id == 1:
+                del listing.ids[:2]
+
+    assert found == [3, 2, 1]
+    assert listing.asked[-2:] == [(0, 3), (1, 3)]
+
+
+@pytest.mark.parametrize("most", [1, 2, 19, 20, 49])
+async def test_a_service_that_gives_fewer_rows_than_asked_for_is_followed(most: int) -> None:
+    """A short page is no end: 60 rows, 20 a page."""
+    asked = []
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        asked.append((skip, limit))
+        return [Row(number) for number in range(60)][skip:][: min(most, limit)]
+
+    async with aclosing(every_row(page, 50, "/p/")) as rows:
+        found = [row.id async for row in rows]
+
+    assert found == list(range(60))
+    if most == 20:
+        assert asked == [(0, 50), (20, 50), (19, 2), (39, 51), (58, 51), (60, 50)]
+
+
+async def test_a_cut_page_hides_no_row_that_moves_up_behind_it() -> None:
+    """Page one is cut behind 4, row 5 is removed before the next: 3 would be missing."""
+    listing = Listing([5, 4, 3, 2, 1])
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        rows = await listing.page(skip, limit)
+        if len(listing.asked) == 1:
+            listing.ids.remove(5)
+            return rows[:2]
+        return rows
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert sorted([row.id async for row in rows]) == [1, 2, 3, 4, 5]
 
 
 async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
-    """A page that brings nothing new is the last."""
+    """A page that brings nothing new is the last; far beyond the end it comes too, so no list has moved."""
     asked = []
 
     async def page(skip: int, limit: int) -> list[Row]:
@@ -96,12 +166,104 @@ async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
         return [Row(1), Row(2)]
 
     async with aclosing(every_row(page, 2, "/p/")) as rows:
-        assert [1, 2] == [row.id async for row in rows]
-    assert [0, 2] == asked
+        assert [row.id async for row in rows] == [1, 2]
+    assert asked == [0, 1, 1_000_000]
+
+
+async def test_a_service_that_ignores_skip_and_keeps_to_the_limit_has_an_end() -> None:
+    """The page that overlaps is longer by a row, which is new; the next pass has nothing new."""
+
+    async def page(_: int, limit: int) -> list[Row]:
+        return [Row(number) for number in range(limit)]
+
+    async with aclosing(every_row(page, 2, "/p/")) as rows:
+        assert [row.id async for row in rows] == [0, 1, 2]
+
+
+async def test_a_service_that_gives_its_last_page_again_has_an_end() -> None:
+    """Beyond the end it repeats the last page, as some paginators do."""
+    ids = [5, 4, 3, 2, 1]
+    asked = []
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        asked.append(skip)
+        return [Row(number) for number in ids[skip:][:limit] or ids[-2:]]
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert [row.id async for row in rows] == ids
+    assert asked == [0, 2, 5, 1_000_000]
+
+
+async def test_other_rows_beyond_the_end_are_no_end_for_ever() -> None:
+    """A service that answers something else each time: it ends, by what it has brought before."""
+    asked = []
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        asked.append(skip)
+        return [Row(1 + len(asked) % 3)]
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert sorted([row.id async for row in rows]) == [1, 2, 3]
+    assert len(asked) < 400
+
+
+async def test_a_refusal_far_beyond_the_end_is_no_row() -> None:
+    """A list that has moved is read again, also where such a ``skip`` is refused."""
+    listing = Listing([3, 2, 1])
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        if skip == 1_000_000:
+            raise APIError.of("/p/", 400, "skip is too large")
+        rows = await listing.page(skip, limit)
+        if len(listing.asked) == 1:
+            listing.ids.insert(0, 4)
+        return rows
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert sorted([row.id async for row in rows]) == [1, 2, 3, 4]
+
+
+async def test_a_row_twice_in_one_page_comes_once() -> None:
+    """One page is one look: it shows no move."""
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        return [Row(number) for number in [3, 3, 2, 1, 1][skip:][:limit]]
+
+    async with aclosing(every_row(page, 9, "/p/")) as rows:
+        assert [row.id async for row in rows] == [3, 2, 1]
+
+
+async def test_a_list_that_moves_in_every_reading_is_an_error() -> None:
+    """Each pass shows a move, and brings something new."""
+    ids = [1]
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        rows = [Row(number) for number in ids[skip:][:limit]]
+        if not skip:
+            ids.insert(0, len(ids) + 1)
+        return rows
+
+    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has changed during each of 100 readings$"):
+        async with aclosing(every_row(page, 50, "/p/")) as rows:
+            _ = [row async for row in rows]
+
+
+@pytest.mark.parametrize("size", [1, 50])
+async def test_new_rising_ids_on_every_page_are_an_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for: there are as many pages as anybody has, and no end."""
+    monkeypatch.setattr(_pages, "_MOST_PAGES", 500)
+    numbers = itertools.count()
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        return [Row(next(numbers)) for _ in range(size)]
+
+    with pytest.raises(InvalidResponseError, match=r"^/p/: more than 500 pages, and no end$"):
+        async with aclosing(every_row(page, 50, "/p/")) as rows:
+            _ = [row async for row in rows]
 
 
 async def test_a_service_that_gives_more_than_asked_for_is_followed() -> None:
-    """The next page begins after what came."""
+    """The next page begins at the end of what came."""
     skips = []
 
     async def page(skip: int, limit: int) -> list[Row]:
@@ -109,8 +271,23 @@ async def test_a_service_that_gives_more_than_asked_for_is_followed() -> None:
         return [Row(number) for number in range(skip, min(skip + 5, 8))]
 
     async with aclosing(every_row(page, 2, "/p/")) as rows:
-        assert list(range(8)) == [row.id async for row in rows]
-    assert [0, 5, 8] == skips
+        assert [row.id async for row in rows] == list(range(8))
+    assert skips == [0, 4, 7, 8]
+
+
+async def test_one_pass_is_enough_for_who_asks_again_anyway() -> None:
+    """It is read to its end, and not again."""
+    listing = Listing([5, 4, 3, 2, 1])
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        rows = await listing.page(skip, limit)
+        if len(listing.asked) == 1:
+            listing.ids.remove(5)
+        return rows
+
+    async with aclosing(every_row(page, 3, "/p/", complete=False)) as rows:
+        assert [row.id async for row in rows] == [5, 4, 3, 2, 1]
+    assert [skip for skip, _ in listing.asked] == [0, 2, 1_000_000, 3, 4]
 
 
 async def test_pages_are_asked_for_as_they_are_needed() -> None:

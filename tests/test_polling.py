@@ -32,7 +32,7 @@ from multicart_async.errors import (
     ServerError,
     WaitTimeoutError,
 )
-from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.polling import Clock, Look, Pace, PollFailures, PollPolicy, follow
 from multicart_async.testing import FakeClock
 
 STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, wait_timeout=100, jitter=0)
@@ -201,11 +201,15 @@ PASSING = [
     APITimeoutError("/p/", "slow"),
     DOWN,
     RateLimitError("/p/", 429, "busy"),
-    InvalidResponseError("/p/", "a proxy's page", http_status=200),
+    *[
+        APIError.of("/p/", code, "later", in_envelope=told)
+        for code in (408, 421, 425, 499, 503)
+        for told in (True, False)
+    ],
 ]
 
 
-@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", PASSING, ids=str)
 async def test_a_passing_error_does_not_end_the_wait(error: Exception) -> None:
     """However often it comes."""
     assert ["a", "done"] == await Wait([Look("a", 1), error, error, error, error, DONE]).all()
@@ -228,6 +232,83 @@ async def test_an_error_that_has_passed_is_not_the_cause() -> None:
         await Wait([DOWN, Look("a", 1)]).all()
 
     assert caught.value.__cause__ is None
+
+
+DOUBTFUL = [
+    MISSING,
+    InvalidResponseError("/p/", "a proxy's page", http_status=200),
+    *[
+        APIError.of("/p/", code, "<html>", http_status=code, in_envelope=False)
+        for code in (400, 401, 402, 403, 404, 409)
+    ],
+]
+
+
+@pytest.mark.parametrize("error", DOUBTFUL, ids=str)
+async def test_what_may_be_an_accident_ends_the_wait_at_the_third_in_a_row(error: Exception) -> None:
+    """A wrong shape, "not found", or a refusal that HTTP alone says: once or twice is a hiccup, three times is the end."""
+    wait = Wait([Look("a", 1), error, error, Look("b", 2), error, error, DOWN, error, error, error])
+
+    with pytest.raises(type(error)) as caught:
+        await wait.all()
+
+    assert caught.value is error
+    assert wait.looks == 10
+
+
+async def test_different_accidents_in_a_row_are_the_end_too() -> None:
+    """The last of them is told."""
+    wait = Wait([MISSING, *DOUBTFUL[1:3]])
+
+    with pytest.raises(APIError) as caught:
+        await wait.all()
+
+    assert caught.value is DOUBTFUL[2]
+
+
+def asking(seconds: float, code: int = 429) -> APIError:
+    """A failure that asks for a pause."""
+    return APIError.of("/p/", code, "busy", retry_after=seconds)
+
+
+@pytest.mark.parametrize("code", [429, 503])
+async def test_a_pause_that_the_service_asks_for_is_kept(code: int) -> None:
+    """It is longer than the interval, and longer than any call would wait for; afterwards the pace is as before."""
+    wait = Wait([asking(25, code), asking(3, code), Look("a", 1), DONE])
+
+    assert await wait.all() == ["a", "done"]
+    assert wait.clock.slept == [25, 10, 10]
+
+
+async def test_there_is_no_last_look_in_a_pause_that_the_service_asks_for() -> None:
+    """The deadline comes first: the wait ends then, and not later."""
+    wait = Wait([Look("a", 1), asking(300)])
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait.all()
+
+    assert isinstance(caught.value.__cause__, RateLimitError)
+    assert (wait.clock.time, wait.looks) == (100, 2)
+
+
+async def test_a_pause_without_an_end_is_kept_for_an_hour() -> None:
+    """Whatever a header says, a wait without a deadline asks again."""
+    wait = Wait([asking(1e20), DONE], attrs.evolve(STEADY, wait_timeout=None))
+
+    assert await wait.all() == ["done"]
+    assert wait.clock.slept == [3600]
+
+
+def test_refusals_can_be_given_another_chance() -> None:
+    """What would end one wait at once ends many at the second in a row; anything in between breaks the row."""
+    refused = AuthenticationError("/p/", 401, "no")
+    failures = PollFailures(refusals=2)
+
+    verdicts = [failures.is_final(error) for error in (refused, DOWN, refused, MISSING, refused, refused)]
+
+    assert verdicts == [False, False, False, False, False, True]
+    failures.succeeded()
+    assert (failures.last, failures.is_final(refused)) == (None, False)
 
 
 ENDING = [
@@ -254,17 +335,6 @@ async def test_another_error_ends_the_wait_at_once(error: Exception) -> None:
 
     assert error is caught.value
     assert 2 == wait.looks
-
-
-async def test_not_found_ends_the_wait_at_the_third_in_a_row() -> None:
-    """Once or twice is a hiccup, three times is gone."""
-    wait = Wait([Look("a", 1), MISSING, MISSING, Look("b", 2), MISSING, MISSING, MISSING])
-
-    with pytest.raises(NotFoundError) as caught:
-        await wait.all()
-
-    assert MISSING is caught.value
-    assert 7 == wait.looks
 
 
 async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,8 +254,18 @@ class Asins:
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
-        """Every ASIN of a collection, each once."""
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+        """Every ASIN of a collection, each once, however the list moves meanwhile: then it is read again.
+
+        Raises:
+            InvalidResponseError: It has no end, or moves all the time.
+        """
+        return self._rows(collection_id, complete=True)
+
+    def _rows(self, collection_id: int, *, complete: bool) -> AsyncGenerator[Asin, None]:
+        async def page(skip: int, limit: int) -> tuple[Asin, ...]:
+            return await self.list(collection_id, skip=skip, limit=limit)
+
+        return every_row(page, PAGE, LIST.path, complete=complete)
 
     async def count(self, collection_id: int) -> int:
         """How many ASINs a collection has."""
@@ -290,7 +300,8 @@ class Asins:
         wanted = {asin.upper() for asin in asins if asin not in rejected}  # how it writes them is the service's affair
 
         async def there() -> int:
-            async with aclosing(self.iterate(collection_id)) as rows:
+            # the list grows meanwhile; what one pass misses, the next poll finds
+            async with aclosing(self._rows(collection_id, complete=False)) as rows:
                 return len(wanted & {row.asin.upper() async for row in rows if _is_at(row, place)})
 
         count = min(added.success_count, len(wanted))  # a rejected row need not name its item

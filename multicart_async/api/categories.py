@@ -16,6 +16,7 @@ from multicart_async._crew import as_they_come
 from multicart_async._endpoint import Endpoint
 from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._results import Results, Terms, a_run
+from multicart_async._unfinished import CUT_SHORT, Unfinished, noting, was_sent
 from multicart_async._unset import UNSET, Unset
 from multicart_async.config import Limits
 from multicart_async.errors import (
@@ -112,7 +113,8 @@ class Categories:
         for that domain. *amazon_node_id* is taken from the URL where it is not given. Both filters work on
         amazon.com.au only: elsewhere they are a `MultiCartWarning`. Prices are in cents.
 
-        It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running.
+        It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running. A `CancelledError` that
+        comes when it may have been sent has a note that says so.
 
         Raises:
             BadRequestError: Mostly: the postcode has no cookie file yet. `Zipcodes.ensure` helps.
@@ -138,8 +140,12 @@ class Categories:
     async def _submit(self, request: CategoryRequest) -> StartedCategory:
         fields = attrs.asdict(request)
         fields["amazon_node_id"] = check_request(request)
+        note = (
+            "the category scrape may have been submitted and charged: look for its collection before you submit again"
+        )
         try:
-            submitted = await self._call(SUBMIT, fields)
+            with noting(note):
+                submitted = await self._call(SUBMIT, fields)
         except BadRequestError as error:
             error.add_note(
                 f"A category scrape wants a cookie file for {request.domain} and {request.postcode}: "
@@ -159,7 +165,8 @@ class Categories:
         """Scrape many categories, and with *dest* download each as soon as it is ready: what becomes of each, as it is known.
 
         Each is submitted once, waited for as `wait` does, downloaded as `download` does. One failure stops nothing. The
-        value is the finished scrape, or with *dest* its download.
+        value is the finished scrape, or with *dest* its download. A `CancelledError` has a note that names what was
+        submitted and not yet yielded.
 
         Raises:
             DiskError: *dest* cannot be written to.
@@ -168,6 +175,19 @@ class Categories:
         a_policy(policy)
         sink = None if dest is None else await self._results.sink(dest)
         life = self._call.life
+        unfinished = Unfinished(
+            "wait for these scrapes with categories.wait; look for a URL's before you submit it again"
+        )
+
+        async def submit(request: CategoryRequest) -> StartedCategory:
+            try:
+                started = await self._submit(request)
+            except CUT_SHORT as error:
+                if was_sent(error):
+                    unfinished.add(request.category_url)
+                raise
+            unfinished.add(started)
+            return started
 
         async def end(submitted: tuple[CategoryRequest, StartedCategory | Exception]) -> CategoryRun | RunDownload:
             _, started = submitted
@@ -176,12 +196,14 @@ class Categories:
             run = await self.wait(started, policy=policy)
             return run if sink is None else await self.download(run, sink, csv=csv)
 
-        async with (
-            aclosing(as_they_come(requests, self._submit, self._limits.requests, life)) as submitted,
-            aclosing(as_they_come(submitted, end, WAITING, life)) as ends,
-        ):
-            async for (request, _), result in ends:
-                yield outcome_of(request, result)
+        with unfinished.noting():
+            async with (
+                aclosing(as_they_come(requests, submit, self._limits.requests, life)) as submitted,
+                aclosing(as_they_come(submitted, end, WAITING, life)) as ends,
+            ):
+                async for (request, started), result in ends:
+                    unfinished.discard(started)
+                    yield outcome_of(request, result)
 
     async def result(self, collection_id: int) -> CategoryRun:
         """The scrape of a category's collection as it is now; its records are in ``asins`` once it is finished.
@@ -254,7 +276,7 @@ class Categories:
             collection = await self._collection(collection_id)
         except (APIError, APIConnectionError, InvalidResponseError) as error:
             # nothing says that a category's collection can be had like others: it is a help, not a condition
-            if isinstance(error, _FINAL) and not failed:
+            if isinstance(error, _FINAL) and error.in_envelope and not failed:
                 raise
         else:
             status, message = collection.schedule_status, collection.failed_message
@@ -292,7 +314,10 @@ class Categories:
         priority: Priority | Unset = UNSET,
         policy: PollPolicy = PollPolicy(),
     ) -> CategoryRun:
-        """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`. Raises what these two raise."""
+        """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`. Raises what these two raise.
+
+        A `CancelledError` during the wait has a note that names the `StartedCategory`: the scrape goes on.
+        """
         a_policy(policy)  # now: after the submission it is paid
         started = await self.submit(
             category_url,
@@ -307,7 +332,8 @@ class Categories:
             notification_email=notification_email,
             priority=priority,
         )
-        return await self.wait(started, policy=policy)
+        with noting(f"the category scrape goes on: {started!r}; wait for it again with categories.wait", sent=True):
+            return await self.wait(started, policy=policy)
 
     async def cancel(self, collection_id: int) -> bool:
         """Stop a category scrape; whether there was something to stop. It cannot be taken up again.

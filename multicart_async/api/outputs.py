@@ -33,7 +33,11 @@ class Outputs:
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
-        """Every output record of a collection, each once, without its ``output_json``."""
+        """Every output record of a collection, each once, without its ``output_json``; read again where the list moves.
+
+        Raises:
+            InvalidResponseError: It has no end, or moves all the time.
+        """
         return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def get(self, output_id: int) -> Output:

@@ -12,18 +12,18 @@ from multicart_async._arguments import a_choice, a_count, an_id, several
 from multicart_async._attempts import silent
 from multicart_async._caller import Caller
 from multicart_async._credit_check import check_credits as compare_credits
-from multicart_async._crew import as_they_come
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._fresh_links import find_run
 from multicart_async._journal import Journal
 from multicart_async._judge import RunJudge, a_started
-from multicart_async._outcome import Outcome, outcome_of
-from multicart_async._pages import every_row
+from multicart_async._outcome import Outcome
+from multicart_async._pages import PagedReading, every_row
 from multicart_async._plan import Files
 from multicart_async._results import Results, Terms, a_run
-from multicart_async._run_looks import PAGE, NewerRuns, RunLooks
-from multicart_async._run_many import Pipeline, Stages, all_ids, each_once
+from multicart_async._run_looks import NewerRuns, RunLooks, newest_id
+from multicart_async._run_many import Pipeline, Stages, all_ids, refuse_wrong_items, start_each
 from multicart_async._starting import Starter, Steps
+from multicart_async._unfinished import noting
 from multicart_async._wait_many import ManyWaits, Service
 from multicart_async.config import Limits
 from multicart_async.errors import InvalidResponseError, WaitTimeoutError
@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
 LIST = Endpoint("/schedules/collections/results/download/", tuple[Run, ...], safety="read")
+
+PAGE = 50  # rows; the dashboard asks for as many
 
 _log = logging.getLogger("multicart_async")
 
@@ -68,24 +70,26 @@ class Runs:
         self._limits = limits
         self._clock = clock
         self._emit = emit
-        self._starter = Starter(Steps(self._send_start, collection, self._newest, self._newer), clock)
-        self._looks = RunLooks(self._page, collection, self._starter)
+        steps = Steps(self._send_start, collection, lambda number: newest_id(self._read(number)), self._newer)
+        self._starter = Starter(steps, clock)
+        self._looks = RunLooks(self._read, collection, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
         """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
 
         The service does not say which run it starts. So the newest run id is read first, a call for each 50 runs of
-        the collection, and the run is the one that comes after it. Where this client has started the collection before
-        and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not share one baseline.
-        If somebody else, or a schedule, starts the same collection at the same moment, the two cannot be told apart: see
-        `Run.ambiguous`.
+        the collection and one more, and the run is the one that comes after it. Where this client has started the
+        collection before and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not
+        share one baseline. Runs that others start at the same moment cannot be told apart from it: see `Run.ambiguous`.
 
-        It is sent once. When its answer is lost, a new run is looked for, for up to 30 seconds.
+        It is sent once. When its answer is lost, or a proxy gives up on it, a new run is looked for, for up to 30
+        seconds. A `CancelledError` that comes when it may have been sent has a note that names the `StartedRun`.
 
         Raises:
             InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
             OutcomeUnknownError: No answer came and no new run appeared. ``started`` can be waited for.
-            ServerError: The service says that it failed; or a proxy does, and no new run appeared.
+            APIError: The service says that it failed; or a proxy does, and no new run appeared.
+            InvalidResponseError, APITimeoutError: The list of runs has no end. Nothing was started.
         """
         an_id("collection_id", collection_id)
         return await self._starter.start(collection_id)
@@ -93,32 +97,28 @@ class Runs:
     async def _send_start(self, collection_id: int) -> object:
         return await self._call(START, {"collection_id": collection_id})
 
-    async def _newest(self, collection_id: int) -> int:
-        return max([run.id async for run in self.iterate(collection_id)], default=0)
-
     async def _newer(self, started: StartedRun, whole: bool) -> tuple[Run, ...]:  # noqa: FBT001 -- one of the steps
-        newer = NewerRuns(self._page, started)
+        newer = NewerRuns(self._read, started)
         await newer.read(whole=whole)
         return newer.rows
 
-    def _page(self, collection_id: int, skip: int, limit: int) -> Awaitable[tuple[Run, ...]]:
-        return self.list(collection_id, skip=skip, limit=limit)
+    def _read(self, collection_id: int) -> PagedReading[Run]:
+        return PagedReading(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
         """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing.
 
-        An id that comes twice is started once.
+        An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
+        in a generator is an outcome. What was started and not yet yielded is named in a note of a `CancelledError`.
         """
         several("collection_ids", collection_ids)
+        refuse_wrong_items("collection_ids", collection_ids, an_id)
         width, life = self._limits.requests, self._call.life
-        async with (
-            aclosing(each_once(collection_ids)) as ids,
-            aclosing(as_they_come(ids, self.start, width, life)) as results,
-        ):
-            async for collection_id, result in results:
-                yield outcome_of(collection_id, result)
+        async with aclosing(start_each(self._starter.start, collection_ids, width, life)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
 
     async def wait_many(
         self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
@@ -129,8 +129,12 @@ class Runs:
         are asked for their runs, and all of them at every tenth tick. *started* is taken in while the others are waited
         for; ``policy.wait_timeout`` counts for each from then. Ticks come at ``policy.poll_interval``, and less often
         while nothing ends.
+
+        One failed list ends no wait: all end with its error when it was refused at two ticks in a row, or was not found,
+        refused by HTTP alone or of a wrong shape at three. The items of a list are checked before anything is asked.
         """
         several("started", started)
+        refuse_wrong_items("started", started, lambda _, one: a_started(one))
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -173,7 +177,9 @@ class Runs:
         """Run these collections and, with *dest*, give me the files: one pipeline, each as soon as it is ready.
 
         Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
-        also for lack of credits, does not stop the others. An id that comes twice is run once.
+        also for lack of credits, does not stop the others. An id that comes twice is run once. The ids of a list are
+        checked before anything is started; what is no id in a generator is an outcome. A `CancelledError` has a note that
+        names what was started and not yet yielded.
 
         With *journal*, the path of a file, each intent and each started run are on disk before and after the call. After
         a crash, the same call with the same journal goes on waiting for what was started; where it is not known whether
@@ -190,6 +196,7 @@ class Runs:
         a_choice("files", files, Files)  # now: when the first run is finished, all are paid
         a_policy(policy)
         several("collection_ids", collection_ids)
+        refuse_wrong_items("collection_ids", collection_ids, an_id)
         sink = None if dest is None else await self._results.sink(dest)
         stages = Stages(
             start=self._starter.start,
@@ -242,7 +249,7 @@ class Runs:
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
-        """Every run of a collection, each once."""
+        """Every run of a collection, each once, however the list moves meanwhile: then it is read again."""
         return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def latest(self, collection_id: int) -> Run | None:
@@ -257,14 +264,17 @@ class Runs:
     async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
         """The run that was started, when it is finished; never one that was there before.
 
-        It is the smallest finished run whose id is above ``started.after``. A poll that fails for a passing reason
-        counts against the deadline, not against the wait.
+        It is the smallest finished run whose id is above ``started.after``. A poll that fails for a transient reason
+        counts against the deadline, not against the wait. One that is not found, refused by HTTP alone (as proxies do) or
+        of a wrong shape ends it at the third in a row.
 
         Raises:
             WaitTimeoutError: ``policy.wait_timeout`` is over. The run goes on, and waiting again goes on too.
             RunFailedError: The collection's ``schedule_status`` is Failed.
             AmbiguousRunError: More than one new run, with ``policy.on_ambiguous="raise"``.
             NotFoundError: The collection is gone.
+            APIError: The service refuses a poll, or a proxy does three times in a row.
+            InvalidResponseError: The service answers in a wrong shape, three times in a row.
         """
         async with aclosing(self.watch(started, policy=policy)) as states:
             async for state in states:
@@ -273,9 +283,14 @@ class Runs:
         raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
 
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise."""
+        """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise.
+
+        A `CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
+        """
         a_policy(policy)  # now: after the start it is paid
-        return await self.wait(await self.start(collection_id), policy=policy)
+        started = await self.start(collection_id)
+        with noting(f"the run goes on: {started!r}; wait for it again with runs.wait", sent=True):
+            return await self.wait(started, policy=policy)
 
     async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
         """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""

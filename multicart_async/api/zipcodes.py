@@ -13,20 +13,21 @@ import anyio
 from multicart_async._arguments import a_choice, a_postcode, a_text, an_id
 from multicart_async._caller import Caller
 from multicart_async._endpoint import Endpoint
+from multicart_async._retry import is_refusal
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
     ArgumentError,
     ConflictError,
     InvalidResponseError,
     MultiCartError,
     NotFoundError,
-    OutcomeUnknownError,
-    ServerError,
     WaitTimeoutError,
     ZipcodeFailedError,
 )
 from multicart_async.models import Domain, Zipcode, ZipcodeStatus
-from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
+from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow, seconds_for_a_look
 
 __all__ = ["Zipcodes"]
 
@@ -175,7 +176,9 @@ class Zipcodes:
     async def _create_once(self, postcode: str, domain_id: int) -> Zipcode:
         try:
             return await self.create(postcode, domain_id=domain_id)
-        except (ConflictError, OutcomeUnknownError, InvalidResponseError, ServerError):
+        except (APIConnectionError, APIError, InvalidResponseError) as error:
+            if is_refusal(error) and not isinstance(error, ConflictError):
+                raise
             row = await self._look_again(postcode, domain_id)
             if row is None:
                 raise
@@ -185,11 +188,12 @@ class Zipcodes:
         """The row, if it comes up soon. What else goes wrong meanwhile is not what the caller must know."""
         pace = Pace(RECOVERY, self._clock)
         while True:
+            row = None
             try:
-                row = await self._find(postcode, domain_id)
+                with anyio.move_on_after(seconds_for_a_look(pace.left)):
+                    row = await self._find(postcode, domain_id)
             except MultiCartError as error:
                 _log.info("looking for postcode %s of domain %s: %s", postcode, domain_id, error)
-                row = None
             if row is not None or not await pace.pause():
                 return row
 

@@ -13,6 +13,7 @@ from support.virtual import run_virtually
 
 from multicart_async._wait_many import ManyWaits
 from multicart_async.errors import WaitTimeoutError
+from multicart_async.models import StartedRun
 from multicart_async.testing import ok
 from multicart_async.transport import Response
 
@@ -59,6 +60,20 @@ def test_the_first_list_asks_for_what_is_not_at_work() -> None:
 
     assert 30 == len(told)
     assert 11 > max(each.at for each in told)
+
+
+@pytest.mark.parametrize(("older", "rest"), [(0, 1), (1, 1), (60, 2)])
+def test_an_end_is_believed_when_all_pages_are_read(older: int, rest: int) -> None:
+    """A look is one page while the run is not listed; when it is finished the rest is read, and an empty page."""
+    world = World()
+    for number in range(1, older + 1):
+        world.add(1, ready=-9, shown=NEVER, run=number)
+    world.add(1, ready=25, run=older + 1)
+    world.fakes[1].runs[-1] = (older + 1, 25.0, 25.0)
+
+    world.wait(StartedRun(1, older))
+
+    assert world.requests[HISTORY] == len(world.asked(HISTORY)) + rest
 
 
 def test_every_tenth_tick_all_are_asked() -> None:
@@ -269,7 +284,7 @@ def test_the_end_of_patience_is_no_reason_to_ask_without_a_pause() -> None:
     told = world.wait(*(world.add(number, ready=NEVER) for number in range(1, 41)), policy=for_seconds(50))
 
     assert 40 == len(told)
-    assert 67 > max(each.at for each in told)
+    assert 71 > max(each.at for each in told)  # a look has two pages and the status, and a second at the end
     assert 7 >= len(world.asked(LIST))
 
 

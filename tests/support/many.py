@@ -92,6 +92,7 @@ class World:
         self.latency = latency
         self.row_delay = 0.0
         self.calls: list[tuple[float, str, int]] = []
+        self.requests: Counter[str] = Counter()
         self.events: list[Event] = []
         self.under_way: Counter[object] = Counter()
         self.most: Counter[object] = Counter()
@@ -140,7 +141,9 @@ class World:
         """The side of the `Transport`."""
         fields = json.loads(body) if isinstance(body, bytes) else {}
         number = fields.get("collection_id") or fields.get("schedule_id") or 0
-        self.calls.append((self.now(), path, number))
+        self.requests[path] += 1
+        if not fields.get("skip"):
+            self.calls.append((self.now(), path, number))  # a reading of several pages is one look
         kinds = ("list",) if path == LIST else ("look", number)
         self.under_way.update(kinds)
         self.most.update(dict.fromkeys(kinds, 0))
@@ -170,7 +173,7 @@ class World:
         return ok(rows[fields["skip"] : fields["skip"] + fields["limit"]])
 
     def asked(self, path: str, number: int | None = None) -> list[float]:
-        """When *path* was asked for, of one collection or of all."""
+        """When *path* was asked for, of one collection or of all; of a list, when its first page was."""
         return [at for at, what, whose in self.calls if what == path and number in {None, whose}]
 
     async def outcomes(
