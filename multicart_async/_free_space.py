@@ -36,10 +36,18 @@ class Transfer(Protocol):
 
 @attrs.define
 class _Look:
-    """The free space of a file system as it was seen; *left* is what is not yet promised to a transfer."""
+    """The *free* space of a file system as it was seen, and what *others* under way had to write there then.
+
+    *left* is what is not yet promised to a transfer.
+    """
 
     at: float
-    left: float
+    free: float
+    others: int
+    left: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.left = self.free - self.others
 
 
 class FreeSpace:
@@ -50,6 +58,13 @@ class FreeSpace:
         self._devices: dict[Path, int] = {}
         self._looks: dict[int, _Look] = {}
         self._under_way: dict[Transfer, int] = {}
+
+    async def prepare(self, sink: Sink) -> None:
+        """Look at the free space of *sink*, unless that was done a moment ago; before a request, which must not wait."""
+        if isinstance(sink, DirectorySink):
+            look = self._looks.get(self._devices.get(sink.root, -1))
+            if look is None or self._now() - look.at >= _FRESH:
+                await self._look_at(sink)
 
     async def admit(self, sink: Sink, name: str, length: int | None, transfer: Transfer) -> None:
         """Let *transfer* write *length* bytes to *name* in *sink*; it counts until `forget`.
@@ -63,19 +78,23 @@ class FreeSpace:
             return
         device = self._devices.get(sink.root, -1)
         look = self._looks.get(device)
-        if look is None or self._now() - look.at >= _FRESH or look.left <= length:
-            device, free = await in_thread(_look, sink.root)
-            others = sum(other.rest for other, place in self._under_way.items() if place == device)
-            if others + length >= free:
-                raise _no_space(sink, name, length, others, free)
-            self._remember(sink.root, device)
-            look = self._looks[device] = _Look(self._now(), free - others)
+        if look is None or look.left <= length:
+            device, look = await self._look_at(sink)
+            if look.left <= length:
+                raise _no_space(sink, name, length, look)
         look.left -= length
         self._under_way[transfer] = device
 
     def forget(self, transfer: Transfer) -> None:
         """It is done, or given up. One that was not admitted is passed over."""
         self._under_way.pop(transfer, None)
+
+    async def _look_at(self, sink: DirectorySink) -> tuple[int, _Look]:
+        device, free = await in_thread(_look, sink.root)
+        others = sum(other.rest for other, place in self._under_way.items() if place == device)
+        self._remember(sink.root, device)
+        look = self._looks[device] = _Look(self._now(), free, others)
+        return device, look
 
     def _remember(self, root: Path, device: int) -> None:
         self._devices[root] = device
@@ -98,9 +117,10 @@ def _look(root: Path) -> tuple[int, float]:
             return device, usage.free if usage.total else math.inf
 
 
-def _no_space(sink: DirectorySink, name: str, length: int, others: int, free: float) -> DiskError:
+def _no_space(sink: DirectorySink, name: str, length: int, look: _Look) -> DiskError:
+    others = look.others
     needed = f"{others + length:,} bytes are needed"
     if others:
         needed += f" ({length:,} of this file, {others:,} of others that are under way)"
-    reason = f"not enough free space in {sink.root}: {needed}, {int(free):,} are free"
+    reason = f"not enough free space in {sink.root}: {needed}, {int(look.free):,} are free"
     return DiskError(str(sink.path(name)), reason, errno.ENOSPC)

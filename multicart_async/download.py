@@ -202,6 +202,7 @@ class _Transfer:
             ticket: Ticket | None = None
             while True:
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
+                await self._owner.space.prepare(self._sink)
                 async with self._owner.transport.stream(
                     self._wanted.link.url, label=self._label, headers=headers, fresh=self._tries > 1
                 ) as stream:
