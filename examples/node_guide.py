@@ -41,7 +41,7 @@ async def main(*, policy: PollPolicy = PATIENCE) -> Run:
         counter = count()
         async for record in client.runs.records(run):
             if not next(counter):
-                print("First record:", json.dumps(record, indent=2, ensure_ascii=False))
+                print("First record:", json.dumps(record, indent=2))
         print(f"Downloaded {next(counter)} product records")
     return run
 

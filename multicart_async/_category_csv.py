@@ -1,7 +1,7 @@
 """The CSV of a category scrape, made from its JSON: the service's dashboard has one, its API has not.
 
 The columns are the documented ones. How the dashboard writes a value is not documented: here a text stays as it is,
-true, false and numbers are written as in JSON, and what a record lacks is left empty.
+true, false and numbers are written as in JSON, and what a record lacks is left empty. A lone surrogate becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
+
+import attrs
 
 from multicart_async._record_parser import NotRecordsError, RecordParser
 from multicart_async._threads import in_thread, opened
+from multicart_async.config import Limits
 from multicart_async.download import Fetched
 from multicart_async.errors import IntegrityError
 from multicart_async.sinks import DirectorySink, Sink, written_again
 from multicart_async.sinks._temporary import disk_error
 
-__all__ = ["category_csv"]
+__all__ = ["CategoryCsv", "category_csv"]
 
 COLUMNS: Final = (
     "asin",
@@ -37,26 +41,40 @@ COLUMNS: Final = (
 )
 _ROWS = 2_000  # written at a time
 _READ = 1 << 16
+_NAMED = 10  # values that are left out
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # UTF-8 has no bytes for it
 
 
-async def category_csv(sink: Sink, source: str, name: str) -> Fetched:
-    """Write *name* from *source*, both in *sink*, without holding either in memory where the sink is a folder."""
-    return await written_again(lambda: _written(sink, source, name))
+@attrs.frozen
+class CategoryCsv(Fetched):
+    """The CSV that was written; ``left_out`` tells which values of the JSON it lacks."""
+
+    left_out: str = ""
 
 
-async def _written(sink: Sink, source: str, name: str) -> Fetched:
+async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limits()) -> CategoryCsv:
+    """Write *name* from *source*, both in *sink*, without holding either in memory where the sink is a folder.
+
+    Raises:
+        IntegrityError: The source is not JSON that can be read; then there is no CSV.
+    """
+    return await written_again(lambda: _written(sink, source, name, limits))
+
+
+async def _written(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
     file: BinaryIO
     if isinstance(sink, DirectorySink):
         file = await opened(_opened, sink.path(source))
     else:
         file = io.BytesIO(await sink.read(source) or b"")
+    records = _Records(file, source, limits)
     meter = _Meter()
     try:
-        async with aclosing(_pieces(file, source, meter)) as pieces:
+        async with aclosing(_pieces(records, meter)) as pieces:
             await sink.put(name, pieces)
     finally:
         await in_thread(file.close)
-    return Fetched(name, meter.size, meter.hash.hexdigest())
+    return CategoryCsv(name, meter.size, meter.hash.hexdigest(), left_out=records.left_out)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -72,8 +90,8 @@ class _Meter:
         self.hash = hashlib.sha256()
 
 
-async def _pieces(file: BinaryIO, source: str, meter: _Meter) -> AsyncGenerator[bytes, None]:
-    rows = _rows(file, source)
+async def _pieces(records: _Records, meter: _Meter) -> AsyncGenerator[bytes, None]:
+    rows = iter(records)
     first = True
     while piece := await in_thread(_piece, rows, first):
         first = False
@@ -89,17 +107,43 @@ def _piece(rows: Iterator[dict[str, Any]], first: bool) -> bytes:  # noqa: FBT00
         writer.writerow(COLUMNS)
     for _, row in zip(range(_ROWS), rows, strict=False):
         writer.writerow([_text(row.get(column)) for column in COLUMNS])
-    return text.getvalue().encode()
+    return _LONE_SURROGATE.sub("\ufffd", text.getvalue()).encode()
 
 
-def _rows(file: BinaryIO, source: str) -> Iterator[dict[str, Any]]:
-    parser = RecordParser(exact=True)
-    try:
-        while piece := file.read(_READ):
-            yield from parser.feed(piece)
-        yield from parser.finish()
-    except NotRecordsError as error:
-        raise IntegrityError(source, str(error)) from error
+class _Records:
+    """The objects of the JSON, and the numbers of the values that are none."""
+
+    def __init__(self, file: BinaryIO, source: str, limits: Limits) -> None:
+        self._file = file
+        self._source = source
+        self._parser = RecordParser(limits)
+        self._others = 0
+        self._first: list[str] = []
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for number, value in enumerate(self._values(), 1):
+            if isinstance(value, dict):
+                yield cast("dict[str, Any]", value)
+            else:
+                self._others += 1
+                if len(self._first) < _NAMED:
+                    self._first.append(str(number))
+
+    def _values(self) -> Iterator[object]:
+        try:
+            while piece := self._file.read(_READ):
+                yield from self._parser.feed(piece)
+            self._parser.finish()
+        except NotRecordsError as error:
+            raise IntegrityError(self._source, str(error)) from error
+
+    @property
+    def left_out(self) -> str:
+        """Which values are no objects; empty if all are."""
+        if not self._others:
+            return ""
+        more = f" and {self._others - len(self._first)} more" if self._others > len(self._first) else ""
+        return f"left out as no objects: {self._others} of the JSON's values, number {', '.join(self._first)}{more}"
 
 
 def _text(value: object) -> str:

@@ -42,7 +42,7 @@ def _check(link: Link, stream: ByteStream, limits: Limits) -> Check:
     if link.name.endswith(".zip"):
         return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
     if link.name.endswith(".json"):
-        return DocumentCheck(full=stream.length is None)
+        return DocumentCheck(full=not stream.proved, limits=limits)
     return _OtherCheck(stream)
 
 

@@ -9,7 +9,7 @@ import anyio
 import attrs
 
 from multicart_async._category_csv import category_csv
-from multicart_async._counting import count_records
+from multicart_async._counting import PageCount, count_differences, count_records
 from multicart_async._folder import STAGING, SUMS, FolderState, render_sums, run_snapshot, without_query
 from multicart_async._fresh_links import FreshLinks
 from multicart_async._links import Place
@@ -18,7 +18,7 @@ from multicart_async._staging import discard, recover, swap_in, working_in
 from multicart_async._threads import in_thread
 from multicart_async._workers import run_workers
 from multicart_async.download import Downloader, Fetched, Wanted
-from multicart_async.errors import IncompleteRunError, MultiCartError
+from multicart_async.errors import IncompleteRunError, IntegrityError, MultiCartError
 from multicart_async.events import RunDownloaded
 from multicart_async.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, render_manifest
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
@@ -69,6 +69,7 @@ class Delivery:
         self._there: dict[str, ManifestFile] = {}
         self._stale: set[str] = set()  # of another version of the run, and not wanted any more
         self._complete = False  # there is a manifest, and all that it lists is there
+        self._csv_differences: tuple[str, ...] = ()
         self._staging: BrowsableSink | None = None  # where a new version is made beside the old one
         self._staged: set[str] = set()
         self._sealed = False
@@ -91,6 +92,8 @@ class Delivery:
             self._there.update({file.name: file for file in found.files})
             if found.final:
                 listed = names
+                told = found.manifest.differences
+                self._csv_differences = tuple(text for text in told if text.startswith(f"{CATEGORY_CSV}: "))
         again = {_short(file.name) for file in wanted} if self._terms.overwrite else self._terms.refetch
         for name in again:
             self._there.pop(name, None)
@@ -162,9 +165,9 @@ class Delivery:
         try:
             await run_workers(min(self._downloader.workers, len(missing)), missing, self._bring)
             if self._terms.csv and CATEGORY_JSON in names:
-                names.append(CATEGORY_CSV)
                 skipped += await self._convert(renewed=bool(missing))
-            differences = await self._differences(wanted)
+                names += [CATEGORY_CSV] if CATEGORY_CSV in self._there else []
+            differences = (*self._csv_differences, *await self._differences(wanted))
         except BaseException:
             if self._staging is None:
                 await self._save_shielded()
@@ -201,27 +204,22 @@ class Delivery:
         expected = sorted({int(self._row[name]) for name in _COUNTS_OF_RUN if self._row.get(name) is not None})
         if not self._run.download_links.pages and any(expected):
             found.append(f"no pages, and the run's row counts {expected[-1]} results")
-        if self._terms.count_records and pages and expected:
-            counted = 0
-            for name in pages:
-                counted += await self._count(name)
-            if counted not in expected:
-                found.append(
-                    f"{counted} records in the files, and the run's row counts {' or '.join(map(str, expected))}"
-                )
+        if self._terms.count_records:
+            found += count_differences({name: await self._count(name) for name in pages}, expected)
         if found and self._terms.strict:
             raise IncompleteRunError(self._folder, "; ".join(found))
         return tuple(found)
 
-    async def _count(self, name: str) -> int:
-        """The records of a page; one that was there already, and was not counted then, is read again."""
+    async def _count(self, name: str) -> PageCount:
+        """The records of a page; one that was there already, and was not counted then, is read again. So is an odd one."""
         file = self._there[name]
-        if file.records is None:
-            records = await count_records(self._sink, self._location(name))
-            file = self._there[name] = attrs.evolve(file, records=records)
+        if file.records is not None:
+            return PageCount(file.records)
+        count = await count_records(self._sink, self._location(name), self._downloader.limits)
+        if not count.oddity:
+            self._there[name] = attrs.evolve(file, records=count.records)
             self._complete = False  # the manifest shall have it
-            return records
-        return file.records
+        return count
 
     async def _bring(self, wanted: Wanted) -> None:
         short = _short(wanted.name)
@@ -254,11 +252,20 @@ class Delivery:
         )
 
     async def _convert(self, *, renewed: bool) -> bool:
-        """Make the CSV of a category scrape from its JSON; whether it was there already."""
+        """Make the CSV of a category scrape from its JSON, if that can be; whether it was there already."""
         if CATEGORY_CSV in self._there and not renewed:
             return True
         source, target = self._location(CATEGORY_JSON), self._target(CATEGORY_CSV)
-        self._note(CATEGORY_CSV, await category_csv(self._sink, source, target), None)
+        try:
+            table = await category_csv(self._sink, source, target, self._downloader.limits)
+        except IntegrityError as error:  # the JSON is what the service has: it stays
+            self._csv_differences = (f"{CATEGORY_CSV}: not made: {CATEGORY_JSON}: {error.reason}",)
+            self._there.pop(CATEGORY_CSV, None)
+            if self._staging is None:  # else the swap removes the one of the old version
+                await self._remove(CATEGORY_CSV)
+            return False
+        self._csv_differences = (f"{CATEGORY_CSV}: {table.left_out}",) if table.left_out else ()
+        self._note(CATEGORY_CSV, table, None)
         return False
 
     def _target(self, name: str) -> str:

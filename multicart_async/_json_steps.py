@@ -11,12 +11,12 @@ import re
 from collections.abc import Generator
 from typing import Any, NoReturn, cast
 
-__all__ = ["STRICT", "parse_in_steps"]
+__all__ = ["COMMA", "STRICT", "end_of_blanks", "parse_in_steps"]
 
 _STEP = 1 << 17  # characters: about a millisecond
 _FEW = 100  # members or items, where they are not cut by their length
 _BLANKS = re.compile(r"[ \t\n\r]*")
-_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
+COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
 
 
@@ -46,7 +46,7 @@ def _object(text: str) -> Generator[None, None, dict[str, Any]]:
         name, at = STRICT.raw_decode(text, at)
         at = _after(":", text, at)
         found[name], at = (yield from _array(text, at)) if text[at] == "[" else STRICT.raw_decode(text, at)
-        comma = _COMMA.match(text, at)
+        comma = COMMA.match(text, at)
         if comma is None:
             break
         at = comma.end()
@@ -75,7 +75,7 @@ def _array(text: str, start: int) -> Generator[None, None, tuple[list[Any], int]
             worth = 2 * at - start  # in vain, as it may be again: not before the array is twice as long
         item, end = STRICT.raw_decode(text, at)
         found.append(item)
-        comma = _COMMA.match(text, end)
+        comma = COMMA.match(text, end)
         if comma is None:
             return found, _after("]", text, end)
         at = comma.end()
@@ -94,13 +94,14 @@ def _items(text: str) -> list[Any]:
 
 def _after(sign: str, text: str, at: int) -> int:
     """Where something comes behind *sign*."""
-    at = _end_of_blanks(text, at)
+    at = end_of_blanks(text, at)
     if text[at] != sign:
         raise ValueError(sign)
-    return _end_of_blanks(text, at + 1)
+    return end_of_blanks(text, at + 1)
 
 
-def _end_of_blanks(text: str, at: int) -> int:
+def end_of_blanks(text: str, at: int) -> int:
+    """Return where something that is no JSON whitespace comes."""
     blanks = _BLANKS.match(text, at)
     assert blanks is not None
     return blanks.end()

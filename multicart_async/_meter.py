@@ -8,10 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from multicart_async._content import Check, Defect, LimitExceeded
-from multicart_async._content.document import EnvelopeInstead, envelope_in
+from multicart_async._content import Check, Defect
+from multicart_async._content.document import EnvelopeInstead, RecordCount, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
-from multicart_async._record_parser import RecordCount
 from multicart_async._response_headers import note_headers
 from multicart_async._threads import finish, start_short
 from multicart_async.config import conceal_text
@@ -129,8 +128,8 @@ class Meter:
 
     @property
     def records(self) -> int | None:
-        """How many records passed, if the check counts them."""
-        return self._check.records if isinstance(self._check, RecordCount) else None
+        """How many records passed, if the check counts them and found nothing odd."""
+        return self._check.records if isinstance(self._check, RecordCount) and not self._check.oddity else None
 
     @property
     def sha256(self) -> str:
@@ -154,7 +153,6 @@ class Meter:
             error = refusal(self._label, envelope, http_status=self._stream.status, headers={}, conceal=self._conceal)
             note_headers(error, self._stream.headers, partial(conceal_text, self._conceal))
             return error
-        if not self._stream.proved and not isinstance(defect, LimitExceeded):
-            # nothing proves that all of it came: the transfer may be at fault
+        if not self._stream.proved and not defect.final:  # nothing proves that all of it came
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))

@@ -1,295 +1,249 @@
-"""Bytes of a JSON array to records, as they come. No I/O; the C parser of ijson does the work."""
+"""Bytes of a JSON file to its records, as they come. No I/O; the decoder is the one of the standard library.
+
+Each element of an array is decoded by itself. One that is cut is held as bytes until its end has come, and decoded once.
+"""
 
 from __future__ import annotations
 
-import functools
-import re
-import sys
-import warnings
-from decimal import Decimal
-from importlib import import_module
-from itertools import accumulate
+import json
+from codecs import getincrementaldecoder
+from collections.abc import Callable
 from typing import Any
 
-from multicart_async._content import Defect
-from multicart_async._content.document import DocumentCheck, Tokens
+from multicart_async._json_steps import COMMA, end_of_blanks
+from multicart_async._value_end import BARE, ValueEnd
 from multicart_async.config import Limits
-from multicart_async.errors import MultiCartWarning
 
-__all__ = ["InexactNumberError", "NotRecordsError", "RecordCount", "RecordParser"]
+__all__ = ["STEP", "NotRecordsError", "RecordParser"]
 
-_BOM = b"\xef\xbb\xbf"
-_BLANKS = b" \t\r\n"
-_SLICE = 1 << 17
-_DIGITS = b"0123456789"
-_NO_SIGNS = bytes(set(range(256)) - set(b'[]{}"'))
-_LEVEL = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
-_DEEPEST = 100  # levels, the file's own one among them
-_LONGEST_WAY = 1 << 15  # bytes of all names that lead to a value
-_SHALLOW, _SHORT = 16, 1 << 11  # as many levels with names as long come to no more than that
-_PART = re.compile(rb'"[^"]*"?|[\[\]{},]')
-_END_OF_NAME = re.compile(rb'"[ \t\r\n]*(?::|\Z)')
-_MARK, _COMMA = b'",'
+STEP = 1 << 17
+"""Bytes to feed at a time: decoding them takes about a millisecond."""
+
+_decode = json.JSONDecoder().raw_decode
+_BOM = "\ufeff"
+_UTF8 = ("utf-8", "surrogatepass")  # as `json.loads` decodes bytes
+_NEAR = 16  # characters: a cut shows as an error no farther before it, or as a string without an end
+_SHOWS_END = '[{"'  # values that begin so
+_TAIL = 2  # characters: 1 is complete in 1, but also in 1e+, which goes on
+_LOOK = 1 << 14  # bytes
+_SIGN_BYTES = 32  # of memory, for each bracket, comma and quotation mark
+_NARROW = bytes(range(0xF0))  # the others begin characters of four bytes
+_MEMORY = 4  # times `Limits.record_bytes`,
+_LITTLE = 1 << 24  # or so many bytes
 
 
 class NotRecordsError(Exception):
-    """Why the bytes are no records."""
+    """Why the bytes are no records. Where it is ``final``, another transfer of the same file would not help."""
 
-
-class InexactNumberError(Exception):
-    """A number is too large for the quick way: parse the file again with ``exact=True``."""
-
-
-@functools.cache
-def _backend() -> Any:
-    """The fast parser; without it, the best there is, and a word about it, once."""
-    try:
-        return import_module("ijson.backends.yajl2_c")
-    except ImportError:
-        ijson = import_module("ijson")
-        warnings.warn(
-            f"ijson has no C parser here and uses {ijson.backend!r}: reading records takes about 24 times as long; "
-            "install a wheel of ijson for this platform",
-            MultiCartWarning,
-            stacklevel=2,
-        )
-        return ijson
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
 
 
 class RecordParser:
-    """Fed with a file in pieces of any size, gives the records that have come to their end.
+    """Give the elements of a JSON array, fed in pieces of any size, each as soon as it is complete.
 
-    A file that is one object is one record. ``exact`` takes numbers of any size, and its time. A file may be nested 100
-    levels deep, and the names on the way to any value may take 32 KiB: see `_Bounds`.
+    A file that is one object has one element. What `json.loads` takes is taken, and nothing else, as far as it is UTF-8
+    and an array or object. An element above ``Limits.record_bytes`` is refused before it is decoded, and so is a large
+    one that would take more than four times as much memory.
     """
 
-    def __init__(self, *, exact: bool = False) -> None:
-        self._exact = exact
-        self._start: bytes | None = b""
-        self._out: list[Any] = []
-        self._parser: Any = None
-        self._one = False
-        self._tokens = Tokens()
-        self._bounds = _Bounds(sys.get_int_max_str_digits() if exact else 0)
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self.one_object = False
+        self._limit = limits.record_bytes
+        self._utf8 = getincrementaldecoder(_UTF8[0])(_UTF8[1])
+        self._text = ""
+        self._start = 0  # bytes of the file before the text
+        self._fed = 0
+        self._values: list[Any] = []  # of this piece
+        self._given = 0  # values of the pieces before
+        self._held: _Held | None = None
+        self._next: Callable[[int], int] = self._opening  # reads what may come next, and returns where that ends
 
-    def feed(self, piece: bytes) -> list[dict[str, Any]]:
-        """The records that *piece* brings to their end.
+    def feed(self, piece: bytes) -> list[Any]:
+        """Return the elements that *piece* completes; pieces of at most `STEP` bytes keep memory small.
 
         Raises:
-            NotRecordsError: This is no JSON array of objects, and no object.
-            InexactNumberError: Without ``exact``, at a number beyond 64 bits.
+            NotRecordsError: This is no JSON array or object, or an element is too large or nested too deeply.
         """
-        if self._parser is None:
-            piece = self._open(piece)
-        if self._parser is not None:
-            for start in range(0, len(piece), _SLICE):
-                self._look_at(piece[start : start + _SLICE])
-        return self._take()
-
-    def finish(self) -> list[dict[str, Any]]:
-        """The last records. Raises `NotRecordsError` if the file must not end here, and what `feed` raises."""
-        if self._parser is None:
-            raise NotRecordsError("it is empty or blank")
-        self._parse(self._tokens.rest())
-        self._run(self._parser.close)
-        return self._take()
-
-    @property
-    def one_object(self) -> bool:
-        """Whether the file is one object, and so may be an envelope."""
-        return self._one
-
-    def _open(self, piece: bytes) -> bytes:
-        assert self._start is not None
-        piece = self._start + piece
-        if len(piece) < len(_BOM) and _BOM.startswith(piece):
-            self._start = piece
-            return b""
-        piece = piece.removeprefix(_BOM).lstrip(_BLANKS)
-        self._start = b"" if not piece else None
-        if not piece:
-            return b""
-        if piece[:1] not in {b"[", b"{"}:
-            raise NotRecordsError("it is neither an array nor an object")
-        self._one = piece[:1] == b"{"
-        backend = _backend()
-        self._out = import_module("ijson").sendable_list()
-        self._parser = backend.items_coro(self._out, "" if self._one else "item", use_float=not self._exact)
-        return piece
-
-    def _look_at(self, piece: bytes) -> None:
-        plain = self._tokens.plain(piece)
-        marks = self._bounds.look_at(plain, in_text=self._tokens.in_text)
-        self._parse(self._tokens.ready(piece, plain, marks))
-
-    def _parse(self, piece: bytes) -> None:
-        if piece:  # nothing is the end, to ijson
-            self._run(self._parser.send, piece)
-
-    def _run(self, step: Any, *piece: bytes) -> None:
-        errors = (import_module("ijson").JSONError, ValueError, ArithmeticError, SystemError)
-        try:
-            step(*piece)
-        except errors as error:
-            if "overflow" in str(error) and not self._exact:
-                raise InexactNumberError from error
-            raise NotRecordsError(f"it is not whole JSON: {' '.join(str(error).split())[:100]}") from error
-
-    def _take(self) -> list[dict[str, Any]]:
-        records, self._out[:] = list(self._out), []
-        for record in records:
-            if not isinstance(record, dict):
-                raise NotRecordsError("a record is not an object")
-        return [_plain(record) for record in records] if self._exact else records
-
-
-class _Bounds:
-    """What would cost more than it weighs, seen before the parser gets it.
-
-    ijson keeps the whole way to each level that is open, all names on it joined. Its memory grows with the square of
-    the depth, and with that of long names: without bounds 80 kB of brackets could ask for all there is, and 3 MB of names.
-
-    The depth is exact. Names are added up only where the file is deep or one of them is long, for that takes as long as
-    parsing; so up to twice as much may pass as they are allowed.
-    """
-
-    def __init__(self, most_digits: int) -> None:
-        self._most_digits = most_digits
-        self._digits = b""  # at the end of what came so far
-        self._text = 0  # bytes of the text that was open there
-        self._depth = 0
-        self._names: list[int] = []  # the bytes of the names on the way, while it is followed; and of all of them
-        self._way = 0
-        self._name = 0  # of the text that came last, if it may still be a name
-
-    def look_at(self, plain: bytes, *, in_text: bool) -> int:
-        """How many quotation marks are in the next bytes, which are without escapes and begin *in_text* or not.
-
-        Raises `NotRecordsError` where something is out of bounds.
-        """
-        if self._most_digits:
-            self._refuse_endless_number(plain, in_text=in_text)
-        signs = plain.translate(None, _NO_SIGNS)
-        marks = signs.count(_MARK)
-        if in_text:
-            signs = b'"' + signs
-        signs = signs.replace(b'""', b"")  # texts without brackets, and ends that meet beginnings
-        if _MARK in signs:
-            signs = b"".join(signs.split(b'"')[::2])
-        shallow = self._reach(signs) <= _SHALLOW
-        if not shallow or self._way + self._name > _SHORT or self._sees_long_name(plain, in_text=in_text):
-            self._follow(plain, in_text=in_text)
-        else:
-            self._names, self._way, self._name = [], 0, 0
-        if marks:
-            in_text ^= bool(marks & 1)
-            self._text = 0
-        self._text += len(plain) - plain.rfind(b'"') - 1 if in_text else 0
-        return marks
-
-    def _reach(self, brackets: bytes) -> int:
-        """How deep the file gets with them, or a little more. Raises if that is too deep."""
-        start, rest, reach = self._depth, brackets, 0
-        self._depth += 2 * (brackets.count(b"[") + brackets.count(b"{")) - len(brackets)
-        while (rest := rest.lstrip(b"]}").rstrip(b"[{")) and reach < _SHALLOW:
-            rest = rest.replace(b"[]", b"").replace(b"{}", b"")  # one level or two
-            reach += 2
-        reach += max(start, self._depth)  # what is left goes up, and then down
-        if rest or reach > _SHALLOW:
-            reach = max(accumulate(map(_LEVEL.__getitem__, brackets), initial=start))
-        if reach > _DEEPEST:
-            raise NotRecordsError(f"it is nested more than {_DEEPEST} deep")
-        return reach
-
-    def _sees_long_name(self, plain: bytes, *, in_text: bool) -> bool:
-        """Whether there may be a name of more than `_SHORT` bytes. Looks at a few bytes only."""
-        place = 0
-        if in_text:
-            place = plain.find(b'"')
-            if place < 0:
-                return False
-            if self._text + place > _SHORT and _END_OF_NAME.match(plain, place):
-                return True
-            place += 1
-        while len(plain) - place > _SHORT:
-            mark = plain.rfind(b'"', place, place + _SHORT + 1)
-            if mark < 0:
-                mark = plain.find(b'"', place + _SHORT)
-                if mark < 0:
-                    break
-                if _END_OF_NAME.match(plain, mark):
-                    return True
-            place = mark + 1
-        return False
-
-    def _follow(self, plain: bytes, *, in_text: bool) -> None:
-        """Keep account of the names on the way. Raises if they are too long."""
-        place = 0
-        if in_text:
-            place = plain.find(b'"') + 1
-            if not place:
-                return
-            self._name = self._text + place - 1
-        for part in _PART.finditer(plain, place):
-            sign = plain[part.start()]
-            if sign == _MARK:
-                self._name = part.end() - part.start() - 2
-                continue
-            if sign in b"[{":
-                self._names.append(self._name)
-                self._way += self._name
-            elif sign != _COMMA and self._names:
-                self._way -= self._names.pop()
-            self._name = 0
-            if self._way > _LONGEST_WAY:
-                raise NotRecordsError(f"the names on the way to a value take more than {_LONGEST_WAY >> 10} KiB")
-
-    def _refuse_endless_number(self, plain: bytes, *, in_text: bool) -> None:
-        """An integer that Python refuses to make ends the whole process in ijson's C parser, so it must not get there."""
-        most = self._most_digits
-        text = self._digits + plain
-        for place in range(most, len(text), most):  # whatever is longer has a digit at one of these
-            if not text[place : place + 1].isdigit():
-                continue
-            before, behind = text[place - most : place], text[place : place + most + 1]
-            digits = len(before) - len(before.rstrip(_DIGITS)) + len(behind) - len(behind.lstrip(_DIGITS))
-            if digits > most and in_text == bool(text.count(b'"', 0, place) & 1):
-                raise NotRecordsError(f"it holds a number of more than {most} digits")
-        self._digits = text[len(text.rstrip(_DIGITS)) :][-most - 1 :]
-
-
-class RecordCount:
-    """A `Check` that parses all of a page and counts its records."""
-
-    def __init__(self, *, full: bool, limits: Limits = Limits()) -> None:
-        del full, limits  # it always is
-        self._document = DocumentCheck(full=False)  # knows an envelope in place of a page
-        self._parser = RecordParser(exact=True)
-        self.records = 0
-
-    def feed(self, piece: bytes) -> None:
-        """See `Check.feed`."""
-        self._document.feed(piece)
-        self._count(self._parser.feed, piece)
+        if self._held is not None:
+            piece = self._go_on(self._held, piece)
+        if piece:
+            self._read(piece)
+        values, self._values = self._values, []
+        self._given += len(values)
+        return values
 
     def finish(self) -> None:
-        """See `Check.finish`."""
-        self._document.finish()
-        self._count(self._parser.finish)
+        """Raise `NotRecordsError` unless the file may end here."""
+        if self._next == self._opening:
+            raise NotRecordsError("it is empty or blank")
+        if self._held is not None or self._next != self._nothing:
+            raise NotRecordsError(f"it is not whole JSON: it ends in {self._name}")
+        self._read(b"", final=True)
 
-    def _count(self, step: Any, *piece: bytes) -> None:
+    @property
+    def _name(self) -> str:
+        return f"record {self._given + len(self._values) + 1}"
+
+    def _byte(self, place: int) -> int:
+        return self._start + len(self._text[:place].encode(*_UTF8))
+
+    def _read(self, piece: bytes, *, final: bool = False) -> None:
+        self._start = self._fed - len(self._utf8.getstate()[0])
+        self._fed += len(piece)
         try:
-            self.records += len(step(*piece))
-        except NotRecordsError as error:
-            raise Defect(str(error)) from error
+            text = self._text = self._utf8.decode(piece, final)
+        except UnicodeDecodeError as error:
+            raise self._refusal(error, "", self._start) from None
+        place = end_of_blanks(text, 0)
+        while place < len(text):
+            place = end_of_blanks(text, self._next(place))
+
+    def _opening(self, place: int) -> int:
+        sign = self._text[place]
+        if sign == _BOM and self._start == place == 0:
+            return 1
+        if sign not in "[{":
+            raise NotRecordsError("it is neither an array nor an object")
+        self.one_object = sign == "{"
+        self._next = self._object if self.one_object else self._first
+        return place if self.one_object else place + 1
+
+    def _object(self, place: int) -> int:
+        self._next = self._nothing
+        return self._element(place)
+
+    def _first(self, place: int) -> int:
+        self._next = self._elements
+        return self._separator(place) if self._text[place] == "]" else place
+
+    def _elements(self, place: int) -> int:
+        """Read elements as long as each has a comma behind it."""
+        text, size = self._text, len(self._text)
+        while place < size:
+            end = self._element(place)
+            comma = COMMA.match(text, end)
+            if comma is None:
+                self._next = self._separator
+                return end
+            place = comma.end()
+        return place
+
+    def _separator(self, place: int) -> int:
+        sign = self._text[place]
+        if sign not in ",]":
+            number = self._given + len(self._values)
+            raise NotRecordsError(
+                f"it is not JSON: expected , or ] after record {number}, at byte {self._byte(place):,}"
+            )
+        self._next = self._elements if sign == "," else self._nothing
+        return place + 1
+
+    def _nothing(self, place: int) -> int:
+        raise NotRecordsError(f"it is not JSON: something follows its end, at byte {self._byte(place):,}")
+
+    def _element(self, place: int) -> int:
+        """Read one element, or hold it if it is cut."""
+        text = self._text
+        try:
+            value, end = _decode(text, place)
+        except (ValueError, RecursionError) as error:
+            self._refuse_wrong(error)
+            return self._hold(place, error)
+        if len(text) - end <= _TAIL and text[place] not in _SHOWS_END and BARE.fullmatch(text, place):
+            return self._hold(place, _error("Expecting ',' delimiter", text, end))
+        if (end - place) * 4 > self._limit:
+            self._refuse_large(len(text[place:end].encode(*_UTF8)))
+        self._values.append(value)
+        return end
+
+    def _refuse_wrong(self, error: Exception) -> None:
+        """Raise unless *error* can come from the cut at the end of the text."""
+        wrong = isinstance(error, RecursionError)
+        if isinstance(error, json.JSONDecodeError):
+            wrong = error.pos + _NEAR < len(self._text) and self._text[error.pos] != '"'
+        if wrong:
+            raise self._refusal(error, self._text, self._start) from None
+
+    def _hold(self, place: int, error: Exception) -> int:
+        text = self._text
+        cut = text[place:].encode(*_UTF8) + self._utf8.getstate()[0]
+        held = self._held = _Held(self._fed - len(cut))
+        if held.take(cut) is not None:  # it is not cut
+            raise self._refusal(error, text, self._start)
+        self._refuse_large(len(held.content), held.memory)
+        self._utf8.reset()
+        return len(text)
+
+    def _go_on(self, held: _Held, piece: bytes) -> bytes:
+        """Add to what is held, and return what is behind its end."""
+        rest = held.take(piece)
+        self._refuse_large(len(held.content), held.memory)
+        if rest is None:
+            self._fed += len(piece)
+            return b""
+        self._fed += len(piece) - len(rest)
+        self._held = None
+        text = ""
+        try:
+            text = held.content.decode(*_UTF8)
+            held.content.clear()
+            value, end = _decode(text)
+            if end < len(text):
+                raise _error("Expecting ',' delimiter", text, end)
+        except (ValueError, RecursionError) as error:
+            raise self._refusal(error, text, held.start) from None
+        self._values.append(value)
+        return rest
+
+    def _refuse_large(self, size: int, memory: int = 0) -> None:
+        most, what = self._limit, "JSON"
+        if size <= most:
+            size, most, what = memory, max(_MEMORY * most, _LITTLE), "memory"
+        if size > most:
+            reason = f"{self._name} takes more than {most:,} bytes of {what}: raise Limits.record_bytes to read it"
+            raise NotRecordsError(reason, final=True)
+
+    def _refusal(self, error: Exception, text: str, start: int) -> NotRecordsError:
+        """Return what *error* means, which came from decoding *text*, at byte *start* of the file."""
+        if isinstance(error, RecursionError):
+            return NotRecordsError(f"{self._name} is nested too deeply", final=True)
+        if isinstance(error, UnicodeDecodeError):
+            return NotRecordsError(f"it is not JSON: byte {start + error.start:,} is no UTF-8")
+        if isinstance(error, json.JSONDecodeError):
+            place = start + len(text[: error.pos].encode(*_UTF8))
+            reason = error.msg.removesuffix(" at")
+            return NotRecordsError(f"it is not JSON: {reason}, at byte {place:,} in {self._name}")
+        return NotRecordsError(f"it is not JSON that Python reads: {str(error).partition(':')[0]}, in {self._name}")
 
 
-def _plain(value: Any) -> Any:
-    """The same with floats, as `json.loads` gives them."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
+class _Held:
+    """An element that is not complete yet."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start  # in the file
+        self.content = bytearray()
+        self._end = ValueEnd()
+        self._width = 1
+
+    def take(self, piece: bytes) -> bytes | None:
+        """Add the next bytes; return what is behind the end of the element, ``None`` if it is not complete."""
+        for start in range(0, len(piece), _LOOK):
+            part = piece[start : start + _LOOK]  # as a rule the end is near
+            end = self._end.find(part)
+            self.content += part if end < 0 else part[:end]
+            if not part.isascii():
+                self._width = max(self._width, 8 if part.translate(None, _NARROW) else 4)
+            if end >= 0:
+                return piece[start + end :]
+        return None
+
+    @property
+    def memory(self) -> int:
+        """About the bytes that its text and its value take; one wide character makes all of a text wide."""
+        return self._width * len(self.content) + _SIGN_BYTES * self._end.signs
+
+
+def _error(reason: str, text: str, place: int) -> json.JSONDecodeError:
+    return json.JSONDecodeError(reason, text, place)

@@ -6,27 +6,29 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
 
 from multicart_async._codec import decode
-from multicart_async._content.document import DocumentCheck
+from multicart_async._content.document import DocumentCheck, RecordCount
 from multicart_async._delivery import Delivery, Terms
 from multicart_async._folder import FolderState
 from multicart_async._fresh_links import FreshLinks, Relist
 from multicart_async._links import Place
 from multicart_async._plan import Files, folder_of, pages_of, plan, planned
-from multicart_async._record_parser import RecordCount
+from multicart_async._record_codec import RecordReader
 from multicart_async._staging import recover, recover_if_abandoned, working_in
 from multicart_async.download import Downloader, MakeCheck, Wanted
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
-from multicart_async.records import read_records
+from multicart_async.records import OnInvalid, read_records
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
 
 __all__ = ["Results", "Terms", "a_run"]
+
+T = TypeVar("T")
 
 
 def a_run(run: object) -> None:
@@ -137,16 +139,16 @@ class Results:
         return plan(run, files, self._base, RecordCount if terms.count_records else DocumentCheck)
 
     async def records(
-        self, run: Run | CategoryRun, into: type[Any] | None, *, relist: Relist
-    ) -> AsyncGenerator[Any, None]:
-        """Each record of each page of the run, as parsed JSON, or as a value of the class *into*."""
+        self, run: Run | CategoryRun, reader: RecordReader[T], on_invalid: OnInvalid, *, relist: Relist
+    ) -> AsyncGenerator[T, None]:
+        """Each record of each page of the run, as *reader* makes it."""
         fresh = FreshLinks(relist, self._base)
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
         for wanted in await planned(pages_of, run, self._base):
-            async with aclosing(read_records(self._downloader, wanted, fresh.link)) as rows:
-                async for row in rows:
-                    yield row if into is None else decode(row, into, wanted.link.label)
+            async with aclosing(read_records(self._downloader, wanted, fresh.link, reader, on_invalid)) as records:
+                async for record in records:
+                    yield record
 
 
 async def _no_run() -> None:

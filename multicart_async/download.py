@@ -40,7 +40,7 @@ STALE_LINK = frozenset({401, 403, 404, 410})
 
 
 class MakeCheck(Protocol):
-    """Makes the check of a file's content. ``full``: no length was promised, the content alone must prove the end."""
+    """Makes the check of a file's content. ``full``: the transfer does not prove its end, so the content must."""
 
     def __call__(self, *, full: bool, limits: Limits = ...) -> Check:
         """A check for one file."""
@@ -209,7 +209,7 @@ class _Transfer:
                     reader = _Reader(stream)
                     if meter is None:
                         await admit(stream, self._label, self._owner.conceal)
-                        check = self._wanted.check(full=stream.length is None, limits=self._owner.limits)
+                        check = self._wanted.check(full=not stream.proved, limits=self._owner.limits)
                         meter = Meter(self._label, stream, check, self._owner.conceal)
                         meters.append(meter)
                         ticket = Ticket.of(stream)

@@ -19,6 +19,7 @@ __all__ = [
     "FileRestarted",
     "FileStarted",
     "RateLimited",
+    "RecordsSkipped",
     "Retrying",
     "RunDownloaded",
     "RunProgress",
@@ -109,6 +110,19 @@ class RunDownloaded(Event):
     run_id: int
     files: int
     size: int
+
+
+@attrs.frozen(kw_only=True)
+class RecordsSkipped(Event):
+    """``count`` values of a page were no objects or did not fit, and were skipped by ``records(on_invalid="skip")``.
+
+    Emitted once for a page, when it has been read or is left; ``page`` is its file name.
+    """
+
+    collection_id: int
+    run_id: int
+    page: str
+    count: int
 
 
 Emit = Callable[[Event], None]

@@ -6,15 +6,16 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import anyio.lowlevel
 import attrs
 
-from multicart_async._content.document import ENVELOPE_BYTES, envelope_in, is_envelope
+from multicart_async._content.document import ENVELOPE_BYTES, envelope_in, is_envelope, starts_as_object
 from multicart_async._envelope import refusal
 from multicart_async._meter import admit
-from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
+from multicart_async._record_codec import RecordReader, record_reader
+from multicart_async._record_parser import STEP, NotRecordsError, RecordParser
 from multicart_async._response_headers import note_headers
 from multicart_async._retry import is_transient
 from multicart_async.config import conceal_text
@@ -26,36 +27,60 @@ from multicart_async.errors import (
     InvalidResponseError,
     MultiCartError,
 )
-from multicart_async.events import Retrying
+from multicart_async.events import RecordsSkipped, Retrying
 from multicart_async.transport import ByteStream
 
-__all__ = ["read_records"]
+__all__ = ["OnInvalid", "read_records"]
 
-_FEED = 1 << 17  # parsed at a time: the loop is held for about a millisecond
+OnInvalid = Literal["raise", "skip"]
+"""What becomes of a value that is no record, or does not fit."""
+_DICTS: RecordReader[Any] = record_reader(dict[str, Any])
 
 
 async def read_records(
-    downloader: Downloader, wanted: Wanted, refresh: Refresh
-) -> AsyncGenerator[dict[str, Any], None]:
-    """Each record of one result file.
+    downloader: Downloader,
+    wanted: Wanted,
+    refresh: Refresh,
+    reader: RecordReader[Any] = _DICTS,
+    on_invalid: OnInvalid = "raise",
+) -> AsyncGenerator[Any, None]:
+    """Yield each record of one result file, as *reader* makes it.
 
     A transfer that breaks is begun anew without giving any record twice. Then the file must begin with the very bytes
     whose records were given, before it gives more.
 
     Raises:
-        InvalidResponseError: The file is no JSON array of objects, and not one object; or it is nested more than 100
-            levels deep, or under names of more than 32 KiB in all.
+        InvalidResponseError: The file is no JSON array and not one object, or a record is too large; or, unless
+            invalid ones are skipped, a value is no object or does not fit.
         IntegrityError: It has changed since its first records were given.
         DownloadError: It could not be had to its end.
         APIError: The service refused it.
     """
     page = _Page(downloader, wanted, refresh)
+    number = skipped = 0
     try:
-        while (records := await page.some()) is not None:
-            for record in records:
-                yield record
+        while (values := await page.some()) is not None:
+            for value in values:
+                number += 1
+                try:
+                    record = reader.structure(value)
+                except Exception:  # noqa: BLE001 -- a class of the caller may raise anything
+                    skipped += 1
+                else:
+                    yield record
+                    continue
+                if on_invalid == "raise":
+                    reason = reader.misfit(value, downloader.conceal)
+                    raise InvalidResponseError(wanted.link.label, f"record {number}: {reason}")
     finally:
         await page.close()
+        if skipped and on_invalid == "skip":
+            downloader.emit(_skipped(wanted.name, skipped))
+
+
+def _skipped(name: str, count: int) -> RecordsSkipped:
+    collection_id, run_id, page = name.split("/")
+    return RecordsSkipped(collection_id=int(collection_id), run_id=int(run_id), page=page, count=count)
 
 
 @attrs.frozen
@@ -88,54 +113,49 @@ class _Page:
         self._seen = _Bytes()  # those of this transfer
         self._head = b""
         self._changed = False
-        self._exact = False
-        self._ended = False
         self._open = AsyncExitStack()
         self._stream: ByteStream | None = None
         self._parts: AsyncIterator[bytes]
+        self._part, self._place = b"", 0  # what came last, and how much of it was parsed
         self._parser = RecordParser()
 
-    async def some(self) -> list[dict[str, Any]] | None:
-        """The next records, maybe none of them yet; ``None`` at the end."""
+    async def some(self) -> list[Any] | None:
+        """The next values, maybe none of them yet; ``None`` at the end."""
         while True:
             try:
                 with self._owner.life.guard():
-                    records = await self._next()
-            except InexactNumberError:
-                self._exact = True
-                await self.close()
+                    values = await self._next()
             except MultiCartError as error:
                 if self._stream is not None:
                     note_headers(error, self._stream.headers, partial(conceal_text, self._owner.conceal))
                 await self.close()
                 await self._recover(error)
             else:
-                if records is None:
-                    return None
-                if records:
+                if values:
                     self._given = self._seen
-                return records
+                return values
 
     async def close(self) -> None:
         """Give the connection and the slot back."""
         self._stream = None
         await self._open.aclose()
 
-    async def _next(self) -> list[dict[str, Any]] | None:
+    async def _next(self) -> list[Any] | None:
         if self._stream is None:
             await self._begin()
-        part = await anext(self._parts, None)
+        await anyio.lowlevel.checkpoint()
         try:
-            return self._end() if part is None else await self._records_of(part)
+            if self._place >= len(self._part):
+                part = await anext(self._parts, None)
+                if part is None:
+                    self._end()
+                    return None
+                self._part, self._place = part, 0
+            piece = self._part[self._place : self._place + STEP]
+            self._place += len(piece)
+            return self._parse(piece)
         except NotRecordsError as error:
             raise await self._verdict(error) from error
-
-    async def _records_of(self, part: bytes) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = []
-        for start in range(0, len(part), _FEED):
-            records += self._parse(part[start : start + _FEED])
-            await anyio.lowlevel.checkpoint()
-        return records
 
     async def _begin(self) -> None:
         self._tries += 1
@@ -145,11 +165,11 @@ class _Page:
         self._stream = await self._open.enter_async_context(opening)
         await admit(self._stream, self._label, self._owner.conceal)
         self._parts = aiter(self._stream)
-        self._parser = RecordParser(exact=self._exact)
-        self._ended = False
+        self._part, self._place = b"", 0
+        self._parser = RecordParser(self._owner.limits)
 
-    def _parse(self, piece: bytes) -> list[dict[str, Any]]:
-        """The records of the next bytes, without those that were given before."""
+    def _parse(self, piece: bytes) -> list[Any]:
+        """The values of the next bytes, without those that were given before."""
         again = self._given.size - self._seen.size
         if again > 0:
             self._feed(piece[:again])
@@ -157,32 +177,28 @@ class _Page:
             piece = piece[again:]
         if self._changed and not self._parser.one_object:  # an object may be a refusal, which says more
             raise self._other_file()
-        records = self._feed(piece)
-        if self._changed and records:
+        values = self._feed(piece)
+        if self._changed and values:
             raise self._other_file()
-        return records
+        return values
 
-    def _feed(self, piece: bytes) -> list[dict[str, Any]]:
+    def _feed(self, piece: bytes) -> list[Any]:
         if self._seen.size <= ENVELOPE_BYTES:
             self._head += piece
         self._seen = self._seen.followed_by(piece)
         return self._checked(self._parser.feed(piece))
 
-    def _end(self) -> list[dict[str, Any]] | None:
-        if self._ended:
-            return None
-        self._ended = True
-        records = self._checked(self._parser.finish())
+    def _end(self) -> None:
+        self._parser.finish()
         if self._changed or self._seen.size < self._given.size:
             raise self._other_file()
-        return records
 
-    def _checked(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The records, unless they are an answer of the service in place of the file."""
-        if not self._parser.one_object or not records or not is_envelope(records[0]):
-            return records
-        if records[0]["status"] == 0:
-            raise self._refusal(records[0])
+    def _checked(self, values: list[Any]) -> list[Any]:
+        """The values, unless they are an answer of the service in place of the file."""
+        if not self._parser.one_object or not values or not is_envelope(values[0]):
+            return values
+        if values[0]["status"] == 0:
+            raise self._refusal(values[0])
         raise InvalidResponseError(self._label, "the service sent an answer in place of the file")
 
     def _refusal(self, envelope: dict[str, Any]) -> APIError:
@@ -193,12 +209,14 @@ class _Page:
 
     async def _verdict(self, error: NotRecordsError) -> MultiCartError:
         stream = self._stream
-        while self._parser.one_object and len(self._head) <= ENVELOPE_BYTES and (part := await anext(self._parts, b"")):
-            self._head += part  # a refusal in another encoding is no JSON, and a refusal
+        while starts_as_object(self._head) and len(self._head) <= ENVELOPE_BYTES:
+            self._head += (part := await anext(self._parts, b""))  # a refusal in another encoding is no JSON
+            if not part:
+                break
         envelope = envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
             return self._refusal(envelope)
-        if stream is None or not stream.proved:  # nothing proves that all of it came: the transfer may be at fault
+        if not error.final and (stream is None or not stream.proved):  # it may be the transfer's fault
             return IncompleteDownloadError(self._label, str(error))
         return InvalidResponseError(self._label, str(error))
 

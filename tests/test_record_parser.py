@@ -1,88 +1,101 @@
-"""Bytes to records, in pieces of any size."""
+"""Bytes to records, in pieces of any size: what `json.loads` makes of the whole file."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tracemalloc
-import warnings
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.json_pages import EXAMPLES, cut, damaged_pages, loaded, pages
 
 from multicart_async import _record_parser
-from multicart_async._record_parser import InexactNumberError, NotRecordsError, RecordParser
-from multicart_async.errors import MultiCartWarning
+from multicart_async._record_parser import STEP, NotRecordsError, RecordParser
+from multicart_async.config import Limits
 
-numbers = st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=10)
-values = st.recursive(
-    st.none() | st.booleans() | numbers | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
+places = st.lists(st.integers(0, 400), max_size=6)
+# MULTICART_FUZZ_EXAMPLES=100000 python -m pytest --timeout=0 tests/test_record_parser.py -k json_loads
+at_length = settings(
+    max_examples=int(EXAMPLES or 150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-records = st.dictionaries(texts, values, max_size=4)
 
 
-def parsed(*pieces: bytes, exact: bool = False) -> list[dict[str, Any]]:
+def parsed(*pieces: bytes, limits: Limits = Limits()) -> list[Any]:
     """All records of a file that comes in *pieces*."""
-    parser = RecordParser(exact=exact)
+    parser = RecordParser(limits)
     found = [record for piece in pieces for record in parser.feed(piece)]
-    return found + parser.finish()
+    parser.finish()
+    return found
 
 
-def refused(*pieces: bytes, exact: bool = False) -> str:
+def refused(*pieces: bytes, limits: Limits = Limits()) -> str:
     """Why a file holds no records."""
     with pytest.raises(NotRecordsError) as caught:
-        parsed(*pieces, exact=exact)
+        parsed(*pieces, limits=limits)
     return str(caught.value)
 
 
-def cut(payload: bytes, size: int) -> list[bytes]:
-    """It in pieces."""
+def outcome(pieces: list[bytes]) -> list[Any] | None:
+    """The records, or ``None`` if the file is refused."""
+    try:
+        return parsed(*pieces)
+    except NotRecordsError:
+        return None
+
+
+def in_pieces(payload: bytes, size: int) -> list[bytes]:
+    """It in pieces of that size."""
     return [payload[start : start + size] for start in range(0, len(payload), size)]
 
 
-@given(st.lists(records, max_size=4), st.lists(st.integers(0, 200), max_size=6), st.booleans(), st.booleans())
-@example([{"a": 1}], [0, 1, 1, 2], False, False)
-def test_pieces_of_any_size_give_the_same_records(
-    rows: list[dict[str, Any]], cuts: list[int], ascii_only: bool, exact: bool
-) -> None:
-    """As `json.loads` of the whole file, wherever it was cut, inside of a character too."""
-    payload = json.dumps(rows, ensure_ascii=ascii_only).encode()
-    ends = [0, *sorted(min(cut, len(payload)) for cut in cuts), len(payload)]
-    pieces = [payload[start:end] for start, end in pairwise(ends)]
+@at_length
+@given(pages(), places)
+def test_records_are_what_json_loads_gives(page: bytes, places: list[int]) -> None:
+    """Strings, numbers and whitespace of all forms give the same values, wherever the file is cut."""
+    assert repr(outcome(cut(page, places))) == repr(loaded(page))
 
-    assert rows == parsed(*pieces, exact=exact)
+
+@at_length
+@given(damaged_pages(), places)
+def test_the_verdict_is_that_of_json_loads(page: bytes, places: list[int]) -> None:
+    """A damaged file is refused exactly if `json.loads` refuses it, and else gives the same values."""
+    assert repr(outcome(cut(page, places))) == repr(loaded(page))
+    assert repr(outcome([page])) == repr(loaded(page))
 
 
 def test_a_record_is_given_as_soon_as_it_is_there() -> None:
     """Nothing is held back until the end of the file."""
     parser = RecordParser()
 
-    assert [] == parser.feed(b'[{"a": 1')
-    assert [{"a": 1}] == parser.feed(b'}, {"a"')
-    assert [{"a": 2}] == parser.feed(b": 2}")
-    assert [] == parser.feed(b"]")
-    assert [] == parser.finish()
+    assert parser.feed(b'[{"a": 1') == []
+    assert parser.feed(b'}, {"a"') == [{"a": 1}]
+    assert parser.feed(b": 2}") == [{"a": 2}]
+    assert parser.feed(b"]") == []
+    parser.finish()
 
 
-def test_an_array_without_records_is_fine() -> None:
-    """A page can be empty."""
-    assert [] == parsed(b"[]")
+@pytest.mark.parametrize("number", ["1", "-0", "1.5", "1e5", "1E+5", "-1.25e-7", "true", "null", "-Infinity", "NaN"])
+def test_a_number_is_given_when_its_end_is_certain(number: str) -> None:
+    """At each byte it could go on, so it is not given before something else comes."""
+    parser = RecordParser()
+
+    assert [parser.feed(bytes([byte])) for byte in b"[" + number.encode()] == [[]] * (1 + len(number))
+    assert repr(parser.feed(b",")) == repr([json.loads(number)])
 
 
 def test_an_object_is_one_record() -> None:
     """And is known as such: it may be an envelope in place of the file."""
     parser = RecordParser()
 
-    assert [{"a": {"b": [1]}}] == parser.feed(b' {"a": {"b": [1]}} ')
+    assert parser.feed(b' {"a": {"b": [1]}} ') == [{"a": {"b": [1]}}]
     assert parser.one_object
-    assert [] == parser.finish()
+    parser.finish()
 
 
 def test_an_array_is_not_one_object() -> None:
@@ -98,315 +111,194 @@ def test_an_array_is_not_one_object() -> None:
     "start", [b"", b"\xef\xbb\xbf", b" \r\n\t", b"\xef\xbb\xbf\n "], ids=["plain", "BOM", "blanks", "both"]
 )
 def test_what_stands_before_the_records_is_passed_over(start: bytes, size: int) -> None:
-    """A byte order mark and blanks, however they are cut."""
-    payload = start + b'[{"a": 1}]\n'
-
-    assert [{"a": 1}] == parsed(*[payload[at : at + size] for at in range(0, len(payload), size)])
+    """A byte order mark and whitespace are skipped, however they are cut."""
+    assert parsed(*in_pieces(start + b'[{"a": 1}]\n', size)) == [{"a": 1}]
 
 
 @pytest.mark.parametrize(
-    "payload", [b'[{"a": [1, "x\\u00e9"]}, {"b": {}}]', b'{"a": [1, 2.5]}'], ids=["array", "object"]
+    "payload", [b'[{"a": [1, "x\\u00e9"]}, {"b": {}}]', b'{"a": [1, 2.5]}', b"[{},\t7]"], ids=range(3)
 )
 def test_a_file_that_ends_early_has_no_end(payload: bytes) -> None:
-    """Cut at each byte."""
+    """A file that is cut at any byte is refused."""
     for end in range(len(payload)):
         assert refused(payload[:end])
 
 
-NO_RECORDS = {
-    "empty": b"",
-    "blank": b" \n",
-    "half a BOM": b"\xef\xbb",
-    "null": b"null",
-    "a number": b"12",
-    "a text": b'"abc"',
-    "HTML": b"<html>",
-    "numbers": b"[1, 2]",
-    "nulls": b"[null]",
-    "an array in it": b"[[]]",
-    "a record, then a text": b'[{"a": 1}, "x"]',
-    "NaN": b'[{"a": NaN}]',
-    "twice": b'[{"a": 1}][{"a": 1}]',
-    "objects in a row": b'{"a": 1}\n{"a": 2}',
-    "garbage behind": b'[{"a": 1}] x',
-    "a hole": b'[{"a": 1},, {"a": 2}]',
-    "NUL": b'[{"a": 1}]\0',
-    "invalid UTF-8": b'[{"a": "\xff"}]',
+HALVES = {
+    r'"x\ud83d\u2026"': "x\ud83d\u2026",
+    r'"\ude00abc"': "\ude00abc",
+    r'"\ud83d"': "\ud83d",
+    r'"\ud83dx\ude00"': "\ud83dx\ude00",
+    r'"\ud83d\ud83d\ude00"': "\ud83d\U0001f600",
+    r'"\ud83d\n"': "\ud83d\n",
+    '"\ud83d\u2026"': "\ud83d\u2026",
+    '"\ud83d\ude00"': "\ud83d\ude00",
 }
 
 
-@pytest.mark.parametrize("name", NO_RECORDS)
-def test_what_is_no_records_is_refused(name: str) -> None:
-    """Whole or byte by byte, with a short reason in one line."""
-    payload = NO_RECORDS[name]
+@pytest.mark.parametrize("text", HALVES, ids=ascii)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_lone_surrogate_stays_one(text: str, size: int) -> None:
+    """Half of a pair, escaped or as bytes, is what `json.loads` makes of it: no other character, and no error."""
+    payload = f'[{{"t": {text}}}]'.encode("utf-8", "surrogatepass")
 
-    for reason in (refused(payload), refused(*[bytes([byte]) for byte in payload])):
-        assert 0 < len(reason) < 200
-        assert 1 == len(reason.splitlines())
+    found = parsed(*in_pieces(payload, size))
 
-
-LARGE = [2**63, 2**64, -(2**63) - 1, 10**40]
-
-
-@pytest.mark.parametrize("number", LARGE)
-def test_a_number_beyond_64_bits_wants_the_exact_way(number: int) -> None:
-    """The quick way says so, the exact way gives it whole."""
-    payload = json.dumps([{"a": number}]).encode()
-
-    with pytest.raises(InexactNumberError):
-        parsed(payload)
-    assert [{"a": number}] == parsed(payload, exact=True)
+    assert found == json.loads(payload)
+    assert found == [{"t": HALVES[text]}]
 
 
-def test_the_exact_way_gives_what_json_gives() -> None:
-    """Floats, not decimals, at any depth."""
-    payload = b'[{"a": 1.5, "b": [0.1, {"c": 1e3}], "d": 1}]'
-
-    found = parsed(payload, exact=True)
-
-    assert json.loads(payload) == found
-    assert float is type(found[0]["a"])
-    assert float is type(found[0]["b"][1]["c"])
-    assert int is type(found[0]["d"])
-
-
-LIMIT = sys.get_int_max_str_digits()
-
-
-@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 100, 1])
-def test_a_number_that_python_refuses_to_make_is_refused(size: int) -> None:
-    """ijson would end the process at it, wherever it is cut; one digit less is fine."""
-    largest, too_large = (b'[{"a": 1, "b": ' + b"9" * digits + b"}]" for digits in (LIMIT, LIMIT + 1))
-
-    assert [{"a": 1, "b": int("9" * LIMIT)}] == parsed(*cut(largest, size), exact=True)
-    assert f"it holds a number of more than {LIMIT} digits" == refused(*cut(too_large, size), exact=True)
-
-
-@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 100])
-def test_digits_in_a_text_are_no_number(size: int) -> None:
-    """However many there are, and behind whatever marks and escapes."""
-    rows = [{"a": "7" * 3 * LIMIT}, {'"\\': '\\"' + "7" * 2 * LIMIT, "c": [1, 2]}, {"d": ["", "7" * LIMIT + ","] * 5}]
-
-    assert rows == parsed(*cut(json.dumps(rows).encode(), size), exact=True)
-
-
-@pytest.fixture
-def no_c_parser(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A platform without a wheel of ijson."""
-    _record_parser._backend.cache_clear()
-    monkeypatch.setitem(sys.modules, "ijson.backends.yajl2_c", None)
-    yield
-    _record_parser._backend.cache_clear()
-
-
-@pytest.mark.usefixtures("no_c_parser")
-def test_a_slow_parser_is_told_once() -> None:
-    """It works, and takes long: a warning says what helps."""
-    with pytest.warns(MultiCartWarning, match="24 times"):
-        assert [{"a": 1}] == parsed(b'[{"a": 1}]')
-
-    with warnings.catch_warnings(record=True) as told:
-        parsed(b"[]")
-    assert [] == told
-
-
-def test_the_c_parser_is_the_one_in_use() -> None:
-    """Here and wherever there is a wheel."""
-    assert "ijson.backends.yajl2_c" == _record_parser._backend().__name__
-
-
-@pytest.mark.parametrize("exact", [False, True])
-@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["arrays", "objects"])
-def test_bottomless_nesting_is_refused_before_it_costs_anything(opening: bytes, exact: bool) -> None:
-    """ijson's memory grows with the square of the depth: 80 kB could ask for all there is."""
-    parser = RecordParser(exact=exact)
-
-    with pytest.raises(NotRecordsError, match="nested more than 100 deep"):
-        for piece in (b"[", *[opening * 300] * 100):
-            parser.feed(piece)
-
-
-def test_a_nest_that_closes_again_is_counted_too() -> None:
-    """Its depth is what costs, also where all of it comes at once."""
-    assert "it is nested more than 100 deep" == refused(b"[" * 3000 + b"]" * 3000)
-
-
-def test_brackets_that_do_not_match_hide_no_depth() -> None:
-    """The parser would see all that open before the first that is wrong."""
-    assert "it is nested more than 100 deep" == refused(b'[{"a":' + b"[" * 3000 + b"}" * 3002)
-
-
-def test_many_brackets_are_no_depth() -> None:
-    """Pages hold thousands of lists and objects side by side, and brackets in texts."""
-    rows = [{"lists": [[], [[1]], {}] * 500, "text": "[" * 20, "more": {"a": {"b": [{}]}}}] * 50
-
-    assert rows == parsed(json.dumps(rows).encode())
-
-
-@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 1])
-@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
-def test_a_file_may_be_a_hundred_deep(opening: str, size: int) -> None:
-    """And no deeper, however it is cut; several such records in a row are fine."""
-    closing = {"[": "]", '{"a":': "}"}[opening]
-    deepest, deeper = (f'{{"x":{opening * levels}1{closing * levels}}}' for levels in (98, 99))
-    page = f"[{deepest},{deepest}]".encode()
-
-    assert json.loads(page) == parsed(*cut(page, size))
-    assert "it is nested more than 100 deep" == refused(*cut(f"[{deepest},{deeper}]".encode(), size))
-
-
-@pytest.mark.parametrize("size", [1 << 20, 1 << 12, 7])
-@pytest.mark.parametrize(
-    "text",
-    ["[" * 5_000, '"[{' * 5_000, "\\[" * 5_000, '\\"[\\\\' * 700, "[" * 999 + "\\", "}]" * 5_000, "\n{" * 300 + '"'],
-    ids=range(7),
-)
-def test_brackets_in_a_text_are_no_depth(text: str, size: int) -> None:
-    """Descriptions and raw HTML hold thousands, behind escapes of all kinds, and the text may be a name."""
-    rows = [{"html": text, "a": [text, {text: 1}]}, {"b": text}]
-
-    assert rows == parsed(*cut(json.dumps(rows).encode(), size))
-
-
-nests = st.recursive(
-    st.sampled_from(["", "[", '"}', "\\", '\\"[', "]" * 9]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "{", '"', "k" * 9]), inner, max_size=3)
+REFUSED = {
+    "empty": (b"", "it is empty or blank"),
+    "blank": (b" \n", "it is empty or blank"),
+    "half a BOM": (b"\xef\xbb", "it is empty or blank"),
+    "null": (b"null", "it is neither an array nor an object"),
+    "two BOMs": (b"\xef\xbb\xbf\xef\xbb\xbf[]", "it is neither an array nor an object"),
+    "UTF-16": ("[1]".encode("utf-16"), "it is not JSON: byte 0 is no UTF-8"),
+    "a comma at the end": (b"[1,]", "it is not JSON: Expecting value, at byte 3 in record 2"),
+    "no comma": (b"[1 2]", "it is not JSON: expected , or ] after record 1, at byte 3"),
+    "no value": ("[é,]".encode(), "it is not JSON: Expecting value, at byte 1 in record 1"),
+    "a wrong key": (b'[1, {"\xc3\xa9" 2}]', "it is not JSON: Expecting ':' delimiter, at byte 10 in record 2"),
+    "a long one": (
+        b'[{\'a\': 1, "b": "' + b"x" * 50,
+        "it is not JSON: Expecting property name enclosed in double quotes",
     ),
-    max_leaves=12,
-)
+    "a line break": (b'["\n"]', "it is not JSON: Invalid control character, at byte 2 in record 1"),
+    "twice": (b'[{"a": 1}][{"a": 1}]', "it is not JSON: something follows its end, at byte 10"),
+    "objects in a row": (b'{"a": 1}\n{"a": 2}', "it is not JSON: something follows its end, at byte 9"),
+    "NUL": (b'[{"a": 1}]\0', "it is not JSON: something follows its end, at byte 10"),
+    "form feed": (b'[{"a": 1},\x0c{}]', "it is not JSON: Expecting value, at byte 10 in record 2"),
+    "form feed before a comma": (b'[{"a": 1}\x0c,{}]', "it is not JSON: expected , or ] after record 1, at byte 9"),
+    "no-break space": ("[{}\xa0]".encode(), "it is not JSON: expected , or ] after record 1, at byte 3"),
+    "invalid UTF-8": ('[{"a": "日'.encode() + b'\xff"}]', "it is not JSON: byte 11 is no UTF-8"),
+    "half a character": (b"[]\xc3", "it is not JSON: byte 2 is no UTF-8"),
+    "cut": (b'[{"a": 1}, {"b"', "it is not whole JSON: it ends in record 2"),
+    "cut before a record": (b'[{"a": 1},', "it is not whole JSON: it ends in record 2"),
+    "too many digits": (b"[1, " + b"9" * (sys.get_int_max_str_digits() + 1) + b"]", "it is not JSON that Python reads"),
+}
 
 
-@given(st.lists(nests, max_size=4), st.integers(0, 130), st.integers(1, 300), st.sampled_from([None, 1]))
-def test_the_depth_is_exact(values: list[Any], around: int, size: int, indent: int | None) -> None:
-    """A hundred levels are taken and more are not, whatever texts and nests there are beside them."""
-    row: Any = values
-    for level in range(around):
-        row = [row] if level % 3 else {"n[": row}
-    page = [{"a": row}]
-    payload = json.dumps(page, indent=indent).encode()
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_reason_names_the_place(name: str) -> None:
+    """A short reason in one line says what is wrong, at which byte of the file, in which record."""
+    payload, reason = REFUSED[name]
 
-    if depth_of(page) > 100:
-        assert "it is nested more than 100 deep" == refused(*cut(payload, size))
-    else:
-        assert page == parsed(*cut(payload, size))
+    assert refused(payload).startswith(reason)
+    for pieces in (in_pieces(payload, 1), in_pieces(payload, 3)):
+        assert len(refused(*pieces).splitlines()) == 1
 
 
-def depth_of(value: Any) -> int:
-    """How many levels there are."""
-    inner = value.values() if isinstance(value, dict) else value
-    return 1 + max(map(depth_of, inner), default=0) if isinstance(value, dict | list) else 0
+def test_nesting_that_json_refuses_is_refused() -> None:
+    """A hundred thousand brackets are an error of ours, that no other transfer would mend; a hundred levels are fine."""
+    fine = b"[" * 100 + b"]" * 100
+
+    with pytest.raises(NotRecordsError, match="record 2 is nested too deeply") as caught:
+        parsed(b"[7," + b"[" * 100_000)
+    assert caught.value.final
+    for pieces in ([fine], in_pieces(fine, 7)):
+        assert parsed(*pieces) == json.loads(fine)
 
 
-def under(names: list[str], value: Any) -> Any:
-    """The value in an object in an object."""
-    for name in reversed(names):
-        value = {name: value}
-    return value
+@pytest.mark.parametrize("size", [1, 100, STEP])
+def test_a_record_above_the_limit_is_refused(size: int) -> None:
+    """The error names the record, its limit and where that is set; a byte less is fine, also of another width."""
+    limits = Limits(record_bytes=1000)
+    good, bad = ([{}, {"é": "x" * (1000 - 10 + more)}] for more in (0, 1))
+    page = [json.dumps(rows, ensure_ascii=False).encode() for rows in (good, bad)]
+
+    assert parsed(*in_pieces(page[0], size), limits=limits) == good
+    reason = "record 2 takes more than 1,000 bytes of JSON: raise Limits.record_bytes to read it"
+    assert refused(*in_pieces(page[1], size), limits=limits) == reason
 
 
-TOO_LONG = "the names on the way to a value take more than 32 KiB"
+def test_a_file_of_one_object_is_bounded_too() -> None:
+    """It is one record."""
+    page = json.dumps({"a": ["x" * 50] * 100}).encode()
+
+    assert "record 1 takes more than 5,000 bytes" in refused(page, limits=Limits(record_bytes=5000))
+    assert "record 1 takes more than 5,000 bytes" in refused(*in_pieces(page, 100), limits=Limits(record_bytes=5000))
 
 
-@pytest.mark.parametrize("size", [1 << 20, 1 << 16, 1 << 12, 1000])
-@pytest.mark.parametrize("levels", [2, 12, 80])
-@pytest.mark.parametrize("filler", [0, 300_000])
-@pytest.mark.parametrize("space", ["", " " * 3000], ids=["tight", "spaced"])
-def test_long_names_in_each_other_are_refused(levels: int, size: int, filler: int, space: str) -> None:
-    """ijson would join them anew at each level, so that 3 MB ask for 2 GB; whatever else stands between them."""
-    names = ['"n' + "k" * (70_000 // levels)] * levels
-    value: Any = 1
-    for name in names:
-        value = {"filler": "x" * (filler // levels), name: value}
-    page = json.dumps([value], separators=(",", space + ":")).encode()
-
-    assert TOO_LONG == refused(*cut(page, size))
-
-
-def test_names_are_counted_where_the_levels_are_many() -> None:
-    """Each is short, and all of them are too long."""
-    assert TOO_LONG == refused(json.dumps([under(["k" * 500] * 90, 1)]).encode())
+MIB = 1 << 20
+HOSTILE = {
+    "a string": (b'[{"a": "', b"x" * 1000),
+    "a string of escapes": (b'[{"a": "', b'\\u00e9\\n\\\\\\"' * 100),
+    "wide characters": (b'[{"a": "\xf0\x9f\x98\x80', b"x" * 1000),
+    "objects": (b'[{"a": [{}', b",{}" * 500),
+    "arrays": (b'[{"a": [[]', b",[]" * 500),
+    "short strings": (b'[{"a": ["ab"', b',"ab"' * 500),
+    "numbers": (b"[[1234", b",1234" * 500),
+    "members": (b'[{"": 1', b',"abcd":1' * 500),
+    "one object": (b'{"a": [{}', b",{}" * 500),
+    "a number": (b"[1", b"0" * 1000),
+    "a string of the array": (b'["', b"x" * 1000),
+    "brackets": (b'[{"a":', b"[" * 1000),
+}
 
 
-@pytest.mark.parametrize("size", [1 << 20, 1 << 12])
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"k" * 1_000_000: 1} | {f"{number}" + "m" * 3_000: "x" for number in range(40)},
-        {"a": [{f"{number}" + "k" * 3_000: {"b": [number]}} for number in range(100)], "c": [[]] * 3},
-        under(["k" * 6_000] * 5, [{"n" * 6: {}}] * 3),
-        under(["k" * 300] * 90, 1),
-    ],
-    ids=["of texts", "side by side", "few levels", "short ones"],
-)
-def test_long_names_are_fine_where_they_do_not_add_up(row: dict[str, Any], size: int) -> None:
-    """A name that leads to no level costs what it weighs; so do those that are side by side."""
-    assert [row, row] == parsed(*cut(json.dumps([row, row]).encode(), size))
-
-
-class Watched:
-    """A parser that tells how long the pieces are that it gets."""
-
-    def __init__(self, parser: Any) -> None:
-        self._parser = parser
-        self.sizes: list[int] = []
-
-    def send(self, piece: bytes) -> None:
-        self.sizes.append(len(piece))
-        self._parser.send(piece)
-
-    def close(self) -> None:
-        self._parser.close()
-
-
-@pytest.mark.parametrize(
-    ("start", "filling"),
-    [
-        (b'[{"a": "', b"x"),
-        (b'[{"a": "', b"\\n"),
-        (b'[{"a": "', b'\\"'),
-        (b'[{"a": "', b"\\\\"),
-        (b'[{"', b"k"),
-        (b'[{"a": 1.', b"1"),
-    ],
-    ids=range(6),
-)
-def test_a_long_token_is_parsed_a_few_times_only(start: bytes, filling: bytes) -> None:
-    """yajl begins it anew with each piece: 4 MiB in pieces of 4 KiB would be 2 GiB."""
-    parser = RecordParser()
-    parser.feed(start)
-    parser._parser = watched = Watched(parser._parser)
-    for piece in cut(filling * ((4 << 20) // len(filling)), 4096):
-        parser.feed(piece)
-
-    given, scanned = 0, 0
-    for size in watched.sizes:
-        given += size
-        scanned += given
-    assert len(watched.sizes) < 16
-    assert 2 << 20 <= given <= 4 << 20
-    assert scanned < 8 << 20
-
-
-def test_a_record_with_a_long_text_is_given_at_its_end() -> None:
-    """And what is held meanwhile is the text, not more."""
-    parser = RecordParser()
-    pieces = cut(b'[{"a": "' + b"x" * (8 << 20), 1 << 16)
+@pytest.mark.parametrize("size", [1 << 16, STEP])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_memory_stays_below_four_times_the_limit(name: str, size: int) -> None:
+    """What is above the limit is refused before it is decoded, of all kinds of values."""
+    start, filling = HOSTILE[name]
+    parser, limit = RecordParser(Limits(record_bytes=5 * MIB)), 5 * MIB
+    piece = filling * (size // len(filling))
     tracemalloc.start()
     try:
-        assert [] == [record for piece in pieces for record in parser.feed(piece)]
+        parser.feed(start)
+        with pytest.raises(NotRecordsError, match=r"record 1 .*(Limits.record_bytes|nested)") as caught:
+            for _ in range(16 * MIB // len(piece)):
+                parser.feed(piece)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert [{"a": "x" * (8 << 20)}] == parser.feed(b'"}')
-    assert [{"b": 1}] == parser.feed(b', {"b": 1}')
-    assert [] == parser.feed(b"]")
-    assert [] == parser.finish()
-    assert peak < 20 << 20
+    assert caught.value.final
+    assert peak < 4 * limit
 
 
-@pytest.mark.parametrize("end", [b"x", b'"', b'"}', b'"}, 5]', b"\x00"], ids=range(5))
-def test_a_long_text_that_does_not_end_well_is_refused(end: bytes) -> None:
-    """At the end of the file at the latest."""
-    assert refused(*cut(b'[{"a": "' + b"x" * 100_000 + end, 4096))
+def test_a_value_that_would_take_much_memory_is_refused() -> None:
+    """A record of many small values takes far more memory than its bytes tell, so the limit holds for that as well."""
+    page = b"[{}, [" + b"{}," * MIB + b"{}]]"
+
+    assert refused(*in_pieces(page, STEP), limits=Limits(record_bytes=8 * MIB)) == (
+        "record 2 takes more than 33,554,432 bytes of memory: raise Limits.record_bytes to read it"
+    )
+    assert len(parsed(*in_pieces(page, STEP), limits=Limits(record_bytes=64 * MIB))[1]) == MIB + 1
+
+
+@pytest.mark.parametrize("size", [100, 4096, STEP])
+@pytest.mark.parametrize(
+    "unit", ["x" * 900, 'a "\\', "é日😀", {"b": [1, None]}], ids=["text", "escapes", "wide", "objects"]
+)
+def test_a_large_record_is_decoded_once(unit: Any, size: int) -> None:
+    """Where it comes in pieces it is not decoded again with each of them, so the time does not grow with its square."""
+    rows = [{"a": [unit] * 20_000}, {"b": "x"}] if size > 100 else [{"a": [unit] * 200}, {"b": "x"}]
+    payload = json.dumps(rows, ensure_ascii=False).encode()
+    decode, given = _record_parser._decode, 0
+
+    def counted(text: str, at: int = 0) -> Any:
+        nonlocal given
+        given += len(text) - at
+        return decode(text, at)
+
+    with mock.patch.object(_record_parser, "_decode", counted):
+        assert parsed(*in_pieces(payload, size)) == rows
+
+    assert given < len(payload) + 3 * STEP
+
+
+def test_values_are_not_held() -> None:
+    """A file of many records takes the memory of a few."""
+    parser, piece = RecordParser(), b'{"a": "' + b"x" * 1000 + b'"},'
+    tracemalloc.start()
+    try:
+        count = len(parser.feed(b"["))
+        for _ in range(200):
+            count += len(parser.feed(piece * 100))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert count == 20_000
+    assert peak < 2 * MIB

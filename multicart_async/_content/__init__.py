@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Check", "Defect", "LimitExceeded"]
+__all__ = ["Check", "Defect"]
 
 
 class Defect(Exception):  # noqa: N818 -- never leaves the library: a download turns it into IntegrityError
-    """Why the bytes are not the promised file."""
+    """Why the bytes are not the promised file. Where it is ``final``, another transfer of them would not help."""
 
-
-class LimitExceeded(Defect):
-    """The content is larger than this client may take. No transfer is at fault, so another one would change nothing."""
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
 
 
 class Check(Protocol):

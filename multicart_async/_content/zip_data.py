@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from multicart_async._content import Defect, LimitExceeded
+from multicart_async._content import Defect
 from multicart_async._content.zip_reader import PieceReader, Reading
 from multicart_async._content.zip_records import CENTRAL, DEFLATED, LOCAL, LONGEST_DESCRIPTOR, Entry, descriptors_before
 
@@ -31,12 +31,13 @@ class Unpacked:
         self._total = 0
 
     def add(self, size: int) -> None:
-        """Count *size* more bytes. Raises `LimitExceeded` beyond ``Limits.unpacked_bytes``."""
+        """Count *size* more bytes. Raises a final `Defect` beyond ``Limits.unpacked_bytes``."""
         self._total += size
         if self._total > self._most:
-            raise LimitExceeded(
+            raise Defect(
                 f"the archive unpacks to more than Limits.unpacked_bytes allows, {self._most} bytes; "
-                "set it higher if the archive may be that large"
+                "set it higher if the archive may be that large",
+                final=True,
             )
 
     def check_so_far(self, packed: int) -> None:
@@ -50,8 +51,9 @@ class Unpacked:
 
     def _check(self, unpacked: int, packed: int) -> None:
         if unpacked > _RATIO * packed:
-            raise LimitExceeded(
-                f"the archive unpacks to more than {_FREE // 2**20} MiB, and to more than {_RATIO} times its size"
+            raise Defect(
+                f"the archive unpacks to more than {_FREE // 2**20} MiB, and to more than {_RATIO} times its size",
+                final=True,
             )
 
 

@@ -353,6 +353,8 @@ class Categories:
 
         With *csv*, ``category_asins.csv`` beside it, with the columns of the dashboard's CSV. The API has none, so it is
         made from the JSON: a text stays as it is, true, false and numbers are as in JSON, what is missing is empty.
+        ``differences`` tells which values of the JSON it lacks because they are no objects, or why there is no CSV: where
+        the JSON cannot be read, it is kept as the service sent it.
 
         Raises:
             DownloadError: The file could not be had whole: there is nothing under its name. Or the disk refused.

@@ -19,6 +19,7 @@ from multicart_async._judge import RunJudge, a_started
 from multicart_async._outcome import Outcome
 from multicart_async._pages import PagedReading, every_row
 from multicart_async._plan import Files
+from multicart_async._record_codec import record_reader
 from multicart_async._results import Results, Terms, a_run
 from multicart_async._run_looks import NewerRuns, RunLooks, newest_id
 from multicart_async._run_many import Pipeline, Stages, all_ids, refuse_wrong_items, start_each
@@ -30,6 +31,7 @@ from multicart_async.errors import InvalidResponseError, WaitTimeoutError
 from multicart_async.events import Emit, RunProgress
 from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
 from multicart_async.polling import Clock, Pace, PollPolicy, a_policy, follow
+from multicart_async.records import OnInvalid
 from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
@@ -348,6 +350,7 @@ class Runs:
         With *count_records* each page is parsed and its records are counted. Where they do not add up to the run's
         ``total_exacted_result`` or ``total_results``, that is told in ``differences``, here and in the manifest; with
         *strict* it is an `IncompleteRunError`. What the service counts is not documented, so the default only tells.
+        A record is an object; ``differences`` also names pages with other values, and pages that are no valid JSON.
 
         Raises:
             DownloadError: A file could not be had whole: there is nothing under its name. Or the disk refused.
@@ -364,27 +367,38 @@ class Runs:
         )
 
     @overload
-    def records(self, run: Run | CategoryRun) -> AsyncGenerator[dict[str, Any], None]:
+    def records(
+        self, run: Run | CategoryRun, *, into: type[dict[str, Any]] = ..., on_invalid: OnInvalid = ...
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Each record as parsed JSON."""
 
     @overload
-    def records(self, run: Run | CategoryRun, *, into: type[T]) -> AsyncGenerator[T, None]:
+    def records(self, run: Run | CategoryRun, *, into: type[T], on_invalid: OnInvalid = ...) -> AsyncGenerator[T, None]:
         """Each record as a value of *into*."""
 
-    def records(self, run: Run | CategoryRun, *, into: type[T] | None = None) -> AsyncGenerator[Any, None]:
-        """Each record of each page, straight from the service, without holding a page in memory.
+    def records(
+        self, run: Run | CategoryRun, *, into: type[Any] = dict, on_invalid: OnInvalid = "raise"
+    ) -> AsyncGenerator[Any, None]:
+        """Yield each record of each page, straight from the service, without holding a page in memory.
 
-        *into* structures each as an attrs class; fields that the class does not have are left out. Fields and prices
-        are as the service sends them: a price is mostly a text with a currency sign. If you do not read to the end, close
-        it (`contextlib.aclosing`): it holds a connection.
+        A record is what `json.loads` makes of an object, or a value of the attrs class, dataclass or `TypedDict` *into*.
+        Nothing is converted: ``"5"`` does not fit an ``int``. Fields that the class does not have are left out; a
+        `TypedDict` keeps them. Prices are mostly strings with a currency sign. A page that is one object is one record.
+
+        With ``on_invalid="skip"``, values that are no objects or do not fit *into* are left out, and a `RecordsSkipped`
+        event reports their number for each page.
+
+        If you do not read to the end, close it (`contextlib.aclosing`): it holds a connection.
 
         Raises:
-            InvalidResponseError: A page is no array of objects and no object, or does not fit *into*; or it is nested more
-                than 100 levels deep, or under names of more than 32 KiB in all.
+            ArgumentError: *into* is no such class, or JSON cannot be made into one of its fields. Nothing was sent.
+            InvalidResponseError: A page is not valid JSON, no array and no object, or one of its records is larger than
+                ``Limits.record_bytes``; or, unless they are skipped, a value is no object or does not fit *into*.
             DownloadError: A page could not be had to its end, or has changed after its first records were given.
         """
         a_run(run)
-        return self._results.records(run, into, relist=self._relist(run))
+        a_choice("on_invalid", on_invalid, OnInvalid)
+        return self._results.records(run, record_reader(into), on_invalid, relist=self._relist(run))
 
     def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
         return lambda: find_run(self.iterate(run.collection), run.id)

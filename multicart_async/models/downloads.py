@@ -26,7 +26,8 @@ class Downloaded:
 class RunDownload:
     """The files of one run. ``skipped`` of them were there already; ``bytes`` came over the network in this call.
 
-    ``differences`` tell where the files and the run's row do not agree; what the service counts is not documented.
+    ``differences`` tell where the files and the run's row do not agree; what the service counts is not documented. They
+    also tell what is odd about the records in the files, and what the CSV of a category scrape lacks.
     """
 
     run: Run | CategoryRun

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from zip_kit import DEFLATED, STORED, Ending, Member, archive, packed, pieces, reasons, streamed, zeros
 
-from multicart_async._content import Defect, LimitExceeded
+from multicart_async._content import Defect
 from multicart_async._content.archive import ArchiveCheck
 
 KIB, MIB = 2**10, 2**20
@@ -70,10 +70,11 @@ def bomb(mebibytes: int) -> Member:
 def fed_until_refused(data: bytes, size: int, unpacked_bytes: int = 2**38) -> int:
     """How many bytes of *data* are fed before the check ends it."""
     check, fed = ArchiveCheck(unpacked_bytes=unpacked_bytes), 0
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(Defect) as caught:
         for piece in pieces(data, size):
             fed += len(piece)
             check.feed(piece)
+    assert caught.value.final
     return fed
 
 

@@ -12,6 +12,7 @@ import pytest
 from download_kit import BASE, MemorySink, files_below, open_below, temporaries_below
 from support.groups import Groups, groups_over
 
+from multicart_async import Limits
 from multicart_async._category_csv import COLUMNS, category_csv
 from multicart_async.errors import DiskError, IntegrityError
 from multicart_async.models import CategoryRun, DownloadLinks
@@ -177,25 +178,89 @@ async def test_no_rows_are_a_head(tmp_path) -> None:
     assert HEAD == rows_of(done.files[1].path.read_bytes())
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"[1]",
-        b"[[]]",
-        b'[{"a": 1}, null]',
-        b"[{]",
-        b'[{"a": 1}, }]',
-        b'[{"a": "\xff"}]',
-        b'[{"a": ' + b"9" * 5000 + b"}]",
-    ],
-)
-async def test_a_json_that_is_no_list_of_records_has_no_csv(tmp_path, content) -> None:
-    """The JSON is there as the service sent it; the CSV is not, nor a manifest, and the error names the file."""
-    with pytest.raises(IntegrityError, match=r"category_asins\.json"):
-        await over(content).categories.download(category(), tmp_path)
+NOT_MADE = {
+    b"[{]": "it is not JSON: Expecting property name enclosed in double quotes, at byte 2 in record 1",
+    b'[{"a": 1}, }]': "it is not JSON: Expecting value, at byte 11 in record 2",
+    b'[{"a": "\xff"}]': "it is not JSON: byte 8 is no UTF-8",
+    b'[{"a": 1}, {"b": 2]]': "it is not JSON: Expecting ',' delimiter, at byte 18 in record 2",
+    b'{"a" 1}': "it is not JSON: Expecting ':' delimiter, at byte 5 in record 1",
+    b"[[}]]": "it is not JSON: Expecting value, at byte 2 in record 1",
+}
 
-    assert {"7/3/category_asins.json", "7/3/progress.json"} == files_below(tmp_path).keys()
-    assert ([], []) == (temporaries_below(tmp_path), open_below(tmp_path))
+
+@pytest.mark.parametrize("content", NOT_MADE, ids=repr)
+async def test_a_json_that_cannot_be_read_has_no_csv(tmp_path, content) -> None:
+    """The JSON is there as the service sent it, with a manifest, and a difference says why there is no CSV; each time."""
+    difference = f"category_asins.csv: not made: category_asins.json: {NOT_MADE[content]}"
+    for opened, skipped in ((1, 0), (0, 1)):
+        groups = over(content)
+
+        done = await groups.categories.download(category(), tmp_path)
+
+        assert done.differences == (difference,)
+        assert ([file.name for file in done.files], done.skipped) == (["category_asins.json"], skipped)
+        assert len(groups.transport.opened) == opened
+        files = files_below(tmp_path)
+        assert files.keys() == {"7/3/category_asins.json", "7/3/manifest.json"}
+        assert json.loads(files["7/3/manifest.json"])["differences"] == [difference]
+    assert (temporaries_below(tmp_path), open_below(tmp_path)) == ([], [])
+
+
+async def test_a_csv_of_an_older_json_does_not_stay(tmp_path) -> None:
+    """Where the new JSON has none, the old table would lie."""
+    await over(json.dumps([FULL]).encode()).categories.download(category(), tmp_path)
+
+    done = await over(b"[{]").categories.download(category(), tmp_path, overwrite=True)
+
+    assert [file.name for file in done.files] == ["category_asins.json"]
+    assert files_below(tmp_path).keys() == {"7/3/category_asins.json", "7/3/manifest.json"}
+
+
+ODD = [
+    (b'[{"asin": "B0"}, null]', [["B0"]], "1 of the JSON's values, number 2"),
+    (b'[1, [], "x", {"asin": "B0"}]', [["B0"]], "3 of the JSON's values, number 1, 2, 3"),
+    (b"[" + b"7," * 14 + b"7]", [], "15 of the JSON's values, number 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 5 more"),
+]
+
+
+@pytest.mark.parametrize(("content", "rows", "left_out"), ODD, ids=range(3))
+async def test_values_that_are_no_records_are_left_out(tmp_path, content, rows, left_out) -> None:
+    """The CSV has the others, and a difference says which are missing; a later call, which makes nothing, says it too."""
+    for _ in range(2):
+        done = await over(content).categories.download(category(), tmp_path)
+
+        table = rows_of((tmp_path / "7/3/category_asins.csv").read_bytes())
+        assert [row[:1] for row in table[1:]] == rows
+        assert done.differences == (f"category_asins.csv: left out as no objects: {left_out}",)
+        assert len(done.files) == 2
+    assert json.loads((tmp_path / "7/3/manifest.json").read_bytes())["differences"] == list(done.differences)
+
+
+async def test_numbers_that_json_does_not_have_are_written_as_they_are() -> None:
+    """Python reads NaN and Infinity, so the CSV has them."""
+    table = await csv_of(b'[{"price_cents": NaN, "in_stock": [-Infinity], "asin": 1e999}]')
+
+    assert table[1] == ["Infinity", "", "", "", "", "", "", "NaN", "[-Infinity]"]
+
+
+async def test_a_lone_surrogate_becomes_a_replacement_character() -> None:
+    """UTF-8 has no bytes for half of a pair; whole pairs, and what stands beside a half, stay as they are."""
+    content = r'[{"asin": "x\ud83d\u2026", "seller_name": "\ude00abc\ud83d\ude00", "parent_asin": ["\ud83d"]}]'
+    table = await csv_of(content.encode())
+
+    assert table[1] == ["x\ufffd\u2026", r'["\ud83d"]', "", "", "", "", "\ufffdabc\U0001f600", "", ""]
+
+
+async def test_a_record_above_the_limit_has_no_csv() -> None:
+    """The table is made record by record, and the limit holds for each."""
+    sink = MemorySink()
+    sink.files["a.json"] = json.dumps([FULL, {"asin": "x" * 2000}]).encode()
+
+    with pytest.raises(
+        IntegrityError, match=r"record 2 takes more than 1,000 bytes of JSON: raise Limits.record_bytes"
+    ):
+        await category_csv(sink, "a.json", "a.csv", Limits(record_bytes=1000))
+    assert "a.csv" not in sink.files
 
 
 async def test_a_json_that_is_gone_meanwhile_is_a_disk_error(tmp_path) -> None:

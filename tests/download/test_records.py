@@ -85,12 +85,13 @@ BIG = [
     ("1.5", 1.5),
     ("1e2", 100.0),
     ("1e400", float("inf")),
+    ("-Infinity", float("-inf")),
 ]
 
 
 @pytest.mark.parametrize(("text", "value"), BIG)
 async def test_numbers_of_any_size_are_exact(text, value) -> None:
-    """One beyond 64 bits makes the page be read anew, without giving any record twice; floats stay floats."""
+    """Integers are exact and floats are what Python reads; the page is read once."""
     rows = [{"n": number, "x": 0.5} for number in range(3000)]
     content = json.dumps(rows).encode()[:-1] + b', {"big": ' + text.encode() + b', "x": 0.5}]'
     pieces = [content[start : start + 5000] for start in range(0, len(content), 5000)]
@@ -99,7 +100,7 @@ async def test_numbers_of_any_size_are_exact(text, value) -> None:
 
     assert [*rows, {"big": value, "x": 0.5}] == found
     assert {float} == {type(record["x"]) for record in found}
-    assert len(groups.transport.opened) in {1, 2}
+    assert len(groups.transport.opened) == 1
 
 
 NOT_RECORDS = [
@@ -116,10 +117,8 @@ NOT_RECORDS = [
     b'[{"a": 1}] x',
     b'{"a": 1} {"b": 2}',
     b'[{"a": \xff}]',
-    b'[{"a": NaN}]',
     b"<html></html>",
     b'[{"a": ' + b"9" * 5000 + b"}]",
-    b'[{"a": 1e99999999999999999999}]',
     b'{"code": 200, "data": [], "status": 1}',
 ]
 
@@ -264,20 +263,6 @@ async def test_a_repeat_that_breaks_early_is_repeated() -> None:
     assert (json.loads(PAGE), None, 3) == await given_before(*files)
 
 
-async def test_a_page_that_changes_before_it_is_read_exactly_is_not_mixed() -> None:
-    """Numbers beyond 64 bits make it be read anew, and that may be another version too."""
-    first = PAGE[:-1] + b', {"big": ' + b"9" * 30 + b"}]"
-    again = first.replace(b"$1.50", b"$1.60", 1)
-    size = {"content-length": str(len(first))}
-
-    found, error, asked = await given_before(
-        FakeFile([first[:9000], first[9000:]], headers=size), FakeFile.whole(again)
-    )
-
-    assert json.loads(PAGE)[: len(found)] == found
-    assert (IntegrityError, CHANGED, 2) == (type(error), str(error), asked)
-
-
 @pytest.mark.parametrize("more", [0, 20_000])
 async def test_a_refusal_in_the_repeat_is_one(more) -> None:
     """It says more than that the file has changed, however long it is."""
@@ -321,7 +306,7 @@ async def test_an_object_in_another_encoding_is_no_page() -> None:
     """Looked at to its end, it is no refusal; one that is too long to be one is not looked at."""
     for content in (b'{"a": "\xe8"}', b'{"a": "\xe8' + b"x" * 200_000 + b'"}'):
         pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
-        with pytest.raises(InvalidResponseError, match="UTF8"):
+        with pytest.raises(InvalidResponseError, match="byte 7 is no UTF-8"):
             await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}))
 
 

@@ -36,7 +36,7 @@ def test_an_import_loads_the_client(loaded: set[str]) -> None:
     assert {"multicart_async.client", "aiohttp"} <= loaded
 
 
-LATER = ["ijson", "sqlite3", "pytest", "zipfile", "aiohttp.web", "multicart_async.sandbox", "multicart_async.testing"]
+LATER = ["sqlite3", "pytest", "zipfile", "aiohttp.web", "multicart_async.sandbox", "multicart_async.testing"]
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -54,4 +54,4 @@ def test_the_plugin_for_pytest_leaves_the_sandbox_for_later() -> None:
     """Pytest loads it in every run of everybody who has the package installed."""
     loaded = loaded_by("import multicart_async.sandbox.pytest_plugin")
 
-    assert not {"aiohttp.web", "ijson", "sqlite3", "multicart_async.sandbox.server"} & loaded
+    assert not {"aiohttp.web", "sqlite3", "multicart_async.sandbox.server"} & loaded

@@ -11,12 +11,15 @@ from support.groups import BASE, groups_over
 
 from multicart_async import errors
 from multicart_async._content import Defect
-from multicart_async._record_parser import RecordCount
+from multicart_async._content.document import RecordCount
+from multicart_async.config import RetryPolicy
 from multicart_async.manifest import Manifest, parse_manifest
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox.faults import Content
 from multicart_async.sinks import MemorySink
 from multicart_async.testing import FakeFile, FakeTransport
+
+URL = f"{BASE}/results/101/88/AU_88_Results_Page_1.json"
 
 
 def manifest_below(folder: Path) -> Manifest:
@@ -147,7 +150,7 @@ async def test_a_sink_that_only_reads_can_be_counted(sandbox, client) -> None:
     assert FILE not in asked(sandbox)
 
 
-@pytest.mark.parametrize("content", [b'[{"asin": 1}, 2]    ', b'[{"asin": 1}        ', b"                    "])
+@pytest.mark.parametrize("content", [b'[{"asin": 1}        ', b"                    ", b"<html>"])
 async def test_a_file_that_is_no_page_any_more_is_named(sandbox, client, tmp_path, content) -> None:
     """It has its size, so that only reading shows it."""
     sandbox.add_collections(1, items=5)
@@ -158,20 +161,84 @@ async def test_a_file_that_is_no_page_any_more_is_named(sandbox, client, tmp_pat
     (failure,) = (await client.sync(tmp_path, count_records=True)).failures
 
     assert isinstance(failure.error, errors.IntegrityError)
-    assert "page-0002.json" == failure.file
+    assert failure.file == "page-0002.json"
 
 
-async def test_a_page_of_something_else_is_refused(sandbox, client, tmp_path) -> None:
-    """JSON that is no records passes only where records are not counted."""
+ODD = {
+    b'[{"asin": 1}, null, 7, []]': ("not counted as no objects: 3 of its values", 1),
+    b"[1, 2]": ("not counted as no objects: 2 of its values", 0),
+    b'[{"asin": 1}, {"asin" 2}]': (
+        "not counted: it is not JSON: Expecting ':' delimiter, at byte 22 in record 2",
+        None,
+    ),
+    b'[{"asin": "\xff"}]': ("not counted: it is not JSON: byte 11 is no UTF-8", None),
+    b'{"asin" 1}': ("not counted: it is not JSON: Expecting ':' delimiter, at byte 8 in record 1", None),
+    b'{"asin": 1}': (None, 1),
+    b'[{"asin": 1},]': ("not counted: it is not JSON: Expecting value, at byte 13 in record 2", None),
+}
+
+
+@pytest.mark.parametrize("content", ODD, ids=repr)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_a_page_with_odd_records_is_a_difference(content, framing) -> None:
+    """The transfer proved the page, so it is kept; each call that counts tells the difference, without asking again."""
+    oddity, records = ODD[content]
+    run = Run(
+        id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=(URL,)), total_results=5
+    )
+    headers = {"content-length": str(len(content))} if framing == "length" else {"transfer-encoding": "chunked"}
+    sink, expected = MemorySink(), [f"page-0001.json: {oddity}"] if oddity else []
+    if records is not None:
+        expected.append(f"{records} records in the files, and the run's row counts 5")
+    for opened in (1, 0):
+        groups = groups_over(FakeTransport(files={URL: FakeFile([content], headers=headers)}))
+
+        download = await groups.runs.download(run, sink, count_records=True)
+
+        assert list(download.differences) == expected
+        assert len(groups.transport.opened) == opened
+        assert sink.files["101/88/page-0001.json"] == content
+        assert json.loads(sink.files["101/88/manifest.json"])["differences"] == expected
+    with pytest.raises(errors.IncompleteRunError, match=oddity and "not counted"):
+        await groups.runs.download(run, sink, count_records=True, strict=True)
+
+
+async def test_an_odd_page_of_an_unproved_transfer_must_parse() -> None:
+    """Only the content proves its end: what does not parse may be cut, other values are a difference."""
+    run = Run(id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=(URL,)))
+    broken = groups_over(FakeTransport(files={URL: FakeFile([b'[{"asin" 2}]'])}), retry=RetryPolicy(attempts=1))
+    odd = groups_over(FakeTransport(files={URL: FakeFile([b"[null]"])}))
+
+    with pytest.raises(errors.IncompleteDownloadError, match="it is not JSON"):
+        await broken.runs.download(run, MemorySink(), count_records=True)
+    download = await odd.runs.download(run, MemorySink(), count_records=True)
+    assert download.differences == ("page-0001.json: not counted as no objects: 1 of its values",)
+
+
+async def test_many_odd_pages_are_told_in_a_few_lines() -> None:
+    """A run may have thousands of pages."""
+    urls = [URL.replace("Page_1", f"Page_{number}") for number in range(1, 16)]
+    run = Run(id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=tuple(urls)))
+    groups = groups_over(FakeTransport(files={url: FakeFile.whole(b"[null]") for url in urls}))
+
+    differences = (await groups.runs.download(run, MemorySink(), count_records=True)).differences
+
+    assert len(differences) == 11
+    assert differences[-1] == "5 more pages with such values or faults"
+
+
+async def test_a_mirror_takes_a_run_with_odd_records(sandbox, client, tmp_path) -> None:
+    """It does not fail, and the next call fetches nothing."""
     sandbox.add_collections(1, items=1)
-    sandbox.faults.add("/results/*", Content(b"[1, 2]"), times=None)
+    sandbox.faults.add("/results/*", Content(b'[{"asin": NaN}, null]'), times=None)
 
-    (failure,) = (await client.sync(tmp_path, count_records=True)).failures
+    first = await client.sync(tmp_path, count_records=True)
+    asked(sandbox)
+    second = await client.sync(tmp_path, count_records=True)
 
-    assert isinstance(failure.error, errors.IntegrityError)
-    assert "a record is not an object" in str(failure)
-    assert [] == results(tmp_path)
-    assert (await client.sync(tmp_path)).ok
+    odd = ("page-0001.json: not counted as no objects: 1 of its values",)
+    assert (first.ok, first.differences, second.ok, second.differences) == (True, odd, True, odd)
+    assert FILE not in asked(sandbox)
 
 
 async def test_a_run_without_pages_that_counts_results_is_a_difference(tmp_path) -> None:
@@ -233,6 +300,7 @@ async def test_a_category_is_counted_by_its_json(client, tmp_path) -> None:
         (b'{"a": 1}', 1),
         (b'[{"a": 18446744073709551616}, {"b": -1e400}]', 2),
         (b"\xef\xbb\xbf [{}, {}, {}]\n", 3),
+        (b'[{"a": NaN}, {"a": "\\ud83d"}]', 2),
     ],
 )
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -249,16 +317,15 @@ def test_records_are_counted_in_pieces_of_any_size(page: bytes, records: int, si
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
-        (b"[1]", "a record is not an object"),
         (b'[{"a": 1}', "the JSON is cut off"),
-        (b'[{"a": }]', "it is not whole JSON"),
         (b'{"code": 404, "data": "no", "status": 0}', "the service sent an answer in place of the file"),
         (b"5", "is not a JSON array or object"),
     ],
 )
-def test_what_is_no_page_is_a_defect(page: bytes, reason: str) -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_what_is_no_page_is_a_defect(page: bytes, reason: str, full: bool) -> None:
     """An envelope in place of a page too."""
-    count = RecordCount(full=False)
+    count = RecordCount(full=full)
 
     with pytest.raises(Defect, match=reason):
         count.feed(page)

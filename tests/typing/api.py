@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import time
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, TypedDict, assert_type
 
 import attrs
 
@@ -64,6 +64,12 @@ class Product:
 
     asin: str
     price: str | None = None
+
+
+class Row(TypedDict):
+    """A dictionary of the caller."""
+
+    asin: str
 
 
 class MemorySink:
@@ -167,6 +173,9 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
     assert_type(client.runs.records(run), AsyncGenerator[dict[str, Any], None])
     assert_type(client.runs.records(scrape), AsyncGenerator[dict[str, Any], None])
     assert_type(client.runs.records(run, into=Product), AsyncGenerator[Product, None])
+    assert_type(client.runs.records(run, into=dict, on_invalid="skip"), AsyncGenerator[dict[str, Any], None])
+    assert_type(client.runs.records(run, into=Row, on_invalid="raise"), AsyncGenerator[Row, None])
+    client.runs.records(run, on_invalid="ignore")  # type: ignore[call-overload]
     async for product in client.runs.records(run, into=Product):
         assert_type(product.price, str | None)
     await client.runs.download(run, "results", files="pdf")  # type: ignore[arg-type]
