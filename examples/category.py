@@ -30,7 +30,7 @@ async def main(url: str = LAPTOPS, folder: str | Path = "results", *, policy: Po
         scrape = await client.categories.wait(started, policy=policy)  # it is finished: this returns at once
 
         download = await client.categories.download(scrape, folder)
-        print("products:", len(scrape.asins))
+        print("products:", len(scrape.asins or ()))
         for file in download.files:
             print(f"{file.size:>9,} bytes  {file.path}")
     return download

@@ -28,13 +28,15 @@ def in_batches(items: Sequence[str]) -> Iterator[str]:
         yield ",".join(items[start : start + BATCH])
 
 
-async def add_all(call: Caller, endpoint: Endpoint[Added], batches: Iterable[Mapping[str, object] | Form]) -> Added:
-    """What came of all *batches*, each one call.
+async def add_all(
+    call: Caller, endpoint: Endpoint[Added], batches: Iterable[Mapping[str, object] | Form], *, blank_rows: int = 0
+) -> Added:
+    """What came of all *batches*, each one call; *blank_rows* were left out of them.
 
     Raises:
         MultiCartError: One failed; ``report`` holds what the earlier ones `Added`. Later ones were not sent.
     """
-    total = Added(success_count=0)
+    total = Added(success_count=0, blank_rows=blank_rows)
     for batch in batches:
         try:
             answer = await call.ask(endpoint, batch)
@@ -58,10 +60,11 @@ async def import_csv(
     an_id("collection_id", collection_id)
     a_flag("split", split)
     given = given_rows(source, layout, split=split)
-    parts = await in_thread(lambda: csv_parts(given, layout, split=split))
+    made = await in_thread(lambda: csv_parts(given, layout, split=split))
     name = f"{layout.group}.csv"
     fields = {"collection_id": str(collection_id)}
-    return await add_all(call, endpoint, (Form(fields, "csv", name, part) for part in parts))
+    forms = (Form(fields, "csv", name, part) for part in made.contents)
+    return await add_all(call, endpoint, forms, blank_rows=made.blank_rows)
 
 
 def own(added: Added) -> Added:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from multicart_async._short_repr import short_repr
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
@@ -28,43 +29,57 @@ __all__ = [
     "check_local_path",
     "further",
     "ids",
+    "is_decimal",
+    "is_rewritten",
     "item",
     "items",
+    "mismatch",
     "several",
 ]
 
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
+IN_FULL = "a string with all its digits, not in decimal or scientific notation"  # as spreadsheets write numbers
+MAX_ID = 2**53  # beyond it not every JSON parser holds all integers
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE | re.ASCII)  # the drive of `C:/x` has one letter
 _USER = re.compile(r"(:/+)(?:[^/:]*:.*|[^/]*)@", re.DOTALL)  # a password may hold slashes
+_DECIMAL = re.compile(r"[+-]?[0-9]+[.,][0-9]*")
+_SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE]\+[0-9]+")
 _HALF = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
+
+
+def mismatch(argument: str, expected: str, value: object) -> ArgumentError:
+    """Return the error for a *value* that is not what is *expected*; at most 80 characters of it are shown."""
+    return ArgumentError(argument, f"expected {expected}, got {short_repr(value)}")
 
 
 def an_id(argument: str, value: object) -> int:
     """*value*, if it is a row id of the service."""
     if type(value) is not int or value < 1:
-        raise ArgumentError(argument, f"wants an id, a whole number above 0, not {value!r}")
+        raise mismatch(argument, "a positive integer", value)
+    if value > MAX_ID:
+        raise mismatch(argument, "a positive integer up to 2**53", value)
     return value
 
 
 def ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
     """*values* without repetitions, if they are row ids."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise ArgumentError(argument, f"wants several ids, not {type(values).__name__}")
+        raise mismatch(argument, "an iterable of ids, such as a list", values)
     return tuple(dict.fromkeys(an_id(argument, value) for value in values))
 
 
 def several(argument: str, values: object) -> None:
     """Raises unless *values* can be iterated, by ``for`` or by ``async for``, and is no text."""
     if isinstance(values, str | bytes) or not (hasattr(values, "__iter__") or hasattr(values, "__aiter__")):
-        raise ArgumentError(argument, f"wants several, as in a list, not {type(values).__name__}")
+        raise mismatch(argument, "an iterable such as a list", values)
 
 
 def a_count(argument: str, value: object, *, least: int = 0) -> int:
     """*value*, if it is a whole number."""
     if type(value) is not int or value < least:
-        raise ArgumentError(argument, f"wants a whole number, {least} or more, not {value!r}")
+        raise mismatch(argument, f"an integer, {least} or more", value)
     return value
 
 
@@ -72,7 +87,7 @@ def a_size(argument: str, value: object) -> int:
     """*value*, if a collection can hold that many items, and not none."""
     size = a_count(argument, value, least=1)
     if size > MOST_ITEMS:
-        raise ArgumentError(argument, f"a collection holds at most {MOST_ITEMS} items, not {size}")
+        raise mismatch(argument, f"at most {MOST_ITEMS}, because a collection holds no more items", size)
     return size
 
 
@@ -81,7 +96,7 @@ def a_text(argument: str, value: object, *, needed: bool = False) -> None:
     if value is UNSET and not needed:
         return
     if not isinstance(value, str) or not value.strip() or _HALF.search(value):
-        raise ArgumentError(argument, f"wants a text that is not empty, not {value!r}")
+        raise mismatch(argument, "a non-empty string that UTF-8 can encode", value)
 
 
 def a_line(argument: str, value: object) -> None:
@@ -89,14 +104,28 @@ def a_line(argument: str, value: object) -> None:
     a_text(argument, value, needed=True)
     text = str(value)
     if text != text.strip() or _CONTROL.search(text):
-        raise ArgumentError(argument, f"wants one line without blanks around it, not {value!r}")
+        raise mismatch(argument, "one line without whitespace around it", value)
+    if is_rewritten(text):
+        raise mismatch(argument, IN_FULL, value)
 
 
 def a_postcode(argument: str, value: object) -> None:
     """Raises unless *value* is the text of a postcode: a number would have lost its leading zeros."""
     if not isinstance(value, str):
-        raise ArgumentError(argument, f'wants a text with its leading zeros, as "0800", not {value!r}')
+        raise mismatch(argument, 'a string with its leading zeros, such as "0800"', value)
     a_line(argument, value)
+    if is_decimal(value):
+        raise mismatch(argument, IN_FULL, value)
+
+
+def is_rewritten(text: str) -> bool:
+    """Whether a spreadsheet has taken *text* for a large number: ``8.00E+02``. Digits are lost then."""
+    return _SCIENTIFIC.fullmatch(text) is not None
+
+
+def is_decimal(text: str) -> bool:
+    """Whether *text* is a number with a decimal point or comma, as ``800.0``: as a postcode, it has lost its zeros."""
+    return _DECIMAL.fullmatch(text) is not None
 
 
 def check_local_path(argument: str, value: object) -> None:
@@ -140,36 +169,36 @@ def a_file(argument: str, value: object) -> Path:
     try:
         path = Path(cast("str | os.PathLike[str]", value))
     except TypeError as error:
-        raise ArgumentError(argument, f"wants a path, not {type(value).__name__}") from error
+        raise mismatch(argument, "the path of a file", value) from error
     if not path.name or "\0" in str(path):
-        raise ArgumentError(argument, f"wants the name of a file, not {str(path)!r}")
+        raise mismatch(argument, "the path of a file", str(path))
     return path.absolute()
 
 
 def a_flag(argument: str, value: object) -> None:
     """Raises unless *value* is not given, true or false."""
     if value is not UNSET and not isinstance(value, bool):
-        raise ArgumentError(argument, f"wants True or False, not {value!r}")
+        raise mismatch(argument, "True or False", value)
 
 
 def a_choice(argument: str, value: object, vocabulary: Any) -> None:
     """Raises unless *value* is not given, or one of the words of the Literal *vocabulary*."""
     words = get_args(vocabulary)
-    if value is not UNSET and value not in words:
-        raise ArgumentError(argument, f"wants one of {', '.join(map(repr, words))}, not {value!r}")
+    if value is not UNSET and not (isinstance(value, str) and value in words):
+        raise mismatch(argument, f"one of {', '.join(map(repr, words))}", value)
 
 
 def items(argument: str, values: Iterable[str], *, most: int | None = MOST_ITEMS) -> list[str]:
     """ASINs or SKUs, trimmed and without repetitions, as many as a collection can hold, or any number."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise ArgumentError(argument, f"wants many items, not one {type(values).__name__}; put it into a list")
+        raise mismatch(argument, "an iterable of items, such as a list", values)
     found: dict[str, None] = {}
     for value in values:
         found[item(argument, value)] = None
         if most is not None and len(found) > most:
-            raise ArgumentError(argument, f"more than {most} items; a collection holds no more")
+            raise ArgumentError(argument, f"expected at most {most} items, got more; a collection holds no more")
     if not found:
-        raise ArgumentError(argument, "holds no item")
+        raise ArgumentError(argument, "expected at least one item, got none")
     return list(found)
 
 
@@ -177,18 +206,20 @@ def item(argument: str, value: object) -> str:
     """An ASIN or SKU, trimmed: the service takes many of them as one text with commas."""
     text = value.strip() if isinstance(value, str) else ""
     if not text or _BLANK_OR_COMMA.search(text) or _HALF.search(text):
-        raise ArgumentError(argument, f"{value!r} is no item: wants a text without blanks and commas")
+        raise mismatch(argument, "an item, which is a string without whitespace and commas", value)
+    if is_rewritten(text):
+        raise mismatch(argument, IN_FULL, value)
     return text
 
 
 def further(extra: object, *documented: str) -> dict[str, object]:
     """The fields of *extra*, if it is a mapping by name, without those that have an argument of their own."""
     if not isinstance(extra, Mapping):
-        raise ArgumentError("extra", f"wants a mapping, not {type(extra).__name__}")
+        raise mismatch("extra", "a mapping from names of fields to values", extra)
     fields = dict(cast("Mapping[object, object]", extra))
     for name in fields:
         if not isinstance(name, str) or not name:
-            raise ArgumentError("extra", f"wants names of fields, not {name!r}")
+            raise mismatch("extra", "names of fields, which are strings", name)
         if name in documented:
-            raise ArgumentError("extra", f"{name} has an argument of its own")
+            raise ArgumentError("extra", f"expected further fields only, got {name!r}; it has an argument of its own")
     return cast("dict[str, object]", fields)

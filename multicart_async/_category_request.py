@@ -6,7 +6,8 @@ import re
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
-from multicart_async._arguments import a_choice, a_count, a_flag, a_postcode, a_text
+from multicart_async._arguments import a_choice, a_count, a_flag, a_postcode, a_text, mismatch
+from multicart_async._short_repr import short_repr
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import ArgumentError, MultiCartWarning
 from multicart_async.models import CategoryRequest, DeliveryDay, Priority
@@ -38,7 +39,7 @@ def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: 
     except ValueError:  # half of an IPv6 address
         scheme = ""
     if scheme not in {"http", "https"}:
-        raise ArgumentError("category_url", f"wants a full URL, not {category_url!r}")
+        raise mismatch("category_url", "an absolute http or https URL", category_url)
     a_text("domain", domain, needed=True)
     a_postcode("postcode", postcode)
     a_text("amazon_node_id", amazon_node_id)
@@ -52,7 +53,8 @@ def _node_of(category_url: str) -> str:
     nodes = [found for value in query.get("rh", ()) for found in _NODE.findall(value)]  # the last is the narrowest
     nodes = nodes[-1:] or query.get("node", []) or _NODE_PATH.findall(parts.path)
     if len(nodes) != 1 or not (nodes[0].isascii() and nodes[0].isdigit()):
-        raise ArgumentError("amazon_node_id", "is not given, and the category_url does not name one node")
+        reason = "expected the id of a browse node, got none, and category_url does not name exactly one; give it"
+        raise ArgumentError("amazon_node_id", reason)
     return nodes[0]
 
 
@@ -66,7 +68,7 @@ def _check_filters(request: CategoryRequest) -> None:
         if value is not UNSET:
             a_count(argument, value)
     if least is not UNSET and most is not UNSET and least > most:
-        raise ArgumentError("price_max_cents", f"{most} is below price_min_cents {least}")
+        raise mismatch("price_max_cents", f"price_min_cents ({short_repr(least)}) or more", most)
     filtered = prime is True or (day is not UNSET and day is not None)
     if filtered and request.domain != FILTERED_DOMAIN:
         warnings.warn(

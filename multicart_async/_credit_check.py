@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 
+from multicart_async._arguments import MAX_ID
+from multicart_async._short_repr import short_repr
 from multicart_async.errors import InsufficientCreditsError, MultiCartWarning
 from multicart_async.models import Collection, Credits
 
@@ -19,20 +21,22 @@ def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection],
     Raises:
         InsufficientCreditsError: There are fewer; nothing was started.
     """
-    counts = {
-        collection_id: rows[collection_id].asin_count if collection_id in rows else None
-        for collection_id in collection_ids
-    }
-    needed = sum(count for count in counts.values() if count is not None)
-    unknown = [collection_id for collection_id, count in counts.items() if count is None]
+    counts = [_known(rows[number].asin_count) if number in rows else None for number in collection_ids]
+    needed = sum(count for count in counts if count is not None)
+    unknown = counts.count(None)
     spendable = account.spendable if account is not None else None
     if spendable is not None and needed > spendable:
-        detail = f"these runs need {needed} credits and {spendable} are spendable; nothing was started"
+        detail = f"these runs need {needed} credits and {short_repr(spendable)} are spendable; nothing was started"
         raise InsufficientCreditsError("run_many", 402, detail)
     if spendable is None:
         _warn("the answer to the credits call does not have the three documented fields")
     elif unknown:
-        _warn(f"the list of collections gives no number of items for {len(unknown)} of them")
+        _warn(f"the list of collections gives no number of items for {unknown} of them")
+
+
+def _known(count: int | None) -> int | None:
+    """Return a number that items can have; the service may write any."""
+    return count if count is not None and 0 <= count <= MAX_ID else None
 
 
 def _warn(reason: str) -> None:

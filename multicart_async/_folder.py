@@ -127,7 +127,8 @@ def run_snapshot(run: Run | CategoryRun) -> dict[str, Any]:
         "pages": [without_query(page) for page in links.pages],
         "all_pages": None if links.all_pages is None else without_query(links.all_pages),
     }
-    row = json.dumps({**run.extra, **fields}, default=lambda value: value.isoformat())
+    read_otherwise = {name: value for name, value in run.extra.items() if name not in _NOT_IN_ROW}
+    row = json.dumps({**fields, **read_otherwise}, default=lambda value: value.isoformat())
     return {**json.loads(row, parse_constant=lambda _: None)}  # 1e999 came as a number, and cannot go out as one
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from multicart_async._arguments import a_count, an_id
-from multicart_async.errors import AmbiguousRunError, ArgumentError, RunFailedError
+from multicart_async._arguments import a_count, an_id, mismatch
+from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 
 __all__ = ["RunJudge", "a_started"]
@@ -20,7 +20,7 @@ _CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be 
 def a_started(started: object) -> StartedRun:
     """*started*, if it is a `StartedRun` of two integers: they may come from another process, as texts."""
     if not isinstance(started, StartedRun):
-        raise ArgumentError("started", f"wants a StartedRun, as start gives it, not {type(started).__name__}")
+        raise mismatch("started", "a StartedRun from start", started)
     an_id("started", started.collection_id)
     a_count("started", started.after)
     return started

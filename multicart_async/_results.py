@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from multicart_async._arguments import a_choice, mismatch
 from multicart_async._codec import decode
 from multicart_async._content.document import DocumentCheck, RecordCount
 from multicart_async._delivery import Delivery, Terms
@@ -34,7 +35,7 @@ T = TypeVar("T")
 def a_run(run: object) -> None:
     """Raises unless it is one, of a collection or of a category."""
     if not isinstance(run, Run | CategoryRun):
-        raise ArgumentError("run", f"wants a run, as wait or latest gives it, not {type(run).__name__}")
+        raise mismatch("run", "a run from wait, list or latest", run)
 
 
 class Results:
@@ -134,8 +135,7 @@ class Results:
         await recover_if_abandoned(sink, folder, self._turn(folder))
 
     def _plan(self, run: Run | CategoryRun, files: Files, terms: Terms) -> tuple[Wanted, ...]:
-        if files not in {"pages", "zip", "both"}:
-            raise ArgumentError("files", f"wants 'pages', 'zip' or 'both', not {files!r}")
+        a_choice("files", files, Files)
         return plan(run, files, self._base, RecordCount if terms.count_records else DocumentCheck)
 
     async def records(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from multicart_async._arguments import a_choice
+from multicart_async._arguments import a_choice, mismatch
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import ArgumentError
 from multicart_async.models import EveryMinutes, Schedule
@@ -26,10 +26,11 @@ def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset
         return UNSET
     if isinstance(schedule_time, EveryMinutes):
         if schedule is not UNSET and schedule != "Every X Minutes":
-            raise ArgumentError("schedule_time", f"EveryMinutes is for 'Every X Minutes', not for {schedule!r}")
+            reason = f"expected a mapping for {schedule!r}, got EveryMinutes, which is for 'Every X Minutes'"
+            raise ArgumentError("schedule_time", reason)
         return schedule_time.schedule_time
     if not isinstance(schedule_time, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
-        raise ArgumentError("schedule_time", f"wants EveryMinutes or a mapping, not {type(schedule_time).__name__}")
+        raise mismatch("schedule_time", "EveryMinutes or a mapping", schedule_time)
     return schedule_time
 
 

@@ -19,6 +19,7 @@ from multicart_async._ledger import Ledger
 from multicart_async._threads import in_thread
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import Added, Model, Shard
+from multicart_async.models._base import Strict
 from multicart_async.sharding import spread
 
 __all__ = ["Known", "Note", "ShardNotes"]
@@ -30,14 +31,14 @@ _HEAD: Final = {"journal": "multicart_async shards", "version": 1}
 class Note(Model):
     """A line. Which fields it has is its ``state``'s affair; collections are counted from 1."""
 
-    state: str
-    shard: int | None = None
-    name: str | None = None
-    domain: str | None = None
-    postcode: str | None = None
-    items: tuple[str, ...] | None = None
-    collection: int | None = None
-    added: Added | None = None
+    state: Strict[str]
+    shard: Strict[int | None] = None
+    name: Strict[str | None] = None
+    domain: Strict[str | None] = None
+    postcode: Strict[str | None] = None
+    items: Strict[tuple[str, ...] | None] = None
+    collection: Strict[int | None] = None
+    added: Strict[Added | None] = None
 
     def row(self) -> dict[str, Any]:
         """As it is written: what it has."""

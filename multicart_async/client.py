@@ -14,7 +14,7 @@ import aiohttp
 import anyio
 import attrs
 
-from multicart_async._arguments import a_choice, a_flag, check_listener
+from multicart_async._arguments import a_choice, a_flag, check_listener, mismatch
 from multicart_async._attempts import Attempts, silent
 from multicart_async._caller import Caller
 from multicart_async._checked_stream import checked_stream
@@ -292,7 +292,7 @@ class AsyncMultiCart:
 
 def _check_path(path: object) -> None:
     if not isinstance(path, str) or not _PATH.match(path):
-        raise ArgumentError("path", f"wants a path below the base URL, as '/schedules/get/', not {path!r}")
+        raise mismatch("path", "a path below the base URL, such as '/schedules/get/'", path)
 
 
 def _check_proxy(proxy: object) -> None:

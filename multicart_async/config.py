@@ -12,6 +12,7 @@ import attrs
 
 from multicart_async._extra_headers import ExtraHeaders
 from multicart_async._hidden import DOTS, HiddenText
+from multicart_async._short_repr import short_repr
 from multicart_async.errors import ConfigurationError
 
 __all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts", "conceal_text"]
@@ -27,14 +28,16 @@ def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any],
         good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST
         if not good or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
             least = "0 or more" if zero else "above 0"
-            raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants seconds, {least}, not {value!r}")
+            name = f"{type(owner).__name__}.{field.name}"
+            raise ConfigurationError(f"{name}: expected seconds, {least}, got {short_repr(value)}")
 
     return check
 
 
 def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{type(owner).__name__}.{field.name}: wants a whole number above 0, not {value!r}")
+        name = f"{type(owner).__name__}.{field.name}"
+        raise ConfigurationError(f"{name}: expected a positive integer, got {short_repr(value)}")
 
 
 def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -115,7 +118,7 @@ class Secret:
         """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
         if not isinstance(self._value, str) or not _PRINTABLE.match(self._value):
             raise ConfigurationError(
-                f"{argument}: wants 1 to 512 visible ASCII characters without blanks or line breaks, as the dashboard shows it"
+                f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
             )
 
     def headers(self) -> dict[str, str]:
@@ -167,7 +170,7 @@ class Settings:
             origin, url = "MULTICART_BASE_URL", environ.get("MULTICART_BASE_URL") or BASE_URL
         del environ  # a traceback with local variables must not find the key in it
         if api_key is not None and token is not None:
-            raise ConfigurationError(f"{names[0]} and {names[1]} are both given; the service wants one of them")
+            raise ConfigurationError(f"{names[0]} and {names[1]} are both given, expected one of them")
         credential = api_key or token
         if credential is not None:
             credential.check(names[0] if api_key else names[1])
@@ -194,7 +197,7 @@ def _line(text: str) -> str:
 
 def _base_url(text: object, origin: str) -> str:
     if not isinstance(text, str) or not _PRINTABLE.match(text):
-        raise ConfigurationError(f"{origin}: wants an absolute http or https URL such as {BASE_URL}")
+        raise ConfigurationError(f"{origin}: expected an absolute http or https URL such as {BASE_URL}")
     parts = None
     try:
         parts = urlsplit(text)
@@ -206,7 +209,9 @@ def _base_url(text: object, origin: str) -> str:
     except ValueError:
         good = False
     if parts is None or not good:
-        raise ConfigurationError(f"{origin}: wants an absolute http or https URL such as {BASE_URL}")
+        raise ConfigurationError(f"{origin}: expected an absolute http or https URL such as {BASE_URL}")
     if parts.username is not None or not set("?#\\").isdisjoint(text):
-        raise ConfigurationError(f"{origin}: holds a user name, a query, a fragment or a backslash; wants none of them")
+        raise ConfigurationError(
+            f"{origin}: expected no user name, query, fragment or backslash; remove it from the URL"
+        )
     return text.rstrip("/")

@@ -12,11 +12,12 @@ from typing import Any, Generic, Literal, TypeVar
 import anyio
 import attrs
 
+from multicart_async._arguments import mismatch
 from multicart_async._retry import is_transient, pause_asked_for
+from multicart_async._short_repr import short_repr
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
-    ArgumentError,
     ConfigurationError,
     InvalidResponseError,
     MultiCartError,
@@ -56,21 +57,22 @@ def _seconds(_: object, field: attrs.Attribute[Any], value: object) -> None:
         return
     good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST and value >= 0
     if not good:
-        raise ConfigurationError(f"PollPolicy.{field.name}: wants seconds, 0 or more, not {value!r}")
+        raise ConfigurationError(f"PollPolicy.{field.name}: expected seconds, 0 or more, got {short_repr(value)}")
 
 
 def _at_least(least: float, most: float = math.inf) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
         good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST
         if not good or not least <= value <= most:  # type: ignore[operator]
-            raise ConfigurationError(f"PollPolicy.{field.name}: {value!r} is out of range")
+            bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
+            raise ConfigurationError(f"PollPolicy.{field.name}: expected a number, {bounds}, got {short_repr(value)}")
 
     return check
 
 
 def _known(_owner: object, _field: attrs.Attribute[Any], value: object) -> None:
-    if value not in ("warn", "raise"):
-        raise ConfigurationError(f"PollPolicy.on_ambiguous: wants 'warn' or 'raise', not {value!r}")
+    if not isinstance(value, str) or value not in {"warn", "raise"}:
+        raise ConfigurationError(f"PollPolicy.on_ambiguous: expected 'warn' or 'raise', got {short_repr(value)}")
 
 
 @attrs.frozen
@@ -93,7 +95,7 @@ class PollPolicy:
 def a_policy(policy: object) -> None:
     """Raises unless it is one. Before anything is started: afterwards it is paid."""
     if not isinstance(policy, PollPolicy):
-        raise ArgumentError("policy", f"wants a PollPolicy, not {type(policy).__name__}")
+        raise mismatch("policy", "a PollPolicy", policy)
 
 
 @attrs.frozen

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from multicart_async._arguments import MOST_ITEMS, a_size, item
+from multicart_async._arguments import MOST_ITEMS, a_size, item, mismatch
 from multicart_async._arguments import items as many
+from multicart_async._short_repr import short_repr
 from multicart_async.errors import ArgumentError
 
 __all__ = ["plan_collections"]
@@ -43,21 +44,23 @@ def spread(wanted: Iterable[str], size: int, placed: Iterable[Sequence[str]]) ->
 
 def _placed(placed: Sequence[Iterable[str]]) -> list[tuple[str, ...]]:
     if isinstance(placed, str | bytes) or not hasattr(placed, "__iter__"):
-        raise ArgumentError("placed", f"wants what each collection holds, not {type(placed).__name__}")
+        raise mismatch("placed", "the items of each collection, such as an earlier plan", placed)
     homes: dict[str, int] = {}
     plan: list[tuple[str, ...]] = []
     for number, shard in enumerate(placed, 1):
         plan.append(_shard(number, shard))
         for one in plan[-1]:
             if homes.setdefault(one, number) != number:
-                raise ArgumentError("placed", f"{one!r} is in collection {homes[one]} and in {number}")
+                reason = f"expected each item once, got {short_repr(one)} in collections {homes[one]} and {number}"
+                raise ArgumentError("placed", reason)
     return plan
 
 
 def _shard(number: int, shard: Iterable[str]) -> tuple[str, ...]:
     if isinstance(shard, str | bytes) or not hasattr(shard, "__iter__"):
-        raise ArgumentError("placed", f"collection {number} wants many items, not one {type(shard).__name__}")
+        raise mismatch("placed", f"several items in collection {number}", shard)
     held = tuple(dict.fromkeys(item("placed", one) for one in shard))
     if len(held) > MOST_ITEMS:
-        raise ArgumentError("placed", f"collection {number} has more than {MOST_ITEMS} items; none holds more")
+        reason = f"expected at most {MOST_ITEMS} items in collection {number}, got {len(held)}; none holds more"
+        raise ArgumentError("placed", reason)
     return held

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,7 @@ from multicart_async._arguments import (
     ids,
     item,
     items,
+    several,
 )
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
@@ -40,7 +41,7 @@ def refused(call: Callable[..., object], *args: object, **options: object) -> Ar
     return caught.value
 
 
-@pytest.mark.parametrize("value", [0, -1, True, 1.0, "1", None, UNSET], ids=repr)
+@pytest.mark.parametrize("value", [0, -1, 2**53 + 1, True, 1.0, "1", None, UNSET], ids=repr)
 def test_an_id_is_a_whole_number_above_0(value: object) -> None:
     """A text of digits is mostly an ASIN or a name in the wrong place."""
     assert 7 == an_id("this", 7)
@@ -76,7 +77,7 @@ def test_a_size_is_what_a_collection_can_hold(value: object) -> None:
 def test_a_count_has_a_least_value() -> None:
     """``limit=0`` would be an endless list of empty pages."""
     assert 1 == a_count("this", 1, least=1)
-    assert "1 or more, not 0" in str(refused(a_count, 0, least=1))
+    assert "1 or more, got 0" in str(refused(a_count, 0, least=1))
 
 
 @pytest.mark.parametrize("value", ["", " \t", 5, None, b"x", True, "half \ud800"], ids=repr)
@@ -113,7 +114,14 @@ def test_an_item_is_trimmed() -> None:
 )
 def test_an_item_has_no_blank_and_no_comma_inside(value: object) -> None:
     """Many items are sent as one text with commas between them: one with a comma would be two."""
-    assert "is no item" in str(refused(item, value))
+    assert "expected an item" in str(refused(item, value))
+
+
+@pytest.mark.parametrize("value", ["3.06E+09", " 1e+12"], ids=repr)
+def test_an_item_is_no_number_that_a_spreadsheet_made_of_it(value: str) -> None:
+    """Its digits are lost; a SKU with a hyphen is none."""
+    assert "a string with all its digits" in str(refused(item, value))
+    assert item("this", "12E-34") == "12E-34"
 
 
 def test_items_are_trimmed_and_taken_once_each_in_order() -> None:
@@ -168,13 +176,13 @@ def test_a_line_is_one_and_has_no_blanks_around_it(value: object) -> None:
     assert a_line("this", 'a b,"c"') is None
 
 
-@pytest.mark.parametrize("value", [4500, 800.0, None, True, "", " 4500", "45\n00"], ids=repr)
+@pytest.mark.parametrize("value", [4500, 800.0, None, True, "", " 4500", "45\n00", "800.0", "8.00E+02"], ids=repr)
 def test_a_postcode_is_a_text(value: object) -> None:
     """The error of a number says what would get lost."""
     refused(a_postcode, value)
     assert a_postcode("this", "0800") is None
 
-    with pytest.raises(ArgumentError, match='this: wants a text with its leading zeros, as "0800", not 800'):
+    with pytest.raises(ArgumentError, match='this: expected a string with its leading zeros, such as "0800", got 800'):
         a_postcode("this", 800)
 
 
@@ -215,3 +223,70 @@ def test_a_file_lies_where_it_lies_whatever_folder_the_process_goes_to(
 def test_what_is_no_name_of_a_file_is_refused(value: object) -> None:
     """Before anything is opened; bytes are no path here."""
     refused(a_file, value)
+
+
+class Awkward:
+    """A value that can be neither written nor compared."""
+
+    def __repr__(self) -> NoReturn:
+        raise AssertionError("its string may be of any length")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise AssertionError("as of an array, which compares each of its items")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+CHECKS: dict[str, Callable[[str, Any], object]] = {
+    "an_id": an_id,
+    "ids": ids,
+    "several": several,
+    "a_count": a_count,
+    "a_size": a_size,
+    "a_text": a_text,
+    "a_line": a_line,
+    "a_postcode": a_postcode,
+    "a_file": a_file,
+    "a_flag": a_flag,
+    "a_choice": lambda argument, value: a_choice(argument, value, Word),
+    "items": items,
+    "item": item,
+}
+HUGE: dict[str, Any] = {
+    "a string": "x y" * 1_000_000,
+    "bytes": b"x" * 1_000_000,
+    "an integer": -(10**5_000),
+    "strings": ["x y" * 1_000_000] * 1_000,
+    "a mapping": {"x y" * 1_000_000: ["x"] * 1_000},
+    "awkward": Awkward(),
+    "awkward ones": [Awkward()],
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_message_shows_the_beginning_of_what_came(check: str, name: str) -> None:
+    """At most 80 characters of it, however large it is: ``expected X, got Y``."""
+    try:
+        CHECKS[check]("this", HUGE[name])
+    except ArgumentError as error:
+        message, _, shown = str(error).partition(", got ")
+
+        assert message.startswith("this: expected ")
+        assert 1 <= len(shown) <= 80
+    else:
+        assert (check, name) in GOOD_FOR
+
+
+GOOD_FOR = {
+    *((check, "a string") for check in ("a_text", "a_line", "a_postcode", "a_file")),
+    *(("several", name) for name in ("strings", "a mapping", "awkward ones")),
+}
+
+
+def test_the_wording_is_that_of_all_messages() -> None:
+    """What is expected, and what came."""
+    with pytest.raises(ArgumentError) as caught:
+        an_id("collection_id", "x")
+
+    assert str(caught.value) == "collection_id: expected a positive integer, got 'x'"

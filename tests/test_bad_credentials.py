@@ -35,7 +35,7 @@ BAD = {
 def test_a_malformed_credential_is_refused_without_being_shown(kind, case) -> None:
     """It fails when the client is made; neither the message nor the traceback of our frames holds it."""
     bad = BAD[case] if isinstance(BAD[case], bytes) else BAD[case].format(SECRET)
-    with pytest.raises(ConfigurationError, match=f"^{kind}: wants 1 to 512") as caught:
+    with pytest.raises(ConfigurationError, match=f"^{kind}: expected 1 to 512") as caught:
         AsyncMultiCart(**{kind: bad})
     del bad
     haul = Haul()
@@ -64,7 +64,7 @@ def test_the_environment_is_not_shown(monkeypatch, variables, base_url) -> None:
 def test_a_malformed_credential_of_the_environment_is_not_shown(monkeypatch, variable) -> None:
     """It is named by its variable."""
     monkeypatch.setenv(variable, f"{SECRET} {SECRET}")
-    with pytest.raises(ConfigurationError, match=f"^{variable}: wants 1 to 512") as caught:
+    with pytest.raises(ConfigurationError, match=f"^{variable}: expected 1 to 512") as caught:
         AsyncMultiCart()
     haul = Haul()
     haul.add_error(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
+from typing import Any
 
 import attrs
 import pytest
@@ -278,6 +279,21 @@ def test_seconds_are_finite_numbers(kind: type, name: str, value: object) -> Non
     """Nothing else is, and the error names the field."""
     with pytest.raises(ConfigurationError, match=rf"\A{kind.__name__}\.{name}: "):
         kind(**{name: value})
+
+
+def test_a_setting_says_what_is_expected_and_what_came() -> None:
+    """At most 80 characters of it, however long it is."""
+    settings: list[tuple[Any, str]] = [
+        (lambda: Timeouts(read="x" * 10**6), "Timeouts.read: expected seconds, above 0, got 'xxx"),  # type: ignore[arg-type]
+        (lambda: Timeouts(read=10**5000), "Timeouts.read: expected seconds, above 0, got an integer of 16610 bits"),
+        (lambda: RetryPolicy(wait_max=-1), "RetryPolicy.wait_max: expected seconds, 0 or more, got -1"),
+        (lambda: Limits(requests=0), "Limits.requests: expected a positive integer, got 0"),
+    ]
+    for make, message in settings:
+        with pytest.raises(ConfigurationError) as caught:
+            make()
+        assert str(caught.value).startswith(message)
+        assert len(str(caught.value)) <= len("Timeouts.read: expected seconds, above 0, got ") + 80
 
 
 @pytest.mark.parametrize("name", ["connect", "request", "read"])

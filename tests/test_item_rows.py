@@ -16,6 +16,8 @@ BAD_LINES: list[Any] = ["", " ", " a", "a\n", "a\nb", "a\0", "\ud800", None, 5]
 BAD_ITEMS: list[Any] = ["", " ", "a b", "a,b", "a\0b", "\ud800", None, 5]
 BAD: list[tuple[Any, dict[str, Any], str, Any]] = [
     *[(AsinRow, ASIN, name, value) for name in ("domain", "customer_postcode") for value in BAD_LINES],
+    *[(AsinRow, ASIN, "customer_postcode", value) for value in ("800.0", "8.00E+02", "8e+02", "800,0")],
+    *[(AsinRow, ASIN, "asin", "3.06E+09"), (SkuRow, SKU, "sku", "1E+12"), (SkuRow, SKU, "store_id", "4.11E+5")],
     *[(AsinRow, ASIN, "asin", value) for value in BAD_ITEMS],
     *[(AsinRow, ASIN, "include_raw_html", value) for value in ("true", 1, None)],
     *[(SkuRow, SKU, name, value) for name in ("customer_postcode", "store_id") for value in BAD_LINES],
@@ -37,7 +39,7 @@ def test_a_postcode_is_a_text(kind: Any, fields: dict[str, Any]) -> None:
     assert "0800" == kind(**{**fields, "customer_postcode": "0800"}).customer_postcode
 
     with pytest.raises(
-        ArgumentError, match='customer_postcode: wants a text with its leading zeros, as "0800", not 800'
+        ArgumentError, match='customer_postcode: expected a string with its leading zeros, such as "0800", got 800'
     ):
         kind(**{**fields, "customer_postcode": 800})
 

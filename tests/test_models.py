@@ -109,6 +109,9 @@ def test_added_batches_add_up() -> None:
     )
 
     assert Added(success_count=3, error_rows=rows) == total
+    assert Added(success_count=0, blank_rows=2) + Added(success_count=1, blank_rows=1) == Added(
+        success_count=1, blank_rows=3
+    )
     assert {"p": 1, "q": 2} == total.extra
 
 
@@ -144,9 +147,9 @@ def test_records_of_a_category_are_not_shown() -> None:
     assert "B0" not in repr(run)
 
 
-def test_a_collection_needs_an_id_and_a_name_only() -> None:
+def test_a_collection_needs_an_id_only() -> None:
     """Answers of create and update lack most fields; those are ``None``."""
-    fields = attrs.asdict(Collection(id=1, name="x"), filter=lambda field, _: field.name not in {"id", "name", "extra"})
+    fields = attrs.asdict(Collection(id=1), filter=lambda field, _: field.name not in {"id", "extra"})
 
     assert {None} == set(fields.values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 import attrs
@@ -400,6 +401,7 @@ WRONG = [
     ("jitter", -0.1),
     ("jitter", 1.1),
     ("on_ambiguous", "ignore"),
+    ("on_ambiguous", ["warn"]),
 ]
 
 
@@ -410,6 +412,20 @@ def test_a_policy_is_checked(name: str, value: object) -> None:
         PollPolicy(**{name: value})  # type: ignore[arg-type]
 
 
+def test_a_policy_says_what_is_expected_and_what_came() -> None:
+    """With the bounds of the field."""
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"poll_interval": "5"}, "PollPolicy.poll_interval: expected seconds, 0 or more, got '5'"),
+        ({"growth": 0.9}, "PollPolicy.growth: expected a number, 1.0 or more, got 0.9"),
+        ({"jitter": 10**5000}, "PollPolicy.jitter: expected a number, 0.0 to 1.0, got an integer of 16610 bits"),
+        ({"on_ambiguous": "x"}, "PollPolicy.on_ambiguous: expected 'warn' or 'raise', got 'x'"),
+    ]
+    for fields, message in wrong:
+        with pytest.raises(ConfigurationError) as caught:
+            PollPolicy(**fields)
+        assert str(caught.value) == message
+
+
 def test_a_policy_takes_its_bounds() -> None:
     """Zero pauses, no growth, full jitter, no end."""
     assert PollPolicy(0, 1, 0, None, 1, "raise").wait_timeout is None
@@ -417,5 +433,5 @@ def test_a_policy_takes_its_bounds() -> None:
 
 def test_a_policy_of_another_kind_is_refused() -> None:
     """A number where a policy is wanted is told by the name of the argument."""
-    with pytest.raises(ArgumentError, match="policy: wants a PollPolicy, not int"):
+    with pytest.raises(ArgumentError, match="policy: expected a PollPolicy, got 5"):
         Pace(5)  # type: ignore[arg-type]

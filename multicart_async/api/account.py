@@ -51,7 +51,7 @@ class Account:
         """
         password = conceal(password)
         a_text("email", email, needed=True)
-        a_text("password", password, needed=True)
+        _check_password(password)
         return await self._call(LOGIN, {"email": email, "password": password})
 
     async def profile(self) -> Profile:
@@ -83,7 +83,7 @@ class Account:
         fields = {"name": name, "email": email, "timezone": timezone, "notification_emails": notification_emails}
         changed = {**fields, **further(extra, *fields)}
         if all(value is UNSET for value in changed.values()):
-            raise ArgumentError("update_profile", "wants at least one field to change")
+            raise ArgumentError("update_profile", "expected at least one field to change, got none")
         return await self._call(UPDATE_PROFILE, changed)
 
     async def details(self) -> Undocumented:
@@ -137,6 +137,7 @@ class Account:
             OutcomeUnknownError: No answer came. Try to log in before you register again.
         """
         password, otp, extra = conceal(password), conceal(otp), conceal(extra)
+        _check_password(password)
         needed = {"name": name, "email": email, "password": password, "country": country}
         for argument, text in needed.items():
             a_text(argument, text, needed=True)
@@ -152,4 +153,10 @@ def _code(otp: object) -> int:
         return HiddenNumber(otp)
     if isinstance(otp, HiddenNumber) and 0 <= otp <= 999_999:
         return otp
-    raise ArgumentError("otp", "wants the 6 digits of the code, as a number or as a text")
+    raise ArgumentError("otp", "expected the 6 digits of the code, as a number or as a string")  # got what is not shown
+
+
+def _check_password(password: object) -> None:
+    if not isinstance(password, HiddenText):  # what is neither a string nor a number is not hidden
+        raise ArgumentError("password", f"expected a string, got an object of type {type(password).__name__}")
+    a_text("password", password, needed=True)

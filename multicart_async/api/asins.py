@@ -21,6 +21,7 @@ from multicart_async._arguments import (
     an_id,
     item,
     items,
+    mismatch,
 )
 from multicart_async._asin_export import export_asins
 from multicart_async._caller import Caller
@@ -28,9 +29,9 @@ from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._items_csv import AMAZON
 from multicart_async._pages import every_row
 from multicart_async._unset import UNSET, Unset
-from multicart_async.errors import APIError, ArgumentError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.errors import APIError, MultiCartError, NotFoundError, WaitTimeoutError
 from multicart_async.models import Added, Asin, AsinRow, OutputFormat, Zipcode
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 from multicart_async.polling import Clock, Look, Pace, PollPolicy, follow
 
 __all__ = ["Asins"]
@@ -38,8 +39,8 @@ __all__ = ["Asins"]
 
 @attrs.frozen(kw_only=True)
 class _Counted(Model):
-    total_count: int
-    asin_list: tuple[Asin, ...] = ()
+    total_count: Strict[int]
+    asin_list: tuple[Asin, ...] | None = ()
 
 
 _PATH = "/schedules/amazon/asin/list/"
@@ -199,8 +200,10 @@ class Asins:
         try:
             if added.assumed:
                 await self._wait_listed(collection_id, wanted, added, (domain, postcode), policy)
-            elif added.success_count:
-                there = min(before + added.success_count, MOST_ITEMS)  # rows may have been deleted since the count
+            elif added.success_count > 0:
+                there = max(
+                    0, min(before + added.success_count, MOST_ITEMS)
+                )  # rows may have been deleted since the count
                 await self.wait_ingested(collection_id, there, policy=policy)
         except MultiCartError as error:
             error.report = added
@@ -217,7 +220,8 @@ class Asins:
         """Add ASINs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
 
         Header and order of a file must be ``domain,customer_postcode,asin,include_raw_html``, exactly, its encoding
-        UTF-8. Domain and postcode are names; postcodes keep their leading zeros, and the rows their bytes.
+        UTF-8. Domain and postcode are names; postcodes keep their leading zeros, and the rows their bytes. Rows of commas
+        and blanks alone are not sent: `Added.blank_rows` counts them.
 
         One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
         collection that helps only below 5,000 items in total: for more, see `Collections.create_sharded`.
@@ -285,7 +289,7 @@ class Asins:
         an_id("collection_id", collection_id)
         a_count("count", count)
         if count > MOST_ITEMS:
-            raise ArgumentError("count", f"a collection holds at most {MOST_ITEMS} items, not {count}")
+            raise mismatch("count", f"at most {MOST_ITEMS}, because a collection holds no more ASINs", count)
 
         async def there() -> int:
             return await self.count(collection_id)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 
+from multicart_async._arguments import mismatch
 from multicart_async._caller import Caller
 from multicart_async._content.pdf import PdfCheck
 from multicart_async._endpoint import Endpoint
 from multicart_async._results import Results
-from multicart_async.errors import ArgumentError
 from multicart_async.models import Downloaded, Plan
 from multicart_async.sinks import Sink
 
@@ -60,4 +60,4 @@ def _id_text(invoice_id: object) -> str:
         return str(invoice_id)
     if isinstance(invoice_id, str) and _INVOICE_ID.match(invoice_id):
         return invoice_id
-    raise ArgumentError("invoice_id", "wants a whole number above 0, or 1 to 64 ASCII letters, digits, - and _")
+    raise mismatch("invoice_id", "a positive integer, or 1 to 64 ASCII letters, digits, - and _", invoice_id)

@@ -41,7 +41,7 @@ from multicart_async.models import (
     RunDownload,
     StartedCategory,
 )
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 from multicart_async.polling import Clock, Look, Pace, PollPolicy, a_policy, follow
 from multicart_async.sinks import Sink
 
@@ -52,13 +52,13 @@ _FINAL = (AuthenticationError, InsufficientCreditsError, PermissionDeniedError)
 
 @attrs.frozen(kw_only=True)
 class _Submitted(Model):
-    id: int
-    runner_id: int
+    id: Strict[int]
+    runner_id: Strict[int]
 
 
 @attrs.frozen(kw_only=True)
 class _Cancelled(Model):
-    revoked: bool
+    revoked: Strict[bool]
 
 
 SUBMIT = Endpoint("/schedules/amazon/category/add_schedule/", _Submitted, safety="unsafe")

@@ -100,7 +100,8 @@ class Skus:
         """Add SKUs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
 
         Header and order of a file must be ``sku,customer_postcode,store_id``, exactly, its encoding UTF-8. Each row has
-        a postcode and store of its own; postcodes keep their leading zeros, and the rows their bytes.
+        a postcode and store of its own; postcodes keep their leading zeros, and the rows their bytes. Rows of commas and
+        blanks alone are not sent: `Added.blank_rows` counts them.
 
         One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
         collection that helps only below 5,000 items in total.

@@ -10,10 +10,11 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from multicart_async._arguments import a_choice, a_postcode, a_text, an_id
+from multicart_async._arguments import a_choice, a_postcode, a_text, an_id, mismatch
 from multicart_async._caller import Caller
 from multicart_async._endpoint import Endpoint
 from multicart_async._retry import is_refusal
+from multicart_async._short_repr import short_repr
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import (
     APIConnectionError,
@@ -109,7 +110,7 @@ class Zipcodes:
             return Look(row, row.status, finished=_is_active(row))
 
         def timed_out() -> WaitTimeoutError:
-            status = last[0].status if last else "not seen"
+            status = (last[0].status or "without a status") if last else "not seen"
             reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.waited:.0f} s"
             return WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
 
@@ -161,10 +162,10 @@ class Zipcodes:
         names = [row.domain for row in known if row.domain is not None]
         if not names or name in names:
             reason = (
-                f"the service's domains tell no id for {name!r}; if you know it, use zipcodes.create(domain_id=...)"
+                f"the service lists no id for {short_repr(name)}; if you know it, use zipcodes.create(domain_id=...)"
             )
             raise ArgumentError("domain", reason)
-        raise ArgumentError("domain", f"the service does not know {name!r}; it knows {', '.join(names)}")
+        raise mismatch("domain", f"a domain that the service knows ({', '.join(names)})", name)
 
     async def _find(self, postcode: str, domain_id: int) -> Zipcode | None:
         for row in await self.list(domain_id=domain_id):
@@ -201,7 +202,7 @@ class Zipcodes:
 def _check_postcode(value: object) -> None:
     a_postcode("postcode", value)
     if len(str(value)) > LONGEST:
-        raise ArgumentError("postcode", f"wants at most {LONGEST} characters, not {value!r}")
+        raise mismatch("postcode", f"at most {LONGEST} characters", value)
 
 
 def _is_active(row: Zipcode) -> bool:

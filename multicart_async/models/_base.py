@@ -1,28 +1,32 @@
-"""What all answers have in common."""
+"""What all answers have in common, and which of their fields are strict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-__all__ = ["Model", "Tentative", "Undocumented"]
+__all__ = ["STRICT", "Model", "Strict", "Undocumented"]
+
+T = TypeVar("T")
+
+STRICT: Final = "strict"
+Strict: TypeAlias = Annotated[T, STRICT]
+"""The type of a field that is relied on: an answer in which it has another JSON type is invalid."""
 
 
 @attrs.frozen(kw_only=True)
 class Model:
-    """A value that the service answered. Field names are the wire's; what is not documented is kept in ``extra``."""
+    """A value from an answer of the service.
+
+    Field names are the wire's. A field whose value has another JSON type than declared, or is a date that cannot be
+    read, is ``None``, and ``extra`` holds the value under the field's name, beside all fields that are not documented.
+    Only what must be relied on is strict: ids, ``is_download_generated``, ``revoked``, ``stage``, links, what became of
+    added items, the token of a login, and the item itself.
+    """
 
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Tentative(Model):
-    """A row of an answer that is not documented, or not wholly: its fields are those that other pages show.
-
-    One that comes with another type is as one that did not come, and its value is in ``extra``.
-    """
 
 
 @attrs.frozen(kw_only=True)

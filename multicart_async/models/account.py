@@ -6,17 +6,14 @@ from datetime import datetime
 
 import attrs
 
-from multicart_async.models._base import Model, Tentative
+from multicart_async.models._base import Model, Strict
 
 __all__ = ["Credits", "Login", "Profile", "User"]
 
 
 @attrs.frozen(kw_only=True)
-class Credits(Tentative):
-    """Credits of the account, one for each item that is scraped. A field that the answer lacks is ``None``.
-
-    So is one that is no whole number: its value is in ``extra`` then, for the answer is not documented.
-    """
+class Credits(Model):
+    """Credits of the account, one for each item that is scraped. A field that the answer lacks is ``None``."""
 
     available_credits: int | None = None
     used_credits: int | None = None
@@ -34,7 +31,7 @@ class Credits(Tentative):
 class User(Model):
     """Who has logged in."""
 
-    id: int
+    id: Strict[int]
     name: str | None = None
     email: str | None = None
 
@@ -43,15 +40,15 @@ class User(Model):
 class Login(Model):
     """A session. ``token`` is as secret as the key: it is never shown by ``repr``."""
 
-    token: str = attrs.field(repr=False)
-    user: User
+    token: Strict[str] = attrs.field(repr=False)
+    user: User | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Profile(Model):
     """The caller's own row."""
 
-    id: int
+    id: Strict[int]
     name: str | None = None
     email: str | None = None
     created_at: datetime | None = None

@@ -6,13 +6,13 @@ from typing import Any
 
 import attrs
 
-from multicart_async.models._base import Tentative
+from multicart_async.models._base import Model, Strict
 
 __all__ = ["Feature", "Plan"]
 
 
 @attrs.frozen(kw_only=True)
-class Feature(Tentative):
+class Feature(Model):
     """One line of what a plan offers."""
 
     text: str | None = None
@@ -20,19 +20,18 @@ class Feature(Tentative):
 
 
 @attrs.frozen(kw_only=True)
-class Plan(Tentative):
+class Plan(Model):
     """A plan. Count with ``price_cents``, ``scrape_quota`` and ``interval``.
 
     ``price`` (in dollars), ``credits``, ``duration``, ``currency_symbol`` and ``description`` are what these were called
-    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money. A field that comes
-    with another type is as one that did not come, and its value is in ``extra``.
+    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money.
     """
 
-    id: int | None = None
+    id: Strict[int | None] = None
     code: str | None = None
     name: str | None = None
     title: str | None = None
-    features: tuple[Feature, ...] = ()
+    features: tuple[Feature, ...] | None = ()
     price_cents: int | None = None
     scrape_quota: int | None = None
     interval: str | None = None

@@ -13,12 +13,12 @@ __all__ = ["CatalogueCategory", "CatalogueTree"]
 class CatalogueCategory(Model):
     """A category and what is below it. ``children`` is empty where there is nothing, and in a flat list."""
 
-    name: str
-    seoPath: str  # noqa: N815 -- the wire's spelling, in answers alone
-    children: tuple[CatalogueCategory, ...] = ()
+    name: str | None = None
+    seoPath: str | None = None  # noqa: N815 -- the wire's spelling, in answers alone
+    children: tuple[CatalogueCategory, ...] | None = ()
 
     @property
-    def seo_path(self) -> str:
+    def seo_path(self) -> str | None:
         """What `Catalogue.categories` and `Catalogue.products` take, as ``"technology/computers"``."""
         return self.seoPath
 
@@ -27,5 +27,5 @@ class CatalogueCategory(Model):
 class CatalogueTree(Model):
     """Categories of the catalogue, and how many the service counts. No match is 0 and an empty tuple."""
 
-    total: int
-    categories: tuple[CatalogueCategory, ...] = ()
+    total: int | None = None
+    categories: tuple[CatalogueCategory, ...] | None = ()

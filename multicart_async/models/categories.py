@@ -8,7 +8,7 @@ from typing import Any, Literal
 import attrs
 
 from multicart_async._unset import UNSET, Unset
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 from multicart_async.models.collections import Priority
 from multicart_async.models.runs import DownloadLinks
 
@@ -50,11 +50,11 @@ class CategoryRun(Model):
     records are open mappings, as the service sent them.
     """
 
-    id: int
-    collection: int
-    is_download_generated: bool
-    stage: str | None = None
+    id: Strict[int]
+    collection: Strict[int]
+    is_download_generated: Strict[bool]
+    stage: Strict[str | None] = None
     progress: Mapping[str, Any] | None = None
     asin_count: int | None = None
-    asins: tuple[dict[str, Any], ...] = attrs.field(default=(), repr=False)
-    download_links: DownloadLinks = attrs.field(factory=DownloadLinks)
+    asins: tuple[dict[str, Any], ...] | None = attrs.field(default=(), repr=False)
+    download_links: Strict[DownloadLinks] = attrs.field(factory=DownloadLinks)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 from multicart_async.models.items import Added
 
 __all__ = [
@@ -39,8 +39,8 @@ class Collection(Model):
     ``schedule_status`` is ``Pending``, ``Processing``, ``Completed`` or ``Failed``; unknown values are kept.
     """
 
-    id: int
-    name: str
+    id: Strict[int]
+    name: str | None = None
     status: str | None = None
     schedule_status: str | None = None
     failed_message: str | None = None

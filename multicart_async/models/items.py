@@ -9,7 +9,7 @@ import attrs
 
 from multicart_async._arguments import a_flag, a_line, a_postcode, item
 from multicart_async.errors import ItemsRejectedError
-from multicart_async.models._base import Model, Tentative
+from multicart_async.models._base import Model, Strict
 
 __all__ = [
     "Added",
@@ -31,15 +31,15 @@ OutputFormat = Literal["JSON", "HTML"]
 class DomainRef(Model):
     """The domain of an item. ``domain`` is its name, where the answer has it."""
 
-    id: int
-    domain: str | None = None
+    id: Strict[int]
+    domain: Strict[str | None] = None
 
 
 @attrs.frozen(kw_only=True)
 class PostcodeRef(Model):
     """The postcode row of an item. ``zipcode`` is the postcode itself, where the answer has it."""
 
-    id: int
+    id: Strict[int]
     zipcode: str | None = None
 
 
@@ -51,9 +51,9 @@ class Asin(Model):
     all arrive here as `DomainRef` and `PostcodeRef`, or ``None``.
     """
 
-    id: int
-    asin: str
-    collection: int | None = None
+    id: Strict[int]
+    asin: Strict[str]
+    collection: Strict[int | None] = None
     domain: DomainRef | None = None
     customer_postcode: PostcodeRef | None = None
     custom_id: str | None = None
@@ -67,11 +67,11 @@ class Asin(Model):
 class Sku(Model):
     """One Officeworks SKU in a collection. ``customer_postcode`` is the postcode itself, as a text."""
 
-    id: int
-    sku: str
+    id: Strict[int]
+    sku: Strict[str]
     store_id: str | None = None
     customer_postcode: str | None = None
-    collection: int | None = None
+    collection: Strict[int | None] = None
 
 
 def _asin(value: str) -> str:
@@ -128,11 +128,11 @@ class SkuRow:
 
 
 @attrs.frozen(kw_only=True)
-class ErrorRow(Tentative):
+class ErrorRow(Model):
     """An item that was not taken, and why. The rows of a CSV import are not documented: more may be in ``extra``."""
 
-    asin: str | None = None
-    sku: str | None = None
+    asin: Strict[str | None] = None
+    sku: Strict[str | None] = None
     error: str | None = None
 
     @property
@@ -147,11 +147,13 @@ class Added(Model):
 
     ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
     a crash. What was interrupted has added them, or they were there before; nobody can tell.
+    ``blank_rows`` is ours too: so many rows of an imported CSV held commas and blanks alone, and were not sent.
     """
 
-    success_count: int
-    error_rows: tuple[ErrorRow, ...] = ()
+    success_count: Strict[int]
+    error_rows: Strict[tuple[ErrorRow, ...]] = ()
     assumed: int = 0
+    blank_rows: int = 0
 
     def raise_for_errors(self) -> None:
         """Raises `ItemsRejectedError`, which holds this, if any item was not taken."""
@@ -163,6 +165,7 @@ class Added(Model):
             success_count=self.success_count + other.success_count,
             error_rows=self.error_rows + other.error_rows,
             assumed=self.assumed + other.assumed,
+            blank_rows=self.blank_rows + other.blank_rows,
             extra={**self.extra, **other.extra},
         )
 
@@ -171,9 +174,9 @@ class Added(Model):
 class Output(Model):
     """A scraped output record. ``output_json`` is an object or an array of them; `list` leaves it out, it can be large."""
 
-    id: int
-    user: int | None = None
-    collection: int | None = None
+    id: Strict[int]
+    user: Strict[int | None] = None
+    collection: Strict[int | None] = None
     output_json: Any = None
     output_json_count: int | None = None
     created_at: datetime | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 
 __all__ = ["DownloadLinks", "Run", "RunState", "StartedRun"]
 
@@ -15,8 +15,8 @@ __all__ = ["DownloadLinks", "Run", "RunState", "StartedRun"]
 class DownloadLinks(Model):
     """Where the files of a run are. Not to be trusted before the run is finished; ``all_pages`` is empty for a category."""
 
-    pages: tuple[str, ...] = ()
-    all_pages: str | None = None
+    pages: Strict[tuple[str, ...]] = ()
+    all_pages: Strict[str | None] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -27,10 +27,10 @@ class Run(Model):
     run when this one was waited for, so it may be somebody else's.
     """
 
-    id: int
-    collection: int
-    is_download_generated: bool
-    download_links: DownloadLinks = attrs.field(factory=DownloadLinks)
+    id: Strict[int]
+    collection: Strict[int]
+    is_download_generated: Strict[bool]
+    download_links: Strict[DownloadLinks] = attrs.field(factory=DownloadLinks)
     total_exacted_result: int | None = None  # sic: the wire's spelling
     total_results: int | None = None
     created_at: datetime | None = None

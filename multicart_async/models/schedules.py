@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from multicart_async._arguments import mismatch
 from multicart_async.errors import ArgumentError
 
 __all__ = ["EveryMinutes"]
@@ -19,17 +20,17 @@ _HOUR = re.compile(r"(?:[01][0-9]|2[0-3])\.[0-5][0-9]")
 
 def _minutes(value: int) -> int:
     if type(value) is not int or not 1 <= value <= 60:
-        reason = f"wants 1 to 60, not {value!r}; what else the service may take goes through a plain mapping"
-        raise ArgumentError("minutes", reason)
+        raise mismatch("minutes", "1 to 60 (a plain mapping as schedule_time may hold anything else)", value)
     return value
 
 
 def _several(argument: str, values: Iterable[Any]) -> tuple[Any, ...]:
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise ArgumentError(argument, f"wants several, not one {type(values).__name__}; put it into a list")
+        raise mismatch(argument, "an iterable such as a list", values)
     found = tuple(values)
     if not found:
-        raise ArgumentError(argument, "is empty; that may mean all of them, which costs credits: name them")
+        reason = "expected at least one, got none; that may mean all of them, which costs credits: name them"
+        raise ArgumentError(argument, reason)
     return found
 
 
@@ -41,7 +42,7 @@ def _days(values: Iterable[str]) -> tuple[str, ...]:
 def _day(value: object) -> str:
     day = value.lower() if isinstance(value, str) else ""
     if day not in _WEEK:
-        raise ArgumentError("days", f"wants full English names of days, as 'monday', not {value!r}")
+        raise mismatch("days", "full English names of days, such as 'monday'", value)
     return day
 
 
@@ -59,15 +60,15 @@ def _hour(value: object) -> str:
             return value
         dotted = value.replace(":", ".").zfill(5)
         if ":" in value and _HOUR.fullmatch(dotted):
-            raise ArgumentError("hours", f"the service writes a dot, not a colon: '{dotted}', not {value!r}")
-    raise ArgumentError("hours", f"wants 'HH.MM', a whole hour from 0 to 23 or a datetime.time, not {value!r}")
+            raise mismatch("hours", f"a dot instead of a colon: '{dotted}'", value)
+    raise mismatch("hours", "'HH.MM', an hour from 0 to 23 or a datetime.time", value)
 
 
 def _hour_of_time(value: time) -> str:
     if value.tzinfo is not None:
-        raise ArgumentError("hours", f"{value!r} has a time zone; the service's is UTC+10, all year: leave it out")
+        raise mismatch("hours", "a time without a time zone, because the service's is UTC+10, all year", value)
     if value.second or value.microsecond:
-        raise ArgumentError("hours", f"{value!r} has seconds; the service has hours and minutes")
+        raise mismatch("hours", "a time without seconds, because the service has hours and minutes", value)
     return f"{value.hour:02}.{value.minute:02}"
 
 

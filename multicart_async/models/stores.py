@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from multicart_async.models._base import Model
+from multicart_async.models._base import Model, Strict
 
 __all__ = ["Store"]
 
@@ -13,7 +13,7 @@ __all__ = ["Store"]
 class Store(Model):
     """An Officeworks store. ``store_id`` is what the calls for SKUs want; ``lat`` and ``lon`` are degrees."""
 
-    store_id: str
+    store_id: Strict[str]
     store_name: str | None = None
     address: str | None = None
     state: str | None = None

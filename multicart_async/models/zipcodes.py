@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from multicart_async.models._base import Model, Tentative
+from multicart_async.models._base import Model, Strict
 
 __all__ = ["Domain", "Zipcode", "ZipcodeStatus"]
 
@@ -15,14 +15,11 @@ ZipcodeStatus = Literal["active", "pending", "in-progress", "inactive", "failed"
 
 
 @attrs.frozen(kw_only=True)
-class Domain(Tentative):
-    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``.
+class Domain(Model):
+    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``."""
 
-    A field that comes with another type is ``None`` too, and its value is in ``extra``.
-    """
-
-    id: int | None = None
-    domain: str | None = None
+    id: Strict[int | None] = None
+    domain: Strict[str | None] = None
     country_code: str | None = None
     supplier_type: str | None = None
     status: str | None = None
@@ -35,9 +32,9 @@ class Zipcode(Model):
     ``zipcode`` is the postcode itself, ``id`` its row's, which is what ``zipcode_id`` means elsewhere.
     """
 
-    id: int
-    zipcode: str
-    status: str
+    id: Strict[int]
+    zipcode: str | None = None
+    status: str | None = None
     domain: Domain | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

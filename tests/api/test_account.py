@@ -253,3 +253,17 @@ def _ours(error: BaseException) -> Any:
     """The traceback without the frame of the test, which holds what it has given."""
     assert error.__traceback__ is not None
     return error.__traceback__.tb_next
+
+
+@pytest.mark.parametrize("value", [482931.5, (482931.5,), {482931.5}], ids=type)
+async def test_a_secret_of_an_odd_type_is_not_in_the_message(value: Any) -> None:
+    """What is neither a string nor a number cannot be hidden, so only its type is told."""
+    account = answering().account
+    for call in (
+        account.login(EMAIL, value),
+        account.register(**{**NEW, "password": value}),
+        account.register(**{**NEW, "otp": value}),
+    ):
+        with pytest.raises(ArgumentError, match=r"\A(password|otp): expected ") as caught:
+            await call
+        assert "482931.5" not in str(caught.value)

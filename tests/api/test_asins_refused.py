@@ -102,5 +102,5 @@ async def test_five_thousand_items_are_not_too_many_to_wait_for() -> None:
     """The most that a collection holds is the most that can come; the refusal tells the limit."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match=r"5000.*not 5001"):
+    with pytest.raises(ArgumentError, match=r"5000.*got 5001"):
         await groups.asins.wait_ingested(101, 5_001)

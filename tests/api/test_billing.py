@@ -154,7 +154,7 @@ async def test_an_invoice_is_fetched_anew(tmp_path) -> None:
 async def test_an_id_that_cannot_be_one_is_refused(tmp_path, invoice_id: Any) -> None:
     """It becomes a part of a path: nothing is asked for, and nothing written."""
     groups = groups_over(FakeTransport())
-    with pytest.raises(ArgumentError, match=r"^invoice_id: wants") as caught:
+    with pytest.raises(ArgumentError, match=r"^invoice_id: expected") as caught:
         await groups.billing.download_invoice(invoice_id, tmp_path)
 
     assert "invoice_id" == caught.value.argument

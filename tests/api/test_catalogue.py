@@ -73,14 +73,17 @@ async def test_unknown_fields_are_kept_at_every_depth() -> None:
     assert ({"cached": True}, {"imageUrl": "x"}, {"productCount": 7}) == found
 
 
-async def test_a_category_of_another_shape_is_named_by_its_place() -> None:
-    """However deep it is."""
+async def test_a_category_without_its_path_does_not_fail_the_tree() -> None:
+    """However deep it is: the path is ``None``, and what came in its place is kept."""
     inner = {"name": "B", "seo_path": "a/b"}
     answer = ok({"total": 2, "categories": [{"name": "A", "seoPath": "a", "children": [inner]}]})
     groups = groups_over(FakeTransport(answer))
 
-    with pytest.raises(InvalidResponseError, match=r"children\[0\]\.seoPath"):
-        await groups.catalogue.categories()
+    (outer,) = (await groups.catalogue.categories()).categories or ()
+    (found,) = outer.children or ()
+
+    assert (outer.seo_path, found.name, found.seo_path) == ("a", "B", None)
+    assert found.extra == {"seo_path": "a/b"}
 
 
 async def test_a_deep_tree_is_no_trouble() -> None:

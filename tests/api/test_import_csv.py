@@ -156,7 +156,7 @@ async def test_a_wrong_row_is_named_by_its_number() -> None:
     """As an editor counts lines, with the header as the first."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match="row 4 has 3 fields, not 4"):
+    with pytest.raises(ArgumentError, match="row 4: expected 4 columns, got 3"):
         await groups.asins.import_csv(101, CSV + b"amazon.com.au,4500,B1\n")
 
 
@@ -164,7 +164,7 @@ async def test_officeworks_columns_are_told_apart() -> None:
     """The service's own overview shows them for Amazon, wrongly."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match="columns of an Officeworks CSV"):
+    with pytest.raises(ArgumentError, match=r"expected the header domain,.*, got 'sku, customer_postcode, store_id'"):
         await groups.asins.import_csv(101, b"sku, customer_postcode, store_id\n1,4500,2\n")
 
 
@@ -225,6 +225,28 @@ async def test_only_the_lost_part_s_duplicates_are_success() -> None:
     assert (1, 1) == (added.success_count, len(added.error_rows))
 
 
+BLANK_ROWS = b",,,\n  \n"
+
+
+async def test_rows_of_commas_alone_are_not_sent_and_told() -> None:
+    """A spreadsheet leaves them at the end of what was once longer."""
+    groups = groups_over(FakeTransport(ok({"success_count": 1, "error_rows": []})))
+    added = await groups.asins.import_csv(101, CSV + BLANK_ROWS)
+
+    assert added == Added(success_count=1, blank_rows=2)
+    ((_, form),) = groups.transport.sent
+    assert form.content == CSV
+
+
+async def test_rows_that_were_left_out_are_in_the_report_of_a_failure() -> None:
+    """Nothing was added yet, and they were not sent."""
+    groups = groups_over(FakeTransport(refused(400, "no")))
+    with pytest.raises(APIError) as caught:
+        await groups.asins.import_csv(101, CSV + BLANK_ROWS)
+
+    assert caught.value.report == Added(success_count=0, blank_rows=2)
+
+
 @pytest.mark.parametrize("value", [1, "yes", None])
 async def test_split_is_true_or_false(value: Any) -> None:
     """Nothing is sent otherwise."""
@@ -240,7 +262,7 @@ async def test_rows_of_another_kind_are_refused_by_their_number() -> None:
     good = AsinRow("amazon.com.au", "4500", "B1")
 
     for bad in ({"asin": "B1"}, ("amazon.com.au", "4500", "B1"), SkuRow("JBMS310BK", "4500", "W411")):
-        with pytest.raises(ArgumentError, match=r"^source: row 2 is of type \w+; wants AsinRow\("):
+        with pytest.raises(ArgumentError, match=r"^source: expected AsinRow\(.*\) as row 2, got "):
             await groups.asins.import_csv(101, [good, bad])
     assert [] == groups.transport.sent
 
@@ -249,7 +271,7 @@ async def test_too_many_rows_are_refused_before_the_iterable_ends() -> None:
     """It may have no end."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match=r"^source: has more than 5000 rows"):
+    with pytest.raises(ArgumentError, match=r"^source: expected 5000 rows in one call .*, got more"):
         await groups.asins.import_csv(101, itertools.repeat(AsinRow("amazon.com.au", "4500", "B1")))
 
 

@@ -56,12 +56,23 @@ async def test_an_answer_that_is_not_understood_is_not_shown(verb, answer, kind)
     assert isinstance(await failure(answer, verb), kind)
 
 
-@pytest.mark.parametrize("data", [SECRET, {"token": [SECRET]}, {"token": SECRET, "user": SECRET}, [{"token": SECRET}]])
+@pytest.mark.parametrize(
+    "data", [SECRET, {"token": [SECRET]}, {"token": SECRET, "user": {"id": SECRET}}, [{"token": SECRET}]]
+)
 async def test_a_login_of_another_shape_is_not_shown(data) -> None:
     """The error names the fields alone."""
     error = await failure(ok(data), "login")
 
     assert "not the documented shape" in str(error)
+
+
+async def test_what_a_login_has_instead_of_its_user_is_not_shown() -> None:
+    """It may be the password; the token is what counts."""
+    groups = groups_over(FakeTransport(ok({"token": "t0ken", "user": SECRET})))
+    login = await groups.account.login("ops@example.com", SECRET)
+
+    assert (login.token, login.user) == ("t0ken", None)
+    assert SECRET not in repr(login)
 
 
 @pytest.mark.parametrize("detail", [f"'{SECRET}' is too short", {"password": SECRET}, [SECRET]])

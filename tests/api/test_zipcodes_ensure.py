@@ -162,7 +162,9 @@ async def test_an_unknown_domain_is_refused_with_those_that_are_known() -> None:
     """After one refresh; nothing is created. A row without a name or id is of no use."""
     known = [{"id": 1, "domain": "amazon.com.au"}, {"domain": "amazon.co.nz"}, {"id": 3}]
     groups = groups_over(FakeTransport(ok([]), ok(known), ok(known)))
-    with pytest.raises(ArgumentError, match=r"domain: .*'amazon\.de'; it knows amazon\.com\.au, amazon\.co\.nz\Z"):
+    with pytest.raises(
+        ArgumentError, match=r"domain: expected .*\(amazon\.com\.au, amazon\.co\.nz\), got 'amazon\.de'"
+    ):
         await groups.zipcodes.ensure("4500", domain="amazon.de")
 
     assert [LIST, DOMAINS, DOMAINS] == paths(groups)
@@ -171,7 +173,6 @@ async def test_an_unknown_domain_is_refused_with_those_that_are_known() -> None:
 UNREADABLE = [
     [],
     [{"id": 1, "name": "amazon.com.au"}],
-    [{"id": "1", "domain": "amazon.com.au"}],
     [{"domain": "amazon.com.au"}, NZ],
 ]
 
@@ -183,6 +184,16 @@ async def test_domains_that_cannot_be_read_are_not_said_to_be_unknown(known: Any
 
     with pytest.raises(ArgumentError, match=r"no id for 'amazon\.com\.au'.*zipcodes\.create"):
         await groups.zipcodes.ensure("4500", **NAMED)
+
+
+async def test_a_domain_whose_id_is_no_integer_is_an_invalid_answer() -> None:
+    """An id is never converted; nothing is created."""
+    known = ok([{"id": "1", "domain": "amazon.com.au"}])
+    groups = groups_over(FakeTransport(ok([]), known, known))
+
+    with pytest.raises(InvalidResponseError, match=r"@ data\[0\]\.id"):
+        await groups.zipcodes.ensure("4500", **NAMED)
+    assert paths(groups) == [LIST, DOMAINS]
 
 
 async def test_somebody_who_was_quicker_is_no_error() -> None:

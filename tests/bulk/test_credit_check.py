@@ -13,8 +13,9 @@ import pytest_asyncio
 from support.bulk_client import CREDITS, START, impatient
 
 from multicart_async import AsyncMultiCart
+from multicart_async._credit_check import check_credits
 from multicart_async.errors import AuthenticationError, InsufficientCreditsError, MultiCartWarning
-from multicart_async.models import Credits
+from multicart_async.models import Collection, Credits
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Content, Envelope
 
@@ -65,6 +66,24 @@ async def test_an_answer_without_one_of_the_fields_tells_nothing(
 
     assert credits_now.spendable is None
     assert {"balance": 3} == credits_now.extra
+
+
+@pytest.mark.parametrize("count", [None, -30, 2**60, 10**4299], ids=["none", "negative", "large", "huge"])
+def test_a_number_that_items_cannot_have_is_unknown(count: int | None) -> None:
+    """It is a warning, and no sum is made of it."""
+    rows = {1: Collection(id=1, asin_count=20), 2: Collection(id=2, asin_count=count)}
+    account = Credits(available_credits=25, used_credits=0, frozen_credits=0)
+
+    with pytest.warns(MultiCartWarning, match="gives no number of items for 2 of them"):
+        check_credits([1, 2, 3], rows, account)
+
+
+def test_credits_of_any_size_can_be_told() -> None:
+    """Python does not write integers of more than 4,300 digits."""
+    account = Credits(available_credits=0, used_credits=10**4299, frozen_credits=9 * 10**4299)
+
+    with pytest.raises(InsufficientCreditsError, match="need 20 credits and an integer of 14285 bits are spendable"):
+        check_credits([1], {1: Collection(id=1, asin_count=20)}, account)
 
 
 async def test_enough_credits_are_no_hindrance(sandbox: Sandbox, client: AsyncMultiCart) -> None:

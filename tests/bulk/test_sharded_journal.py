@@ -46,7 +46,7 @@ async def test_each_step_is_noted(journal: Path) -> None:
     """What is meant before, and what came of it after."""
     await call(ShardService(), ["A", "B", "C"], journal)
 
-    added = {"error_rows": [], "assumed": 0}
+    added = {"error_rows": [], "assumed": 0, "blank_rows": 0}
     assert HEAD + FOR == "".join(journal.read_text().splitlines(keepends=True)[:2])
     assert [
         {"state": "placed", "shard": 1, "items": ["A", "B"]},

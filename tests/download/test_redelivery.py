@@ -10,9 +10,11 @@ from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_b
 from support.groups import groups_over
 
 from multicart_async import AsyncMultiCart
+from multicart_async._codec import decode
+from multicart_async._folder import run_snapshot
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.manifest import MANIFEST, PROGRESS, parse_manifest
-from multicart_async.models import VerifyReport
+from multicart_async.models import CategoryRun, Run, RunDownload, VerifyReport
 from multicart_async.testing import FakeFile, FakeTransport
 
 PAGES = [page_bytes(2), page_bytes(3, first=2)]
@@ -66,6 +68,43 @@ async def test_files_of_another_version_do_not_stay(tmp_path, overwrite) -> None
         tmp_path, "pages", total_results=6, overwrite=overwrite
     )
     assert not (tmp_path / "101" / "88" / "all-pages.zip").exists()
+
+
+async def download(folder, **row) -> RunDownload:
+    """The run as the service lists it, with these fields in its row."""
+    links = {"pages": [url(1), url(2)], "all_pages": ""}
+    known = {"id": 88, "collection": 101, "is_download_generated": True, "download_links": links}
+    run = decode({**known, **row}, Run, "/p/")
+    return await groups_over(service()).runs.download(run, folder, count_records=True)
+
+
+ODD_ROW = {"total_results": "3", "total_exacted_result": [3], "updated_at": "", "asin_count": "n/a"}
+
+
+async def test_odd_counts_of_a_row_are_no_counts(tmp_path) -> None:
+    """They are in the manifest as they came, and nothing is made of them."""
+    done = await download(tmp_path, **ODD_ROW)
+    manifest = parse_manifest((tmp_path / "101" / "88" / MANIFEST).read_bytes())
+
+    assert done.differences == ()
+    assert not isinstance(manifest, str)
+    assert {name: manifest.run[name] for name in ODD_ROW} == ODD_ROW
+
+
+@pytest.mark.parametrize("name", ["total_results", "total_exacted_result", "updated_at", "asin_count"])
+async def test_an_odd_field_that_changes_is_another_version(tmp_path, name) -> None:
+    """Its meaning is unknown, but the row is not the same."""
+    await download(tmp_path, **ODD_ROW)
+
+    assert (await download(tmp_path, **ODD_ROW)).skipped == 2
+    assert (await download(tmp_path, **{**ODD_ROW, name: "4"})).skipped == 0
+
+
+async def test_an_odd_array_of_records_is_in_no_manifest(tmp_path) -> None:
+    """Thousands of records are no part of a row, with or without an odd one among them."""
+    row = {"id": 88, "collection": 101, "is_download_generated": True, "asins": [{"asin": "B0"}, None], "progress": 5}
+
+    assert run_snapshot(decode(row, CategoryRun, "/p/")).keys().isdisjoint({"asins", "progress"})
 
 
 async def test_what_is_not_ours_stays(tmp_path) -> None:

@@ -146,7 +146,7 @@ async def test_a_postcode_that_is_a_number_is_refused_everywhere(client, sandbox
         client.skus.create(101, "A1", store_id="W411", postcode=800),
         client.skus.create_many(101, ["A1"], store_id="W411", postcode=800),
     ):
-        with pytest.raises(ArgumentError, match=r"\Apostcode: wants a text.* leading zeros"):
+        with pytest.raises(ArgumentError, match=r"\Apostcode: expected a string.* leading zeros"):
             await call
 
     assert 0 == len(sandbox.requests)

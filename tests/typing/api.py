@@ -29,6 +29,7 @@ from multicart_async.models import (
     Added,
     Asin,
     AsinRow,
+    CatalogueCategory,
     CatalogueTree,
     CategoryRun,
     Collection,
@@ -51,6 +52,7 @@ from multicart_async.models import (
     StartedRun,
     Store,
     Undocumented,
+    User,
     Zipcode,
 )
 from multicart_async.sharding import plan_collections
@@ -208,7 +210,7 @@ async def postcode_calls(client: AsyncMultiCart) -> None:
     zipcode = await client.zipcodes.ensure("4500", domain="amazon.com.au")
     assert_type(zipcode, Zipcode)
     assert_type(zipcode.domain, Domain | None)
-    assert_type(zipcode.status, str)
+    assert_type(zipcode.status, str | None)
     assert_type(await client.settings.domains(refresh=True), tuple[Domain, ...])
     assert_type(await client.settings.officeworks_stores(), tuple[Store, ...])
     await client.zipcodes.create(4500, domain_id=1)  # type: ignore[arg-type]
@@ -223,7 +225,7 @@ async def category_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.categories.wait(started), CategoryRun)
     scrape = await client.categories.wait(1)
     assert_type(scrape, CategoryRun)
-    assert_type(scrape.asins, tuple[dict[str, Any], ...])
+    assert_type(scrape.asins, tuple[dict[str, Any], ...] | None)
     assert_type(client.categories.watch(started), AsyncGenerator[CategoryRun, None])
     assert_type(await client.categories.submit_and_wait("https://…", domain="d", postcode="p"), CategoryRun)
     assert_type(await client.categories.cancel(1), bool)
@@ -235,7 +237,7 @@ async def account_calls(client: AsyncMultiCart) -> None:
     login = await client.account.login("a@b.c", "secret")
     assert_type(login, Login)
     assert_type(login.token, str)
-    assert_type(login.user.email, str | None)
+    assert_type(login.user, User | None)
     assert_type(await client.account.profile(), Profile)
     assert_type(await client.account.update_profile(name="x", extra={"colour": "red"}), Undocumented)
     assert_type((await client.account.details()).data, Any)
@@ -269,7 +271,8 @@ async def officeworks_calls(client: AsyncMultiCart) -> None:
     assert_type(await client.skus.create_many(1, ["S"], store_id="W411", postcode="4500"), Added)
     tree = await client.catalogue.categories(flat=True, seo_path="technology")
     assert_type(tree, CatalogueTree)
-    assert_type(tree.categories[0].children[0].seo_path, str)
+    assert_type(tree.categories, tuple[CatalogueCategory, ...] | None)
+    assert_type([category.seo_path for category in tree.categories or ()], list[str | None])
     products = await client.catalogue.products("technology", extra={"page": 2})
     assert_type(products, Undocumented)
     assert_type(products.data, Any)
