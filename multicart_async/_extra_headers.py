@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Self, cast
 
 from multicart_async._hidden import DOTS, HiddenText
+from multicart_async._short_repr import short_repr
 from multicart_async.errors import ArgumentError
 
 __all__ = ["ExtraHeaders"]
@@ -73,8 +74,8 @@ class ExtraHeaders:
             seen.add(lower)
         agent = self._user_agent
         if agent is not None and not (isinstance(agent, str) and _USER_AGENT.match(agent)):
-            shown = repr(agent)[:80]
-            raise ArgumentError("user_agent", f"expected 1 to 256 ASCII characters such as 'my-app/1.2', got {shown}")
+            reason = f"expected 1 to 256 ASCII characters such as 'my-app/1.2', got {short_repr(agent)}"
+            raise ArgumentError("user_agent", reason)
         return self
 
     def headers(self, user_agent: str) -> dict[str, str]:
@@ -111,7 +112,7 @@ def _is_value(value: object) -> bool:
 def _checked_name(name: object) -> str:
     """Return *name* in lower case, if it may be sent with any value."""
     if not isinstance(name, str) or not _NAME.match(name):
-        raise ArgumentError("headers", f"expected the name of a header, got {repr(name)[:80]}")
+        raise ArgumentError("headers", f"expected the name of a header, got {short_repr(name)}")
     lower = name.lower()
     instead = _SET_HERE.get(lower)
     if instead is None and lower in _CONNECTION:

@@ -60,7 +60,9 @@ class Pruner:
 
     def __init__(self, sink: Sink, service: PruneService, options: PruneOptions, *, workers: int) -> None:
         if options.deletes and not isinstance(sink, BrowsableSink):
-            wanted = "wants a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
+            wanted = (
+                "expected a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
+            )
             raise ArgumentError("prune" if options.prune else "keep", wanted)
         self._tree = MirrorTree(sink if isinstance(sink, BrowsableSink) else MemorySink())
         self._gone = GoneFinder(self._tree, service.get, workers=workers)

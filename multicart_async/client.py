@@ -297,11 +297,11 @@ def _check_path(path: object) -> None:
 
 def _check_proxy(proxy: object) -> None:
     if proxy is not None and not is_proxy_url(proxy):  # its text may hold a password
-        reason = f"wants an absolute http or https URL such as http://proxy.example:3128; {SOCKS_ADVICE}"
+        reason = f"expected an absolute http or https URL such as http://proxy.example:3128; {SOCKS_ADVICE}"
         raise ArgumentError("proxy", reason)
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:
     for argument, (value, kind) in values.items():
         if not isinstance(value, kind):
-            raise ArgumentError(argument, f"wants a {kind.__name__}, not {type(value).__name__}")
+            raise ArgumentError(argument, f"expected a {kind.__name__}, got {type(value).__name__}")

@@ -44,7 +44,7 @@ def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LONGEST
     if value is not None and not good:
         name = f"{type(owner).__name__}.{field.name}"
-        raise ConfigurationError(f"{name}: expected a number above 0, or None for no limit, got {repr(value)[:80]}")
+        raise ConfigurationError(f"{name}: expected a number above 0, or None for no limit, got {short_repr(value)}")
 
 
 @attrs.frozen

@@ -19,7 +19,7 @@ import anyio
 import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from multicart_async._arguments import a_count, a_flag, an_id, several
+from multicart_async._arguments import a_count, a_flag, an_id, mismatch, several
 from multicart_async._crew import each
 from multicart_async._fresh_links import find_run
 from multicart_async._judge import FAILED
@@ -32,7 +32,6 @@ from multicart_async.api.runs import Runs
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
-    ArgumentError,
     AuthenticationError,
     ClientClosedError,
     DiskError,
@@ -73,7 +72,7 @@ class Wish:
             ("check", ("changed", "all")),
         ):
             if getattr(self, name) not in words:
-                raise ArgumentError(name, f"wants one of {', '.join(map(repr, words))}, not {getattr(self, name)!r}")
+                raise mismatch(name, f"one of {', '.join(map(repr, words))}", getattr(self, name))
         a_flag("prune", self.prune)
         if self.keep is not None:
             a_count("keep", self.keep, least=1)
@@ -81,9 +80,9 @@ class Wish:
         if shard is None:
             return
         if not isinstance(shard, tuple) or [type(part) for part in cast("tuple[object, ...]", shard)] != [int, int]:
-            raise ArgumentError("shard", f"wants (i, n), two whole numbers, not {shard!r}")
+            raise mismatch("shard", "(i, n), two integers", shard)
         if not 0 <= shard[0] < shard[1]:
-            raise ArgumentError("shard", f"wants (i, n) with 0 <= i < n, not {shard!r}")
+            raise mismatch("shard", "(i, n) with 0 <= i < n", shard)
 
     @property
     def terms(self) -> Terms:

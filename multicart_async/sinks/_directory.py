@@ -44,7 +44,7 @@ class DirectorySink:
         try:
             self.root = Path(os.path.realpath(root))
         except (TypeError, ValueError) as error:
-            raise ArgumentError("dest", f"wants a path or a Sink, not {type(root).__name__}") from error
+            raise ArgumentError("dest", f"expected a path or a Sink, got {type(root).__name__}") from error
         self._durable = durable
         self._swept: dict[str, None] = {}  # in the order in which they came; of 100,000 runs, not all
 
