@@ -1,8 +1,8 @@
 """HTTP through aiohttp, with the defaults that this service needs instead of aiohttp's own.
 
 No redirects for calls, only within the origin for files (aiohttp would repeat the key anywhere); no total time for
-files (aiohttp's is five minutes); no cookies; three kinds of connections, so that a poll never queues behind
-downloads and a call that changes something never meets a stale connection.
+files (aiohttp's is five minutes); no cookies; four kinds of connections, so that a poll never queues behind
+downloads, and a call that changes something, or that is made again, never meets a stale connection.
 """
 
 from __future__ import annotations

@@ -153,9 +153,10 @@ class PoolConnector(aiohttp.TCPConnector):
             return await super().connect(req, traces, timeout)
         evidence.connecting()
         connection = await super().connect(req, traces, timeout)
-        evidence.connected(reused=connection.protocol in self._used)
-        if connection.protocol is not None:
-            self._used.add(connection.protocol)
+        protocol = connection.protocol
+        assert protocol is not None  # until it is released
+        evidence.connected(reused=protocol in self._used)
+        self._used.add(protocol)
         return connection
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import aiohttp
 import attrs
+from aiohttp.http import HttpProcessingError
 
 from multicart_async.config import conceal_text
 from multicart_async.errors import (
@@ -88,7 +89,7 @@ def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError
         return ConfigurationError(f"{path}: the proxy or base_url is no URL that aiohttp can ask for")
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError) and _is_own(error):
         return ConfigurationError(
-            f"{path}: no request can be made to {route}: {conceal_text(route.conceal, str(error))}"
+            f"{path}: no request can be made to {route}: {conceal_text(route.conceal, _text(error))}"
         )
     reason, passing = _no_connection(error, route)
     return APIConnectionError(path, reason, sent=False, passing=passing)
@@ -96,10 +97,11 @@ def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError
 
 def _no_connection(error: Exception, route: Route) -> tuple[str, bool]:
     """Return why there is no connection, and whether that may pass."""
+    proxy = "the session's proxy" if route.proxy is None else f"the proxy {route.proxy}"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy {route.proxy} answers HTTP {error.status}", True
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer of the proxy {route.proxy} is {_refused(error)}", True
+        return f"{proxy} answers HTTP {error.status}", True
+    if refusal := _refused(error):
+        return f"the answer of {proxy} is {refusal}", True
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return f"the certificate of {route} is not the one whose fingerprint was given", False
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -132,11 +134,8 @@ def _not_connected(error: aiohttp.ClientConnectorError, route: Route) -> tuple[s
 def _after_sending(path: str, error: Exception, route: Route) -> MultiCartError:
     if isinstance(error, TimeoutError):
         return APITimeoutError(path, f"no answer in time from {route} ({_limit(error, route)})")
-    if isinstance(error, aiohttp.ClientResponseError):
-        # aiohttp reports what its parser refuses as status 400: the service said no such thing
-        return InvalidResponseError(path, f"the answer is {_refused(error)}")
-    if isinstance(error, ValueError) and _is_own(error):
-        return InvalidResponseError(path, "the answer is not proper HTTP")
+    if refusal := _refused(error):
+        return InvalidResponseError(path, f"the answer is {refusal}")
     detail, passing = route.shown(error), True
     if is_tls_error(error):
         detail, passing = handshake_failure(error, route.ssl_context)
@@ -151,8 +150,13 @@ def _limit(error: TimeoutError, route: Route) -> str:
     return "Timeouts.request" if own else route.shown(error)
 
 
-def _refused(error: aiohttp.ClientResponseError) -> str:
-    """Return what the parser has against a response. aiohttp has no classes for that, but texts."""
+def _refused(error: Exception) -> str | None:
+    """Return what aiohttp's parser has against a response, if *error* is that. It has no classes for it, but texts.
+
+    aiohttp reports it as status 400; neither a proxy nor the service said such a thing.
+    """
+    if not isinstance(error, aiohttp.ClientResponseError) or not isinstance(error.__cause__, HttpProcessingError):
+        return None
     if error.message.startswith("Got more than"):
         return f"refused: one of its headers is longer than {LINE_BYTES} bytes"
     if error.message.startswith("Too many"):
@@ -191,7 +195,7 @@ def _harmless(error: Exception, route: Route) -> Exception | None:
 
 def _text(error: Exception) -> str:
     try:
-        return str(error)
+        return str(error).encode("utf-8", "backslashreplace").decode()
     except Exception:  # noqa: BLE001 -- a foreign class may have any fault
         return ""
 

@@ -172,7 +172,7 @@ async def test_a_connection_that_takes_too_long_was_not_used() -> None:
     assert "Timeouts.connect" in str(fault)
 
 
-async def test_a_time_out_without_a_connection_names_the_other_setting() -> None:
+async def test_a_time_out_before_sending_names_the_other_setting() -> None:
     """``Timeouts.request`` bounds the connecting too, and then nothing was sent either."""
     fault = await failure(TimeoutError())
 

@@ -90,6 +90,7 @@ FOREIGN = {
     "an error of its own": (ProxyError("no route to the proxy"), "ProxyError: no route to the proxy"),
     "a lookup": (KeyError("signature"), "KeyError: 'signature'"),
     "one that cannot be shown": (MuteError(), "(MuteError)"),
+    "half a character": (ProxyError("\ud83d"), "ProxyError: \\ud83d"),
     "without a text": (ProxyError(), "(ProxyError)"),
     "a value": (ValueError("no date"), "ValueError: no date"),
     "broken JSON": (json.JSONDecodeError("Expecting value", "", 0), "JSONDecodeError: Expecting value"),
@@ -112,6 +113,33 @@ async def test_what_a_session_raises_is_an_error_of_ours(verb, case) -> None:
     assert text in str(fault)
     assert KEY not in str(fault)
     assert fault.__context__ is None
+
+
+@VERBS
+async def test_a_refusal_of_another_service_is_no_answer_of_ours(verb) -> None:
+    """A middleware asks for a token first, and raises what aiohttp makes of its status."""
+
+    def refused(request: aiohttp.ClientRequest) -> Exception:
+        return aiohttp.ClientResponseError(request.request_info, (), status=401, message="Unauthorized")
+
+    async with RawServer(fine) as server, borrowed(server.url, middlewares=[failing(refused)]) as transport:
+        fault = await failure(verb, transport, server.url)
+
+    assert (type(fault), fault.sent) == (APIConnectionError, False)
+    assert str(fault).endswith("broke before anything was sent (ClientResponseError)")
+
+
+@VERBS
+async def test_the_proxy_of_a_session_is_named_as_such(verb) -> None:
+    """Its address is its owner's business."""
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer(b"", status="407 Proxy Authentication Required")
+
+    async with RawServer(refuse) as proxy, borrowed("https://service.invalid", proxy=proxy.origin) as transport:
+        fault = await failure(verb, transport, "https://service.invalid")
+
+    assert fault.reason == "the session's proxy answers HTTP 407"
 
 
 @VERBS
@@ -219,7 +247,7 @@ async def test_a_session_that_is_closed_meanwhile_is_no_cancellation() -> None:
     assert type(second) is ClientClosedError
 
 
-async def test_a_future_that_a_middleware_has_cancelled_is_no_cancellation() -> None:
+async def test_a_future_cancelled_by_a_middleware_is_an_error() -> None:
     """The call fails; the task goes on."""
     async with (
         RawServer(fine) as server,
@@ -299,7 +327,7 @@ async def test_no_thread_left_is_trouble_of_this_machine(verb, monkeypatch) -> N
 
 
 @VERBS
-async def test_a_session_with_its_own_authorization_is_a_wrong_setting(verb) -> None:
+async def test_a_session_with_its_own_auth_is_a_wrong_setting(verb) -> None:
     """aiohttp does not combine the two; its text says so, and nothing was sent."""
     with pytest.warns(DeprecationWarning, match="auth"):
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("somebody", "something"))
