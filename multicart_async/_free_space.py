@@ -36,18 +36,12 @@ class Transfer(Protocol):
 
 @attrs.define
 class _Look:
-    """The *free* space of a file system as it was seen, and what *others* under way had to write there then.
-
-    *left* is what is not yet promised to a transfer.
-    """
+    """The free space of a file system as it was seen; *left* is what no transfer has claimed."""
 
     at: float
+    device: int
     free: float
-    others: int
-    left: float = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.left = self.free - self.others
+    left: float
 
 
 class FreeSpace:
@@ -60,11 +54,11 @@ class FreeSpace:
         self._under_way: dict[Transfer, int] = {}
 
     async def prepare(self, sink: Sink) -> None:
-        """Look at the free space of *sink*, unless that was done a moment ago; before a request, which must not wait."""
+        """Look at the free space, before a response is waited for: a pause between its head and its body may lose bytes."""
         if isinstance(sink, DirectorySink):
-            look = self._looks.get(self._devices.get(sink.root, -1))
+            look = self._last_look(sink.root)
             if look is None or self._now() - look.at >= _FRESH:
-                await self._look_at(sink)
+                await self._look(sink.root)
 
     async def admit(self, sink: Sink, name: str, length: int | None, transfer: Transfer) -> None:
         """Let *transfer* write *length* bytes to *name* in *sink*; it counts until `forget`.
@@ -76,30 +70,29 @@ class FreeSpace:
         """
         if length is None or not isinstance(sink, DirectorySink):
             return
-        device = self._devices.get(sink.root, -1)
-        look = self._looks.get(device)
+        look = self._last_look(sink.root)
         if look is None or look.left <= length:
-            device, look = await self._look_at(sink)
+            look = await self._look(sink.root)
             if look.left <= length:
                 raise _no_space(sink, name, length, look)
         look.left -= length
-        self._under_way[transfer] = device
+        self._under_way[transfer] = look.device
 
     def forget(self, transfer: Transfer) -> None:
         """It is done, or given up. One that was not admitted is passed over."""
         self._under_way.pop(transfer, None)
 
-    async def _look_at(self, sink: DirectorySink) -> tuple[int, _Look]:
-        device, free = await in_thread(_look, sink.root)
-        others = sum(other.rest for other, place in self._under_way.items() if place == device)
-        self._remember(sink.root, device)
-        look = self._looks[device] = _Look(self._now(), free, others)
-        return device, look
+    def _last_look(self, root: Path) -> _Look | None:
+        return self._looks.get(self._devices[root]) if root in self._devices else None
 
-    def _remember(self, root: Path, device: int) -> None:
+    async def _look(self, root: Path) -> _Look:
+        device, free = await in_thread(_look, root)
         self._devices[root] = device
         if len(self._devices) > _REMEMBERED:
             del self._devices[next(iter(self._devices))]
+        claimed = sum(other.rest for other, place in self._under_way.items() if place == device)
+        look = self._looks[device] = _Look(self._now(), device, free, free - claimed)
+        return look
 
 
 def _look(root: Path) -> tuple[int, float]:
@@ -118,7 +111,7 @@ def _look(root: Path) -> tuple[int, float]:
 
 
 def _no_space(sink: DirectorySink, name: str, length: int, look: _Look) -> DiskError:
-    others = look.others
+    others = int(look.free - look.left)
     needed = f"{others + length:,} bytes are needed"
     if others:
         needed += f" ({length:,} of this file, {others:,} of others that are under way)"

@@ -200,9 +200,9 @@ class _Transfer:
         meter: Meter | None = None
         try:
             ticket: Ticket | None = None
+            await self._owner.space.prepare(self._sink)
             while True:
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
-                await self._owner.space.prepare(self._sink)
                 async with self._owner.transport.stream(
                     self._wanted.link.url, label=self._label, headers=headers, fresh=self._tries > 1
                 ) as stream:

@@ -244,14 +244,30 @@ async def test_a_transfer_that_goes_on_counts_with_its_rest(tmp_path, disk) -> N
     assert files_below(tmp_path) == {"101/88/page-0001.json": PAGE}
 
 
-async def test_an_unknown_length_is_let_pass(tmp_path, disk) -> None:
-    """There is nothing to compare."""
+async def test_an_unknown_length_is_not_compared(tmp_path, disk) -> None:
+    """There is nothing to compare: writing shows whether it fits."""
     disk.free = 0
     groups = groups_for(FakeFile([PAGE], headers={"transfer-encoding": "chunked"}))
 
     await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {"101/88/page-0001.json": PAGE}
+
+
+async def test_the_look_comes_before_the_request(tmp_path, disk, monkeypatch) -> None:
+    """A pause between the head of a response and its body could lose bytes that a broken connection has brought."""
+    disk.free = 1 << 40
+    groups = groups_for(FakeFile.whole(PAGE))
+    seen: list[int] = []
+
+    def noted(folder: str | Path) -> SimpleNamespace:
+        seen.append(len(groups.transport.opened))
+        return disk.usage(folder)
+
+    monkeypatch.setattr(shutil, "disk_usage", noted)
+    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+
+    assert seen == [0]
 
 
 async def test_other_sinks_are_not_looked_at(disk) -> None:
