@@ -52,6 +52,7 @@ from multicart_async.transport import Form, Response
 LIST = "/schedules/get_schedules/"
 RESULTS = "/schedules/collections/results/download/"
 GET = "/schedules/get/"
+FIRST = 100_000  # ids of the runs that are waited for begin there
 
 
 class Service:
@@ -75,15 +76,15 @@ class Service:
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def ask(self, path: str, number: int = 0) -> Response:
-        """A request that takes its time; the answer is that of its end."""
+    async def ask(self, path: str, number: int = 0, skip: int = 0) -> Response:
+        """A request that takes its time; the answer is that of its end. Each collection has an older run, too."""
         self.counts[path] += 1
         self.rate[int(self.now)] += 1
         await asyncio.sleep(self.latency)
         if path == LIST:
             data = b"[" + b",".join(self._row(each) for each in self.ends) + b"]"
         else:
-            data = self._row(number) if path == GET else b"[" + self._run(number) + b"]"
+            data = self._row(number) if path == GET else b"[]" if skip else self._history(number)
         answer = Response(200, b'{"code":200,"data":' + data + b',"status":1}')
         self.bytes += len(answer.payload)
         return answer
@@ -98,7 +99,8 @@ class Service:
         """The `Transport` side: what the product talks to."""
         del fresh, public
         fields = json.loads(body) if isinstance(body, bytes) else {}
-        return await self.ask(path, fields.get("collection_id") or fields.get("schedule_id") or 0)
+        number = fields.get("collection_id") or fields.get("schedule_id") or 0
+        return await self.ask(path, number, fields.get("skip", 0))
 
     def stream(self, url: str, *, label: str, headers: object = None) -> object:
         raise NotImplementedError
@@ -111,12 +113,14 @@ class Service:
             self._rows[key] = json.dumps({**row, "asin_count": 250, "updated_at": f"2026-06-20T{moment}Z"}).encode()
         return self._rows[key]
 
-    def _run(self, number: int) -> bytes:
+    def _history(self, number: int) -> bytes:
         key = (number, self.is_ready(number))
         if key not in self._runs:
             links = {"pages": [], "all_pages": ""}
-            run = {"id": 100_000 + number, "collection": number, "is_download_generated": key[1]}
-            self._runs[key] = json.dumps({**run, "download_links": links}).encode()
+            rows = ((FIRST + number, key[1]), (number, True))
+            fields = {"collection": number, "download_links": links}
+            runs = [{"id": run, "is_download_generated": ended, **fields} for run, ended in rows]
+            self._runs[key] = json.dumps(runs).encode()
         return self._runs[key]
 
 
@@ -135,7 +139,7 @@ async def wait_many(service: Service, policy: PollPolicy) -> None:
         limits=Limits(),
         clock=clock,
     )
-    started = [StartedRun(number, 0) for number in service.ends]
+    started = [StartedRun(number, number) for number in service.ends]
     async for outcome in runs.wait_many(started, policy=policy):
         outcome.unwrap()
         service.notice(outcome.key.collection_id)
@@ -167,6 +171,7 @@ async def one_wait_each(service: Service, policy: PollPolicy) -> None:
         while True:
             await service.ask(RESULTS, number)
             if service.is_ready(number):
+                await service.ask(RESULTS, number, 2)  # the empty page behind the last row
                 service.notice(number)
                 return
             await service.ask(GET, number)

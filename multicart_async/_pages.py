@@ -166,7 +166,7 @@ class PagedReading(Generic[R]):
     async def _beyond_the_end(self, limit: int) -> list[int]:
         try:
             return [row.id for row in await self._ask(_MOST, limit)]
-        except APIError:
+        except (APIError, InvalidResponseError):
             return []
 
     def _end_pass(self, *, clean: bool) -> None:

@@ -187,7 +187,7 @@ class Pipeline:
             await self._journal.note(state, started, run)
 
 
-def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any], object]) -> None:
+def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any], object], expected: str) -> None:
     """Raise if *values* is a list, or has its items at hand in another way, and one of them is wrong: before any is used.
 
     Raises:
@@ -199,7 +199,7 @@ def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any]
         try:
             check(argument, value)
         except ArgumentError as error:
-            raise ArgumentError(argument, f"item {index}: {error.reason}") from error
+            raise ArgumentError(argument, f"item {index}: expected {expected}, got {value!r:.80}") from error
 
 
 async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:

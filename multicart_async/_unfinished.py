@@ -22,7 +22,7 @@ _log = logging.getLogger("multicart_async")
 def was_sent(error: CutShort) -> bool:
     """Return whether the request of a call that was cut short may have reached the service.
 
-    The transport marks the `CancelledError` of a request that had begun. A client that closes leaves no such mark.
+    The transport marks the `asyncio.CancelledError` of a request that had begun. A client that closes leaves no such mark.
     """
     return isinstance(error, ClientClosedError) or bool(getattr(error, "request_sent", False))
 

@@ -207,13 +207,17 @@ async def test_other_rows_beyond_the_end_are_no_end_for_ever() -> None:
     assert len(asked) < 400
 
 
-async def test_a_refusal_far_beyond_the_end_is_no_row() -> None:
+REFUSALS = [APIError.of("/p/", 400, "skip is too large"), InvalidResponseError("/p/", "no array")]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+async def test_a_refusal_far_beyond_the_end_is_no_row(refusal: Exception) -> None:
     """A list that has moved is read again, also where such a ``skip`` is refused."""
     listing = Listing([3, 2, 1])
 
     async def page(skip: int, limit: int) -> list[Row]:
         if skip == 1_000_000:
-            raise APIError.of("/p/", 400, "skip is too large")
+            raise refusal
         rows = await listing.page(skip, limit)
         if len(listing.asked) == 1:
             listing.ids.insert(0, 4)
@@ -250,7 +254,7 @@ async def test_a_list_that_moves_in_every_reading_is_an_error() -> None:
 
 @pytest.mark.parametrize("size", [1, 50])
 async def test_new_rising_ids_on_every_page_are_an_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked for: there are as many pages as anybody has, and no end."""
+    """No account has as many pages."""
     monkeypatch.setattr(_pages, "_MOST_PAGES", 500)
     numbers = itertools.count()
 

@@ -293,7 +293,7 @@ async def test_there_is_no_last_look_in_a_pause_that_the_service_asks_for() -> N
 
 
 async def test_a_pause_without_an_end_is_kept_for_an_hour() -> None:
-    """Whatever a header says, a wait without a deadline asks again."""
+    """No header keeps a wait without a deadline from asking again."""
     wait = Wait([asking(1e20), DONE], attrs.evolve(STEADY, wait_timeout=None))
 
     assert await wait.all() == ["done"]

@@ -113,8 +113,8 @@ class Categories:
         for that domain. *amazon_node_id* is taken from the URL where it is not given. Both filters work on
         amazon.com.au only: elsewhere they are a `MultiCartWarning`. Prices are in cents.
 
-        It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running. A `CancelledError` that
-        comes when it may have been sent has a note that says so.
+        It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running. An
+        `asyncio.CancelledError` that comes when it may have been sent has a note that says so.
 
         Raises:
             BadRequestError: Mostly: the postcode has no cookie file yet. `Zipcodes.ensure` helps.
@@ -165,8 +165,8 @@ class Categories:
         """Scrape many categories, and with *dest* download each as soon as it is ready: what becomes of each, as it is known.
 
         Each is submitted once, waited for as `wait` does, downloaded as `download` does. One failure stops nothing. The
-        value is the finished scrape, or with *dest* its download. A `CancelledError` has a note that names what was
-        submitted and not yet yielded.
+        value is the finished scrape, or with *dest* its download. An `asyncio.CancelledError` has a note that names what
+        was submitted and not yet yielded.
 
         Raises:
             DiskError: *dest* cannot be written to.
@@ -316,7 +316,7 @@ class Categories:
     ) -> CategoryRun:
         """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`. Raises what these two raise.
 
-        A `CancelledError` during the wait has a note that names the `StartedCategory`: the scrape goes on.
+        An `asyncio.CancelledError` during the wait has a note that names the `StartedCategory`: the scrape goes on.
         """
         a_policy(policy)  # now: after the submission it is paid
         started = await self.submit(

@@ -85,7 +85,7 @@ class Runs:
         share one baseline. Runs that others start at the same moment cannot be told apart from it: see `Run.ambiguous`.
 
         It is sent once. When its answer is lost, or a proxy gives up on it, a new run is looked for, for up to 30
-        seconds. A `CancelledError` that comes when it may have been sent has a note that names the `StartedRun`.
+        seconds. An `asyncio.CancelledError` that comes when it may have been sent has a note that names the `StartedRun`.
 
         Raises:
             InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
@@ -113,10 +113,10 @@ class Runs:
         """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing.
 
         An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
-        in a generator is an outcome. What was started and not yet yielded is named in a note of a `CancelledError`.
+        in a generator is an outcome. What was started and not yet yielded is named in a note of an `asyncio.CancelledError`.
         """
         several("collection_ids", collection_ids)
-        refuse_wrong_items("collection_ids", collection_ids, an_id)
+        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
         width, life = self._limits.requests, self._call.life
         async with aclosing(start_each(self._starter.start, collection_ids, width, life)) as outcomes:
             async for outcome in outcomes:
@@ -136,7 +136,7 @@ class Runs:
         refused by HTTP alone or of a wrong shape at three. The items of a list are checked before anything is asked.
         """
         several("started", started)
-        refuse_wrong_items("started", started, lambda _, one: a_started(one))
+        refuse_wrong_items("started", started, lambda _, one: a_started(one), "a StartedRun of two integers")
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -180,8 +180,8 @@ class Runs:
 
         Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
         also for lack of credits, does not stop the others. An id that comes twice is run once. The ids of a list are
-        checked before anything is started; what is no id in a generator is an outcome. A `CancelledError` has a note that
-        names what was started and not yet yielded.
+        checked before anything is started; what is no id in a generator is an outcome. An `asyncio.CancelledError` has a
+        note that names what was started and not yet yielded.
 
         With *journal*, the path of a file, each intent and each started run are on disk before and after the call. After
         a crash, the same call with the same journal goes on waiting for what was started; where it is not known whether
@@ -198,7 +198,7 @@ class Runs:
         a_choice("files", files, Files)  # now: when the first run is finished, all are paid
         a_policy(policy)
         several("collection_ids", collection_ids)
-        refuse_wrong_items("collection_ids", collection_ids, an_id)
+        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
         sink = None if dest is None else await self._results.sink(dest)
         stages = Stages(
             start=self._starter.start,
@@ -287,7 +287,7 @@ class Runs:
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
         """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise.
 
-        A `CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
+        An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
         """
         a_policy(policy)  # now: after the start it is paid
         started = await self.start(collection_id)

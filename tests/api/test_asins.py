@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.groups import groups_over
-from wire_rows import lost
+from wire_rows import ByPath, in_turn, lost, pages_of
 
 from multicart_async import PollPolicy
 from multicart_async.errors import (
@@ -81,7 +81,7 @@ async def test_create_of_a_duplicate_is_an_error_at_the_first_attempt() -> None:
 
 async def test_create_that_is_refused_after_a_lost_answer_is_refused_when_it_is_not_there() -> None:
     """The 5,001st: the lost attempt was refused as well."""
-    groups = groups_over(FakeTransport(lost(), refused(400, "full"), ok([listed(4)])))
+    groups = groups_over(FakeTransport(lost(), refused(400, "full"), ok([listed(4)]), ok([])))
 
     with pytest.raises(APIError, match="full"):
         await groups.asins.create(101, "B0DJQQ38TG", **PLACE)
@@ -192,23 +192,34 @@ async def test_list_sends_a_page_and_never_with_count() -> None:
     assert ("amazon.com.au", "4500") == (row.domain.domain, row.customer_postcode.zipcode)
 
 
-async def test_iterate_gives_every_row_once_until_a_short_page() -> None:
-    """Trap 15: a row that moves to the next page meanwhile comes once."""
-    pages = [[listed(number) for number in numbers] for numbers in (range(1, 101), range(100, 200), range(200, 203))]
-    groups = groups_over(FakeTransport(*map(ok, pages)))
+async def test_iterate_gives_every_row_until_an_empty_page() -> None:
+    """Trap 15: a page begins with the last row of the page before, which comes once."""
+    rows = [listed(number) for number in range(1, 203)]
+    groups = groups_over(ByPath({LIST: pages_of(rows)}))
     seen = [row.id async for row in groups.asins.iterate(101)]
 
     assert list(range(1, 203)) == seen
-    assert [0, 100, 200] == [fields["skip"] for _, fields in groups.transport.sent]
+    assert [0, 99, 199, 202] == [fields["skip"] for _, fields in groups.transport.sent]
+
+
+async def test_iterate_of_a_service_that_gives_fewer_rows_loses_none() -> None:
+    """T3: 20 a page, though 100 are asked for."""
+    rows = [listed(number) for number in range(1, 61)]
+
+    def answer(fields: dict[str, Any]) -> Any:
+        return ok(rows[fields["skip"] :][: min(20, fields["limit"])])
+
+    groups = groups_over(ByPath({LIST: answer}))
+
+    assert list(range(1, 61)) == [row.id async for row in groups.asins.iterate(101)]
 
 
 async def test_iterate_ends_when_a_page_repeats() -> None:
     """Trap 15: a service that ignores ``skip`` would never end."""
-    page = ok([listed(number) for number in range(1, 101)])
-    groups = groups_over(FakeTransport(page, page))
+    groups = groups_over(ByPath({LIST: in_turn([listed(number) for number in range(1, 101)])}))
 
     assert 100 == len([row async for row in groups.asins.iterate(101)])
-    assert 2 == len(groups.transport.sent)
+    assert [0, 99, 1_000_000] == [fields["skip"] for _, fields in groups.transport.sent]
 
 
 async def test_count_asks_for_one_row_with_the_count() -> None:

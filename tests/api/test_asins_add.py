@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.groups import Groups, groups_over
-from wire_rows import ByPath, in_turn, lost
+from wire_rows import ByPath, each_look, in_turn, lost
 
 from multicart_async import PollPolicy
 from multicart_async.errors import (
@@ -114,12 +114,10 @@ def listed(number: int, asin: str, domain: object = AU, postcode: str = "4500") 
 
 def rows_at_each_look(*looks: list[dict[str, Any]]) -> Any:
     """What the list holds at one look after the other; a count says 1."""
-    left = list(looks)
+    rows = each_look(*looks)
 
     def answer(fields: dict[str, Any]) -> Any:
-        if "with_count" in fields:
-            return ok({"total_count": 1, "asin_list": []})
-        return ok(left.pop(0) if len(left) > 1 else left[0])
+        return ok({"total_count": 1, "asin_list": []}) if "with_count" in fields else rows(fields)
 
     return answer
 

@@ -10,9 +10,11 @@ from wire_rows import GET, RESULT, ByPath, category_row, collection_row, in_turn
 
 from multicart_async import PollPolicy
 from multicart_async.errors import (
+    APIError,
     AuthenticationError,
     CategoryFailedError,
     InsufficientCreditsError,
+    InvalidResponseError,
     NotFoundError,
     RunCancelledError,
     RunFailedError,
@@ -20,6 +22,7 @@ from multicart_async.errors import (
 )
 from multicart_async.events import RunProgress
 from multicart_async.models import StartedCategory
+from multicart_async.transport import Response
 
 STARTED = StartedCategory(20326, 412)
 STEADY = PollPolicy(poll_interval=10, growth=1, jitter=0)
@@ -164,14 +167,27 @@ async def test_three_not_founds_in_a_row_end_the_wait() -> None:
     assert 50 == groups.clock.now()
 
 
-@pytest.mark.parametrize("failure", [lost(), refused(500), refused(503, http_status=503), ok({"id": 412})])
+@pytest.mark.parametrize("failure", [lost(), refused(500), refused(503, http_status=503), Response(425, b"<html>")])
 async def test_a_passing_failure_is_not_the_end(failure: Any) -> None:
     """Of the scrape or of its collection."""
     for groups in (
-        over(*[failure] * 6, category_row(finished=True)),
+        over(*[failure] * 30, category_row(finished=True)),
         over(category_row(), category_row(finished=True), collection=in_turn(failure)),
     ):
         assert 412 == (await groups.categories.wait(STARTED)).id
+
+
+@pytest.mark.parametrize("accident", [ok({"id": 412}), Response(403, b"<html>"), Response(401, b"")])
+async def test_an_accident_is_the_end_at_the_third_in_a_row(accident: Response) -> None:
+    """Of the scrape; its collection is a help, and its trouble no reason to end."""
+    row, end = category_row(), category_row(finished=True)
+    assert 412 == (await over(*[accident] * 2, row, *[accident] * 2, end).categories.wait(STARTED)).id
+    assert 412 == (await over(*[row] * 5, end, collection=in_turn(accident)).categories.wait(STARTED)).id
+
+    groups = over(accident)
+    with pytest.raises(APIError if accident.status > 200 else InvalidResponseError):
+        await groups.categories.wait(STARTED, policy=STEADY)
+    assert 20 == groups.clock.now()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ NEVER = 1e9
 
 
 class Endless(ByPath):
-    """New, rising ids on every page, whatever is asked for."""
+    """New, rising ids on every page."""
 
     def __init__(self, start: Any = "Queued!") -> None:
         super().__init__({RUN: in_turn(start), RUNS: self.runs, GET: in_turn(collection_row())})

@@ -68,7 +68,7 @@ async def test_a_link_that_is_gone_is_looked_up_in_the_list_of_runs(tmp_path: Pa
 
 async def test_a_run_that_is_gone_from_the_list_is_unreachable(tmp_path: Path) -> None:
     """There is no fresh link, and the error says why; nothing is there under the file's name."""
-    groups, run = await a_run(FakeTransport(ok([run_row(90)]), files={OLD: GONE}))
+    groups, run = await a_run(FakeTransport(ok([run_row(90)]), ok([]), files={OLD: GONE}))
 
     with pytest.raises(UnreachableResultError, match="lists it no more"):
         await groups.runs.download(run, tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.groups import groups_over
-from wire_rows import lost
+from wire_rows import ByPath, lost, pages_of
 
 from multicart_async.errors import InvalidResponseError, NotFoundError
 from multicart_async.testing import FakeTransport, ok, refused
@@ -32,11 +32,11 @@ async def test_list_sends_a_page_with_its_bounds() -> None:
 
 
 async def test_iterate_gives_every_row_until_an_empty_page() -> None:
-    """A last page that is full is followed by an empty one."""
-    groups = groups_over(FakeTransport(ok([row(number) for number in range(1, 101)]), ok([])))
+    """Behind a full page the next one begins with its last row; where that is all, an empty one shows the end."""
+    groups = groups_over(ByPath({LIST: pages_of([row(number) for number in range(1, 101)])}))
 
     assert list(range(1, 101)) == [found.id async for found in groups.outputs.iterate(101)]
-    assert [0, 100] == [fields["skip"] for _, fields in groups.transport.sent]
+    assert [0, 99, 100] == [fields["skip"] for _, fields in groups.transport.sent]
 
 
 async def test_iterate_that_is_left_early_asks_for_no_more() -> None:

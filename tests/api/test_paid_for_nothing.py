@@ -66,10 +66,10 @@ async def test_what_is_something_else_is_named(argument, call) -> None:
 
 
 async def test_something_else_among_what_is_waited_for_loses_no_wait() -> None:
-    """It is one outcome among others."""
+    """In a stream it is one outcome among others."""
     groups = groups_over(FakeTransport())
 
-    outcome = await anext(groups.runs.wait_many([101]))
+    outcome = await anext(groups.runs.wait_many(iter([101])))
 
     assert 101 == outcome.key
     assert isinstance(outcome.error, ArgumentError)

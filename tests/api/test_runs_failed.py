@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.groups import Groups, groups_over
-from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, run_row
+from wire_rows import GET, RUN, RUNS, ByPath, collection_row, each_look, in_turn, pages_of, run_row
 
 from multicart_async import PollPolicy
 from multicart_async.errors import RunFailedError
@@ -25,7 +25,7 @@ def failed(at: str | None = EARLIER, message: str | None = "Scraping failed") ->
 
 def over(statuses: list[Any], looks: list[Any]) -> Groups:
     """Groups over a service that answers statuses and lists of runs in turn."""
-    return groups_over(ByPath({RUN: in_turn("Queued!"), GET: in_turn(*statuses), RUNS: in_turn(*looks)}))
+    return groups_over(ByPath({RUN: in_turn("Queued!"), GET: in_turn(*statuses), RUNS: each_look(*looks)}))
 
 
 async def test_failed_after_another_status_is_believed_at_once() -> None:
@@ -119,3 +119,13 @@ async def test_ambiguity_is_told_even_when_the_collection_failed() -> None:
     run = await over([collection_row()], rows).runs.wait(STARTED)
 
     assert (89, True) == (run.id, run.ambiguous)
+
+
+async def test_a_failure_is_believed_when_all_pages_are_read() -> None:
+    """Failed may be of another run: the finished one stands behind a page that falls to the baseline."""
+    rows = [*[run_row(number, finished=True) for number in range(87, 37, -1)], run_row(88, finished=True)]
+    statuses = in_turn(collection_row(), failed())
+    groups = groups_over(ByPath({RUN: in_turn("Queued!"), GET: statuses, RUNS: pages_of(rows)}))
+
+    assert 88 == (await groups.runs.wait(STARTED, policy=STEADY)).id
+    assert 10 == groups.clock.now()

@@ -16,9 +16,11 @@ from wire_rows import GET, RUN, RUNS, ByPath, collection_row, lost, ok, pages_of
 
 from multicart_async import PollPolicy, RetryPolicy
 from multicart_async.errors import (
+    InvalidResponseError,
     MultiCartError,
     NotFoundError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     RunFailedError,
     WaitTimeoutError,
 )
@@ -27,14 +29,19 @@ from multicart_async.testing import FakeClock
 from multicart_async.transport import Response
 
 NEVER = math.inf
-FAULTS: dict[str, Any] = {
+PASSING: dict[str, Any] = {
     "lost": lost(),
     "500": refused(500),
     "429": refused(429),
     "502": Response(502, b"<html>"),
+    "425": Response(425, b"<html>"),
+}
+ACCIDENTS: dict[str, Any] = {
     "nonsense": Response(200, b"<html>"),
     "flag": ok([{**run_row(999), "is_download_generated": "false"}]),
+    "403": Response(403, b"<html>"),
 }
+FAULTS = {**PASSING, **ACCIDENTS}
 
 
 @attrs.frozen
@@ -135,7 +142,7 @@ class Service(ByPath):
         """The collection: Processing while something works, Failed when the last one failed."""
         now = self.settle()
         if (wrong := self.trouble(now)) is not None:
-            return wrong if wrong is not FAULTS["flag"] else lost()
+            return wrong if wrong is not ACCIDENTS["flag"] else lost()
         if any(not run.over(now) for run in self.runs):
             return ok(collection_row(status="Processing"))
         last = max((run for run in self.runs if run.start >= 0), key=lambda run: run.id, default=None)
@@ -220,12 +227,15 @@ def test_whatever_the_service_does(plan: Plan, policy: PollPolicy) -> None:
     elif isinstance(outcome, OutcomeUnknownError):
         assert plan.answer != "ok"
         assert pytest.approx(30) == now
-    else:
-        assert isinstance(outcome, NotFoundError)
+    elif isinstance(outcome, NotFoundError):
         assert plan.gone <= now
+    else:
+        assert isinstance(outcome, InvalidResponseError | PermissionDeniedError)
+        assert any(kind in ACCIDENTS and since <= now for since, _, kind in plan.ill)
+        assert now - end.begun >= 2 * policy.poll_interval * (1 - policy.jitter)  # the third in a row
 
     assert now - end.begun <= policy.wait_timeout + 20
-    pages = math.ceil((len(service.runs) + 1) / 50) + 1
+    pages = math.ceil((len(service.runs) + 1) / 49) + 2  # they overlap by a row, and the last one is empty
     assert end.sleeps <= 1 + policy.wait_timeout / (policy.poll_interval * (1 - policy.jitter))
     assert len(service.sent) <= (len(service.clock.slept) + 3) * ATTEMPTS * (pages + 1)
 
@@ -235,7 +245,9 @@ quiet = st.builds(
     history=st.sampled_from([0, 3, 60]),
     mine=st.builds(Life, st.sampled_from([0, 1, 20]), seconds),
     foreign=st.just(()),
-    ill=st.lists(st.tuples(st.floats(1, 50), st.floats(0, 50), st.sampled_from(sorted(FAULTS))), max_size=3).map(tuple),
+    ill=st.lists(st.tuples(st.floats(1, 50), st.floats(0, 50), st.sampled_from(sorted(PASSING))), max_size=3).map(
+        tuple
+    ),
     hidden=st.just(()),
     gone=st.just(NEVER),
     answer=st.sampled_from(["ok", "lost after"]),

@@ -20,7 +20,6 @@ from multicart_async.errors import (
     InsufficientCreditsError,
     InvalidResponseError,
     OutcomeUnknownError,
-    ServerError,
 )
 from multicart_async.models import StartedRun
 from multicart_async.testing import ok, refused
@@ -85,6 +84,7 @@ async def test_start_without_a_baseline_sends_nothing() -> None:
         Response(200, b""),
         refused(500, http_status=500),
         refused(503, http_status=503),
+        *[Response(code, b"<html>") for code in (408, 425, 499, 500, 502, 503, 504)],
     ],
 )
 async def test_a_lost_answer_is_success_when_a_new_run_appears(failure: Any) -> None:
@@ -128,13 +128,15 @@ async def test_an_answer_that_is_no_envelope_without_a_new_run_is_an_unknown_out
     assert isinstance(caught.value.__cause__, InvalidResponseError)
 
 
-async def test_a_proxy_s_5xx_without_a_new_run_stays_what_it_is() -> None:
-    """The service said that it failed, and nothing speaks against it."""
-    transport = service([run_row(88)], refused(502, http_status=502))
+@pytest.mark.parametrize("code", [408, 425, 499, 500, 502, 503])
+async def test_a_proxy_that_gives_up_without_a_new_run_stays_what_it_is(code: int) -> None:
+    """It may have passed the request on, or not: thirty seconds later nothing speaks for that."""
+    transport = service([run_row(88)], Response(code, b"<html>"))
     groups = groups_over(transport)
 
-    with pytest.raises(ServerError):
+    with pytest.raises(APIError) as caught:
         await groups.runs.start(101)
+    assert (caught.value.code, caught.value.in_envelope) == (code, False)
     assert 1 == transport.count(RUN)
     assert pytest.approx(30) == groups.clock.now()
 
@@ -143,12 +145,12 @@ async def test_a_proxy_s_5xx_without_a_new_run_stays_what_it_is() -> None:
     ("answer", "error"),
     [
         (refused(402), InsufficientCreditsError),
-        (refused(500), ServerError),
-        (refused(408), APIError),
+        *[(refused(code), APIError) for code in (400, 408, 425, 499, 500, 503)],
+        *[(Response(code, b"<html>"), APIError) for code in (400, 401, 403, 404, 409, 421)],
     ],
 )
 async def test_an_answer_that_says_no_is_believed_at_once(answer: Response, error: type[Exception]) -> None:
-    """The service itself has answered in its envelope: nothing is looked for, nothing is sent again."""
+    """In the service's own envelope, or by HTTP where it is certain: nothing is looked for, nothing is sent again."""
     transport = service([run_row(88)], answer)
     groups = groups_over(transport)
 
@@ -184,7 +186,7 @@ async def test_looking_for_a_new_run_survives_failing_looks() -> None:
     """The service that lost the answer may be ill for a while."""
     rows = [run_row(88)]
     transport = service(rows, lost())
-    plan = iter([ok(rows), refused(400), refused(400), ok([run_row(89), *rows])])
+    plan = iter([ok(rows), ok([]), refused(400), refused(400), ok([run_row(89), *rows])])
     transport.answers[RUNS] = lambda _: next(plan)
 
     assert StartedRun(101, 88) == await groups_over(transport).runs.start(101)
@@ -266,7 +268,7 @@ async def test_a_start_whose_run_was_seen_does_not_hold_the_next_one_up() -> Non
     looks = transport.count(RUNS)
 
     assert StartedRun(101, 89) == await groups.runs.start(101)
-    assert looks + 1 == transport.count(RUNS)
+    assert looks + 2 == transport.count(RUNS)  # the baseline: a page, and an empty one
 
 
 async def test_a_cancelled_second_start_does_not_forget_the_first() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 from support.groups import Groups, groups_over
-from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, lost, ok, pages_of, refused, run_row
+from wire_rows import GET, RUN, RUNS, ByPath, collection_row, each_look, in_turn, lost, ok, pages_of, refused, run_row
 
 from multicart_async import UNSET, PollPolicy, RetryPolicy
 from multicart_async.errors import (
@@ -22,6 +22,7 @@ from multicart_async.errors import (
     ArgumentError,
     AuthenticationError,
     InsufficientCreditsError,
+    InvalidResponseError,
     NotFoundError,
     PermissionDeniedError,
     ResponseTooLargeError,
@@ -39,7 +40,7 @@ STEADY = PollPolicy(poll_interval=10, growth=1, jitter=0)
 def over(*looks: Any, collection: Any = None) -> Groups:
     """Groups over a service that answers the list of runs in turn; the collection is at work."""
     status = collection or in_turn(collection_row())
-    return groups_over(ByPath({RUNS: in_turn(*looks), GET: status}))
+    return groups_over(ByPath({RUNS: each_look(*looks), GET: status}))
 
 
 async def test_an_old_finished_run_is_never_taken() -> None:
@@ -74,13 +75,13 @@ async def test_a_look_ends_at_a_page_that_falls_below_the_baseline() -> None:
         rows[0] = run_row(500, finished=True)
 
     asked = [fields["skip"] for path, fields in groups.transport.sent if path == RUNS]
-    assert [0, *range(0, 501, 50)] == asked
+    assert [0, 0, *range(49, 500, 50), 500] == asked
 
 
 SLOW = PollPolicy(wait_timeout=0)
 
 
-@pytest.mark.parametrize("trouble", [None, lost(), refused(500)], ids=repr)
+@pytest.mark.parametrize("trouble", [None, lost(), refused(500), refused(404), Response(200, b"<html>")], ids=repr)
 async def test_a_run_that_was_seen_is_not_lost_when_patience_ends(trouble: Any) -> None:
     """The rest of a long history could show a smaller one; there is no time for it, or it cannot be had."""
 
@@ -105,7 +106,7 @@ async def test_a_rest_of_the_history_that_cannot_be_had_is_asked_for_again_while
     pages, failures = pages_of(rows), [refused(500)]
 
     def answer(fields: dict[str, Any]) -> Any:
-        return failures.pop() if fields["skip"] == 50 and failures else pages(fields)
+        return failures.pop() if fields["skip"] == 49 and failures else pages(fields)
 
     groups = groups_over(ByPath({RUNS: answer}), retry=ONCE)
 
@@ -144,12 +145,12 @@ async def test_a_new_run_behind_a_page_of_old_ones_is_found_at_the_tenth_look() 
 
 
 async def test_a_service_that_ignores_skip_is_not_asked_for_ever() -> None:
-    """The same page again brings nothing new."""
+    """The same page again brings nothing new, and far beyond the end it comes too: it is all there is."""
     rows = [run_row(number, finished=True) for number in range(1, 51)]
     groups = groups_over(ByPath({RUNS: in_turn(rows)}))
 
     assert 50 == (await groups.runs.wait(StartedRun(101, 49))).id
-    assert 2 == len(groups.transport.sent)
+    assert [0, 49, 1_000_000] == [fields["skip"] for _, fields in groups.transport.sent]
 
 
 async def test_of_several_new_runs_the_smallest_finished_one_is_taken(caplog: pytest.LogCaptureFixture) -> None:
@@ -189,11 +190,12 @@ async def test_a_finished_run_without_files_is_a_result() -> None:
 
 @pytest.mark.parametrize("word", ["false", "true", 0, 1, None])
 async def test_a_finished_that_is_no_truth_value_is_not_believed(word: Any) -> None:
-    """Case 23: a row like that is an invalid answer, which passes or runs into the deadline."""
+    """Case 23: a row like that is an invalid answer. It ends the wait as itself when it stays, and not at the deadline."""
     groups = over([{**run_row(88), "is_download_generated": word}])
 
-    with pytest.raises(WaitTimeoutError):
-        await groups.runs.wait(STARTED, policy=PollPolicy(wait_timeout=60))
+    with pytest.raises(InvalidResponseError, match="is_download_generated"):
+        await groups.runs.wait(STARTED, policy=STEADY)
+    assert 20 == groups.clock.now()
 
 
 async def test_watch_tells_each_change_once_and_the_finished_run_last() -> None:
@@ -273,9 +275,11 @@ async def test_a_deadline_of_zero_looks_once() -> None:
 async def test_without_a_deadline_it_waits_for_ever() -> None:
     """Half a year of virtual time, and not one poll too many."""
     looks = itertools.count()
-    groups = groups_over(
-        ByPath({RUNS: lambda _: ok([run_row(88, finished=next(looks) == 2_000)]), GET: in_turn(collection_row())})
-    )
+
+    def answer(fields: dict[str, Any]) -> Response:
+        return ok([] if fields["skip"] else [run_row(88, finished=next(looks) == 2_000)])
+
+    groups = groups_over(ByPath({RUNS: answer, GET: in_turn(collection_row())}))
     policy = PollPolicy(poll_interval=7200, growth=1, max_poll_interval=7200, wait_timeout=None)
 
     assert 88 == (await groups.runs.wait(STARTED, policy=policy)).id
@@ -283,13 +287,34 @@ async def test_without_a_deadline_it_waits_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [lost(), refused(500), refused(429), Response(200, b"<html>"), ok("text"), ok(None)]
+    "failure",
+    [
+        lost(),
+        *[refused(code) for code in (500, 429, 408, 421, 425, 499)],
+        *[Response(code, b"<html>") for code in (408, 421, 425, 499, 503)],
+    ],
 )
 async def test_a_passing_failure_is_not_the_end(failure: Any) -> None:
-    """A lost answer, a 500, a 429 or nonsense counts against the deadline, not against the wait."""
-    groups = over(*[failure] * 6, [run_row(88, finished=True)])
+    """T2: what is transient counts against the deadline, not against the wait, in an envelope or not."""
+    groups = over(*[failure] * 30, [run_row(88, finished=True)])
 
     assert 88 == (await groups.runs.wait(STARTED)).id
+
+
+ACCIDENTS = [Response(200, b"<html>"), ok("text"), *[Response(code, b"<html>") for code in (400, 401, 403, 404, 409)]]
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda answer: f"{answer.status} {answer.payload!r}")
+async def test_an_accident_that_stays_ends_the_wait_as_itself(accident: Response) -> None:
+    """T2, T4: nonsense, or a refusal of a proxy: two in a row are no end, the third one is told."""
+    old, new = [run_row(87, finished=True)], [run_row(88, finished=True)]
+    groups = over(*[accident] * 2, old, *[accident] * 2, new)
+    assert 88 == (await groups.runs.wait(STARTED, policy=STEADY)).id
+
+    groups = over(old, accident)
+    with pytest.raises(APIError if accident.status > 200 else InvalidResponseError):
+        await groups.runs.wait(STARTED, policy=STEADY)
+    assert 30 == groups.clock.now()
 
 
 async def test_the_last_passing_failure_is_the_cause_of_the_deadline() -> None:
@@ -323,9 +348,10 @@ async def test_what_does_not_pass_ends_the_wait_at_once(failure: Any, error: typ
 @pytest.mark.parametrize("path", [RUNS, GET])
 async def test_three_not_founds_in_a_row_end_the_wait(path: str) -> None:
     """Two are a hiccup, wherever they come from; a good look in between starts the count anew."""
-    gone, good = refused(404), ok([run_row(88)] if path == RUNS else collection_row())
+    gone, good = refused(404), [run_row(88)] if path == RUNS else collection_row()
     groups = over([run_row(88)])
-    groups.transport.answers[path] = in_turn(gone, gone, good, gone, gone, gone)
+    in_order: Any = each_look if path == RUNS else in_turn
+    groups.transport.answers[path] = in_order(gone, gone, good, gone, gone, gone)
 
     with pytest.raises(NotFoundError):
         await groups.runs.wait(STARTED, policy=STEADY)
@@ -371,14 +397,14 @@ async def test_latest_is_the_newest_finished_run_by_id() -> None:
 
 
 async def test_list_and_iterate_send_their_bounds() -> None:
-    """50 rows a page, as the dashboard; each row once."""
+    """50 rows a page, as the dashboard, which begins with the last row of the page before; each row once."""
     rows = [run_row(number) for number in range(120, 0, -1)]
     groups = groups_over(ByPath({RUNS: pages_of(rows)}))
     assert [120, 119] == [run.id for run in await groups.runs.list(101, limit=2)]
     assert list(range(120, 0, -1)) == [run.id async for run in groups.runs.iterate(101)]
 
     bounds = [(fields["skip"], fields["limit"]) for _, fields in groups.transport.sent]
-    assert [(0, 2), (0, 50), (50, 50), (100, 50)] == bounds
+    assert [(0, 2), (0, 50), (49, 51), (99, 51), (120, 50)] == bounds
 
 
 @pytest.mark.parametrize("bad", [True, -1, 1.0, "1", None])

@@ -104,7 +104,7 @@ ELSEWHERE: dict[str, Any] = {
 @pytest.mark.parametrize("name", ELSEWHERE)
 async def test_create_that_is_not_found_after_a_lost_answer_is_refused(name: str) -> None:
     """A SKU is unique by itself, so the duplicate may be somebody else's; the error says that it may be ours too."""
-    groups = groups_over(FakeTransport(lost(), refused(409, "exists"), ELSEWHERE[name]))
+    groups = groups_over(FakeTransport(lost(), refused(409, "exists"), ELSEWHERE[name], ok([])))
 
     with pytest.raises(ConflictError, match="exists") as caught:
         await groups.skus.create(100, "JBMS310BK", **PLACE)

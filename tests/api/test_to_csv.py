@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.groups import groups_over
+from wire_rows import ByPath, pages_of
 
 from multicart_async.errors import APIError, ArgumentError, DiskError, InvalidResponseError
 from multicart_async.sandbox import Sandbox
@@ -66,9 +67,8 @@ async def test_what_is_exported_is_imported_again_byte_for_byte(tmp_path: Path) 
 
 
 async def test_all_pages_are_written_each_row_once(tmp_path: Path) -> None:
-    """A row that moves to the next page meanwhile comes once."""
-    pages = [[row(number) for number in numbers] for numbers in (range(1, 101), range(100, 200), range(200, 203))]
-    groups = groups_over(FakeTransport(*map(ok, pages)))
+    """A page begins with the last row of the page before, which is written once."""
+    groups = groups_over(ByPath({LIST: pages_of([row(number) for number in range(1, 203)])}))
     place = tmp_path / "asins.csv"
 
     assert 202 == await groups.asins.to_csv(101, place)
@@ -87,7 +87,7 @@ async def test_an_empty_collection_gives_the_header_alone(tmp_path: Path) -> Non
 async def test_a_page_is_written_before_the_next_but_one_is_asked_for(tmp_path: Path) -> None:
     """So memory does not grow with the collection; under its final name nothing is there yet."""
     wide = {"id": 1, "domain": "a" * 200}
-    pages = [[row(number, domain=wide) for number in range(start, start + 100)] for start in (1, 101)]
+    pages = [[row(number, domain=wide) for number in range(*ends)] for ends in ((1, 101), (100, 200))]
 
     def sizes() -> dict[str, int]:
         return {path.name[:4]: path.stat().st_size for path in tmp_path.iterdir()}
@@ -104,7 +104,7 @@ async def test_an_older_file_is_replaced_and_a_folder_made(tmp_path: Path) -> No
     """In one step: whoever reads sees the old file or the new one."""
     old = tmp_path / "old.csv"
     old.write_text("old")
-    groups = groups_over(FakeTransport(*[ok([row(1)])] * 2))
+    groups = groups_over(FakeTransport(*[ok([row(1)]), ok([])] * 2))
     await groups.asins.to_csv(101, old)
     await groups.asins.to_csv(101, tmp_path / "new folder" / "ASINs of 101 (1).csv")
 
@@ -117,7 +117,7 @@ async def test_a_relative_path_is_meant_where_the_call_begins(tmp_path: Path, mo
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(tmp_path)
-    transport = Watched(lambda: monkeypatch.chdir(elsewhere), ok([row(1)]))
+    transport = Watched(lambda: monkeypatch.chdir(elsewhere), ok([row(1)]), ok([]))
     await groups_over(transport).asins.to_csv(101, "asins.csv")
 
     assert (tmp_path / "asins.csv").is_file()
@@ -141,7 +141,7 @@ async def test_a_row_that_cannot_be_written_is_named(tmp_path: Path, fields: dic
     place = tmp_path / "asins.csv"
     place.write_text("old")
     groups = groups_over(
-        FakeTransport(ok([row(number) for number in range(1, 101)]), ok([row(101), row(102, **fields)]))
+        FakeTransport(ok([row(number) for number in range(1, 101)]), ok([row(100), row(101), row(102, **fields)]))
     )
     with pytest.raises(InvalidResponseError, match=r"^/schedules/amazon/asin/list/: row 102 "):
         await groups.asins.to_csv(101, place)
@@ -173,7 +173,7 @@ async def test_a_folder_that_takes_no_file_is_found_before_the_rows(tmp_path: Pa
 async def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     """It is no file."""
     (tmp_path / "asins.csv").mkdir()
-    groups = groups_over(FakeTransport(ok([row(1)])))
+    groups = groups_over(FakeTransport(ok([row(1)]), ok([])))
     with pytest.raises(DiskError):
         await groups.asins.to_csv(101, tmp_path / "asins.csv")
 
@@ -184,7 +184,7 @@ async def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
 async def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     """Its temporary file has no owner."""
     (tmp_path / ".mc-0123456789abcdef.part").write_text("half")
-    groups = groups_over(FakeTransport(ok([row(1)])))
+    groups = groups_over(FakeTransport(ok([row(1)]), ok([])))
     await groups.asins.to_csv(101, tmp_path / "asins.csv")
 
     assert ["asins.csv"] == names_in(tmp_path)

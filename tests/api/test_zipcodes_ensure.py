@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anyio
 import pytest
 from support.groups import Groups, groups_over
+from support.virtual import run_virtually
 from wire_rows import ByPath, in_turn, lost
 
 from multicart_async import PollPolicy
 from multicart_async.errors import (
+    APIError,
     ArgumentError,
     ConflictError,
     InvalidResponseError,
@@ -22,6 +25,7 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Zipcode
+from multicart_async.polling import Clock
 from multicart_async.testing import FakeTransport, ok, refused
 from multicart_async.transport import Response
 
@@ -211,6 +215,9 @@ LOST = {
     "a conflict": (refused(409), ConflictError),
     "a page of a proxy": (Response(200, b"<html>", {}), InvalidResponseError),
     "a failure": (refused(500), ServerError),
+    "a proxy that fails": (Response(502, b"<html>", {}), ServerError),
+    "a proxy that gives up": (Response(408, b"<html>", {}), APIError),
+    "a client that was gone": (Response(499, b"<html>", {}), APIError),
 }
 
 
@@ -245,6 +252,26 @@ async def test_a_creation_that_is_refused_is_not_looked_for() -> None:
         await groups.zipcodes.ensure("4500", **NAMED)
 
     assert [LIST, DOMAINS, LIST, CREATE] == paths(groups)
+
+
+def test_a_creation_is_looked_for_as_long_as_is_said() -> None:
+    """One slow list does not stretch the ten seconds."""
+
+    class Slow(Service):
+        async def post(self, path: str, body: Any, *, fresh: bool = False, public: bool = False) -> Response:
+            if path == LIST and self.count(CREATE):
+                await anyio.sleep_forever()
+            return await super().post(path, body, fresh=fresh, public=public)
+
+    async def story() -> None:
+        now = asyncio.get_running_loop().time
+        groups = groups_over(Slow(**{LIST: in_turn([]), CREATE: in_turn(lost())}))
+        groups.zipcodes._clock = Clock(now=now, sleep=asyncio.sleep)
+        with pytest.raises(OutcomeUnknownError):
+            await groups.zipcodes.ensure("4500", **NAMED)
+        assert 10 <= now() < 12
+
+    run_virtually(story())
 
 
 @pytest.mark.parametrize("status", ["failed", "inactive"])

@@ -89,6 +89,19 @@ def pages_of(rows: list[dict[str, Any]]) -> Answer:
     return lambda fields: ok(rows[fields["skip"] :][: fields["limit"]])
 
 
+def each_look(*looks: Response | Exception | list[Any]) -> Answer:
+    """Answers the first page of one look after the other, the last one stays; further pages are the rest of that look."""
+    left = list(looks)
+    now: list[Response | Exception | list[Any]] = []
+
+    def answer(fields: dict[str, Any]) -> Response | Exception:
+        if not fields["skip"]:
+            now[:] = [left.pop(0) if len(left) > 1 else left[0]]
+        return now[0] if isinstance(now[0], Response | Exception) else pages_of(now[0])(fields)
+
+    return answer
+
+
 def in_turn(*answers: Response | Exception | dict[str, Any] | list[Any]) -> Answer:
     """Answers one after the other; the last one stays."""
     left = list(answers)
@@ -110,6 +123,7 @@ __all__ = [
     "ByPath",
     "category_row",
     "collection_row",
+    "each_look",
     "in_turn",
     "lost",
     "ok",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -258,14 +259,58 @@ async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_starte
     assert 0 == sum(sandbox.counts.values())
 
 
-async def test_an_id_that_is_none_loses_nothing_that_was_started(sandbox: Sandbox, client: AsyncMultiCart) -> None:
-    """It is one outcome among others: those that were started already are paid."""
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_an_id_that_is_none_loses_nothing_that_was_started(
+    sandbox: Sandbox, client: AsyncMultiCart, asynchronous: bool
+) -> None:
+    """In a stream it is one outcome among others: those that were started already are paid."""
     ids = sandbox.add_collections(2, items=3)
+    stream = [ids[0], "7", ids[1]]
 
-    outcomes = await all_of(client.runs.run_many([ids[0], "7", ids[1]]))
+    outcomes = await all_of(client.runs.run_many(later(stream) if asynchronous else iter(stream)))
 
     assert isinstance(outcomes["7"].error, ArgumentError)
     assert all(outcomes[number].ok for number in ids)
+
+
+SIZED: list[Any] = [list, tuple, set, frozenset, dict.fromkeys, lambda ids: dict.fromkeys(ids).keys(), deque]
+
+
+@pytest.mark.parametrize("sized", SIZED, ids=["list", "tuple", "set", "frozenset", "dict", "keys", "deque"])
+@pytest.mark.parametrize("call", ["start_many", "run_many"])
+async def test_all_ids_of_a_list_are_checked_before_anything_is_started(
+    sandbox: Sandbox, client: AsyncMultiCart, sized: Any, call: str
+) -> None:
+    """A mistyped one at the end must not show when the others are paid."""
+    ids = sandbox.add_collections(2, items=3)
+    given = sized([*ids, "7"])
+    index = list(given).index("7")
+
+    with pytest.raises(
+        ArgumentError, match=rf"^collection_ids: item {index}: expected a positive integer, got '7'$"
+    ) as refusal:
+        await all_of(getattr(client.runs, call)(given))
+
+    assert refusal.value.argument == "collection_ids"
+    assert sum(sandbox.counts.values()) == 0
+
+
+@pytest.mark.parametrize("wrong", [True, 0, -1, 1.0, None], ids=repr)
+async def test_each_wrong_id_of_a_list_is_named(sandbox: Sandbox, client: AsyncMultiCart, wrong: Any) -> None:
+    """The first of them, by its place."""
+    with pytest.raises(ArgumentError, match=rf"item 1: expected .*, got {re.escape(repr(wrong))}$"):
+        await all_of(client.runs.start_many([*sandbox.add_collections(1), wrong, "7"]))
+
+
+@pytest.mark.parametrize("wrong", [101, None, (101, 88), StartedRun("101", 88), StartedRun(101, -1)], ids=repr)
+async def test_all_items_of_a_list_are_checked_before_anything_is_waited_for(
+    sandbox: Sandbox, client: AsyncMultiCart, wrong: Any
+) -> None:
+    """As those that are to be started."""
+    with pytest.raises(ArgumentError, match=r"^started: item 1: "):
+        await all_of(client.runs.wait_many([StartedRun(101, 88), wrong]))
+
+    assert sum(sandbox.counts.values()) == 0
 
 
 async def test_closed_early_it_leaves_nothing_behind(sandbox: Sandbox, tmp_path: Path) -> None:

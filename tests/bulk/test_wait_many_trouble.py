@@ -32,7 +32,7 @@ HTML = Response(502, b"<html>Bad Gateway</html>", {"content-type": "text/html"})
 
 
 def test_a_refused_key_ends_all_with_that_error() -> None:
-    """The list is refused at two ticks in a row, and so would be everything else: nobody waits for the deadline."""
+    """The list is refused at two ticks in a row, and so would be everything else: no wait lasts until its deadline."""
     world = World(trouble=lambda path, _, now: refused(401) if path == LIST and now > 25 else None)
     started = [world.add(1, ready=15), *(world.add(number, ready=95) for number in range(2, 7))]
 

@@ -27,7 +27,7 @@ async def test_an_export_cancelled_everywhere(tmp_path: Path, how: How) -> None:
         dest = tmp_path / str(at)
         dest.mkdir()
         (dest / "asins.csv").write_bytes(b"old")
-        groups = groups_over(FakeTransport(ok(ROWS[:100]), ok(ROWS[100:])))
+        groups = groups_over(FakeTransport(ok(ROWS[:100]), ok(ROWS[99:]), ok([])))
 
         end, reached = await cancelled_at(at, groups.asins.to_csv(101, dest / "asins.csv"), how)
 

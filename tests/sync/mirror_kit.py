@@ -20,8 +20,10 @@ _RESULT = re.compile(r"(page-\d{4}\.json|all-pages\.zip|category_asins\.\w+)\Z")
 
 
 def asked(sandbox: Sandbox) -> dict[str, int]:
-    """The requests that came since the last call."""
+    """The requests that came since the last call; a history counts once, though an empty page shows that it has ended."""
     counts = dict(sandbox.counts)
+    if HISTORY in counts:
+        counts[HISTORY] = sum(request.path == HISTORY and not request.fields["skip"] for request in sandbox.requests)
     sandbox.recording.clear()
     return counts
 

@@ -122,12 +122,12 @@ async def test_a_list_that_is_refused_is_raised(sandbox, client, tmp_path) -> No
 async def test_a_key_that_is_refused_meanwhile_stops_the_rest(sandbox, client, tmp_path) -> None:
     """Everything else would be refused too; what was there stays."""
     sandbox.add_collections(200, items=1)
-    sandbox.faults.add(HISTORY, Envelope(401, "Invalid key."), times=None, after=20)
+    sandbox.faults.add(HISTORY, Envelope(401, "Invalid key."), times=None, after=40)
 
     report = await client.sync(tmp_path)
 
     assert isinstance(report.failures[0].error, errors.AuthenticationError)
-    assert 40 > sandbox.counts[HISTORY]
+    assert 80 > sandbox.counts[HISTORY]  # two pages each, the second one empty
     assert 40 > report.collections
     assert [] == temporaries(tmp_path)
     assert runs_below(tmp_path)
@@ -284,7 +284,7 @@ async def test_a_run_that_is_listed_no_more_is_named(sandbox, client, tmp_path) 
     (number,) = sandbox.add_collections(1, items=1)
     empty = b'{"code": 200, "status": 1, "data": []}'
     sandbox.faults.add(f"/results/{number}/*", Status(404), times=None)
-    sandbox.faults.add(HISTORY, Status(200, empty, content_type="application/json"), after=1)
+    sandbox.faults.add(HISTORY, Status(200, empty, content_type="application/json"), after=2)
 
     (failure,) = (await client.sync(tmp_path)).failures
 
