@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from multicart_async._arguments import MAX_ID
 from multicart_async._short_repr import short_repr
-from multicart_async.errors import InsufficientCreditsError, MultiCartWarning
+from multicart_async.errors import InsufficientCreditsError, InvalidResponseError, MultiCartWarning
 from multicart_async.models import Collection, Credits
 
-__all__ = ["check_credits"]
+__all__ = ["check_credits", "check_credits_of_account"]
+
+
+async def check_credits_of_account(
+    collection_ids: Iterable[int],
+    collections: Callable[[], Awaitable[Iterable[Collection]]],
+    account: Callable[[], Awaitable[Credits]],
+) -> None:
+    """Ask for collections and credits, and do what `check_credits` does."""
+    rows = {row.id: row for row in await collections()}
+    try:
+        found = await account()
+    except InvalidResponseError:
+        found = None  # another shape than the documented fields
+    check_credits(collection_ids, rows, found)
 
 
 def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection], account: Credits | None) -> None:

@@ -18,9 +18,8 @@ from multicart_async._starting import pass_over
 from multicart_async._unfinished import CUT_SHORT, Unfinished, was_sent
 from multicart_async._wait_many import ManyWaits
 from multicart_async.errors import (
-    APIConnectionError,
-    APIError,
     ArgumentError,
+    MultiCartError,
     OutcomeUnknownError,
     UnreachableResultError,
 )
@@ -168,7 +167,7 @@ class Pipeline:
 
         try:
             started = await self._start_run(collection_id, intend)
-        except (APIError, APIConnectionError) as error:
+        except MultiCartError as error:
             if intent and is_refusal(error):
                 await self._note("refused", intent[0])
             raise

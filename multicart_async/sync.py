@@ -76,13 +76,8 @@ class Wish:
         a_flag("prune", self.prune)
         if self.keep is not None:
             a_count("keep", self.keep, least=1)
-        shard: Any = self.shard
-        if shard is None:
-            return
-        if not isinstance(shard, tuple) or [type(part) for part in cast("tuple[object, ...]", shard)] != [int, int]:
-            raise mismatch("shard", "(i, n), two integers", shard)
-        if not 0 <= shard[0] < shard[1]:
-            raise mismatch("shard", "(i, n) with 0 <= i < n", shard)
+        if self.shard is not None and not _is_shard(self.shard):
+            raise mismatch("shard", "(i, n), two integers with 0 <= i < n", cast("object", self.shard))
 
     @property
     def terms(self) -> Terms:
@@ -99,6 +94,11 @@ class Wish:
 
 async def _not_asked(_: int) -> None:
     """Take a collection that is not listed for one that exists."""
+
+
+def _is_shard(value: Any) -> bool:
+    parts: list[Any] = [*value] if isinstance(value, tuple) else []
+    return len(parts) == 2 and all(type(part) is int for part in parts) and 0 <= parts[0] < parts[1]
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from multicart_async._arguments import a_choice, a_count, an_id, several
 from multicart_async._attempts import silent
 from multicart_async._caller import Caller
-from multicart_async._credit_check import check_credits as compare_credits
+from multicart_async._credit_check import check_credits_of_account
 from multicart_async._endpoint import ANYTHING, Endpoint
 from multicart_async._fresh_links import find_run
 from multicart_async._journal import Journal
@@ -27,7 +27,7 @@ from multicart_async._starting import Starter, Steps
 from multicart_async._unfinished import noting
 from multicart_async._wait_many import ManyWaits, Service
 from multicart_async.config import Limits
-from multicart_async.errors import InvalidResponseError, WaitTimeoutError
+from multicart_async.errors import WaitTimeoutError
 from multicart_async.events import Emit, RunProgress
 from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
 from multicart_async.polling import Clock, Pace, PollPolicy, a_policy, follow
@@ -211,7 +211,8 @@ class Runs:
             if check_credits:
                 collection_ids = await all_ids(collection_ids, self._call.life)
                 ids = [number for number in collection_ids if type(number) is int]
-                await self._check_credits([number for number in ids if noted is None or noted.is_to_start(number)])
+                ids = [number for number in ids if noted is None or noted.is_to_start(number)]
+                await check_credits_of_account(ids, self._collections, self._account)
             pipeline = Pipeline(
                 stages,
                 self._waits(policy),
@@ -234,14 +235,6 @@ class Runs:
             tell=self._tell,
             before=self._starter.before,
         )
-
-    async def _check_credits(self, collection_ids: Iterable[int]) -> None:
-        rows = {row.id: row for row in await self._collections()}
-        try:
-            account = await self._account()
-        except InvalidResponseError:
-            account = None  # another shape than the documented fields
-        compare_credits(collection_ids, rows, account)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
         """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
