@@ -99,6 +99,34 @@ async def test_a_closed_client_ends_it() -> None:
         await pruner.finish([101], [])
 
 
+async def test_a_client_that_is_closed_while_it_asks_ends_it() -> None:
+    """Nothing is said about the collection then."""
+
+    async def closed(_: int) -> None:
+        raise errors.ClientClosedError
+
+    options = PruneOptions(prune=True, keep=None, dry_run=False, named=False, includes=lambda _: True)
+    service = PruneService(get=closed, run_ids=closed)  # type: ignore[arg-type]
+    pruner = Pruner(await mirror_of(88), service, options, workers=2)
+    await pruner.begin()
+
+    with pytest.raises(errors.ClientClosedError):
+        await pruner.finish([102], [])
+
+
+async def test_folders_of_others_do_not_make_a_run_too_many() -> None:
+    """Three numbered folders, of which two are runs: both stay."""
+    sink = await mirror_of(88, 89)
+    sink.files["101/5000/photo.jpg"] = b"mine"
+    pruner = pruner_of(sink, prune=False, keep=2)
+    await pruner.begin()
+
+    done = await pruner.finish([101], [])
+
+    assert done.removed == ()
+    assert len(sink.files) == 3
+
+
 IDS = st.sets(st.integers(1, 30))
 
 
