@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import anyio.lowlevel
 import attrs
@@ -31,6 +31,8 @@ from multicart_async.events import RecordsSkipped, Retrying
 from multicart_async.transport import ByteStream
 
 __all__ = ["OnInvalid", "read_records"]
+
+E = TypeVar("E", bound=MultiCartError)
 
 OnInvalid = Literal["raise", "skip"]
 """What becomes of a value that is no record, or does not fit."""
@@ -71,7 +73,7 @@ async def read_records(
                     continue
                 if on_invalid == "raise":
                     reason = reader.misfit(value, downloader.conceal)
-                    raise InvalidResponseError(wanted.link.label, f"record {number}: {reason}")
+                    raise page.noted(InvalidResponseError(wanted.link.label, f"record {number}: {reason}"))
     finally:
         await page.close()
         if skipped and on_invalid == "skip":
@@ -119,6 +121,12 @@ class _Page:
         self._part, self._place = b"", 0  # what came last, and how much of it was parsed
         self._parser = RecordParser()
 
+    def noted(self, error: E) -> E:
+        """Return *error* with the headers of the response that has caused it."""
+        if self._stream is not None:
+            note_headers(error, self._stream.headers, partial(conceal_text, self._owner.conceal))
+        return error
+
     async def some(self) -> list[Any] | None:
         """The next values, maybe none of them yet; ``None`` at the end."""
         while True:
@@ -126,8 +134,7 @@ class _Page:
                 with self._owner.life.guard():
                     values = await self._next()
             except MultiCartError as error:
-                if self._stream is not None:
-                    note_headers(error, self._stream.headers, partial(conceal_text, self._owner.conceal))
+                self.noted(error)
                 await self.close()
                 await self._recover(error)
             else:

@@ -394,7 +394,7 @@ def test_a_field_that_json_cannot_fill_is_refused_at_once(into, reason) -> None:
 @pytest.mark.parametrize("on_invalid", ["ignore", None, True, ""])
 def test_on_invalid_is_one_of_two_words(on_invalid) -> None:
     """And it is checked at once."""
-    with pytest.raises(ArgumentError, match="on_invalid: wants one of 'raise', 'skip'"):
+    with pytest.raises(ArgumentError, match="on_invalid: expected one of 'raise', 'skip'"):
         over(b"[]").runs.records(run_of(1), on_invalid=on_invalid)
 
 

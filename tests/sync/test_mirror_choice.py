@@ -307,7 +307,7 @@ async def test_ids_are_pulled_as_they_are_needed(sandbox, tmp_path) -> None:
 )
 async def test_what_cannot_be_right_is_refused_at_once(sandbox, client, tmp_path, argument, value) -> None:
     """By its name, and nothing was sent."""
-    with pytest.raises(errors.ArgumentError, match=f"^{argument}: wants"):
+    with pytest.raises(errors.ArgumentError, match=f"^{argument}: expected"):
         await client.sync(tmp_path, **{argument: value})
 
     assert {} == asked(sandbox)
@@ -319,7 +319,7 @@ async def test_a_destination_that_cannot_be_is_refused_at_once(sandbox, client, 
 
     with pytest.raises(errors.DiskError, match="a file is in the way"):
         await client.sync(tmp_path / "file")
-    with pytest.raises(errors.ArgumentError, match="dest: wants a path or a Sink"):
+    with pytest.raises(errors.ArgumentError, match="dest: expected a path or a Sink"):
         await client.sync(7)  # type: ignore[arg-type]
 
     assert {} == asked(sandbox)

@@ -246,7 +246,7 @@ async def test_a_sink_that_cannot_be_looked_through_is_refused(client) -> None:
 @pytest.mark.parametrize("dest", [None, 7, b"\0"])
 async def test_what_is_no_destination_is_refused(client, dest) -> None:
     """By its name."""
-    with pytest.raises(errors.ArgumentError, match="dest: wants a path or a Sink"):
+    with pytest.raises(errors.ArgumentError, match="dest: expected a path or a Sink"):
         await client.verify(dest)
 
 
