@@ -14,7 +14,7 @@ from multicart_async._content.zip_records import CENTRAL, DEFLATED, LOCAL, LONGE
 
 __all__ = ["Unpacked", "unpack"]
 
-_STEP = 32 * 1024  # packed bytes per call: zlib copies what it leaves over
+_STEP = 64 * 1024  # packed bytes per call: zlib copies what it leaves over
 _MOST = 1024 * 1024  # unpacked bytes per call: what a bomb can make of one step
 _RATIO = 200
 _FREE = 64 * 2**20  # unpacked bytes: up to here the ratio is not looked at
