@@ -56,22 +56,34 @@ class NewerRuns:
         return tuple(self._seen.values())
 
     async def read(self, *, whole: bool) -> None:
-        """Go on reading: the *whole* list, until nothing of it can be missing.
+        """Read until a finished one is seen; else the *whole* list, until nothing of it can be missing.
 
-        Otherwise one pass is enough. It ends at a page that falls strictly to the baseline, because mostly the newest
-        come first, and where the list has moved, at one without a new row.
+        Unless *whole*, one pass is enough. It ends at a page that falls strictly to the baseline, because mostly the
+        newest come first, and where the list has moved, at one without a new row.
 
         Raises:
             InvalidResponseError: There is no end to it.
         """
         reading, after = self._reading, self._started.after
         while not (reading.complete or (reading.passes and not whole)):
-            new = await reading.read_on()
-            self._seen.update({run.id: run for run in reading.page if run.id > after})
-            if len(self._seen) > _MOST_NEW:
-                raise InvalidResponseError(reading.path, f"more than {_MOST_NEW} runs above {after}, and no end")
+            new = await self._read_on()
+            if any(run.is_download_generated for run in self._seen.values()):
+                return
             if not whole and (_falls_to(after, reading.page) or (reading.moved and not new)):
                 return
+
+    async def read_rest(self) -> None:
+        """Read on, until nothing of the list can be missing. Raises what `read` raises."""
+        while not self._reading.complete:
+            await self._read_on()
+
+    async def _read_on(self) -> list[Run]:
+        reading, after = self._reading, self._started.after
+        new = await reading.read_on()
+        self._seen.update({run.id: run for run in reading.page if run.id > after})
+        if len(self._seen) > _MOST_NEW:
+            raise InvalidResponseError(reading.path, f"more than {_MOST_NEW} runs above {after}, and no end")
+        return new
 
 
 def _falls_to(after: int, rows: Sequence[Run]) -> bool:
@@ -122,7 +134,7 @@ async def _read_rest(newer: NewerRuns, pace: Pace) -> None:
     left = anyio.current_effective_deadline() - anyio.current_time()
     try:
         with anyio.move_on_after(left * _MOST_OF_IT):  # what was seen must not be lost with the look
-            await newer.read(whole=True)
+            await newer.read_rest()
     except MultiCartError as error:
         if pace.left > 0 or PollFailures().is_final(error):
             raise

@@ -108,3 +108,20 @@ def test_a_deadline_in_such_a_pause_is_kept_without_a_last_look() -> None:
     assert {round(each.at) for each in told} == {100}
     assert all(isinstance(each.outcome.error, WaitTimeoutError) for each in told)
     assert not [at for at, _, _ in world.calls if at > 20.1]
+
+
+def test_a_look_that_is_under_way_in_such_a_pause_is_the_last_one() -> None:
+    """Its wait comes to its deadline meanwhile, and ends with what the look sees; the other one ends without."""
+    policy = attrs.evolve(STEADY, poll_interval=19, max_poll_interval=19, wait_timeout=95.5)
+
+    def trouble(_: str, number: int, now: float) -> Response | float | None:
+        if now < 94:
+            return None
+        return 0.8 if number == 1 else busy(300)
+
+    world = World(trouble=trouble)
+
+    told = world.wait(world.add(1, ready=95.2), world.add(2, ready=NEVER), policy=policy)
+
+    assert [(each.id, round(each.at, 1)) for each in told] == [(2, 95.5), (1, 96.0)]
+    assert told[1].outcome.ok
