@@ -363,3 +363,23 @@ async def test_the_note_of_another_program_is_no_proof(sandbox, client, tmp_path
     (tmp_path / "8" / "collection.json").write_bytes(seal_json(fields))
 
     assert (await client.sync(tmp_path)).gone == ("8",)
+
+
+async def test_a_collection_whose_folder_cannot_be_read_is_kept(sandbox, client, tmp_path, caplog) -> None:
+    """It is not told apart from a folder of another program; the others are looked at all the same."""
+    ids = sandbox.add_collections(3, items=3)
+    await client.sync(tmp_path)
+    for number in ids[:2]:
+        await client.collections.delete(number)
+    (tmp_path / str(ids[0]) / "collection.json").unlink()
+
+    class Closed(DirectorySink):
+        async def list(self, folder: str) -> dict[str, int | None]:
+            if folder == str(ids[0]):
+                raise errors.DiskError(folder, "Permission denied", errno.EACCES)
+            return await super().list(folder)
+
+    report = await client.sync(Closed(tmp_path))
+
+    assert report.gone == (str(ids[1]),)
+    assert "its folder cannot be read, so it is kept" in caplog.text
