@@ -21,6 +21,8 @@ places = st.lists(st.integers(0, 400), max_size=6)
 # MULTICART_FUZZ_EXAMPLES=100000 python -m pytest --timeout=0 tests/test_record_parser.py -k json_loads
 at_length = settings(
     max_examples=int(EXAMPLES or 150),
+    derandomize=not EXAMPLES,  # at length, each run shall see others
+    database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
