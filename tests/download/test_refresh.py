@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,24 +160,23 @@ class Failing(DirectorySink):
         self.left -= 1
         if self.left == 0 and not self.after:
             raise DiskError("f", "refused", self.number)
-        await work
+        await work()
         if self.left == 0:
             raise DiskError("f", "refused", self.number)
 
     async def put(self, name: str, chunks: Any) -> None:
-        await self._step(super().put(name, chunks))
+        await self._step(partial(super().put, name, chunks))
 
     async def rename(self, old: str, new: str) -> None:
-        await self._step(super().rename(old, new))
+        await self._step(partial(super().rename, old, new))
 
     async def remove(self, name: str) -> None:
-        await self._step(super().remove(name))
+        await self._step(partial(super().remove, name))
 
     async def remove_folder(self, name: str) -> None:
-        await self._step(super().remove_folder(name))
+        await self._step(partial(super().remove_folder, name))
 
 
-@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 async def test_a_disk_that_fails_at_each_change_leaves_one_version(folder, tmp_path_factory, number, after) -> None:

@@ -36,7 +36,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def results(folder: Path) -> list[str]:
     """The result files below a folder."""
-    return [name for name in tree(folder) if _RESULT.search(name)]
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if _RESULT.search(path.name))
 
 
 def runs_below(folder: Path) -> set[str]:
