@@ -18,7 +18,7 @@ from wire_rows import GET, RESULT, RUN, RUNS, ByPath, category_row, collection_r
 from multicart_async._starting import Starter
 from multicart_async.errors import ClientClosedError
 from multicart_async.models import CategoryRequest, StartedCategory, StartedRun
-from multicart_async.polling import Clock
+from multicart_async.polling import Clock, PollPolicy
 from multicart_async.testing import ok
 from multicart_async.transport import Form, Response
 
@@ -27,6 +27,7 @@ URL = "https://www.amazon.com.au/b?node=5130777051"
 NAMES = {"domain": "amazon.com.au", "postcode": "4500"}
 REQUEST = CategoryRequest(URL, **NAMES)
 STARTED = StartedRun(101, 88)
+ENDLESS = PollPolicy(wait_timeout=None)  # the fake clock passes hours while a journal is written
 
 
 class Hanging(ByPath):
@@ -46,13 +47,17 @@ class Hanging(ByPath):
         self.begun = sent
         self.stuck = stuck
         self.hanging = 0
+        self.answered = 0
+        """Of that path, for other collections."""
 
     async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
         """The answer, or none."""
         assert isinstance(body, bytes)
         fields = json.loads(body)
         if path != self.path or fields.get("collection_id", 101) not in self.stuck:
-            return await super().post(path, body, fresh=fresh, public=public)
+            response = await super().post(path, body, fresh=fresh, public=public)
+            self.answered += path == self.path
+            return response
         self.hanging += 1
         try:
             await anyio.sleep_forever()
@@ -62,10 +67,12 @@ class Hanging(ByPath):
         raise AssertionError
 
 
-async def notes_of(work: Awaitable[Any], service: Hanging, *, hanging: int = 1) -> list[str]:
-    """The notes of the error that comes out, when *work* is cancelled while so many requests hang."""
+async def notes_of(
+    work: Awaitable[Any], service: Hanging, *, hanging: int = 1, answered: int | None = None
+) -> list[str]:
+    """The notes of the error that comes out, when *work* is cancelled while so many requests hang, and others have ended."""
     task = asyncio.ensure_future(work)
-    await until(lambda: service.hanging == hanging)
+    await until(lambda: service.hanging == hanging and answered in (None, service.answered))
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
@@ -238,7 +245,8 @@ async def test_a_pipeline_names_all_runs_that_go_on(tmp_path: Path, journal: boo
     def ids() -> Iterator[int]:
         yield from (101, 102, 103)
 
-    (note,) = await notes_of(drain(groups_over(service).runs.run_many(ids(), journal=path)), service)
+    outcomes = groups_over(service).runs.run_many(ids(), journal=path, policy=ENDLESS)
+    (note,) = await notes_of(drain(outcomes), service, answered=2)
 
     assert all(repr(StartedRun(number, 88)) in note for number in (101, 102, 103))
     assert ("the same call with the same journal" in note) is journal
@@ -249,7 +257,8 @@ async def test_a_pipeline_names_so_many_and_counts_the_rest() -> None:
     """A note of five hundred runs would be read by nobody."""
     service = Hanging(RUN, stuck=(125,))
 
-    (note,) = await notes_of(drain(groups_over(service).runs.run_many(list(range(101, 126)))), service)
+    outcomes = groups_over(service).runs.run_many(list(range(101, 126)), policy=ENDLESS)
+    (note,) = await notes_of(drain(outcomes), service, answered=24)
 
     assert note.count("StartedRun(") == 20
     assert " and 5 more; " in note
