@@ -15,6 +15,7 @@ from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
 __all__ = [
+    "MAX_INTEGER",
     "MOST_ITEMS",
     "a_choice",
     "a_count",
@@ -39,7 +40,7 @@ __all__ = [
 
 MOST_ITEMS = 5_000  # in a collection, and in a CSV
 IN_FULL = "a string with all its digits, not in decimal or scientific notation"  # as spreadsheets write numbers
-MAX_ID = 2**53  # beyond it not every JSON parser holds all integers
+MAX_INTEGER = 2**53  # no double holds all integers beyond it, and ids beyond 2**61 could collide in a dict
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE | re.ASCII)  # the drive of `C:/x` has one letter
@@ -58,7 +59,7 @@ def an_id(argument: str, value: object) -> int:
     """*value*, if it is a row id of the service."""
     if type(value) is not int or value < 1:
         raise mismatch(argument, "a positive integer", value)
-    if value > MAX_ID:
+    if value > MAX_INTEGER:
         raise mismatch(argument, "a positive integer up to 2**53", value)
     return value
 

@@ -89,7 +89,7 @@ class Attempts:
     async def backoff(self, error: MultiCartError, number: int) -> None:
         """Sleep between attempt *number*, which failed with *error*, and the next one.
 
-        There is no pause of ours on top of one that the service asks for, and none after an attempt that met a
+        There is no pause on top of one that the service asks for, and none after an attempt that met a
         connection from the pool, which may have died while it was idle.
         """
         stale = number == 1 and isinstance(error, APIConnectionError) and error.reused

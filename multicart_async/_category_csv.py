@@ -92,22 +92,21 @@ class _Meter:
 
 async def _pieces(records: _Records, meter: _Meter) -> AsyncGenerator[bytes, None]:
     rows = iter(records)
-    first = True
-    while piece := await in_thread(_piece, rows, first):
-        first = False
-        meter.size += len(piece)
-        meter.hash.update(piece)
+    while piece := await in_thread(_piece, rows, meter):
         yield piece
 
 
-def _piece(rows: Iterator[dict[str, Any]], first: bool) -> bytes:  # noqa: FBT001 -- called through a thread
+def _piece(rows: Iterator[dict[str, Any]], meter: _Meter) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    if first:
+    if not meter.size:
         writer.writerow(COLUMNS)
     for _, row in zip(range(_ROWS), rows, strict=False):
         writer.writerow([_text(row.get(column)) for column in COLUMNS])
-    return _LONE_SURROGATE.sub("\ufffd", text.getvalue()).encode()
+    piece = _LONE_SURROGATE.sub("\ufffd", text.getvalue()).encode()
+    meter.size += len(piece)
+    meter.hash.update(piece)
+    return piece
 
 
 class _Records:

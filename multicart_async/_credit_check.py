@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from multicart_async._arguments import MAX_ID
+from multicart_async._arguments import MAX_INTEGER
 from multicart_async._short_repr import short_repr
 from multicart_async.errors import InsufficientCreditsError, InvalidResponseError, MultiCartWarning
 from multicart_async.models import Collection, Credits
@@ -50,7 +50,7 @@ def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection],
 
 def _known(count: int | None) -> int | None:
     """Return a number that items can have; the service may write any."""
-    return count if count is not None and 0 <= count <= MAX_ID else None
+    return count if count is not None and 0 <= count <= MAX_INTEGER else None
 
 
 def _warn(reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -154,7 +155,7 @@ class Delivery:
         try:
             await discard(sink, self._folder)
         except Exception as error:  # noqa: BLE001 -- what a sink raises; the first error is the one that counts
-            _log.warning("%s: what was fetched in vain could not be removed: %s", self._folder, error)
+            _log.warning("%s: files of the refresh that failed could not be removed: %s", self._folder, error)
 
     async def _bring_all(self, wanted: tuple[Wanted, ...]) -> RunDownload:
         names = [_short(file.name) for file in wanted]
@@ -185,8 +186,8 @@ class Delivery:
         """Write the sums and then the manifest, where the new files are; a new version is swapped in."""
         manifest = self._manifest(differences)
         if isinstance(self._sink, BrowsableSink):
-            await put_bytes(self._sink, self._target(SUMS), render_sums(manifest.files))
-        await self._write(self._target(MANIFEST), manifest)
+            await self._write(self._target(SUMS), manifest, render_sums)
+        await self._write(self._target(MANIFEST), manifest, render_manifest)
         if self._staging is not None:
             self._sealed = True  # from here on the new version is the one that is completed
             await swap_in(self._staging, self._folder, manifest)
@@ -237,7 +238,7 @@ class Delivery:
         pause = max(_SAVE_EVERY, len(self._there) / _NOTED_FAST)
         if self._staging is None and now - self._saved >= pause and isinstance(self._sink, BrowsableSink):
             self._saved = now  # another sink could not be rid of the notes
-            await self._write(self._target(PROGRESS), self._manifest())
+            await self._write(self._target(PROGRESS), self._manifest(), render_manifest)
 
     def _note(self, name: str, fetched: Fetched, link: Place | None) -> None:
         self._fetched += 1
@@ -281,9 +282,9 @@ class Delivery:
         files = tuple(self._there[short] for short in sorted(self._there))
         return Manifest(self._run.collection, self._run.id, self._row, files, differences)
 
-    async def _write(self, name: str, manifest: Manifest) -> None:
+    async def _write(self, name: str, manifest: Manifest, render: Callable[[Manifest], bytes]) -> None:
         many = len(manifest.files) >= _MANY
-        content = await in_thread(render_manifest, manifest) if many else render_manifest(manifest)
+        content = await in_thread(render, manifest) if many else render(manifest)
         await put_bytes(self._sink, name, content)
 
     async def _remove_stale(self) -> None:
@@ -303,7 +304,7 @@ class Delivery:
             return
         with anyio.CancelScope(shield=True):
             try:
-                await self._write(self._target(PROGRESS), self._manifest())
+                await self._write(self._target(PROGRESS), self._manifest(), render_manifest)
             except Exception as error:  # noqa: BLE001 -- whatever a sink of somebody else's raises
                 _log.warning("%s: progress could not be noted: %s", self._folder, error)
 

@@ -1,4 +1,4 @@
-"""Headers of the caller's own, and a suffix of the User-Agent: sealed when they come in, checked, sent with each request.
+"""Extra headers of the caller, and a suffix for the User-Agent: checked, hidden in texts, sent with each request.
 
 A value may be a secret of some proxy or gateway, so it shows as dots and gets into no error.
 """
@@ -29,7 +29,7 @@ _SET_HERE: Final = {  # what is set for each request, or would change what a req
     "range": "ranges are asked for only where a transfer can go on",
     "accept": "responses are read as JSON, or as files",
     "accept-encoding": "the coding of a file decides whether its length proves anything",
-    "expect": "nothing would wait for the server's word",
+    "expect": "the client would not wait for 100 Continue",
 }
 _SET_HERE_PREFIXES: Final = {
     "proxy-": "pass proxy, with user and password in its URL, instead",
@@ -42,7 +42,7 @@ _CONNECTION: Final = frozenset(
 
 
 class ExtraHeaders:
-    """What a client sends beside what it has to. Nothing is checked before `checked`, so nothing raises before it."""
+    """Extra headers and the User-Agent suffix. `checked` validates them; nothing raises before it."""
 
     def __init__(self, headers: object = {}, user_agent: object = None) -> None:
         self._kind = type(headers).__name__
@@ -65,16 +65,16 @@ class ExtraHeaders:
         for name, good in [(name, _is_value(value)) for name, value in self._fields]:  # frames show no value
             lower = _checked_name(name)
             if not good:
-                reason = (
-                    f"the value of {name} must be a string of ASCII characters in one line, without blanks around it"
-                )
+                reason = f"the value of {name} must be a string of ASCII characters in one line, without whitespace around it"
                 raise ArgumentError("headers", reason)
             if lower in seen:
-                raise ArgumentError("headers", f"{name} is given twice; a header is sent once, in any case of letters")
+                raise ArgumentError(
+                    "headers", f"expected each header once, got {name} twice; names differ in more than case"
+                )
             seen.add(lower)
         agent = self._user_agent
         if agent is not None and not (isinstance(agent, str) and _USER_AGENT.match(agent)):
-            reason = f"expected 1 to 256 ASCII characters such as 'my-app/1.2', got {short_repr(agent)}"
+            reason = f"expected 1 to 256 printable ASCII characters in one line, such as 'my-app/1.2', got {short_repr(agent)}"
             raise ArgumentError("user_agent", reason)
         return self
 
@@ -116,7 +116,7 @@ def _checked_name(name: object) -> str:
     lower = name.lower()
     instead = _SET_HERE.get(lower)
     if instead is None and lower in _CONNECTION:
-        instead = "connections are kept by the client"
+        instead = "the client manages its connections"
     for prefix, reason in _SET_HERE_PREFIXES.items():
         if lower.startswith(prefix):
             instead = reason

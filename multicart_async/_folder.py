@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -114,9 +114,9 @@ async def _sizes(sink: Sink, folder: str, manifest: Manifest) -> dict[str, int |
     return {file.name: await sink.size(f"{folder}/{file.name}") for file in manifest.files}
 
 
-def render_sums(files: Iterable[ManifestFile]) -> bytes:
+def render_sums(manifest: Manifest) -> bytes:
     """Return the lines that ``sha256sum -c`` checks."""
-    return "".join(f"{file.sha256}  {file.name}\n" for file in files).encode()
+    return "".join(f"{file.sha256}  {file.name}\n" for file in manifest.files).encode()
 
 
 def run_snapshot(run: Run | CategoryRun) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def _rows(content: str) -> Iterator[tuple[int, list[str], str]]:
             row = next(reader, None)
         except csv.Error as error:
             cure = "look for a quotation mark that is not closed, or that stands inside of a cell"
-            raise _unfit(number, f"expected cells of a CSV, got something else ({error}); {cure}") from error
+            raise _unfit(number, f"the row cannot be read as CSV ({error}); {cure}") from error
         if row is None:
             return
         yield number, row, content[start : lines.tell()]
@@ -185,7 +185,7 @@ def _check_row(number: int, row: Sequence[str], layout: Layout) -> None:
     for column, cell in zip(layout.columns, row, strict=True):
         text = cell.strip()
         if is_rewritten(text) or (column == "customer_postcode" and is_decimal(text)):
-            cure = "a spreadsheet has made a number of it: format the column as text, and enter it again in full"
+            cure = "a spreadsheet has turned it into a number: format the column as text, and enter it again in full"
             raise _unfit(number, f"expected {column} as text, got {short_repr(cell)}; {cure}")
     flag = row[-1].strip().lower()
     if layout is AMAZON and row[-1] not in _FLAGS and flag in _FLAGS:  # spreadsheets write TRUE

@@ -41,7 +41,9 @@ async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes
     label_of_coding = stream.headers.get("content-encoding", "")
     if codings(label_of_coding) not in {(), ("gzip",)}:
         shown = conceal_text(conceal, label_of_coding)[:40]
-        raise IntegrityError(label, f"it came coded as {shown!r}, which was not asked for and proves no length")
+        raise IntegrityError(
+            label, f"the body has Content-Encoding {shown!r}, which was not requested and cannot be checked"
+        )
 
 
 def _refused(stream: ByteStream, label: str, body: bytes) -> APIError:

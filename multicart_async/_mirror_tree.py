@@ -15,7 +15,7 @@ from multicart_async.errors import DownloadError
 from multicart_async.manifest import MANIFEST, PROGRESS, Manifest, parse_manifest
 from multicart_async.sinks import BrowsableSink, DirectorySink
 
-__all__ = ["MirrorTree", "RunFolder"]
+__all__ = ["MirrorTree", "RunFolder", "folder_ids"]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
@@ -66,11 +66,11 @@ class MirrorTree:
 
     async def collections(self) -> set[int]:
         """Return the ids after which folders are named."""
-        return _ids(await self.sink.list(""))
+        return folder_ids(await self.sink.list(""))
 
     async def runs(self, collection: int) -> set[int]:
         """Return the ids after which the folders of a collection are named."""
-        return _ids(await self.sink.list(str(collection)))
+        return folder_ids(await self.sink.list(str(collection)))
 
     async def is_collection(self, collection: int) -> bool:
         """Return whether the folder is that of a collection: one of its runs has a manifest, or it has the note of a mirror.
@@ -80,11 +80,11 @@ class MirrorTree:
         if parse_marker(await self._read(f"{collection}/{MARKER}")) is not None:
             return True
         there = await self.sink.list(str(collection))
-        runs = _ids(there)
+        runs = folder_ids(there)
         empty = len(runs) == len(there)
         for run in sorted(runs):
             folder = await self.run(collection, run)
-            if folder.listed or folder.complete:
+            if folder.listed:
                 return True
             empty = empty and self._is_left_empty(folder)
         return bool(runs) and empty
@@ -131,7 +131,8 @@ class MirrorTree:
             return None
 
 
-def _ids(names: Mapping[str, int | None]) -> set[int]:
+def folder_ids(names: Mapping[str, int | None]) -> set[int]:
+    """Return the ids after which folders among *names* are named; the size of a folder is ``None``."""
     return {int(name) for name, size in names.items() if size is None and _ID.match(name)}
 
 

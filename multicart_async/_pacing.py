@@ -63,7 +63,7 @@ class ByteThrottle:
         self._credit = 0.0
 
     async def pay(self, count: int) -> None:
-        """Wait until *count* bytes, which are here, are paid for. A cancelled wait leaves them on the bill: they came."""
+        """Wait until *count* bytes, which are here, are paid for. A cancelled wait still counts them."""
         due = self._schedule.reserve(count, self._now() - self._credit)
         self._credit = 0.0
         while (left := due - self._now()) > 0:

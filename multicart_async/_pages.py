@@ -115,7 +115,7 @@ class PagedReading(Generic[R]):
                 self._seen.add(row.id)
                 new.append(row)
         if len(self._seen) > _MOST:
-            raise InvalidResponseError(self.path, f"more than {_MOST} rows, and no end")
+            raise InvalidResponseError(self.path, f"the list has no end: more than {_MOST} rows")
         self._pass.brought = self._pass.brought or bool(new)
         return new
 
@@ -181,7 +181,7 @@ class PagedReading(Generic[R]):
     async def _ask(self, skip: int, limit: int) -> Sequence[R]:
         self._requests += 1
         if self._requests > _MOST_PAGES:
-            raise InvalidResponseError(self.path, f"more than {_MOST_PAGES} pages, and no end")
+            raise InvalidResponseError(self.path, f"the list has no end: more than {_MOST_PAGES} pages")
         return await self._ask_for(skip, limit)
 
 

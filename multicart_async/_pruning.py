@@ -12,9 +12,9 @@ import attrs
 from multicart_async._gone import GoneFinder
 from multicart_async._mirror_tree import MirrorTree
 from multicart_async._run_removal import Removal
-from multicart_async.errors import ArgumentError, DownloadError, MultiCartError
+from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.models import SyncFailure
-from multicart_async.sinks import BrowsableSink, MemorySink, Sink
+from multicart_async.sinks import BrowsableSink, MemorySink, Sink, check_browsable
 
 __all__ = ["PruneOptions", "PruneService", "Pruned", "Pruner"]
 
@@ -59,11 +59,8 @@ class Pruner:
     """One call's view of what the mirror in *sink* holds beside what the call brings."""
 
     def __init__(self, sink: Sink, service: PruneService, options: PruneOptions, *, workers: int) -> None:
-        if options.deletes and not isinstance(sink, BrowsableSink):
-            wanted = (
-                "expected a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
-            )
-            raise ArgumentError("prune" if options.prune else "keep", wanted)
+        if options.deletes:
+            check_browsable("prune" if options.prune else "keep", sink)
         self._tree = MirrorTree(sink if isinstance(sink, BrowsableSink) else MemorySink())
         self._gone = GoneFinder(self._tree, service.get, workers=workers)
         self._removal = Removal(self._tree, dry_run=options.dry_run, workers=workers)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Union, cast, get_args, get_origin, get
 
 import attrs
 
+from multicart_async._arguments import MAX_INTEGER
 from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
 from multicart_async.models._base import STRICT
 
@@ -21,8 +22,6 @@ __all__ = ["Structure", "StructureError", "make_structurer"]
 
 Structure = Callable[[Any], Any]
 """Makes a value of a type from a JSON value, or raises `StructureError`."""
-
-MAX_INTEGER: Final = 2**53  # no double holds all integers beyond it, and ids beyond 2**61 could collide in a dict
 
 _JSON_NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",

@@ -39,7 +39,7 @@ class RecordReader(Generic[T]):
         if self.into is dict or not _is_object(value):
             return f"expected an object, got {_shown(value, conceal)}"
         try:
-            return "; ".join(islice(_misfits(value, self.into, "", conceal), _FAULTS))
+            return "; ".join(_misfits(value, self.into, "", conceal))
         except RecursionError:
             return "it is nested too deeply"
 
@@ -238,12 +238,31 @@ def _members(kind: Any) -> _Hook:
 
 def _instance(kind: Any) -> _Hook:
     makers: Any = _converter  # cattrs leaves their types partly open
-    make = makers.gen_structure_typeddict(kind) if _is_typed(kind) else makers.gen_structure_attrs_fromdict(kind)
+    if _is_typed(kind):
+        make = makers.gen_structure_typeddict(kind)
+    else:
+        hooks = {name: cattrs.override(struct_hook=_later(hint)) for name, hint in _resolved(kind).items()}
+        make = cattrs.gen.make_dict_structure_fn(kind, _converter, **cast("Any", hooks))
 
     def structure(value: object, into: Any) -> Any:
         return make(_an_object(value), into)  # a string has no names, and would be an object without fields
 
     return structure
+
+
+def _resolved(kind: Any) -> dict[str, Any]:
+    """Return the types of those fields of which cattrs cannot: a name as a text within a type, as in ``list["Node"]``."""
+    given = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
+    hints = {name: hint for name, (hint, _) in _fields_of(kind).items()}
+    return {
+        field.name: hints[field.name]
+        for field in given
+        if field.name in hints and not isinstance(field.type, str) and field.type != hints[field.name]
+    }
+
+
+def _later(kind: Any) -> _Hook:
+    return lambda value, _: _converter.get_structure_hook(kind)(value, kind)  # not before: a class may hold itself
 
 
 _converter = cattrs.Converter(detailed_validation=False)

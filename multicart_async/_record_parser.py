@@ -215,7 +215,7 @@ class RecordParser:
             place = start + len(text[: error.pos].encode(*_UTF8))
             reason = error.msg.removesuffix(" at")
             return NotRecordsError(f"it is not JSON: {reason}, at byte {place:,} in {self._name}")
-        return NotRecordsError(f"it is not JSON that Python reads: {str(error).partition(':')[0]}, in {self._name}")
+        return NotRecordsError(f"it is not JSON that Python can read: {str(error).partition(':')[0]}, in {self._name}")
 
 
 class _Held:

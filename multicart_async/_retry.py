@@ -19,9 +19,7 @@ from multicart_async.errors import (
 
 __all__ = ["call_verdict", "is_refusal", "is_transient", "pause_asked_for"]
 
-_TRANSIENT = frozenset(
-    {408, 421, 425, 499}
-)  # beside 429 and 5xx: what a server or proxy answers to a request it gave up
+_TRANSIENT = frozenset({408, 421, 425, 499})  # beside 429 and 5xx: the request was given up, not refused
 _UNCLEAR = frozenset({408, 499})  # sent while the request may be at work
 _REPEATABLE: AbstractSet[Safety] = frozenset({"read", "repeatable"})
 

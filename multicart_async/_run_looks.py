@@ -82,7 +82,7 @@ class NewerRuns:
         new = await reading.read_on()
         self._seen.update({run.id: run for run in reading.page if run.id > after})
         if len(self._seen) > _MOST_NEW:
-            raise InvalidResponseError(reading.path, f"more than {_MOST_NEW} runs above {after}, and no end")
+            raise InvalidResponseError(reading.path, f"the list has no end: more than {_MOST_NEW} runs above {after}")
         return new
 
 

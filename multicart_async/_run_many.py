@@ -14,6 +14,7 @@ from multicart_async._journal import Journal
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome, outcome_of
 from multicart_async._retry import is_refusal
+from multicart_async._short_repr import short_repr
 from multicart_async._starting import pass_over
 from multicart_async._unfinished import CUT_SHORT, Unfinished, was_sent
 from multicart_async._wait_many import ManyWaits
@@ -198,7 +199,7 @@ def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any]
         try:
             check(argument, value)
         except ArgumentError as error:
-            raise ArgumentError(argument, f"item {index}: expected {expected}, got {value!r:.80}") from error
+            raise ArgumentError(argument, f"item {index}: expected {expected}, got {short_repr(value)}") from error
 
 
 async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:

@@ -82,7 +82,7 @@ class Removal:
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             shown = ", ".join(repr(name[:80]) for name in names[:_NAMED])
-            self.differences.append(f"{path}: left in place, as they are not the mirror's: {shown}{more}")
+            self.differences.append(f"{path}: files that are not the mirror's were left in place: {shown}{more}")
 
 
 async def _remove_run(sink: BrowsableSink, folder: RunFolder) -> None:

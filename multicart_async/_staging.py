@@ -2,7 +2,7 @@
 
 The new files go to ``<run>/.new/``. Its manifest, written last, seals it. Then each file is moved into the folder, what
 is stale is removed, and the manifest is moved last of all. Until then the folder is the old version; from the seal on,
-whatever ends the process, the next call that works in the folder moves what is left, without the service.
+however the process ends, the next call that works in the folder moves what is left, without the service.
 """
 
 from __future__ import annotations

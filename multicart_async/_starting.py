@@ -33,7 +33,7 @@ _log = logging.getLogger("multicart_async")
 
 
 async def pass_over(_: StartedRun) -> None:
-    """Nobody wants to know before it is sent."""
+    """Do nothing before it is sent."""
 
 
 @attrs.frozen
@@ -131,7 +131,6 @@ class Starter:
         """A row comes a moment after its start. Before the next start it must be there, or both would wait for it."""
         earlier = self._unseen.get(collection_id)
         if earlier is not None and not await self.appears(earlier):
-            self._unseen.pop(collection_id, None)
             _log.warning("collection %s was started before, and its run has not appeared", collection_id)
         self._unseen.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
 

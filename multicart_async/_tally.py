@@ -13,7 +13,7 @@ class Tally:
 
     def __init__(self, *, dry_run: bool) -> None:
         self._dry_run = dry_run
-        self.collections = self.runs = self.skipped = self.failed = self.files = self.bytes = 0
+        self.collections = self.runs = self.skipped = self.files = self.bytes = 0
         self.stopped = False
         self.failures: list[SyncFailure] = []
         self._differences: list[str] = []
@@ -39,7 +39,6 @@ class Tally:
         """Count a failure."""
         _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
         self.failures.append(failure)
-        self.failed += 1
 
     def report(self) -> SyncReport:
         """Return the report of the call."""
@@ -47,7 +46,7 @@ class Tally:
             collections=self.collections,
             runs=self.runs,
             skipped=self.skipped,
-            failed=self.failed,
+            failed=len(self.failures),
             files=self.files,
             bytes=self.bytes,
             failures=tuple(self.failures),
@@ -60,7 +59,7 @@ class Tally:
 
 
 def _forget_frames(error: BaseException) -> None:
-    """Of the error, and of all that it came from."""
+    """Drop the tracebacks of the error and of all its causes."""
     waiting: list[BaseException | None] = [error]
     while waiting:
         found = waiting.pop()

@@ -65,10 +65,10 @@ class Unfinished:
             raise
         except GeneratorExit:
             if self._begun:
-                _log.warning("a call was closed early; %s", self._text())
+                _log.warning("a loop over outcomes was left early; %s", self._text())
             raise
 
     def _text(self) -> str:
         names = [repr(begun) for begun in list(self._begun)[:_NAMED]]
         more = f" and {len(self._begun) - _NAMED} more" if len(self._begun) > _NAMED else ""
-        return f"begun and charged, or possibly so: {', '.join(names)}{more}; {self._advice}"
+        return f"started and charged, or possibly so: {', '.join(names)}{more}; {self._advice}"

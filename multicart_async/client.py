@@ -42,7 +42,7 @@ from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.events import Event
 from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.polling import Clock
-from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
+from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, check_browsable, guarded
 from multicart_async.sync import Mirror, Wish
 from multicart_async.transport import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, is_proxy_url
 from multicart_async.verify import verify
@@ -70,8 +70,8 @@ class AsyncMultiCart:
         ssl_context: Which certificates are trusted, where it is not those of the system.
         session: A session of yours for everything. It is never closed here, and you answer for its connectors.
         trace_configs: aiohttp's, for the sessions that are made here. What they are told includes the credential.
-        on_event: Is told what happens, on the event loop: see `multicart_async.events`. A plain function, as a coroutine
-            function would never run.
+        on_event: Called with each event, on the event loop: see `multicart_async.events`. It must be a plain function: a
+            coroutine function would never run.
         headers: Headers of your own for each request, calls and files alike; like the key they go to the origin of
             *base_url* alone. None of those that are set here can be among them.
         user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
@@ -269,7 +269,7 @@ class AsyncMultiCart:
         a trusted manifest holds cannot be told good from bad: all of it is fetched again. A failure that stays says why.
 
         Raises:
-            ArgumentError: *dest* is a sink that cannot be looked through.
+            ArgumentError: *dest* is a sink that cannot be listed.
             DiskError: *dest* itself cannot be read.
         """
         a_flag("repair", repair)
@@ -284,10 +284,7 @@ class AsyncMultiCart:
             if not await in_thread(folder.root.is_dir):
                 raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
             return folder
-        sink = guarded(dest)
-        if not isinstance(sink, BrowsableSink):
-            raise ArgumentError("dest", "is a sink that cannot be looked through")
-        return sink
+        return check_browsable("dest", guarded(dest))
 
 
 def _check_path(path: object) -> None:

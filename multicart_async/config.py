@@ -84,9 +84,9 @@ class Limits:
     ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory, and
     ``unpacked_bytes`` all that one ZIP archive may unpack to while it is checked (nothing of it is kept).
 
-    ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file begins no sooner
-    than that after the one before; time without requests is not saved up. ``bytes_per_second`` is what all files under
-    way bring together; each piece is paid for when it has come, and the pauses are no silence of the network.
+    ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file begins at least
+    ``1 / requests_per_second`` seconds after the one before; idle time is not saved up. ``bytes_per_second`` bounds all
+    files under way together; each piece is counted when it has arrived, and the pauses do not count as silence.
 
     The service's whole fleet scrapes about 20 pages at a time: more requests at once do not make it faster.
     """

@@ -36,6 +36,7 @@ from multicart_async.transport import ByteStream, Transport
 __all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Refresh", "Wanted", "slot"]
 
 _TELL_EVERY = 0.1  # seconds between two FileAdvanced of one file
+_UNWRITTEN = 3 << 20  # bytes of one file that a sink holds at the most: a piece that is written, and the next one
 STALE_LINK = frozenset({401, 403, 404, 410})
 
 
@@ -136,8 +137,8 @@ class _Transfer:
 
     @property
     def rest(self) -> int:
-        """See `Transfer`."""
-        return max((self._expected or 0) - self._received, 0)
+        """See `Transfer`. The last bytes that came may still be in memory, or in a thread that writes."""
+        return max((self._expected or 0) - max(self._received - _UNWRITTEN, 0), 0)
 
     async def run(self) -> Fetched:
         owner = self._owner
@@ -168,6 +169,8 @@ class _Transfer:
         except MultiCartError as error:
             self._broken = error
             raise
+        finally:
+            self._owner.space.forget(self)  # not before it is in place, or gone
         return Fetched(self._wanted.name, self._received, meter.sha256, meter.records)
 
     async def _put(self) -> Meter:
@@ -230,7 +233,6 @@ class _Transfer:
                 await self._go_on(ticket, reader.broken)
             await meter.seen()
         finally:
-            self._owner.space.forget(self)
             if meter is not None:
                 await meter.settle()
 

@@ -198,8 +198,8 @@ class APIError(FromResponse, MultiCartError):
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
     ``detail`` is what the service says, mostly a sentence; its wording is no interface.
     ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
-    ``in_envelope`` is ``False`` where HTTP alone says so, as the error page of a proxy does: not the service's own word.
-    ``headers`` are some of the response's, ``request_id`` is the one to give to those who run the service, or ``None``.
+    ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
+    ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
     """
 
     def __init__(

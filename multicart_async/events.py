@@ -114,7 +114,7 @@ class RunDownloaded(Event):
 
 @attrs.frozen(kw_only=True)
 class RecordsSkipped(Event):
-    """``count`` values of a page were no objects or did not fit, and were skipped by ``records(on_invalid="skip")``.
+    """``records(on_invalid="skip")`` skipped ``count`` values of a page: not objects, or not fitting ``into``.
 
     Emitted once for a page, when it has been read or is left; ``page`` is its file name.
     """

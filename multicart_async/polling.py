@@ -251,8 +251,8 @@ def as_failure(what: str, error: Exception) -> MultiCartError:
     """Return *error*, if it is of our tree. Else a borrowed session has raised it: no response came, and it is the cause."""
     if isinstance(error, MultiCartError):
         return error
-    _log.warning("%s: %s during a poll", what, type(error).__name__)
-    failure = APIConnectionError(what, f"{type(error).__name__} during a poll")
+    _log.warning("%s: the poll raised %s", what, type(error).__name__)
+    failure = APIConnectionError(what, f"the poll raised {type(error).__name__}")
     failure.__cause__ = error
     return failure
 

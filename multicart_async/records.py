@@ -14,7 +14,7 @@ import attrs
 from multicart_async._content.document import ENVELOPE_BYTES, envelope_in, is_envelope, starts_as_object
 from multicart_async._envelope import refusal
 from multicart_async._meter import admit
-from multicart_async._record_codec import RecordReader, record_reader
+from multicart_async._record_codec import RecordReader
 from multicart_async._record_parser import STEP, NotRecordsError, RecordParser
 from multicart_async._response_headers import note_headers
 from multicart_async._retry import is_transient
@@ -33,19 +33,19 @@ from multicart_async.transport import ByteStream
 __all__ = ["OnInvalid", "read_records"]
 
 E = TypeVar("E", bound=MultiCartError)
+T = TypeVar("T")
 
 OnInvalid = Literal["raise", "skip"]
 """What becomes of a value that is no record, or does not fit."""
-_DICTS: RecordReader[Any] = record_reader(dict[str, Any])
 
 
 async def read_records(
     downloader: Downloader,
     wanted: Wanted,
     refresh: Refresh,
-    reader: RecordReader[Any] = _DICTS,
-    on_invalid: OnInvalid = "raise",
-) -> AsyncGenerator[Any, None]:
+    reader: RecordReader[T],
+    on_invalid: OnInvalid,
+) -> AsyncGenerator[T, None]:
     """Yield each record of one result file, as *reader* makes it.
 
     A transfer that breaks is begun anew without giving any record twice. Then the file must begin with the very bytes

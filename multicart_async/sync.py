@@ -92,10 +92,6 @@ class Wish:
         return zlib.crc32(str(collection_id).encode()) % all_of_them == mine
 
 
-async def _not_asked(_: int) -> None:
-    """Take a collection that is not listed for one that exists."""
-
-
 def _is_shard(value: Any) -> bool:
     parts: list[Any] = [*value] if isinstance(value, tuple) else []
     return len(parts) == 2 and all(type(part) is int for part in parts) and 0 <= parts[0] < parts[1]
@@ -116,11 +112,11 @@ class Mirror:
         sink: Sink,
         *,
         list_all: Callable[[], Awaitable[tuple[Collection, ...]]],
+        get: Callable[[int], Awaitable[object]],
         runs: Runs,
         results: Results,
         listers: int,
         fetchers: int,
-        get: Callable[[int], Awaitable[object]] = _not_asked,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wish = wish
@@ -313,8 +309,7 @@ class Mirror:
         self._tally.add(done)
         if done.skipped < len(done.files):
             self._unreached = 0
-        if job.collection is not None:
-            await self._mark(job.collection, job.run.id)
+        await self._mark(job.collection, job.run.id)
 
     def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
         self._tally.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))

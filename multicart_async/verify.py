@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
 from multicart_async._folder import STAGING, SUMS, decode_manifest
+from multicart_async._mirror_tree import folder_ids
 from multicart_async._threads import in_thread
 from multicart_async.errors import ArgumentError, DownloadError, MultiCartError
 from multicart_async.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile
@@ -17,7 +17,6 @@ from multicart_async.sinks import BrowsableSink, closing
 
 __all__ = ["DamagedRun", "verify"]
 
-_ID = re.compile(r"[0-9]{1,19}\Z")
 _OURS = frozenset({MANIFEST, PROGRESS, SUMS})
 
 
@@ -45,16 +44,13 @@ async def verify(
 ) -> VerifyReport:
     """Compare every file of every run below *sink* with its manifest, by size and SHA-256.
 
-    Folders that are not named by numbers are not the mirror's, and are passed over. What cannot be read is a failure
-    like any other, but for the top. *recover* completes a new version that was sealed in a folder and not swapped in.
+    Folders that are not named by ids are not the mirror's, and are passed over. What cannot be read is a failure like
+    any other, but for the top. *recover* completes a new version that was sealed in a folder and not swapped in.
     """
     found = _Findings(sink, recover, repair)
-    for collection, size in sorted((await sink.list("")).items()):
-        if size is not None or not _ID.match(collection):
-            continue
-        for run, inner in sorted((await found.listed(collection) or {}).items()):
-            if inner is None and _ID.match(run):
-                await found.check(int(collection), int(run), f"{collection}/{run}")
+    for collection in sorted(folder_ids(await sink.list(""))):
+        for run in sorted(folder_ids(await found.listed(str(collection)) or {})):
+            await found.check(collection, run)
     return found.report()
 
 
@@ -85,9 +81,10 @@ class _Findings:
             self._failures.append(_unreadable(folder, error))
             return None
 
-    async def check(self, collection: int, run: int, folder: str) -> None:
+    async def check(self, collection: int, run: int) -> None:
         """Check a run, and repair it where that was asked for."""
         self._runs += 1
+        folder = f"{collection}/{run}"
         there = await self.listed(folder)
         if there is not None and STAGING in there:
             there = await self._recovered(folder)
@@ -108,14 +105,21 @@ class _Findings:
     async def _repaired_of(
         self, repair: Repair, folder: str, failures: list[VerifyFailure], damaged: DamagedRun
     ) -> list[VerifyFailure]:
-        """The failures that stay."""
+        """The failures that stay. Without a trusted manifest, only the new one tells what is surplus."""
         try:
             good = await repair(damaged)
         except MultiCartError as error:  # of a client that was closed too: the next wait ends the call
-            return [VerifyFailure(one.path, f"{one.reason}; not repaired: {error}") for one in failures]
+            tried = {folder, f"{folder}/{MANIFEST}", *(f"{folder}/{name}" for name in damaged.damaged)}
+            return [
+                VerifyFailure(one.path, f"{one.reason}; not repaired: {error}") if one.path in tried else one
+                for one in failures
+            ]
         self._repaired += sorted(f"{folder}/{name}" for name in good)
-        mended = {folder, f"{folder}/{MANIFEST}", *(f"{folder}/{name}" for name in good)}
-        return [one for one in failures if one.path not in mended]
+        if damaged.files:
+            return [one for one in failures if one.path.removeprefix(f"{folder}/") not in good]
+        there = await self.listed(folder) or {}
+        failures, _ = await self._failures_of(attrs.evolve(damaged, names=frozenset(there)), there)
+        return failures
 
     async def _failures_of(
         self, found: DamagedRun, there: dict[str, int | None]
@@ -185,6 +189,6 @@ _NOTHING: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 def _unreadable(path: str, error: MultiCartError) -> VerifyFailure:
     if isinstance(error, ArgumentError):
-        return VerifyFailure(path, "the manifest lists a name that no file of a run has")
+        return VerifyFailure(path, "the manifest lists a file name that cannot occur in a run")
     reason = error.reason if isinstance(error, DownloadError) else str(error)
     return VerifyFailure(path, f"cannot be read: {reason}")

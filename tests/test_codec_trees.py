@@ -45,6 +45,13 @@ def test_a_fault_deep_in_a_tree_is_found_in_one_pass(leaf: Any) -> None:
     assert "@ data" + 60 * ".children[0]" + ".id" in str(wrong(branch(60, leaf), Branch))
 
 
+def test_the_text_of_a_fault_is_bounded() -> None:
+    """However long the path to it is: it goes into logs."""
+    text = str(wrong(branch(150, {"id": "x"}), Branch))
+
+    assert len(text.partition("not the documented shape: ")[2]) == 1_000
+
+
 @pytest.mark.parametrize("leaf", ["x", None, 7], ids=repr)
 def test_what_is_no_row_deep_in_a_tree_is_set_aside_there(leaf: Any) -> None:
     """By the field that holds it, and by no other."""

@@ -142,6 +142,7 @@ SENTENCES = [
     ({"error": "E1", "message": "No"}, {"error": "E1", "message": "No"}),
     ({"errors": ["a", "b"]}, ["a", "b"]),
     ({"message": None}, None),
+    ({"error": None, "message": "No such thing"}, "No such thing"),
     ({}, None),
     ({"message": "No such thing", "data": "Not found"}, "Not found"),
     ({"message": "No such thing", "data": ""}, ""),
@@ -304,6 +305,7 @@ RETRY_AFTER = [
     ("Fri Nov 20 10:00:30 2026", None),
     ("Friday, 20-Nov-26 10:00:30 GMT", None),
     ("Tue, 31 Jun 2026 10:00:00 GMT", None),
+    ("Fri, 20 Nov 2026 10:00:30 GMT, or later", None),
     ("Fri, 20 Foo 2026 10:00:30 GMT", None),
     ("Fri, 20 Nov 2026 25:00:30 GMT", None),
     ("Fri, \u0662\u0660 Nov 2026 10:00:30 GMT", None),
@@ -359,3 +361,11 @@ def test_a_page_that_is_not_there_asks_for_the_base_url() -> None:
 
     assert "base_url" in str(error)
     assert isinstance(error, NotFoundError)
+
+
+def test_a_404_in_json_says_what_it_says() -> None:
+    """A program has answered, at the right place: the base URL is not to blame."""
+    error = failure(b'{"message": "no such run"}', 404)
+
+    assert isinstance(error, NotFoundError)
+    assert error.detail == {"message": "no such run"}

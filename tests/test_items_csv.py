@@ -87,8 +87,8 @@ BAD = {
         csv(ROW).decode().encode("utf-16"),
         'expected a CSV in UTF-8, got UTF-16; in Excel, save it as "CSV UTF-8"',
     ),
-    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: expected cells of a CSV, got something else ("),
-    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: expected cells of a CSV, got something else ("),
+    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: the row cannot be read as CSV ("),
+    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: the row cannot be read as CSV ("),
 }
 
 
@@ -119,7 +119,7 @@ OF_EXCEL = {
     "empty columns of a row": (csv(ROW, ROW + b", "), "row 3: expected 4 columns, got 5, the last of them empty; "),
     "a postcode with a fraction": (
         csv(b"amazon.com.au,800.0,B0,true"),
-        "row 2: expected customer_postcode as text, got '800.0'; a spreadsheet has made a number of it: format the column",
+        "row 2: expected customer_postcode as text, got '800.0'; a spreadsheet has turned it into a number: format the column",
     ),
     "a scientific postcode": (
         csv(ROW, b"amazon.com.au,8.00E+02,B0,true"),
@@ -138,6 +138,15 @@ def test_what_a_spreadsheet_has_done_is_said(name: str) -> None:
     assert reason in refused(content)
 
 
+@pytest.mark.parametrize("sign", [b";", b"\t", b"|"])
+def test_a_name_with_another_separator_in_it_is_no_hint(sign: bytes) -> None:
+    """The columns are separated by commas: only one of their names is wrong."""
+    reason = refused(csv(ROW).replace(b"customer_", b"customer" + sign))
+
+    assert "expected the header domain,customer_postcode" in reason
+    assert "separated by" not in reason
+
+
 @pytest.mark.parametrize(
     "postcode", ["0800", "800", "SW1A 1AA", "1E5", "1E-5", "12345-6789", "K1A 0B1", "1.2.3", "AD100"]
 )
@@ -147,6 +156,13 @@ def test_a_postcode_that_a_person_may_have_written_passes(postcode: str) -> None
 
     assert parts(content) == [content]
     assert AsinRow("amazon.com.au", postcode, "B0").customer_postcode == postcode
+
+
+def test_a_decimal_number_may_be_a_sku_or_a_store() -> None:
+    """Only a postcode has no decimals."""
+    content = SKUS + b"\n7.50,0800,4.0\n"
+
+    assert parts(content, OFFICEWORKS) == [content]
 
 
 def test_an_officeworks_csv_has_columns_of_its_own() -> None:

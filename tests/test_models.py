@@ -127,6 +127,11 @@ def test_rejected_items_can_be_made_an_error() -> None:
     assert added is caught.value.report
 
 
+def test_an_error_row_may_be_about_an_empty_asin() -> None:
+    """The row of a CSV whose cell was empty."""
+    assert ErrorRow(asin="", sku="s").item == ""
+
+
 def test_an_error_row_is_about_an_asin_or_a_sku() -> None:
     """Whichever it has."""
     assert ["a", "s", None] == [row.item for row in (ErrorRow(asin="a"), ErrorRow(sku="s"), ErrorRow())]

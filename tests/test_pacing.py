@@ -277,6 +277,35 @@ def test_no_more_than_a_moment_is_caught_up() -> None:
     assert (first, round(second, 9)) == (61.0, 61.9)
 
 
+def test_a_cancelled_wait_leaves_nothing_to_catch_up() -> None:
+    """What the sleep before it had taken too long was caught up by then, and is no credit of those after a pause."""
+    late = [0.0625]
+
+    async def oversleep(seconds: float) -> None:
+        await anyio.sleep(seconds + (late.pop() if late else 0))
+
+    async def main() -> float:
+        throttle = ByteThrottle(1000, now=virtual_time, sleep=oversleep)
+        await throttle.pay(1000)
+        with anyio.move_on_after(0.5):
+            await throttle.pay(1000)
+        await anyio.sleep(10)
+        begun = virtual_time()
+        await throttle.pay(1000)
+        return virtual_time() - begun
+
+    assert run_virtually(main()) == 1.0
+
+
+def test_bytes_are_paid_for_in_full_where_a_sleep_ends_early() -> None:
+    """It goes on until the time has passed."""
+
+    async def half(seconds: float) -> None:
+        await anyio.sleep(max(seconds / 2, 0.125))
+
+    assert paid(1000, (0, 1000), sleep=half) == [1.0]
+
+
 @given(st.lists(st.tuples(TICKS, st.integers(0, 4096)), max_size=12))
 def test_never_more_than_the_limit_has_been_handed_on(pieces: list[tuple[float, int]]) -> None:
     """At any moment, for any times of arrival."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import attrs
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async import _pages
-from multicart_async._pages import every_row
+from multicart_async._pages import PagedReading, every_row
 from multicart_async.errors import APIError, InvalidResponseError
 
 
@@ -33,10 +34,15 @@ class Listing:
         self.asked.append((skip, limit))
         return [Row(number) for number in self.ids[skip : skip + limit]]
 
-    async def all(self, size: int = 3) -> list[int]:
-        """The ids that come out."""
+    async def all(self, size: int = 3, *, until: int | None = None, then: Sequence[int] = ()) -> list[int]:
+        """The ids that come out; when the row *until* has come, the list is as *then*."""
+        found: list[int] = []
         async with aclosing(every_row(self.page, size, "/p/")) as rows:
-            return [row.id async for row in rows]
+            async for row in rows:
+                found.append(row.id)
+                if row.id == until:
+                    self.ids[:] = then
+        return found
 
 
 async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +52,7 @@ async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(number) for number in range(skip, skip + limit)]
 
-    with pytest.raises(InvalidResponseError, match="no end"):
+    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 10 rows$"):
         async with aclosing(every_row(page, 4, "/p/")) as rows:
             _ = [row async for row in rows]
 
@@ -88,12 +94,7 @@ async def test_every_row_comes_once(ids: list[int], size: int) -> None:
 async def test_rows_that_move_to_the_next_page_come_once() -> None:
     """A new row at the front, between two pages, pushes one over the edge; the list is read again, and has the new one."""
     listing = Listing([5, 4, 3, 2, 1])
-    found = []
-    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
-        async for row in rows:
-            found.append(row.id)
-            if row.id == 3:
-                listing.ids.insert(0, 6)
+    found = await listing.all(until=3, then=[6, 5, 4, 3, 2, 1])
 
     assert found == [5, 4, 3, 2, 1, 6]
 
@@ -101,25 +102,50 @@ async def test_rows_that_move_to_the_next_page_come_once() -> None:
 async def test_a_row_that_moves_up_between_two_pages_is_found() -> None:
     """Row 5 is removed, so 2 comes to the place of 3: no row comes twice, and yet one would be missing."""
     listing = Listing([5, 4, 3, 2, 1])
-    found = []
-    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
-        async for row in rows:
-            found.append(row.id)
-            if row.id == 3:
-                listing.ids.remove(5)
+    found = await listing.all(until=3, then=[4, 3, 2, 1])
 
     assert sorted(found) == [1, 2, 3, 4, 5]
+
+
+async def test_a_pass_that_brings_something_new_is_not_the_last() -> None:
+    """The first shows a move, the second brings the row that the first has missed, the third brings nothing new."""
+    listing = Listing([5, 4, 3, 2, 1])
+    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+        async for row in rows:
+            if row.id == 3:
+                listing.ids.remove(5)
+                listing.ids.remove(4)
+
+    assert listing.asked.count((0, 3)) == 3
+
+
+async def test_an_end_that_was_seen_is_not_looked_for_again() -> None:
+    """Where nothing is given far beyond the end, each further misfit is a move, without a request."""
+    listing = Listing([9, 8, 7, 6, 5, 4])
+    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+        async for row in rows:
+            if row.id in {7, 10}:
+                listing.ids.insert(0, max(listing.ids) + 1)
+
+    assert [skip for skip, _ in listing.asked].count(1_000_000) == 1
+
+
+async def test_a_page_that_does_not_fit_shows_a_move_at_once() -> None:
+    """Before the next request: who is content with one pass can end it there."""
+    listing = Listing([3, 2, 1])
+    reading = PagedReading(listing.page, 3, "/p/")
+    await reading.read_on()
+    before = reading.moved
+    listing.ids.insert(0, 4)
+    await reading.read_on()
+
+    assert (before, reading.moved) == (False, True)
 
 
 async def test_a_list_that_shrinks_below_the_next_page_is_read_again() -> None:
     """The page that should begin with the last row is empty."""
     listing = Listing([3, 2, 1])
-    found = []
-    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
-        async for row in rows:
-            found.append(row.id)
-            if row.id == 1:
-                del listing.ids[:2]
+    found = await listing.all(until=1, then=[1])
 
     assert found == [3, 2, 1]
     assert listing.asked[-2:] == [(0, 3), (1, 3)]
@@ -142,6 +168,19 @@ async def test_a_service_that_gives_fewer_rows_than_asked_for_is_followed(most: 
         assert asked == [(0, 50), (20, 50), (19, 2), (39, 51), (58, 51), (60, 50)]
 
 
+async def test_a_list_that_comes_row_by_row_is_read_once() -> None:
+    """Where a page never holds two rows, the look at two neighbours shows one: that is no move."""
+    asked = []
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        asked.append((skip, limit))
+        return [Row(number) for number in [3, 2, 1][skip:][:1]]
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert [row.id async for row in rows] == [3, 2, 1]
+    assert [skip for skip, limit in asked if limit == 3] == [0, 1, 2, 3]
+
+
 async def test_a_cut_page_hides_no_row_that_moves_up_behind_it() -> None:
     """Page one is cut behind 4, row 5 is removed before the next: 3 would be missing."""
     listing = Listing([5, 4, 3, 2, 1])
@@ -155,6 +194,21 @@ async def test_a_cut_page_hides_no_row_that_moves_up_behind_it() -> None:
 
     async with aclosing(every_row(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [1, 2, 3, 4, 5]
+
+
+async def test_a_list_that_ends_behind_a_cut_page_has_moved() -> None:
+    """Row 3 comes to a place that was read; then so many go that no neighbour is left to show it."""
+    ids = [5, 4, 3, 2]
+    removed = [[5], [4, 2]]
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        rows = [Row(number) for number in ids[skip:][: min(limit, 2)]]
+        for number in removed.pop(0) if removed else []:
+            ids.remove(number)
+        return rows
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert sorted([row.id async for row in rows]) == [2, 3, 4, 5]
 
 
 async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
@@ -192,6 +246,22 @@ async def test_a_service_that_gives_its_last_page_again_has_an_end() -> None:
     async with aclosing(every_row(page, 3, "/p/")) as rows:
         assert [row.id async for row in rows] == ids
     assert asked == [0, 2, 5, 1_000_000]
+
+
+async def test_a_last_page_that_is_given_again_hides_no_row() -> None:
+    """Two rows are removed, so row 4 slips through; the page behind it is new, and is also given beyond the end."""
+    ids = [1, 2, 3, 4, 5, 6, 7, 8]
+    asked = []
+
+    async def page(skip: int, limit: int) -> list[Row]:
+        asked.append(skip)
+        rows = [Row(number) for number in ids[skip:][:limit] or ids[-4:]]
+        if len(asked) == 1:
+            del ids[:2]
+        return rows
+
+    async with aclosing(every_row(page, 3, "/p/")) as rows:
+        assert sorted([row.id async for row in rows]) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 async def test_other_rows_beyond_the_end_are_no_end_for_ever() -> None:
@@ -261,7 +331,7 @@ async def test_new_rising_ids_on_every_page_are_an_error(size: int, monkeypatch:
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(next(numbers)) for _ in range(size)]
 
-    with pytest.raises(InvalidResponseError, match=r"^/p/: more than 500 pages, and no end$"):
+    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 500 pages$"):
         async with aclosing(every_row(page, 50, "/p/")) as rows:
             _ = [row async for row in rows]
 

@@ -292,6 +292,14 @@ async def test_there_is_no_last_look_in_a_pause_that_the_service_asks_for() -> N
     assert (wait.clock.time, wait.looks) == (100, 2)
 
 
+async def test_a_pause_that_ends_with_patience_is_followed_by_a_look() -> None:
+    """Both end at the same moment: the last look is not in the pause."""
+    wait = Wait([asking(100), DONE])
+
+    assert await wait.all() == ["done"]
+    assert wait.clock.time == 100
+
+
 async def test_a_pause_without_an_end_is_kept_for_an_hour() -> None:
     """No header keeps a wait without a deadline from asking again."""
     wait = Wait([asking(1e20), DONE], attrs.evolve(STEADY, wait_timeout=None))

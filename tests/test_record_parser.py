@@ -176,7 +176,10 @@ REFUSED = {
     "half a character": (b"[]\xc3", "it is not JSON: byte 2 is no UTF-8"),
     "cut": (b'[{"a": 1}, {"b"', "it is not whole JSON: it ends in record 2"),
     "cut before a record": (b'[{"a": 1},', "it is not whole JSON: it ends in record 2"),
-    "too many digits": (b"[1, " + b"9" * (sys.get_int_max_str_digits() + 1) + b"]", "it is not JSON that Python reads"),
+    "too many digits": (
+        b"[1, " + b"9" * (sys.get_int_max_str_digits() + 1) + b"]",
+        "it is not JSON that Python can read",
+    ),
 }
 
 
@@ -288,6 +291,20 @@ def test_a_large_record_is_decoded_once(unit: Any, size: int) -> None:
         assert parsed(*in_pieces(payload, size)) == rows
 
     assert given < len(payload) + 3 * STEP
+
+
+def test_a_record_that_came_in_pieces_is_held_twice_at_most() -> None:
+    """As bytes and as text, and then as text and as a value."""
+    pieces = in_pieces(b'[{"a": "' + b"x" * (16 * MIB) + b'"}]', STEP)
+    tracemalloc.start()
+    try:
+        count = len(parsed(*pieces))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert count == 1
+    assert peak < 40 * MIB
 
 
 def test_values_are_not_held() -> None:

@@ -38,6 +38,13 @@ IDS = [
     "cf-ray",
     "x-trace-id",
     "traceparent",
+    "correlation-id",
+    "apigw-requestid",
+    "x-ms-request-id",
+    "x-azure-ref",
+    "x-cloud-trace-context",
+    "x-amzn-trace-id",
+    "x-b3-traceid",
 ]
 OTHERS = ["date", "retry-after", "server", "via", "content-type", "x-ratelimit-limit", "ratelimit-reset", "ratelimit"]
 

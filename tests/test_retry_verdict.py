@@ -123,7 +123,12 @@ def test_which_pause_is_asked_for(error: BaseException, pause: float | None) -> 
 
 
 @pytest.mark.parametrize(
-    "error", [NOT_SENT, NOT_CONNECTED, HOPELESS, BUSY, MISSING, ConfigurationError("no key")], ids=str
+    "error",
+    [
+        *(NOT_SENT, NOT_CONNECTED, HOPELESS, BUSY, MISSING, ConfigurationError("no key")),
+        BadRequestError("/p/", 400, "no"),
+    ],
+    ids=str,
 )
 def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartError) -> None:
     """That is certain."""

@@ -37,7 +37,7 @@ from multicart_async.config import Limits
 __all__ = ["ArchiveCheck"]
 
 _MOST_ENTRIES = 100_000
-_MOST_NAMES = 16 * 2**20  # bytes: all names are in memory until the directory has repeated them
+_MOST_NAMES = 16 * 2**20  # characters: all names are in memory until the directory has repeated them
 _PAGE = re.compile(r".*(_[0-9]+_Results_Page_[0-9]+\.json)", re.DOTALL)
 
 

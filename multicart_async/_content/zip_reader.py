@@ -28,7 +28,7 @@ class PieceReader:
     @property
     def started(self) -> bool:
         """True once any byte has come."""
-        return self._before > 0 or len(self._piece) > 0
+        return len(self._piece) > 0
 
     def peek(self, least: int) -> Reading[memoryview]:
         """Return all bytes that are there, *least* or more, without consuming them."""

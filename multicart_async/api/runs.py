@@ -79,8 +79,8 @@ class Runs:
     async def start(self, collection_id: int) -> StartedRun:
         """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
 
-        The service does not say which run it starts. So the newest run id is read first, a call for each 50 runs of
-        the collection and one more, and the run is the one that comes after it. Where this client has started the
+        The service does not say which run it starts. So the newest run id is read first, a call for each page
+        of up to 50 runs and one more, and the run is the one that comes after it. Where this client has started the
         collection before and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not
         share one baseline. Runs that others start at the same moment cannot be told apart from it: see `Run.ambiguous`.
 

@@ -147,7 +147,7 @@ class Added(Model):
 
     ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
     a crash. What was interrupted has added them, or they were there before; nobody can tell.
-    ``blank_rows`` is ours too: so many rows of an imported CSV held commas and blanks alone, and were not sent.
+    ``blank_rows`` is ours too: the number of rows of a CSV with only commas and blanks, which were not sent.
     """
 
     success_count: Strict[int]

@@ -13,7 +13,7 @@ __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 class SyncFailure:
     """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far.
 
-    ``collection`` is ``None`` where it is about the mirror as a whole.
+    ``collection`` is ``None`` if the failure concerns the whole mirror.
     """
 
     collection: int | None

@@ -35,7 +35,7 @@ class DirectorySink:
     """Files below a folder. Each appears under its final name only when it is whole.
 
     ``durable=True`` flushes each file and its folder to the disk before it counts, which costs time; without it a file
-    that is there after a power cut may be empty. A file system that cannot flush folders flushes the files alone. Several
+    that is there after a power cut may be empty. Where folders cannot be flushed, only the files are. Several
     processes may use one folder.
     """
 
@@ -125,19 +125,28 @@ class DirectorySink:
         await self._look(self._remove, name)
 
     async def rename(self, old: str, new: str) -> None:
-        """See `BrowsableSink.rename`. It is one step: there is the old name, or the new one."""
+        """See `BrowsableSink.rename`. It is one step: there is the old name, or the new one.
+
+        Raises:
+            DiskError: There is no such file, a pipe, device or folder has the new name, or the disk refuses.
+        """
         source, target = self.path(old), self.path(new)
         await in_thread(_of_disk, source, self._rename, source, target)
 
     async def remove_folder(self, name: str) -> None:
-        """No empty folder of that name any more; temporary files of writers that are gone do not count.
+        """Remove the folder *name* if it is empty; temporary files of writers that are gone do not count.
 
         A folder that holds something else stays, without an error.
+
+        Raises:
+            DiskError: The disk refuses.
         """
         await self._look(self._remove_folder, name)
 
     def exclusive(self, folder: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
         """Hold *folder* against other calls that swap files in it, of other processes too; wait for them, or yield ``False``.
+
+        Another process is looked for ten times a second. Where the file system has no locks, the lock is always held.
 
         Raises:
             DiskError: There is no such folder.

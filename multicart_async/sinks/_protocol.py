@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
-from multicart_async.errors import IncompleteDownloadError
+from multicart_async.errors import ArgumentError, IncompleteDownloadError
 
-__all__ = ["BrowsableSink", "Sink", "closing", "put_bytes", "written_again"]
+__all__ = ["BrowsableSink", "Sink", "check_browsable", "closing", "put_bytes", "written_again"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,18 @@ class BrowsableSink(Sink, Protocol):
     async def rename(self, old: str, new: str) -> None:
         """Give the file *old* the name *new*, in one step where the sink can; a file of that name is replaced."""
         ...
+
+
+def check_browsable(argument: str, sink: Sink) -> BrowsableSink:
+    """Return *sink*, if it can be listed.
+
+    Raises:
+        ArgumentError: It is a plain `Sink`.
+    """
+    if isinstance(sink, BrowsableSink):
+        return sink
+    reason = "expected a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
+    raise ArgumentError(argument, reason)
 
 
 @asynccontextmanager

@@ -84,7 +84,7 @@ class Evidence:
         _current.reset(self._token)
 
     def mark(self, error: asyncio.CancelledError) -> None:
-        """Set ``request_sent`` on *error* if the request has begun: whoever cancelled a start must look for its effect."""
+        """Set ``request_sent`` on *error* if the request has begun: the caller of a cancelled start must look for its effect."""
         if self.begun:
             error.request_sent = True  # type: ignore[attr-defined]
 

@@ -151,9 +151,9 @@ def _limit(error: TimeoutError, route: Route) -> str:
 
 
 def _refused(error: Exception) -> str | None:
-    """Return what aiohttp's parser has against a response, if *error* is that. It has no classes for it, but texts.
+    """Return why aiohttp's parser rejected a response, if it did. aiohttp has no class for each reason, only texts.
 
-    aiohttp reports it as status 400; neither a proxy nor the service said such a thing.
+    It reports them as status 400, which neither a proxy nor the service has sent.
     """
     if not isinstance(error, aiohttp.ClientResponseError) or not isinstance(error.__cause__, HttpProcessingError):
         return None

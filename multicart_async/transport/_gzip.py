@@ -29,7 +29,7 @@ def codings(header: str) -> tuple[str, ...]:
 
 
 class GzipError(ValueError):
-    """The bytes are no sound gzip."""
+    """The bytes are not valid gzip."""
 
 
 class Gunzip:
@@ -75,7 +75,7 @@ class Gunzip:
             try:
                 piece = self._member.decompress(data, _PIECE)
             except zlib.error as error:
-                what = f"member {self.members + 1} of the gzip is damaged, or no gzip"
+                what = f"member {self.members + 1} of the gzip is damaged, or not gzip"
                 raise GzipError(f"{what}: {error}") from error
             ended = self._member.eof
             self.members += ended

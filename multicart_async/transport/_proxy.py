@@ -57,7 +57,7 @@ def _usable(proxy: str, variable: str) -> str:
     url = proxy if "://" in proxy else f"http://{proxy}"
     if url.lower().startswith("socks"):
         reason = "names a SOCKS proxy, which aiohttp cannot use by itself"
-        raise ConfigurationError(f"{variable}: {reason}; {SOCKS_ADVICE}, and no trust_env=True")
+        raise ConfigurationError(f"{variable}: {reason}; {SOCKS_ADVICE}, and leave out trust_env")
     if not is_proxy_url(url):
         raise ConfigurationError(f"{variable}: expected an http or https URL such as http://proxy.example:3128")
     return url

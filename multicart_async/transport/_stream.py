@@ -69,9 +69,8 @@ class AiohttpStream:
         gzip shows its end too, but a body of several members may be cut between two of them.
         """
         names = ",".join(self._answer.headers.getall("Transfer-Encoding", ())).lower()
-        framed = (
-            self._promised is not None or names.rpartition(",")[2].strip() == "chunked"
-        )  # only the outermost frames
+        outermost = names.rpartition(",")[2].strip()  # the only one that frames
+        framed = self._promised is not None or outermost == "chunked"
         return framed or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

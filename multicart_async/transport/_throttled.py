@@ -14,12 +14,17 @@ class ThrottledStream:
     """A `ByteStream` that hands a piece on when it is paid for. The pause lies between two readings, so it is no silence."""
 
     def __init__(self, stream: ByteStream, throttle: ByteThrottle) -> None:
+        self._stream = stream
         self._throttle = throttle
         self._pieces = aiter(stream)
         self.status: int = stream.status
         self.headers: Mapping[str, str] = stream.headers
         self.length: int | None = stream.length
-        self.proved: bool = stream.proved
+
+    @property
+    def proved(self) -> bool:
+        """See `ByteStream`: it may become true at the end."""
+        return self._stream.proved
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

@@ -34,7 +34,7 @@ def handshake_failure(error: OSError, context: ssl.SSLContext | None) -> tuple[s
 def is_tls_error(error: Exception) -> TypeGuard[OSError]:
     """Return whether *error* was OpenSSL's, of which aiohttp keeps the text alone.
 
-    With TLS 1.3 a server tells that it misses a certificate when the request is on its way already.
+    With TLS 1.3 a server reports a missing certificate only after the request was sent.
     """
     return isinstance(error, OSError) and (error.strerror or "").startswith("[SSL: ")
 
@@ -58,4 +58,4 @@ def _offer(context: ssl.SSLContext | None) -> str:
     if context is None:
         return ""
     least, most = (version.name.replace("_", ".") for version in (context.minimum_version, context.maximum_version))
-    return f", ours are {least} to {most}"
+    return f"; this client offers {least} to {most}"

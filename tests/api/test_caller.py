@@ -170,6 +170,14 @@ async def test_a_fault_that_does_not_pass_is_not_tried_again(safety: Safety) -> 
     assert 1 == len(transport.sent)
 
 
+async def test_a_first_failure_is_no_repetition() -> None:
+    """It may have taken effect; no attempt before it can have."""
+    with pytest.raises(APIError) as caught:
+        await caller(FakeTransport(refused(500)), attempts=1)(endpoint("repeatable"))
+
+    assert caught.value.repeated is False
+
+
 @pytest.mark.parametrize("safety", EVERY)
 @pytest.mark.parametrize("code", [400, 401, 402, 403, 404, 409, 418])
 async def test_a_refusal_is_final(safety: Safety, code: int) -> None:

@@ -43,7 +43,7 @@ async def test_a_baseline_that_has_no_end_starts_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr(_pages, "_MOST_PAGES", 200)
     service = Endless()
 
-    with pytest.raises(InvalidResponseError, match=rf"^{RUNS}: more than 200 pages, and no end$"):
+    with pytest.raises(InvalidResponseError, match=rf"^{RUNS}: the list has no end: more than 200 pages$"):
         await groups_over(service).runs.start(101)
     assert service.count(RUN) == 0
 
@@ -53,7 +53,7 @@ async def test_a_wait_for_a_run_of_a_list_without_end_ends() -> None:
     service = Endless()
     groups = groups_over(service)
 
-    with pytest.raises(InvalidResponseError, match=r"more than 10000 runs above 87, and no end"):
+    with pytest.raises(InvalidResponseError, match=r"the list has no end: more than 10000 runs above 87"):
         await groups.runs.wait(StartedRun(101, 87), policy=FOR_EVER)
     assert service.count(RUNS) < 620
     assert groups.clock.now() == 20

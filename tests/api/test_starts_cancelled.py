@@ -213,6 +213,30 @@ async def test_many_starts_that_were_not_sent_have_no_note() -> None:
     assert await notes_of(drain(groups_over(service).runs.start_many([101, 102])), service, hanging=2) == []
 
 
+async def test_many_starts_name_the_one_that_is_looked_for() -> None:
+    """Its answer was lost, so it was sent; what is cancelled then is a request that reads."""
+    service = Hanging("none", **{RUN: in_turn(lost())})
+
+    def runs(fields: dict[str, Any]) -> Any:
+        if service.count(RUN):
+            service.path = RUNS
+        return pages_of([run_row(88)])(fields)
+
+    service.answers[RUNS] = runs
+    service.begun = False
+
+    (note,) = await notes_of(drain(groups_over(service).runs.start_many([101])), service)
+
+    assert note.startswith("started and charged, or possibly so: StartedRun(collection_id=101")
+
+
+async def test_many_starts_whose_requests_had_not_begun_have_no_note() -> None:
+    """They were about to be sent: nothing of it has reached the service."""
+    service = Hanging(RUN, sent=False, stuck=(101, 102))
+
+    assert await notes_of(drain(groups_over(service).runs.start_many([101, 102])), service, hanging=2) == []
+
+
 async def test_many_starts_that_are_closed_early_are_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Who leaves the loop gets no error that could have a note."""
     service = Hanging(RUN, stuck=(102,))
@@ -223,7 +247,7 @@ async def test_many_starts_that_are_closed_early_are_told_in_the_log(caplog: pyt
 
     (message,) = caplog.messages
     assert message.startswith(
-        "a call was closed early; begun and charged, or possibly so: StartedRun(collection_id=102"
+        "a loop over outcomes was left early; started and charged, or possibly so: StartedRun(collection_id=102"
     )
 
 
@@ -253,6 +277,36 @@ async def test_a_pipeline_names_all_runs_that_go_on(tmp_path: Path, journal: boo
     assert ("runs.wait_many" in note) is not journal
 
 
+async def test_a_pipeline_names_no_run_that_it_has_handed_over() -> None:
+    """Its outcome is with the caller; the start of the other is under way."""
+    service = Hanging(RUN, stuck=(102,))
+    handed: list[int] = []
+
+    def runs(fields: dict[str, Any]) -> Response:
+        number = fields["collection_id"]
+        rows = [run_row(88, collection=number)]
+        if number == 101 and service.answered:
+            rows.insert(0, run_row(89, collection=number, finished=True))
+        return pages_of(rows)(fields)
+
+    service.answers[RUNS] = runs
+
+    async def consume() -> None:
+        async for outcome in groups_over(service).runs.run_many([101, 102], policy=ENDLESS):
+            handed.append(outcome.key)  # noqa: PERF401 -- as they come
+
+    task = asyncio.ensure_future(consume())
+    await until(lambda: bool(handed) and service.hanging == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+
+    assert handed == [101]
+    (note,) = caught.value.__notes__
+    assert repr(StartedRun(102, 88)) in note
+    assert "collection_id=101" not in note
+
+
 async def test_a_pipeline_names_so_many_and_counts_the_rest() -> None:
     """A note of five hundred runs would be read by nobody."""
     service = Hanging(RUN, stuck=(125,))
@@ -262,6 +316,17 @@ async def test_a_pipeline_names_so_many_and_counts_the_rest() -> None:
 
     assert note.count("StartedRun(") == 20
     assert " and 5 more; " in note
+
+
+async def test_a_pipeline_that_names_all_counts_no_rest() -> None:
+    """Twenty are named, and there are no more."""
+    service = Hanging(RUN, stuck=(120,))
+
+    outcomes = groups_over(service).runs.run_many(list(range(101, 121)), policy=ENDLESS)
+    (note,) = await notes_of(drain(outcomes), service, answered=19)
+
+    assert note.count("StartedRun(") == 20
+    assert " more; " not in note
 
 
 def submitted(groups: Groups) -> Awaitable[Any]:

@@ -354,6 +354,38 @@ async def test_a_lock_file_that_is_gone_at_the_end_is_no_error(path, lock) -> No
 
 
 @pytest.mark.usefixtures("no_locks")
+async def test_a_lock_file_that_cannot_be_removed_has_no_owner(path, lock, monkeypatch) -> None:
+    """The journal is closed all the same, and can be opened again in this process."""
+    with monkeypatch.context() as patch:
+        async with Journal(path):
+            patch.setattr(Path, "unlink", refuse)
+    assert lock.exists()
+
+    async with Journal(path):
+        assert lock.exists()
+    assert not lock.exists()
+
+
+@pytest.mark.usefixtures("no_locks")
+async def test_a_lock_file_that_stays_after_a_failure_has_no_owner(path, lock, monkeypatch) -> None:
+    """It could be neither flushed nor removed: once the disk is well again, the journal can be opened."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(DiskError):
+            await opened_once(path)
+    assert lock.exists()
+
+    await opened_once(path)
+    assert not lock.exists()
+
+
+def refuse(*_: object) -> None:
+    """A folder that has become read-only."""
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.mark.usefixtures("no_locks")
 async def test_the_journal_that_was_refused_leaves_no_lock_file(path, lock) -> None:
     """A damaged journal, once put right, can be opened at once."""
     path.write_bytes(b"something else\n")

@@ -302,6 +302,24 @@ async def test_each_wrong_id_of_a_list_is_named(sandbox: Sandbox, client: AsyncM
         await all_of(client.runs.start_many([*sandbox.add_collections(1), wrong, "7"]))
 
 
+async def test_a_long_wrong_id_of_a_list_is_shown_in_part(client: AsyncMultiCart) -> None:
+    """Eighty characters of it; the cause is what the check itself says."""
+    with pytest.raises(ArgumentError) as caught:
+        await all_of(client.runs.start_many(["7" * 1_000]))
+
+    assert str(caught.value).partition("got ")[2] == "'" + "7" * 78 + "…"
+    assert isinstance(caught.value.__cause__, ArgumentError)
+
+
+@pytest.mark.parametrize("wrong", ["7", 0, [101]], ids=repr)
+async def test_a_wrong_id_of_a_generator_names_the_argument(client: AsyncMultiCart, wrong: Any) -> None:
+    """That of the call that was made, not of one inside of it."""
+    (error,) = [outcome.error async for outcome in client.runs.start_many(iter([wrong]))]
+
+    assert isinstance(error, ArgumentError)
+    assert error.argument == "collection_ids"
+
+
 @pytest.mark.parametrize("wrong", [101, None, (101, 88), StartedRun("101", 88), StartedRun(101, -1)], ids=repr)
 async def test_all_items_of_a_list_are_checked_before_anything_is_waited_for(
     sandbox: Sandbox, client: AsyncMultiCart, wrong: Any

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from support.many import HISTORY, START, World
+from support.many import GET, HISTORY, START, World
 from support.virtual import run_virtually
 
 from multicart_async._starting import Starter, Steps
@@ -19,8 +19,8 @@ from multicart_async.errors import (
     OutcomeUnknownError,
     ServerError,
 )
-from multicart_async.models import StartedRun
-from multicart_async.testing import refused
+from multicart_async.models import Run, StartedRun
+from multicart_async.testing import FakeClock, refused
 from multicart_async.transport import Response
 
 
@@ -270,3 +270,46 @@ def test_a_run_that_was_found_after_a_lost_answer_is_not_looked_for_again() -> N
         assert 1 == len(world.asked(HISTORY)) - before
 
     run_virtually(story())
+
+
+def test_a_start_after_a_refused_intent_waits_for_nothing() -> None:
+    """Nothing was sent, so there is no run to look for."""
+    world = world_of(0.0)
+
+    async def intend(_: StartedRun) -> None:
+        raise DiskError("journal", "full")
+
+    async def story() -> float:
+        with pytest.raises(DiskError):
+            await world.runs._starter.start(1, intend)
+        await world.runs.start(1)
+        return world.now()
+
+    assert run_virtually(story()) < 1
+
+
+@pytest.mark.parametrize(
+    "failure", [APIConnectionError(GET, "the connection broke"), refused(500), Response(200, b"no JSON")], ids=repr
+)
+def test_a_start_does_not_need_the_status_from_before(failure: Any) -> None:
+    """It is a help to tell one Failed from another, not a condition."""
+    world = world_of(0.0, trouble=lambda path, _, __: failure if path == GET else None)
+
+    assert run_virtually(world.runs.start(1)) == StartedRun(1, 87)
+
+
+async def test_the_last_look_for_a_new_run_reads_the_whole_list() -> None:
+    """Those before it rely on the order of the list, which the service does not promise."""
+    wholes: list[bool] = []
+
+    async def newer(_: StartedRun, whole: bool) -> tuple[Run, ...]:
+        wholes.append(whole)
+        return ()
+
+    async def unused(_: int) -> Any:
+        raise AssertionError
+
+    starter = Starter(Steps(send=unused, collection=unused, newest=unused, newer=newer), FakeClock().clock)
+
+    assert await starter.appears(StartedRun(1, 87)) is False
+    assert (any(wholes[:-1]), wholes[-1]) == (False, True)

@@ -62,7 +62,7 @@ def test_a_foreign_error_is_a_poll_that_failed(path: str, caplog: pytest.LogCapt
     told = world.wait(*(world.add(number, ready=55) for number in range(1, 6)))
 
     assert all(each.outcome.ok for each in told)
-    assert any("_ForeignError during a poll" in message for message in caplog.messages)
+    assert any("the poll raised _ForeignError" in message for message in caplog.messages)
     assert "secret" not in caplog.text
 
 
@@ -125,3 +125,14 @@ def test_a_look_that_is_under_way_in_such_a_pause_is_the_last_one() -> None:
 
     assert [(each.id, round(each.at, 1)) for each in told] == [(2, 95.5), (1, 96.0)]
     assert told[1].outcome.ok
+
+
+def test_one_that_waits_behind_such_a_pause_keeps_its_deadline() -> None:
+    """One request at a time: the first brings the pause, the second waits behind it and has asked nothing."""
+    world = World(trouble=lambda _, __, now: busy(300), requests=1)
+    started = [world.add(number, ready=NEVER) for number in range(1, 3)]
+
+    told = world.wait(*started, policy=attrs.evolve(STEADY, wait_timeout=100))
+
+    assert {round(each.at) for each in told} == {100}
+    assert world.requests.total() == 1

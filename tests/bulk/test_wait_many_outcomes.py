@@ -109,6 +109,16 @@ def test_nothing_is_asked_while_nothing_is_waited_for() -> None:
     assert [100] == [round(at) for at in world.asked(HISTORY)]
 
 
+def test_one_that_comes_after_all_have_ended_is_looked_at() -> None:
+    """The tick that was planned when the last one ended is not waited for."""
+    world = World()
+    items = [(0.0, world.add(1, ready=15)), (33.0, world.add(2, ready=15))]
+
+    told = run_virtually(world.outcomes(one_by_one(*items)))
+
+    assert [(each.id, round(each.at)) for each in told] == [(1, 20), (2, 33)]
+
+
 def test_patience_counts_for_each_from_the_moment_it_was_taken_in() -> None:
     """Two that never end, taken in at different times, time out at different times."""
     world = World()

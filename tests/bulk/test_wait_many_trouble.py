@@ -254,6 +254,30 @@ def test_a_closed_client_ends_it(moment: float, many: int) -> None:
     run_virtually(story())
 
 
+def test_a_closed_client_gives_no_outcomes() -> None:
+    """Looks that are under way beside the list fail with the client's end, which is not what became of their runs."""
+    world = World(latency=1, trouble=lambda path, _, __: 30.0 if path == HISTORY else None)
+    told: list[StartedRun] = []
+
+    async def wait() -> None:
+        started = [world.add(number, ready=900) for number in range(1, 6)]
+        async for outcome in world.runs.wait_many(started, policy=STEADY):
+            told.append(outcome.key)  # noqa: PERF401 -- as they come
+
+    async def story() -> None:
+        waiting = asyncio.ensure_future(wait())
+        await asyncio.sleep(5)
+        while not world.under_way["list"]:  # noqa: ASYNC110 -- in virtual time
+            await asyncio.sleep(0.5)
+        assert world.under_way["look"]
+        await world.life.end()
+        with pytest.raises(ClientClosedError):
+            await waiting
+
+    run_virtually(story())
+    assert told == []
+
+
 class _OwnError(Exception):
     """The caller's."""
 

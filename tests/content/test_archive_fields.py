@@ -24,6 +24,7 @@ from zip_kit import (
     patched,
     reasons,
     streamed,
+    zip64_extra,
 )
 
 PAGE = b'[{"asin": "B0DJQQ38TG", "price": 1}]' * 9
@@ -377,3 +378,38 @@ def test_deflated_to_no_byte(name) -> None:
     """Some writers leave out the two bytes of an empty deflate stream; zipfile, 7z, bsdtar and jar take that."""
     assert reasons(archive(Member(name=name, packed=b""), AFTER)) == ACCEPTED
     assert reasons(archive(Member(name=name, packed=b"", row={"size": 1}, told={"size": 1}), AFTER)) & ACCEPTED == set()
+
+
+@pytest.mark.parametrize("system", [0, 3, 255])
+def test_the_system_beside_the_needed_version_does_not_count(system) -> None:
+    """The upper byte of that field is no part of the version, as zipfile has it."""
+    data = archive(Member(data=PAGE, version=system << 8 | 20))
+
+    assert reasons(data) == ACCEPTED
+    assert members_of(data) == [("a.json", PAGE)]
+
+
+@pytest.mark.parametrize("method", BOTH)
+def test_the_first_of_two_zip64_fields_counts(method) -> None:
+    """In the header and in the directory, as zipfile has it."""
+    more = zip64_extra(1, 1)
+    data = archive(Member(data=PAGE, method=method, wide=True, extra=more, wide_row=("size", "packed"), row_extra=more))
+
+    assert reasons(data) == ACCEPTED
+    assert members_of(data) == [("a.json", PAGE)]
+
+
+@pytest.mark.parametrize(("one", "other"), [("A.json", "a.json"), ("\u03c3.json", "\u03c2.json")])
+def test_names_that_differ_in_case_alone_are_one(one, other) -> None:
+    """As on Windows and macOS, where the second file would replace the first; Greek has two small sigmas."""
+    members = (Member(name=name.encode(), flags=UTF8, data=PAGE) for name in (one, other))
+
+    assert refused(archive(*members)) == "two members of the archive have the same name"
+
+
+def test_a_locator_that_names_another_disk() -> None:
+    """The ZIP64 end record would lie there."""
+    data = archive(Member(data=PAGE), ending=Ending(zip64=True))
+
+    assert reasons(data) == ACCEPTED
+    assert refused(patched(data, data.index(b"PK\x06\x07") + 4, "<L", 1)) == "the archive is one of several disks"

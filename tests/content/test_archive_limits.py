@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tracemalloc
+import zlib
 from functools import cache
 
 import pytest
@@ -132,6 +133,17 @@ def test_the_ratio_does_not_depend_on_the_cut(shift, expected) -> None:
 
     assert len(data) == size
     assert reasons(data, (0, 1, 4097)) == expected
+
+
+def test_when_a_bomb_is_stopped_does_not_depend_on_the_cut() -> None:
+    """The ratio is looked at every 64 KiB, not where a piece ends: here it is above the bound between two looks."""
+    packer, body, size, crc = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS), bytearray(), 0, 0
+    for block in (*[bytes(MIB)] * 83, NOISE.data[: 700 * KIB]):
+        body += packer.compress(block)
+        size, crc = size + len(block), zlib.crc32(block, crc)
+    body += packer.flush()
+
+    assert reasons(archive(Member(packed=bytes(body), summed=(crc, size))), (0, 4 * KIB)) == ACCEPTED
 
 
 def test_a_check_that_has_failed_stays_failed() -> None:

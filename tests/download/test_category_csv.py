@@ -236,6 +236,16 @@ async def test_values_that_are_no_records_are_left_out(tmp_path, content, rows, 
     assert json.loads((tmp_path / "7/3/manifest.json").read_bytes())["differences"] == list(done.differences)
 
 
+async def test_a_whole_csv_forgets_what_an_older_one_lacked(tmp_path) -> None:
+    """The JSON was fetched again, and all of its values are records now."""
+    await over(b'[{"asin": "B0"}, null]').categories.download(category(), tmp_path)
+
+    done = await over(json.dumps([FULL]).encode()).categories.download(category(), tmp_path, overwrite=True)
+
+    assert done.differences == ()
+    assert json.loads((tmp_path / "7/3/manifest.json").read_bytes())["differences"] == []
+
+
 async def test_numbers_that_json_does_not_have_are_written_as_they_are() -> None:
     """Python reads NaN and Infinity, so the CSV has them."""
     table = await csv_of(b'[{"price_cents": NaN, "in_stock": [-Infinity], "asin": 1e999}]')

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -22,10 +25,12 @@ from download_kit import (
 )
 from support.groups import groups_over
 
+from multicart_async._folder import render_sums
 from multicart_async.config import Limits
 from multicart_async.download import Downloader
 from multicart_async.errors import ArgumentError, IntegrityError, NotFoundError, UnreachableResultError
 from multicart_async.events import RunDownloaded
+from multicart_async.manifest import parse_manifest, render_manifest
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.testing import FakeFile, FakeTransport, ok
 
@@ -93,6 +98,31 @@ async def test_the_manifest_is_written_last() -> None:
 
     assert "101/88/manifest.json" == sink.order[-1]
     assert 13 == len(set(sink.order)) == len(sink.order)
+
+
+async def test_a_long_manifest_is_written_and_read_off_the_loop(tmp_path, monkeypatch) -> None:
+    """It may take tens of milliseconds; for a short one a thread is not worth it."""
+    on_loop: list[tuple[str, bool]] = []
+
+    def noted(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(given: Any) -> Any:
+            on_loop.append((work.__name__, threading.current_thread() is threading.main_thread()))
+            return work(given)
+
+        return call
+
+    monkeypatch.setattr("multicart_async._delivery.render_manifest", noted(render_manifest))
+    monkeypatch.setattr("multicart_async._delivery.render_sums", noted(render_sums))
+    monkeypatch.setattr("multicart_async._folder.parse_manifest", noted(parse_manifest))
+    for pages in (1, 300):
+        on_loop.clear()
+        numbers = range(1, pages + 1)
+        files = {url(number): FakeFile.whole(PAGES[1]) for number in numbers}
+        for _ in range(2):
+            await groups_over(FakeTransport(files=files)).runs.download(run_of(*numbers), tmp_path / str(pages))
+
+        short = pages == 1
+        assert on_loop == [("render_sums", short), ("render_manifest", short), ("parse_manifest", short)]
 
 
 async def test_a_second_call_asks_for_no_file(tmp_path) -> None:

@@ -62,6 +62,24 @@ async def test_a_folder_that_cannot_be_flushed_loses_nothing(tmp_path, failing, 
     assert open_below(tmp_path) == []
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_all_of_a_file_is_written_when_it_is_flushed(tmp_path, monkeypatch, pieces) -> None:
+    """What still lay in a buffer of the process would not be on the disk when the file gets its name."""
+    sizes: list[int] = []
+    flush = os.fsync
+
+    def noting(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        sizes.extend([found.st_size] if stat.S_ISREG(found.st_mode) else [])
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+
+    await DirectorySink(tmp_path, durable=True).put("a", chunks(*[b"n" * (1 << 20)] * (pieces - 1), b"end"))
+
+    assert sizes == [(pieces - 1 << 20) + 3]
+
+
 @pytest.mark.parametrize("number", REFUSALS, ids=NAMES)
 async def test_a_folder_whose_flush_fails_is_a_disk_error(tmp_path, failing, number) -> None:
     """A disk that fails or is full has not kept the name: that is never passed over."""

@@ -15,6 +15,7 @@ import attrs
 import pytest
 from download_kit import MemorySink, files_below, run_of, sized_page, url, wanted_page
 from support.groups import Groups, groups_over
+from support.until import until
 
 from multicart_async import Limits, _free_space
 from multicart_async.config import RetryPolicy
@@ -22,6 +23,7 @@ from multicart_async.errors import DiskError, IncompleteDownloadError, StalledDo
 from multicart_async.events import FileAdvanced, FileStarted
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
+from multicart_async.sinks._temporary import Temporary
 from multicart_async.testing import FakeFile, FakeTransport
 
 MIB = 1 << 20
@@ -159,10 +161,10 @@ def held(content: bytes, at: int) -> Held:
     return Held([content[:at], content[at:]], headers={"content-length": str(len(content))})
 
 
-@pytest.mark.parametrize(("free", "fits"), [(3 * MIB + 1, True), (3 * MIB, False)])
+@pytest.mark.parametrize(("free", "fits"), [(6 * MIB + 1, True), (6 * MIB, False)])
 async def test_what_is_under_way_counts_with_its_rest(tmp_path, disk, free, fits) -> None:
-    """Half of a first file of 2 MiB is there: 1 MiB of it and the 2 MiB of the second one are still to be written."""
-    first = held(PAGE, MIB)
+    """Of a first file of 8 MiB 7 have come, and 4 are on the disk for sure: 4 of it and 2 of the second one are to come."""
+    first = held(sized_page(8 * MIB), 7 * MIB)
     groups = groups_for(first, FakeFile.whole(PAGE))
     sink = DirectorySink(tmp_path)
     disk.free = 1 << 40
@@ -174,12 +176,52 @@ async def test_what_is_under_way_counts_with_its_rest(tmp_path, disk, free, fits
         if fits:
             await groups.downloader.fetch(page(2), sink)
         else:
-            text = r"3,145,728 bytes are needed \(2,097,152 of this file, 1,048,576 of others that are under way\)"
+            text = r"6,291,456 bytes are needed \(2,097,152 of this file, 4,194,304 of others that are under way\)"
             with pytest.raises(DiskError, match=text):
                 await groups.downloader.fetch(page(2), sink)
         first.until.set()
 
     assert len(files_below(tmp_path)) == 1 + fits
+
+
+async def test_what_has_come_is_not_on_the_disk_yet(tmp_path, disk) -> None:
+    """All but a byte of a file of 2 MiB has come, and may be in memory still: the space for it is not free."""
+    first = held(PAGE, len(PAGE) - 1)
+    groups = groups_for(first, FakeFile.whole(PAGE))
+    sink = DirectorySink(tmp_path)
+    disk.free = 4 * MIB
+    async with anyio.create_task_group() as group:
+        group.start_soon(groups.downloader.fetch, page(1), sink)
+        await first.here.wait()
+        groups.clock.advance(2)
+        with pytest.raises(DiskError, match="2,097,152 of others"):
+            await groups.downloader.fetch(page(2), sink)
+        first.until.set()
+
+
+async def test_a_file_counts_until_it_is_in_place(tmp_path, disk, monkeypatch) -> None:
+    """All of it has come, and the thread that writes it is held up."""
+    held_up, go_on = threading.Event(), threading.Event()
+    publish = Temporary.publish
+
+    def slow(self: Temporary, last: bytes) -> None:
+        held_up.set()
+        assert go_on.wait(10)
+        publish(self, last)
+
+    monkeypatch.setattr(Temporary, "publish", slow)
+    groups = groups_for(FakeFile.whole(sized_page(2_000)), FakeFile.whole(sized_page(2_000)))
+    sink = DirectorySink(tmp_path)
+    disk.free = 4_000
+    async with anyio.create_task_group() as group:
+        group.start_soon(groups.downloader.fetch, page(1), sink)
+        await until(held_up.is_set)
+        groups.clock.advance(2)
+        try:
+            with pytest.raises(DiskError, match="2,000 of others"):
+                await groups.downloader.fetch(page(2), sink)
+        finally:
+            go_on.set()
 
 
 async def test_what_is_begun_between_two_looks_counts(tmp_path, disk) -> None:
@@ -350,6 +392,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no disk can be mounted here")
     yield tmp_path
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("downloads", [2, 8])
+async def test_files_at_once_do_not_fill_the_disk(small_disk, downloads) -> None:
+    """A real one, on which one or two fit: what is begun at the same time is counted before any of it is written."""
+    async with Sandbox(instant=True, clock="manual", items_per_page=150, record_bytes=10_000) as sandbox:
+        sandbox.add_collections(8, items=150)
+        async with sandbox.client(limits=Limits(downloads=downloads), retry=RetryPolicy(attempts=3)) as client:
+            report = await client.sync(small_disk)
+
+    assert report.stopped
+    assert {failure.error.errno for failure in report.failures} == {errno.ENOSPC}
+    assert ["not enough free space" in str(failure) for failure in report.failures] == [True] * report.failed
 
 
 async def test_a_mirror_stops_before_it_fills_the_disk(small_disk) -> None:

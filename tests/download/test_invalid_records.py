@@ -9,13 +9,15 @@ from contextlib import aclosing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+from unittest import mock
 
 import attrs
 import pytest
 from download_kit import run_of, url
+from record_classes import Branch, Leaf, Node, Tree
 from support.groups import Groups, groups_over
 
-from multicart_async import Limits, RetryPolicy
+from multicart_async import Limits, RetryPolicy, _record_codec
 from multicart_async._record_codec import record_reader
 from multicart_async.errors import ArgumentError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.events import RecordsSkipped, Retrying
@@ -252,6 +254,7 @@ MISFITS: list[tuple[str, Any, str]] = [
     ('{"asin": "", "kind": 1}', Product, "kind: expected Literal['new', 'used'], got int 1"),
     ('{"asin": "", "parts": [{"asin": "", "parts": [{}]}]}', Product, "parts[0].parts[0].asin: expected str, got nothing"),
     ('{"asin": "", "best": {}}', Plain, "best.seller: expected str, got nothing"),
+    ('{"asin": 1, "made": 5}', Plain, "asin: expected str, got int 1"),
     ('{"asin": 1}', Typed, "asin: expected str, got int 1"),
     ('{"stock": -1}', Positive, "it: Positive raises ValueError: 'stock' must be >= 0: -1"),
     ("7", Product, "expected an object, got int 7"),
@@ -274,6 +277,17 @@ async def test_a_record_that_does_not_fit_says_where(record, into, reason) -> No
 
     assert str(caught.value) == f"{LABEL}: record 1: {reason}"
     assert [event.count for event in skipped(groups)] == [2]
+
+
+async def test_a_number_is_no_text_that_may_be_null() -> None:
+    """Of several scalar types an integer becomes a float only where a float is one of them."""
+
+    @attrs.frozen
+    class Note:
+        text: str | None
+
+    with pytest.raises(InvalidResponseError, match=r"record 1: text: expected str \| None, got int 5"):
+        await read(over(b'[{"text": 5}]'), into=Note)
 
 
 async def test_the_number_of_a_record_counts_all_values() -> None:
@@ -306,6 +320,19 @@ async def test_a_record_that_is_nested_too_deeply_for_its_class() -> None:
 
     with pytest.raises(InvalidResponseError, match="record 1: it is nested too deeply"):
         await read(over(f"[{record}]".encode()), into=Product)
+
+
+async def test_what_is_wrong_with_deep_nesting_is_not_looked_for() -> None:
+    """To try each level by itself would cost the square of their number."""
+    record = '{"asin": "", "parts": [' * 400 + "]}" * 400
+
+    with (
+        mock.patch.object(_record_codec, "_misfits", wraps=_record_codec._misfits) as looked,
+        pytest.raises(InvalidResponseError, match="record 1: it is nested too deeply"),
+    ):
+        await read(over(f"[{record}]".encode()), into=Product)
+
+    assert looked.call_count == 1
 
 
 class Simple:
@@ -401,3 +428,30 @@ def test_on_invalid_is_one_of_two_words(on_invalid) -> None:
 def test_a_reader_is_made_once_for_a_class_that_holds_itself() -> None:
     """Its fields are looked at without an end otherwise."""
     assert record_reader(Product).structure({"asin": "B0", "parts": [{"asin": "B1"}]}).parts == [Product("B1")]
+
+
+@pytest.mark.parametrize("kind", [Node, Leaf, Branch], ids=lambda kind: kind.__name__)
+def test_a_class_may_name_itself_within_a_type(kind: Any) -> None:
+    """``list["Node"]`` is no text, and holds one: it is resolved as a text would be."""
+    row = {"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]}
+
+    found = record_reader(kind).structure(row)
+
+    assert found == (
+        kind(name="a", children=[{"name": "b", "children": [{"name": "c"}]}])
+        if kind is Branch
+        else kind("a", type(found.children)([kind("b", type(found.children)([kind("c")]))]))
+    )
+    assert record_reader(kind).misfit({"name": "a", "children": [{"name": 1}]}) == (
+        "children[0].name: expected str, got int 1"
+    )
+
+
+def test_a_class_may_name_others_within_a_type() -> None:
+    """None of its annotations is a text."""
+    row = {"nodes": [{"name": "a", "named": {"x": {"name": "b", "first": {"name": "c"}}}}], "leaves": [{"name": "d"}]}
+
+    assert record_reader(Tree).structure(row) == Tree(
+        nodes=[Node("a", named={"x": Node("b", first=Node("c"))})], leaves=[Leaf("d")]
+    )
+    assert record_reader(Tree).misfit({"leaves": [{}]}) == "leaves[0].name: expected str, got nothing"

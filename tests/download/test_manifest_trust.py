@@ -213,6 +213,25 @@ async def test_notes_beside_a_manifest_are_believed_too(tmp_path) -> None:
     assert ["all-pages.zip", "page-0001.json", "page-0002.json"] == [file["name"] for file in listed]
 
 
+async def test_notes_count_before_the_manifest_of_the_same_file(tmp_path) -> None:
+    """They are newer: a page that was gone came again, of the same size and with other content, before the call failed."""
+    run = run_of(1, 2)
+    await again(run, tmp_path)
+    for name in ("page-0001.json", "page-0002.json"):
+        (tmp_path / "101/88" / name).unlink()
+    newer = PAGES[1].replace(b"$1.50", b"$1.60")
+    groups = groups_over(service(**{url(1): FakeFile.whole(newer), url(2): CUT}), retry=RetryPolicy(attempts=2))
+    groups.downloader.workers = 1
+    with pytest.raises(IncompleteDownloadError):
+        await groups.runs.download(run, tmp_path)
+
+    _, fetched = await again(run, tmp_path)
+
+    assert fetched == [2]
+    listed = {file["name"]: file for file in json.loads((tmp_path / MANIFEST).read_bytes())["files"]}
+    assert listed["page-0001.json"]["sha256"] == hashlib.sha256(newer).hexdigest()
+
+
 async def test_notes_that_are_all_that_was_missing_become_the_manifest(tmp_path) -> None:
     """A call for no more than what is there writes what it knows, and asks for nothing."""
     run = run_of(1, 2, zipped=True)

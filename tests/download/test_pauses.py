@@ -14,6 +14,7 @@ from multicart_async._attempts import Attempts
 from multicart_async._checked_stream import checked_stream
 from multicart_async._fresh_links import FreshLinks
 from multicart_async._plan import pages_of
+from multicart_async._record_codec import record_reader
 from multicart_async.download import Downloader
 from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
 from multicart_async.events import Event, FileRestarted
@@ -69,7 +70,8 @@ class Bench:
             raise AssertionError
 
         (wanted,) = pages_of(run_of(1), BASE)
-        async with aclosing(read_records(self.owner, wanted, FreshLinks(relist, BASE).link)) as rows:
+        link = FreshLinks(relist, BASE).link
+        async with aclosing(read_records(self.owner, wanted, link, record_reader(dict), "raise")) as rows:
             assert 3 == len([row async for row in rows])
 
     async def stream(self) -> None:

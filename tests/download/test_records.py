@@ -181,6 +181,17 @@ async def test_a_broken_transfer_begins_anew_and_gives_nothing_twice() -> None:
         assert 3 == len([event for event in groups.events if isinstance(event, Retrying)])
 
 
+async def test_each_transfer_that_breaks_later_gives_what_is_new() -> None:
+    """What the second one gave is not given by the third."""
+    content = page_bytes(400)
+    size = {"content-length": str(len(content))}
+    breaks = [FakeFile([content[:at], CUT], headers=size) for at in (3000, 6000, 9000)]
+
+    found, _ = await records_of(*breaks, FakeFile.whole(content))
+
+    assert found == json.loads(content)
+
+
 PAGE = page_bytes(400)
 SIZE = {"content-length": str(len(PAGE))}
 CHANGED = f"{LABEL}: the file has changed while it was read"
@@ -291,6 +302,15 @@ async def test_a_refusal_may_be_in_latin_1_and_have_more_keys(content, size) -> 
 
     with pytest.raises(ServerError, match="code 500"):
         await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}), attempts=1)
+
+
+async def test_a_refusal_in_latin_1_may_come_in_the_repeat() -> None:
+    """What the transfer before had begun with is no part of it."""
+    refusal = FakeFile.whole(b'{"code":500,"data":"Acc\xe8s refus\xe9","status":0}')
+
+    _, error, asked = await given_before(FakeFile([b'[{"asin": ', CUT], headers=SIZE), *[refusal] * 9)
+
+    assert (type(error), asked) == (ServerError, 5)
 
 
 @pytest.mark.parametrize(

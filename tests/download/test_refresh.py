@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 from cancel_kit import How, cancelled_at
 from download_kit import check_nothing_left, files_below, url
@@ -18,7 +19,9 @@ from refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, version_in
 from support.groups import groups_over
 
 from multicart_async import AsyncMultiCart
+from multicart_async._staging import recover_if_abandoned
 from multicart_async.errors import DiskError, DownloadError, IncompleteRunError, MultiCartError
+from multicart_async.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
 from multicart_async.sinks import DirectorySink, MemorySink
 
 
@@ -94,6 +97,37 @@ async def test_the_folder_holds_the_old_version_until_the_new_one_is_whole(folde
 
     assert seen == [OLD] * 4
     assert version_in(folder) == NEW
+
+
+async def test_a_swap_removes_what_notes_list_beside_a_manifest(tmp_path) -> None:
+    """An addition to the old version was interrupted: what came of it is stale too."""
+    await groups_over(OLD.transport()).runs.download(OLD.run, tmp_path, files="zip")
+    broken = groups_over(OLD.transport(broken=frozenset({url(2)})))
+    broken.downloader.workers = 1  # so that the first page has come when it fails
+    with pytest.raises(MultiCartError):
+        await broken.runs.download(attrs.evolve(OLD, pages=OLD.pages[::-1]).run, tmp_path, files="both")
+    assert f"{FOLDER}/page-0001.json" in files_below(tmp_path)
+    fewer = Version(NEW.total, (), zipped=False)
+
+    await groups_over(fewer.transport()).runs.download(fewer.run, tmp_path)
+
+    assert list(files_below(tmp_path)) == [f"{FOLDER}/manifest.json"]
+
+
+async def test_a_swap_removes_no_file_of_another_name(tmp_path) -> None:
+    """A manifest may list what this library has never written; it is left where it is."""
+    await deliver(OLD, tmp_path)
+    manifest = parse_manifest((tmp_path / FOLDER / "manifest.json").read_bytes())
+    assert isinstance(manifest, Manifest)
+    foreign = ManifestFile("notes.txt", 1, "0")
+    more = attrs.evolve(manifest, files=(*manifest.files, foreign))
+    (tmp_path / FOLDER / "manifest.json").write_bytes(render_manifest(more))
+    (tmp_path / FOLDER / "notes.txt").write_bytes(b"x")
+
+    await deliver(NEW, tmp_path)
+
+    assert (tmp_path / FOLDER / "notes.txt").read_bytes() == b"x"
+    assert not (tmp_path / FOLDER / "all-pages.zip").exists()
 
 
 async def test_what_is_only_added_is_not_staged(folder) -> None:
@@ -241,6 +275,26 @@ async def test_verify_leaves_alone_what_another_call_is_fetching(folder) -> None
     assert not staged.parent.exists()
 
 
+async def test_verify_leaves_its_own_clients_refresh_alone(folder, monkeypatch) -> None:
+    """Also where the file system has no locks: what the same client is at work on shows in its own turn."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr("multicart_async.sinks._folder_lock.fcntl.flock", refused)
+    staged = folder / FOLDER / ".new" / "page-0001.json"
+    staged.parent.mkdir()
+    staged.write_bytes(b"[]")
+    turn = anyio.Lock()
+
+    async with turn:
+        await recover_if_abandoned(DirectorySink(folder), FOLDER, turn)
+    assert staged.exists()
+
+    await recover_if_abandoned(DirectorySink(folder), FOLDER, turn)
+    assert not staged.parent.exists()
+
+
 async def test_a_sealed_version_that_cannot_be_read_is_not_removed(folder, tmp_path_factory) -> None:
     """It may be half swapped in: it stays until it can be read."""
     with Killing() as killing:
@@ -342,6 +396,21 @@ async def test_a_lock_of_another_call_is_waited_for(folder) -> None:
         order.append("first")
 
     assert order == ["had: False", "first", "second"]
+
+
+async def test_a_lock_that_is_not_had_holds_nothing_open(folder) -> None:
+    """Who waits looks ten times in a second: each look would cost a descriptor."""
+    sink = DirectorySink(folder)
+
+    async with sink.exclusive(FOLDER), sink.exclusive(FOLDER, wait=False) as had:
+        found = (had, times_open(folder / FOLDER))
+
+    assert found == (False, 1)
+
+
+def times_open(path: Path) -> int:
+    """How many descriptors of this process are of *path*."""
+    return [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()].count(str(path))
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EBADF])

@@ -56,6 +56,16 @@ class Exchange:
         await asyncio.Event().wait()
 
 
+def framed(body: bytes, framing: str, *lines: str) -> bytes:
+    """An answer with that body; the *framing* is "length", "chunked", or else the end of the connection."""
+    if framing == "length":
+        lines = (f"Content-Length: {len(body)}", *lines)
+    if framing == "chunked":
+        lines = ("Transfer-Encoding: chunked", *lines)
+        body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + body
+
+
 Handler = Callable[[Exchange], Awaitable[bool | None]]
 """Answers one request. Return True to keep the connection for the next one; else it is closed with a FIN."""
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+from mirror_kit import mirror_over
 from support.groups import BASE, groups_over
 
 from multicart_async import RetryPolicy
 from multicart_async.models import SyncReport
 from multicart_async.sinks import Sink
-from multicart_async.sync import Mirror, Wish
 from multicart_async.testing import FakeFile, ok
 from multicart_async.transport import ByteStream, Form, Response
 
@@ -57,7 +57,4 @@ async def mirrored(ids: Iterable[int], sink: Sink, account: Account) -> SyncRepo
     """As `AsyncMultiCart.sync`, over that account."""
     groups = groups_over(account, retry=RetryPolicy(attempts=1))  # type: ignore[arg-type]
     groups.downloader.emit = lambda event: None
-    mirror = Mirror(
-        Wish(), sink, list_all=groups.collections.list, runs=groups.runs, results=groups.results, listers=4, fetchers=8
-    )
-    return await mirror.carry_out(ids)
+    return await mirror_over(groups, sink, workers=(4, 8)).carry_out(ids)

@@ -5,18 +5,45 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+from support.groups import Groups
 
 from multicart_async.errors import DiskError
 from multicart_async.sandbox import Sandbox
-from multicart_async.sinks import DirectorySink
+from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sync import Mirror, Wish
 
 LIST = "/schedules/get_schedules/"
 HISTORY = "/schedules/collections/results/download/"
 FILE = "/results/{collection_id}/{runner_id}/{file_name}"
 _RESULT = re.compile(r"(page-\d{4}\.json|all-pages\.zip|category_asins\.\w+)\Z")
+
+
+def mirror_over(
+    groups: Groups,
+    sink: Sink,
+    *,
+    workers: tuple[int, int] = (1, 1),
+    now: Callable[[], float] = time.monotonic,
+    **wish: Any,
+) -> Mirror:
+    """What `AsyncMultiCart.sync` makes, over these groups; *workers* are those that list and those that fetch."""
+    return Mirror(
+        Wish(**wish),
+        sink,
+        list_all=groups.collections.list,
+        get=groups.collections.get,
+        runs=groups.runs,
+        results=groups.results,
+        listers=workers[0],
+        fetchers=workers[1],
+        now=now,
+    )
 
 
 def asked(sandbox: Sandbox) -> dict[str, int]:

@@ -218,7 +218,9 @@ async def test_folders_of_others_are_no_runs(sandbox, client, tmp_path) -> None:
     report = await client.sync(tmp_path, keep=2)
 
     assert report.removed == (f"{number}/{ids[0]}",)
-    assert report.differences == (f"{number}/{ids[0]}: left in place, as they are not the mirror's: 'notes.txt'",)
+    assert report.differences == (
+        f"{number}/{ids[0]}: files that are not the mirror's were left in place: 'notes.txt'",
+    )
     assert [path.name for path in (tmp_path / str(number) / str(ids[0])).iterdir()] == ["notes.txt"]
     for name in (f"{number}/5000/photo.jpg", f"{number}/1/photo.jpg", "2024/1/a"):
         assert (tmp_path / name).is_file()

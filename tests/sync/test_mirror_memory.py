@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 from made_up import PAGE, Account, Hole, mirrored
+from support.leaks import chain_of
 
 from multicart_async import DirectorySink
+from multicart_async._tally import Tally
+from multicart_async.errors import MultiCartError
+from multicart_async.models import SyncFailure
 from multicart_async.sinks import Sink
 from multicart_async.testing import FakeFile
 
@@ -75,3 +79,22 @@ async def test_a_folder_is_no_different(tmp_path) -> None:
     many = await most_held(200, DirectorySink(tmp_path / "many"), Account())
 
     assert 100_000 > many - few
+
+
+def raised(error: Exception) -> Exception:
+    """The error, with the frame in which it was raised."""
+    with pytest.raises(type(error)):
+        raise error
+    return error
+
+
+def test_a_failure_keeps_none_of_the_frames_that_it_came_from() -> None:
+    """Of its cause, and of what was being handled when it came."""
+    error = MultiCartError("no")
+    error.__cause__, error.__context__ = raised(KeyError()), raised(OSError())
+    chain = list(chain_of(raised(error)))
+    assert {type(one) for one in chain if one.__traceback__} == {MultiCartError, KeyError, OSError}
+
+    Tally(dry_run=False).fail(SyncFailure(1, None, None, error))
+
+    assert [one for one in chain if one.__traceback__] == []

@@ -158,5 +158,5 @@ async def test_a_foreign_sink_is_verified_with_errors_of_ours(sandbox, client) -
 
     with pytest.raises(errors.DownloadError, match="the sink failed"):
         await client.verify(sink)
-    with pytest.raises(errors.ArgumentError, match="looked through"):
+    with pytest.raises(errors.ArgumentError, match="dest: expected a sink that can be listed"):
         await client.verify(PlainSink())

@@ -321,6 +321,21 @@ async def test_what_an_interrupted_call_has_brought_is_kept(sandbox, client, tmp
     assert not path.with_name("progress.json").exists()
 
 
+async def test_notes_that_list_every_file_are_no_manifest(sandbox, client, tmp_path) -> None:
+    """A removal that was killed at its first step leaves them: no file is fetched, and the manifest is written."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path)
+    path = next(tmp_path.rglob("manifest.json"))
+    before = tree(tmp_path)
+    path.rename(path.with_name("progress.json"))
+    asked(sandbox)
+
+    report = await client.sync(tmp_path)
+
+    assert (report.files, asked(sandbox)) == (0, {LIST: 1, HISTORY: 1})
+    assert tree(tmp_path) == before
+
+
 def row(**fields: object) -> Collection:
     """A collection's row."""
     return Collection(**{"id": 1, "name": "x", "schedule_status": "Completed", **fields})  # type: ignore[arg-type]

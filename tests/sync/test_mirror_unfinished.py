@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirror_kit import HISTORY, LIST, runs_below
+from mirror_kit import HISTORY, LIST, mirror_over, runs_below
 from support.groups import groups_over
 
 from multicart_async.sinks import DirectorySink
-from multicart_async.sync import Mirror, Wish
 from multicart_async.testing import FakeTransport, ok
 
 
@@ -26,12 +25,7 @@ async def mirrored(folder: Path, status: str, *runs: dict[str, object]) -> list[
         async def post(self, path, body, **_):
             return ok(answers[path])
 
-    groups = groups_over(Service())
-    mirror = Mirror(
-        Wish(), DirectorySink(folder), list_all=groups.collections.list, runs=groups.runs, results=groups.results,
-        listers=1, fetchers=1,
-    )  # fmt: skip
-    assert (await mirror.carry_out(None)).ok
+    assert (await mirror_over(groups_over(Service()), DirectorySink(folder)).carry_out(None)).ok
     return sorted(int(path.partition("/")[2]) for path in runs_below(folder))
 
 

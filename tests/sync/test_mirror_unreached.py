@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from mirror_kit import HISTORY, LIST
-from support.groups import groups_over
+from mirror_kit import HISTORY, LIST, mirror_over
+from support.groups import BASE, groups_over
 
 from multicart_async import RetryPolicy, errors
 from multicart_async.models import SyncReport
 from multicart_async.sinks import DirectorySink
-from multicart_async.sync import Mirror, Wish
-from multicart_async.testing import FakeClock, FakeTransport, ok
+from multicart_async.testing import FakeClock, FakeFile, FakeTransport, ok
 
 MANY = 200
 GONE = errors.APIConnectionError(HISTORY, "cannot connect", sent=False)
@@ -54,17 +53,7 @@ class Service:
                 return ok([])
 
         groups = groups_over(Transport(), retry=RetryPolicy(attempts=1))
-        mirror = Mirror(
-            Wish(**wish),
-            DirectorySink(self.folder),
-            list_all=groups.collections.list,
-            runs=groups.runs,
-            results=groups.results,
-            listers=1,
-            fetchers=1,
-            now=self.clock.now,
-        )
-        return await mirror.carry_out(None)
+        return await mirror_over(groups, DirectorySink(self.folder), now=self.clock.now, **wish).carry_out(None)
 
 
 async def test_a_service_that_is_gone_is_not_asked_for_every_collection(tmp_path) -> None:
@@ -123,3 +112,24 @@ async def test_another_failure_is_an_answer(tmp_path) -> None:
 
     assert not report.stopped
     assert MANY == report.failed
+
+
+async def test_a_file_that_comes_is_an_answer(tmp_path) -> None:
+    """Of one collection with many runs, whose list is read on meanwhile: each file says that the service is there."""
+    ids = range(1, 41)
+    rows = [
+        {"id": run, "collection": 1, "is_download_generated": True, "download_links": {"pages": [page_of(run)]}}
+        for run in ids
+    ]
+    files = {page_of(run): FakeFile.whole(b"[]") if run % 8 == 0 else GONE for run in ids}
+    groups = groups_over(FakeTransport(ok([]), ok(rows), ok([]), files=files), retry=RetryPolicy(attempts=1))
+    mirror = mirror_over(groups, DirectorySink(tmp_path), now=lambda: 5.0 * len(groups.transport.opened), runs="all")
+
+    report = await mirror.carry_out([1])
+
+    assert (report.stopped, report.runs, report.files, report.failed) == (False, 40, 5, 35)
+
+
+def page_of(run: int) -> str:
+    """The link to the page of a run of collection 1."""
+    return f"{BASE}/results/1/{run}/AU_{run}_Results_Page_1.json"

@@ -291,12 +291,39 @@ async def test_files_of_others_stay_and_are_told(sandbox, client, tmp_path) -> N
     assert report.removed == (f"{ids[0]}/{run}",)
     assert list(tree(tmp_path / str(ids[0]))) == sorted(mine)
     assert report.differences == (
-        f"{ids[0]}/{run}: left in place, as they are not the mirror's: 'a.txt', 'b.txt', 'c.txt' and 2 more",
-        f"{ids[0]}: left in place, as they are not the mirror's: 'notes.txt'",
+        f"{ids[0]}/{run}: files that are not the mirror's were left in place: 'a.txt', 'b.txt', 'c.txt' and 2 more",
+        f"{ids[0]}: files that are not the mirror's were left in place: 'notes.txt'",
     )
     assert dry.differences == report.differences
     assert report.ok
     assert (await client.sync(tmp_path, prune=True)).gone == ()
+
+
+async def test_a_collection_of_which_a_run_stays_keeps_its_note(sandbox, client, tmp_path) -> None:
+    """The disk refused a file: the next call shall know by the note that the folder is the mirror's."""
+    ids = sandbox.add_collections(4, items=3)
+    await client.sync(tmp_path)
+    await client.collections.delete(ids[0])
+
+    report = await client.sync(StubbornSink(tmp_path, lambda name: name.endswith("page-0001.json")), prune=True)
+
+    assert [failure.collection for failure in report.failures] == [ids[0]]
+    assert (tmp_path / str(ids[0]) / "collection.json").is_file()
+
+
+async def test_a_folder_named_like_a_page_is_left(sandbox, client, tmp_path) -> None:
+    """The library writes files alone: what is in it is of another program."""
+    ids = sandbox.add_collections(4, items=3)
+    await client.sync(tmp_path)
+    (run,) = await runs_of(client, ids[0])
+    plant(tmp_path / str(ids[0]) / str(run), "page-0099.json/a.txt")
+    await client.collections.delete(ids[0])
+
+    report = await client.sync(tmp_path, prune=True)
+
+    left = f"{ids[0]}/{run}: files that are not the mirror's were left in place: 'page-0099.json'"
+    assert (report.ok, report.differences) == (True, (left,))
+    assert list(tree(tmp_path / str(ids[0]))) == [f"{run}/page-0099.json/a.txt"]
 
 
 async def test_everything_of_a_run_goes(sandbox, client, tmp_path) -> None:
@@ -323,7 +350,7 @@ async def test_what_a_manifest_lists_is_ours_whatever_its_name(sandbox, client, 
     folder = tmp_path / str(ids[0]) / str(run)
     victims = [tmp_path / "victim", tmp_path / str(ids[1]) / "collection.json"]
     plant(tmp_path, "victim")
-    plant(folder, "records.parquet")
+    plant(folder, "records.parquet", ".new/records.parquet")
     names = ["records.parquet", "../../victim", f"../../{ids[1]}/collection.json", "/etc/hostname", ".hidden", ""]
     relist(folder, names)
     await client.collections.delete(ids[0])
@@ -333,6 +360,22 @@ async def test_what_a_manifest_lists_is_ours_whatever_its_name(sandbox, client, 
     assert report.ok
     assert not folder.exists()
     assert all(victim.is_file() for victim in victims)
+
+
+async def test_a_hidden_file_is_left_though_a_manifest_lists_it(sandbox, client, tmp_path) -> None:
+    """No version writes one, and a sink has no name for it."""
+    ids = sandbox.add_collections(4, items=3)
+    await client.sync(tmp_path)
+    (run,) = await runs_of(client, ids[0])
+    folder = tmp_path / str(ids[0]) / str(run)
+    plant(folder, ".hidden")
+    relist(folder, [".hidden"])
+    await client.collections.delete(ids[0])
+
+    report = await client.sync(tmp_path, prune=True)
+
+    assert (report.ok, report.removed) == (True, (f"{ids[0]}/{run}",))
+    assert list(tree(folder)) == [".hidden"]
 
 
 def relist(folder: Path, names: list[str]) -> None:

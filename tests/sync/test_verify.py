@@ -172,6 +172,16 @@ async def test_folders_that_are_not_numbers_are_passed_over(client, mirror, name
     assert (1, True) == (report.runs, report.ok)
 
 
+@pytest.mark.parametrize("name", ["0101/88", "101/088", "0/88", "101/0"])
+async def test_numbers_that_no_id_is_written_as_are_passed_over(client, mirror, name) -> None:
+    """They are not taken for the run whose number they would be."""
+    (mirror / name).mkdir(parents=True)
+
+    report = await client.verify(mirror)
+
+    assert (report.ok, report.runs) == (True, 1)
+
+
 async def test_files_in_place_of_folders_are_passed_over(client, mirror) -> None:
     """Numbers or not."""
     for name in ("7", "101/7", "readme"):
@@ -239,7 +249,9 @@ async def test_a_mirror_in_memory(sandbox, client) -> None:
 
 async def test_a_sink_that_cannot_be_looked_through_is_refused(client) -> None:
     """It says so, instead of finding nothing."""
-    with pytest.raises(errors.ArgumentError, match="dest: is a sink that cannot be looked through"):
+    with pytest.raises(
+        errors.ArgumentError, match=r"dest: expected a sink that can be listed: .* list, chunks, remove and rename too"
+    ):
         await client.verify(PlainSink())  # type: ignore[arg-type]
 
 

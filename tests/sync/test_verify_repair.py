@@ -34,6 +34,7 @@ def changed(path: Path) -> None:
 DAMAGES: dict[str, tuple[tuple[str, ...], Callable[[Path], object], int]] = {
     "a page is missing": (("page-0002.json",), Path.unlink, 1),
     "a page has other bytes": (("page-0002.json",), changed, 1),
+    "the ZIP is missing": (("all-pages.zip",), Path.unlink, 1),
     "pages and the ZIP have other bytes": (("page-0001.json", "page-0003.json", "all-pages.zip"), changed, 3),
     "the manifest is damaged": (("manifest.json",), lambda path: path.write_bytes(b"{"), 4),
     "the manifest is missing": (("manifest.json",), Path.unlink, 4),
@@ -109,6 +110,34 @@ async def test_what_is_surplus_stays(sandbox, client, mirror) -> None:
     assert asked(sandbox) == {}
 
 
+@pytest.mark.parametrize("kind", ["the manifest is damaged", "the manifest is missing"])
+async def test_what_is_surplus_stays_without_a_manifest_too(sandbox, client, mirror, kind) -> None:
+    """Only the manifest that the repair has brought tells what is surplus."""
+    _, harm, _ = DAMAGES[kind]
+    harm(mirror / RUN / "manifest.json")
+    (mirror / RUN / "notes.txt").write_text("mine")
+
+    report = await client.verify(mirror, repair=True)
+
+    assert [str(failure) for failure in report.failures] == [f"{RUN}/notes.txt: surplus: the manifest does not list it"]
+    assert len(report.repaired) == 4
+    assert report.failures == (await client.verify(mirror)).failures
+
+
+async def test_no_repair_of_what_is_surplus_was_tried(sandbox, client, mirror) -> None:
+    """Where the repair of the run fails, only what it was for is called not repaired."""
+    changed(mirror / RUN / "page-0002.json")
+    (mirror / RUN / "notes.txt").write_text("mine")
+    sandbox.faults.add(FILE, Status(404), times=2)
+
+    report = await client.verify(mirror, repair=True)
+
+    assert {failure.path: "not repaired" in failure.reason for failure in report.failures} == {
+        f"{RUN}/page-0002.json": True,
+        f"{RUN}/notes.txt": False,
+    }
+
+
 @pytest.mark.parametrize("name", ["category_asins.json", "category_asins.csv"])
 async def test_a_category_scrape_is_repaired(sandbox, client, tmp_path, name) -> None:
     """Its JSON is fetched, its CSV is made again."""
@@ -127,11 +156,52 @@ async def test_a_category_scrape_is_repaired(sandbox, client, tmp_path, name) ->
     assert tree(tmp_path) == before
 
 
+async def test_a_category_scrape_without_a_manifest_gets_its_csv(sandbox, client, tmp_path) -> None:
+    """What a folder held cannot be told then, so all that a mirror makes is made."""
+    started = await client.categories.submit(
+        "https://www.amazon.com.au/gp/browse.html?node=4851626051", domain="amazon.com.au", postcode="4500"
+    )
+    await client.categories.wait(started)
+    await client.sync(tmp_path, collections=[started.collection_id])
+    before = tree(tmp_path)
+    for name in ("manifest.json", "category_asins.csv"):
+        next(tmp_path.rglob(name)).unlink()
+
+    report = await client.verify(tmp_path, repair=True)
+
+    assert [Path(name).name for name in report.repaired] == ["category_asins.csv", "category_asins.json"]
+    assert tree(tmp_path) == before
+
+
+async def test_a_repair_makes_no_csv_where_there_was_none(sandbox, client, tmp_path) -> None:
+    """A category scrape that was downloaded without its CSV is as it was afterwards."""
+    started = await client.categories.submit(
+        "https://www.amazon.com.au/gp/browse.html?node=4851626051", domain="amazon.com.au", postcode="4500"
+    )
+    await client.categories.download(await client.categories.wait(started), tmp_path, csv=False)
+    (path,) = tmp_path.glob("*/*/category_asins.json")
+    before = tree(tmp_path)
+    changed(path)
+
+    assert (await client.verify(tmp_path, repair=True)).repaired == (str(path.relative_to(tmp_path)),)
+    assert tree(tmp_path).keys() == before.keys()
+
+
 async def test_only_a_zip_is_asked_for_where_there_was_nothing_else(sandbox, client, tmp_path) -> None:
     """A run that was mirrored as its ZIP gets no pages."""
     sandbox.add_collections(1, items=5)
     await client.sync(tmp_path, files="zip")
     changed(tmp_path / RUN / "all-pages.zip")
+
+    assert (await client.verify(tmp_path, repair=True)).repaired == (f"{RUN}/all-pages.zip",)
+    assert not list(tmp_path.rglob("page-*"))
+
+
+async def test_a_zip_alone_is_asked_for_without_a_manifest_too(sandbox, client, tmp_path) -> None:
+    """By what lies in the folder; checksums are no pages."""
+    sandbox.add_collections(1, items=5)
+    await client.sync(tmp_path, files="zip")
+    (tmp_path / RUN / "manifest.json").write_bytes(b"{")
 
     assert (await client.verify(tmp_path, repair=True)).repaired == (f"{RUN}/all-pages.zip",)
     assert not list(tmp_path.rglob("page-*"))

@@ -78,7 +78,7 @@ HARMS = {
     "a name with a blank": (
         blank_in_a_name,
         "101/88/page-0001.json",
-        "101/88/a b.json: the manifest lists a name that",
+        "101/88/a b.json: the manifest lists a file name that cannot occur in a run",
     ),
 }
 

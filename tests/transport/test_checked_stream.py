@@ -9,7 +9,7 @@ import zipfile
 
 import anyio
 import pytest
-from support.raw import Exchange, RawServer
+from support.raw import Exchange, RawServer, framed
 from support.wires import KEY, client_tls, server_tls
 
 from multicart_async import AsyncMultiCart, Limits
@@ -44,16 +44,6 @@ FOLDER = "/api/v1/results/101/88/"
 FRAMINGS = ["length", "chunked", "close-delimited"]
 ENDS = ["FIN", "RST", "TLS"]
 ENVELOPE = b'{"code": 403, "data": "Not yours", "status": 0}'
-
-
-def framed(body: bytes, framing: str, *lines: str) -> bytes:
-    """An answer with that body."""
-    if framing == "length":
-        lines = (f"Content-Length: {len(body)}", *lines)
-    if framing == "chunked":
-        lines = ("Transfer-Encoding: chunked", *lines)
-        body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
-    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + body
 
 
 async def fetch(data: bytes, name: str, end: str = "FIN") -> bytes:

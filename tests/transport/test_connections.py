@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from typing import Any
 
 import aiohttp
 import anyio
@@ -86,6 +87,15 @@ async def test_downloads_leave_room_for_calls() -> None:
     assert [FINE, FINE] == [answer.payload for answer in answers]
 
 
+async def test_each_kind_has_as_many_connections_as_its_limit() -> None:
+    """Files those of downloads, calls those of requests."""
+    async with transport_to("http://127.0.0.1:9/api/v1", limits=Limits(requests=7, downloads=3)) as transport:
+        kinds: tuple[Any, ...] = ("calls", "new calls", "files", "new files")
+        connectors = [transport._session(kind).connector for kind in kinds]
+
+        assert [connector.limit for connector in connectors if connector is not None] == [7, 7, 3, 3]
+
+
 async def test_two_clients_share_nothing() -> None:
     """Neither the key nor a cookie of one is ever in a request of the other; cookies are not even kept."""
 
@@ -95,13 +105,14 @@ async def test_two_clients_share_nothing() -> None:
 
     keys = ["alice.1111", "bob.2222"]
     async with RawServer(sticky) as server:
+        url = server.url.replace("127.0.0.1", "localhost")  # of an address aiohttp keeps no cookies anyway
         for _ in range(2):
             for key in keys:
-                async with transport_to(server, settings=settings(server.url, key)) as transport:
+                async with transport_to(url, settings=settings(url, key)) as transport:
                     for _ in range(2):
                         await transport.post(PATH, b"{}")
                         await transport.post(PATH, b"{}", fresh=True)
-                        await read_file(transport, server.url + FILE)
+                        await read_file(transport, url + FILE)
 
         assert [key for key in keys * 2 for _ in range(6)] == [each.headers["x-api-key"] for each in server.requests]
         assert not any("cookie" in each.headers for each in server.requests)

@@ -98,6 +98,7 @@ FOREIGN = {
     "a bug": (AssertionError("never"), "AssertionError: never"),
     "a long one": (ProxyError("x" * 1000), "ProxyError: " + "x" * 80 + ")"),
     "one with the key": (ProxyError(f"sent {KEY}"), "ProxyError: sent ••••••••"),
+    "the key where it is cut": (ProxyError("x" * 76 + KEY), "ProxyError: " + "x" * 76 + "••••)"),
 }
 
 

@@ -85,7 +85,7 @@ def test_a_flipped_bit_never_changes_the_content(at, bit) -> None:
 )
 def test_something_else_behind_a_member_is_an_error(behind) -> None:
     """Zeros too: nothing pads what a server sends."""
-    with pytest.raises(GzipError, match="member 2 of the gzip is damaged, or no gzip"):
+    with pytest.raises(GzipError, match="member 2 of the gzip is damaged, or not gzip"):
         fed(PACKED + behind)
 
 

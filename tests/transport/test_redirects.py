@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Self
 
+import anyio
 import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, read_file, server_tls, settings, transport_to, trusting
 
+from multicart_async import Limits
 from multicart_async._envelope import open_envelope
 from multicart_async.errors import InvalidResponseError, UnreachableResultError
 
@@ -18,6 +20,7 @@ FOREIGN = {
     "other name, same port": "http://localhost:{own}/f.json",
     "without scheme": "//localhost:{foreign}/f.json",
     "user and password": "http://user:pw@127.0.0.1:{own}/f.json",
+    "a password": "http://:pw@127.0.0.1:{own}/f.json",
     "a user": "http://user@127.0.0.1:{own}/f.json",
     "the own host as user": "http://127.0.0.1:{own}@localhost:{foreign}/f.json",
     "a tab in the host": "http://127.0.0.1:{foreign}\t/f.json",
@@ -202,3 +205,19 @@ async def test_the_default_port_is_the_same_origin() -> None:
         assert transport._same_origin(transport._base.with_port(443))
         assert not transport._same_origin(transport._base.with_port(8443))
         assert not transport._same_origin(transport._base.with_scheme("http"))
+
+
+async def test_a_redirect_whose_body_never_ends_keeps_no_connection() -> None:
+    """The one connection that is allowed is free for the next hop."""
+
+    async def redirect(exchange: Exchange) -> bool:
+        if exchange.path == "/g.json":
+            await exchange.answer(FINE)
+            return True
+        await exchange.send(b"HTTP/1.1 302 Found\r\nLocation: /g.json\r\nContent-Length: 9\r\n\r\n")
+        await exchange.hang()
+        return False
+
+    async with RawServer(redirect) as server, transport_to(server, limits=Limits(downloads=1)) as transport:
+        with anyio.fail_after(10):
+            assert await read_file(transport, server.url + FILE) == FINE

@@ -77,6 +77,22 @@ async def test_an_endless_answer_is_cut_off(head) -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_an_answer_of_just_the_limit_is_read(framing) -> None:
+    """The limit is the most that is allowed."""
+
+    async def just(exchange: Exchange) -> None:
+        if framing == "length":
+            await exchange.answer(b" " * MIB)
+        else:
+            await exchange.send(CHUNKED + b"\r\n%x\r\n" % MIB + b" " * MIB + b"\r\n0\r\n\r\n")
+
+    async with RawServer(just) as server, transport_to(server, limits=LIMITS) as transport:
+        answer = await transport.post("/x/", b"{}")
+
+    assert len(answer.payload) == MIB
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_a_bomb_is_not_unpacked(framing) -> None:
     """100 MB of zeros fit in 100 kB of gzip; no more of them than the limit is ever in memory."""
     packer = zlib.compressobj(9, wbits=31)

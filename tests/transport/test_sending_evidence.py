@@ -101,6 +101,14 @@ async def reading(request: aiohttp.ClientRequest, handler) -> aiohttp.ClientResp
     raise KeyError("no signature")
 
 
+async def insisting(request: aiohttp.ClientRequest, handler) -> aiohttp.ClientResponse:
+    """A middleware that asks again where there was no connection."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        return await handler(request)
+
+
 async def replacing(request: aiohttp.ClientRequest, handler) -> aiohttp.ClientResponse:
     """A middleware that sends another body."""
     await request.update_body(b'{"signed": true}')
@@ -296,6 +304,18 @@ async def test_a_body_that_a_middleware_has_read_was_not_sent() -> None:
         fault = await failure(transport)
 
     assert (type(fault), fault.sent) == (APIConnectionError, False)
+
+
+async def test_a_second_attempt_of_a_middleware_sends_nothing_either() -> None:
+    """There is no connection for the first nor for the second: no byte of the body was written."""
+    async with RawServer(fine) as server:
+        url = server.url
+
+    async with over("borrowed", url, middlewares=[insisting]) as transport:
+        error = await failure(transport)
+
+    assert isinstance(error, APIConnectionError)
+    assert error.sent is False
 
 
 async def test_a_body_that_a_middleware_has_replaced_was_sent() -> None:

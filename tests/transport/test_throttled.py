@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import anyio
 import pytest
@@ -77,6 +78,23 @@ async def test_a_file_behind_the_limit_is_the_same_file() -> None:
                 assert (file.status, file.headers["x-a"], file.length, file.proved) == (200, "b", 40, True)
                 with pytest.raises(IncompleteDownloadError, match=f"^{LABEL}: 7 of 40 bytes|broke off after 7 bytes"):
                     assert not [piece async for piece in file if piece != b"[1, 2, "]
+
+
+async def test_gzip_behind_the_limit_proves_its_end_too() -> None:
+    """Where only the end of the gzip shows that nothing is missing, that is known when it has come, and not before."""
+
+    async def send(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"asin,title\r\n"))
+
+    async with RawServer(send) as server:
+        for limits in (Limits(), Limits(bytes_per_second=1e9)):
+            async with (
+                transport_to(server, limits=limits) as transport,
+                transport.stream(server.url + FILE, label=LABEL) as file,
+            ):
+                proved_before = file.proved
+                assert b"".join([piece async for piece in file]) == b"asin,title\r\n"
+                assert (proved_before, file.proved) == (False, True)
 
 
 class Noted(Lifeline):

@@ -59,7 +59,10 @@ def alert(code: int) -> bytes:
 
 LASTING = {
     "plain HTTP": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does the service speak http there?"),
-    "protocol version": (alert(70), "no version of TLS suits both sides, ours are TLSv1.2 to MAXIMUM.SUPPORTED"),
+    "protocol version": (
+        alert(70),
+        "no version of TLS suits both sides; this client offers TLSv1.2 to MAXIMUM.SUPPORTED",
+    ),
     "handshake failure": (alert(40), "see ssl_context="),
     "certificate required": (alert(116), "see ssl_context="),
     "insufficient security": (alert(71), "insufficient security"),
@@ -147,7 +150,7 @@ async def test_a_context_with_a_minimum_of_its_own_is_named() -> None:
     ):
         fault = await failure("post", transport, "")
 
-    assert "ours are TLSv1.3 to " in str(fault)
+    assert "this client offers TLSv1.3 to " in str(fault)
 
 
 @VERBS

@@ -1,0 +1,34 @@
+"""When a wait for many asks about all of them, and that it keeps a pause that the service asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from multicart_async.polling import PollPolicy, Ticks
+from multicart_async.testing import FakeClock
+
+STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, jitter=0)
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    """Two answers may come at once, of which the second asks for less."""
+    clock = FakeClock()
+    ticks = Ticks(STEADY, clock)
+
+    ticks.hold(60)
+    ticks.hold(5)
+    await clock.sleep(59)
+
+    assert (ticks.held, ticks.left) == (True, 1)
+
+
+@pytest.mark.parametrize("hasten", [False, True])
+async def test_no_tick_is_planned_into_a_pause(hasten: bool) -> None:
+    """Neither the next regular one, nor one that is wanted at once."""
+    ticks = Ticks(STEADY, FakeClock())
+
+    ticks.hold(60)
+    ticks.spread()
+    ticks.hasten(now=hasten)
+
+    assert ticks.left == 60
