@@ -112,9 +112,13 @@ class MemorySink:
         return len(self.files[name]) if name in self.files else None
 
 
-def files_below(folder: Path) -> dict[str, bytes]:
-    """Everything below a folder, temporary files too, but for the sums that follow from the manifest."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "SHA256SUMS"]
+def files_below(folder: Path, *, staged: bool = True) -> dict[str, bytes]:
+    """Everything below a folder, temporary files too, but for the sums that follow from the manifest.
+
+    Without what is *staged*, nothing is read that another transfer may put away meanwhile.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if staged or ".new" not in path.parts]
+    paths = [path for path in paths if path.name != "SHA256SUMS" and path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

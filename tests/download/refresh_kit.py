@@ -62,9 +62,8 @@ async def deliver(version: Version, dest: Path | Sink, **given: Any) -> Groups:
 
 def version_in(folder: Path, *, staged: bool = True) -> Version | None:
     """The version whose files, and a manifest of them, are all that the folder holds; but for what is *staged*, or not."""
-    held = {name: content for name, content in files_below(folder).items() if not name.endswith("/manifest.json")}
-    if not staged:
-        held = {name: content for name, content in held.items() if "/.new/" not in name}
+    files = files_below(folder, staged=staged)
+    held = {name: content for name, content in files.items() if not name.endswith("/manifest.json")}
     found = next((version for version in (OLD, NEW) if version.files == held), None)
     if found is None:
         return None
