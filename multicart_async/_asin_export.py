@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import AsyncIterable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVarTuple, Unpack
 
@@ -11,6 +12,7 @@ from multicart_async._items_csv import AMAZON, written
 from multicart_async._threads import in_thread
 from multicart_async.errors import ArgumentError, DiskError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.models import Asin, AsinRow
+from multicart_async.sinks._open_folder import OpenFolder
 from multicart_async.sinks._temporary import Temporary, disk_error, sweep
 
 __all__ = ["export_asins"]
@@ -27,11 +29,12 @@ async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -
         InvalidResponseError: A row cannot be written as it is.
         DiskError: The disk is full, read-only, no such folder.
     """
-    temporary = Temporary(target, durable=False)
+    folder = partial(_opened, target.parent)
+    temporary = Temporary(folder, target, durable=False)
     count = 0
     held: list[AsinRow] = []
     try:
-        await in_thread(_on_disk, target, sweep, target.parent)
+        await in_thread(_on_disk, target, sweep, folder)
         await in_thread(_on_disk, target, temporary.write, written([], AMAZON))  # a bad folder shows before the rows
         async for row in rows:
             held.append(_as_row(row, endpoint))
@@ -43,6 +46,10 @@ async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -
     finally:
         await in_thread(temporary.discard)
     return count
+
+
+def _opened(folder: Path, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `FolderOpener`
+    return OpenFolder.open(folder, create=create)
 
 
 def _as_row(row: Asin, endpoint: str) -> AsinRow:

@@ -13,18 +13,16 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 import attrs
 
 from multicart_async._record_parser import NotRecordsError, RecordParser
-from multicart_async._threads import in_thread, opened
+from multicart_async._threads import in_thread
 from multicart_async.config import Limits
 from multicart_async.download import Fetched
 from multicart_async.errors import IntegrityError
 from multicart_async.sinks import DirectorySink, Sink, written_again
-from multicart_async.sinks._temporary import disk_error
 
 __all__ = ["CategoryCsv", "category_csv"]
 
@@ -64,7 +62,7 @@ async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limi
 async def _written(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
     file: BinaryIO
     if isinstance(sink, DirectorySink):
-        file = await opened(_opened, sink.path(source))
+        file = await sink.opened(source)
     else:
         file = io.BytesIO(await sink.read(source) or b"")
     records = _Records(file, source, limits)
@@ -75,13 +73,6 @@ async def _written(sink: Sink, source: str, name: str, limits: Limits) -> Catego
     finally:
         await in_thread(file.close)
     return CategoryCsv(name, meter.size, meter.hash.hexdigest(), left_out=records.left_out)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise disk_error(path, error) from error
 
 
 class _Meter:

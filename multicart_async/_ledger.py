@@ -6,6 +6,7 @@ Its first line says what it is. What a crash left of a last line is as if it had
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from typing import Any, BinaryIO
 
 from multicart_async._arguments import a_file
 from multicart_async._file_lock import FileLock
+from multicart_async._regular_file import MAX_FILE_BYTES, open_regular
 from multicart_async.errors import ArgumentError, DiskError
-from multicart_async.sinks._temporary import sync_folder
+from multicart_async.sinks._open_folder import OpenFolder
 
 __all__ = ["Ledger"]
 
@@ -38,7 +40,7 @@ class Ledger:
             DiskError: It cannot be read or written.
         """
         try:
-            self._file = file = self.path.open("a+b")
+            self._file = file = os.fdopen(self._descriptor(), "a+b")
             self._lock(file)
             file.seek(0)
             self._take_in(file.read(), take)
@@ -50,11 +52,15 @@ class Ledger:
         """On disk when this returns.
 
         Raises:
-            DiskError: They could not be written, or not all of them.
+            DiskError: They could not be written, or not all of them; or the file would be longer than can be read again.
         """
         assert self._file is not None
+        content = b"".join(map(_line, rows))
+        if self._file.seek(0, os.SEEK_END) + len(content) > MAX_FILE_BYTES:
+            reason = f"journal: it would have more than {MAX_FILE_BYTES:,} bytes; begin a new one"
+            raise DiskError(str(self.path), reason, errno.EFBIG)
         try:
-            self._file.write(b"".join(map(_line, rows)))
+            self._file.write(content)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -66,6 +72,11 @@ class Ledger:
             with contextlib.suppress(OSError):  # a note that is not on the disk: whoever made it was told
                 self._file.close()
         self._file_lock.release()
+
+    def _descriptor(self) -> int:
+        """Return one for the file, made for its owner alone if it is not there. A link in its place is not followed."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        return open_regular(self.path, flags=flags, mode=0o600, max_bytes=MAX_FILE_BYTES)
 
     def _lock(self, file: BinaryIO) -> None:
         try:
@@ -80,7 +91,8 @@ class Ledger:
         if not lines and _line(self._head).startswith(torn):
             self._file.truncate(0)
             self.append(self._head)
-            sync_folder(self.path.parent)  # the name of a new journal is to survive as its notes do
+            with OpenFolder.open(self.path.parent) as folder:
+                folder.flush()  # the name of a new journal is to survive as its notes do
             return
         if not lines or _parsed(lines[0]) != self._head:
             raise ArgumentError("journal", f"{self.path} is something else than a journal of this kind and version")

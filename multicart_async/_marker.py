@@ -7,12 +7,15 @@ from typing import Final
 
 import attrs
 
+from multicart_async.errors import DownloadError
 from multicart_async.manifest import seal_json, unseal_json
 from multicart_async.models import Collection
+from multicart_async.sinks import DirectorySink, Sink
 
-__all__ = ["MARKER", "Marker", "parse_marker", "render_marker"]
+__all__ = ["MARKER", "Marker", "load_marker", "parse_marker", "render_marker"]
 
 MARKER: Final = "collection.json"
+_MAX_BYTES: Final = 64 << 10
 _RESTLESS = "Processing"  # a run is at work: the row need not change when it ends
 
 
@@ -39,6 +42,17 @@ class Marker:
 def render_marker(marker: Marker) -> bytes:
     """JSON with a checksum."""
     return seal_json(attrs.asdict(marker))
+
+
+async def load_marker(sink: Sink, collection: int) -> Marker | None:
+    """Return the marker of a collection in *sink*; ``None`` where there is none that can be read and believed."""
+    name = f"{collection}/{MARKER}"
+    try:
+        if isinstance(sink, DirectorySink) and (await sink.size(name) or 0) > _MAX_BYTES:
+            return None
+        return parse_marker(await sink.read(name))
+    except DownloadError:  # a link, a pipe, or a file that may not be read
+        return None
 
 
 def parse_marker(payload: bytes | None) -> Marker | None:

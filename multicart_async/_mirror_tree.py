@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 
 import attrs
 
 from multicart_async._folder import STAGING, SUMS
-from multicart_async._marker import MARKER, parse_marker
+from multicart_async._marker import load_marker
 from multicart_async._plan import is_ours
 from multicart_async._threads import in_thread
 from multicart_async.errors import DownloadError
@@ -77,7 +78,7 @@ class MirrorTree:
 
         So is one of which nothing is left but empty folders of runs: a removal that was interrupted.
         """
-        if parse_marker(await self._read(f"{collection}/{MARKER}")) is not None:
+        if await load_marker(self.sink, collection) is not None:
             return True
         there = await self.sink.list(str(collection))
         runs = folder_ids(there)
@@ -111,6 +112,21 @@ class MirrorTree:
             if name == MANIFEST:
                 complete = all(names.get(file.name) == file.size for file in manifest.files)
         return RunFolder(path, names, frozenset(listed), complete, another)
+
+    async def unfinished_runs(self, collection: int) -> set[int]:
+        """Return the runs of a collection whose folders have no manifest: their download was interrupted.
+
+        What cannot be listed is passed over.
+        """
+        found: set[int] = set()
+        with contextlib.suppress(DownloadError):
+            for run in await self.runs(collection):
+                path = f"{collection}/{run}"
+                with contextlib.suppress(DownloadError):
+                    names = await self.sink.list(path)
+                    if MANIFEST not in names and self.holds_run(RunFolder(path, names)):
+                        found.add(run)
+        return found
 
     def holds_run(self, folder: RunFolder) -> bool:
         """Return whether a folder in that of a collection is that of a run, or what an interrupted removal left of one."""

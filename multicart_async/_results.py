@@ -87,6 +87,8 @@ class Results:
     async def single(self, path: str, name: str, check: MakeCheck, dest: str | os.PathLike[str] | Sink) -> Downloaded:
         """A file of no run: what is at *path* below the base URL, under *name* in *dest*, whole and verified or not there.
 
+        It is about the account: in a folder its owner alone can read it.
+
         Raises:
             ArgumentError: *dest* is not right.
             DownloadError: It could not be had whole, or the disk refused.
@@ -94,7 +96,7 @@ class Results:
         """
         sink = await self.sink(dest)
         link = Place(url=self._base + path, other=None, name=path.rpartition("/")[2], label=path.removeprefix("/"))
-        fetched = await self._downloader.fetch(Wanted(link, name, check), sink)
+        fetched = await self._downloader.fetch(Wanted(link, name, check, private=True), sink)
         place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
         return Downloaded(name, place, fetched.size, fetched.sha256)
 

@@ -50,12 +50,16 @@ class MakeCheck(Protocol):
 
 @attrs.frozen
 class Wanted:
-    """A file to fetch: where from, its name, how its content is checked; *place* is where it is put for now, if not there."""
+    """A file to fetch: where from, its name, how its content is checked; *place* is where it is put for now, if not there.
+
+    On a disk, one that is *private* can be read by its owner alone.
+    """
 
     link: Place
     name: str
     check: MakeCheck
     place: str | None = None
+    private: bool = False
 
 
 @attrs.frozen
@@ -183,7 +187,7 @@ class _Transfer:
                 meters[0].prove()
 
             async with aclosing(self._pieces(meters)) as pieces:
-                await sink.put_proved(name, pieces, prove)
+                await sink.put_proved(name, pieces, prove, private=self._wanted.private)
         else:
             async with aclosing(self._proved_pieces(meters)) as pieces:
                 await sink.put(name, pieces)

@@ -23,7 +23,8 @@ from multicart_async._arguments import a_count, a_flag, an_id, mismatch, several
 from multicart_async._crew import each
 from multicart_async._fresh_links import find_run
 from multicart_async._judge import FAILED
-from multicart_async._marker import MARKER, Marker, parse_marker, render_marker
+from multicart_async._marker import MARKER, Marker, load_marker, render_marker
+from multicart_async._mirror_tree import MirrorTree
 from multicart_async._plan import Files
 from multicart_async._pruning import PruneOptions, Pruner, PruneService
 from multicart_async._results import Results, Terms
@@ -39,7 +40,7 @@ from multicart_async.errors import (
     MultiCartError,
 )
 from multicart_async.models import Collection, Run, SyncFailure, SyncReport
-from multicart_async.sinks import Sink, put_bytes
+from multicart_async.sinks import BrowsableSink, Sink, put_bytes
 
 __all__ = ["Mirror", "Wish"]
 
@@ -216,10 +217,12 @@ class Mirror:
             return
         if row is not None and await self._is_unchanged(row):
             return
-        latest, awaited = await self._newest(collection_id)
+        latest, awaited, half = await self._newest(collection_id)
         self._unreached = 0
         if awaited and (row is None or row.schedule_status != FAILED):
             row = None  # its end need not show in the row: the next call shall ask again
+        for run in half:
+            await send.send(_Job(run, None))
         if latest is not None:
             await send.send(_Job(latest, row))
         else:
@@ -245,17 +248,31 @@ class Mirror:
             if run.id in wanted:
                 await send.send(_Job(run, None))
 
-    async def _newest(self, collection_id: int) -> tuple[Run | None, bool]:
-        """The newest finished run, and whether a newer one is not finished yet."""
+    async def _newest(self, collection_id: int) -> tuple[Run | None, bool, list[Run]]:
+        """The newest finished run, whether a newer one is not finished yet, and older ones to finish downloading.
+
+        `verify` would report the folder of a run whose download was interrupted for ever, once there is a newer one.
+        """
         newest: Run | None = None
         listed: set[int] = set()
+        unfinished = await self._unfinished(collection_id)
+        half: dict[int, Run] = {}
         async with aclosing(self._runs.iterate(collection_id)) as runs:
             async for run in runs:
                 listed.add(run.id)
+                if run.is_download_generated and run.id in unfinished:
+                    half[run.id] = run
                 if run.is_download_generated and (newest is None or run.id > newest.id):
                     newest = run
         await self._pruner.compare(collection_id, listed)
-        return newest, max(listed, default=0) > (newest.id if newest else 0)
+        last = newest.id if newest else 0
+        wanted = self._pruner.wanted(collection_id, {last, *half})
+        return newest, max(listed, default=0) > last, [half[id_] for id_ in sorted(half) if id_ in wanted - {last}]
+
+    async def _unfinished(self, collection_id: int) -> set[int]:
+        if not isinstance(self._sink, BrowsableSink):
+            return set()
+        return await MirrorTree(self._sink).unfinished_runs(collection_id)
 
     async def _run_ids(self, collection_id: int) -> set[int]:
         return {run.id async for run in self._runs.iterate(collection_id)}
@@ -265,7 +282,7 @@ class Mirror:
         wish = self._wish
         if wish.check == "all" or wish.overwrite or wish.count_records:
             return False
-        marker = parse_marker(await self._sink.read(f"{row.id}/{MARKER}"))
+        marker = await load_marker(self._sink, row.id)
         if marker is None or not marker.fits(row):
             return False
         if marker.run is not None:

@@ -165,7 +165,7 @@ class _Findings:
         path = f"{folder}/{file.name}"
         size = there.get(file.name)
         if size is None:
-            return VerifyFailure(path, "missing")
+            return VerifyFailure(path, "missing: what has its name is not a file" if file.name in there else "missing")
         self._files += 1
         if size != file.size:
             return VerifyFailure(path, f"changed: {size} bytes, not {file.size}")

@@ -43,8 +43,9 @@ class Billing:
     async def download_invoice(self, invoice_id: int | str, dest: str | os.PathLike[str] | Sink) -> Downloaded:
         """An invoice as ``<dest>/invoice-<invoice_id>.pdf``, whole and verified, or not there. It is fetched anew each time.
 
-        *dest* is a folder or a `Sink`. Whether an id is a number or a text is not documented; a text is made of ASCII
-        letters, digits, ``-`` and ``_``. No call that lists invoices is documented: the dashboard shows them.
+        *dest* is a folder or a `Sink`; in a folder, only the user of this process can read the file. Whether an id is a
+        number or a text is not documented; a text is made of ASCII letters, digits, ``-`` and ``_``. No call that lists
+        invoices is documented: the dashboard shows them.
 
         Raises:
             ArgumentError: That is no id, or *dest* is not right.

@@ -10,14 +10,17 @@ import re
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._arguments import check_local_path
+from multicart_async._regular_file import MAX_FILE_BYTES
 from multicart_async._threads import finish, in_thread, opened, start, start_short
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.sinks._folder_lock import locked
-from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, refuse_special, sweep, sync_folder
+from multicart_async.sinks._open_folder import OpenFolder
+from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, refuse_special, sweep
 
 __all__ = ["DirectorySink"]
 
@@ -37,6 +40,9 @@ class DirectorySink:
     ``durable=True`` flushes each file and its folder to the disk before it counts, which costs time; without it a file
     that is there after a power cut may be empty. Where folders cannot be flushed, only the files are. Several
     processes may use one folder.
+
+    *root* itself may be a link; links below it are not followed, so that nothing outside of it is read, written or
+    removed, whoever else can write there. What is no file is neither read nor replaced.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
@@ -69,16 +75,19 @@ class DirectorySink:
         """
         await self.put_proved(name, chunks, _nothing)
 
-    async def put_proved(self, name: str, chunks: AsyncIterator[bytes], prove: Callable[[], None]) -> None:
+    async def put_proved(
+        self, name: str, chunks: AsyncIterator[bytes], prove: Callable[[], None], *, private: bool = False
+    ) -> None:
         """The same, but *prove* has the last word, in the thread that then puts the file in place: its error leaves nothing.
 
-        A small file needs a single thread hop that way.
+        A small file needs a single thread hop that way. One that is *private* can be read by its owner alone.
         """
-        target = self.path(name)
-        temporary = Temporary(target, durable=self._durable)
+        target, (folder, _) = self.path(name), _split(name)
+        mode = 0o600 if private else 0o666
+        temporary = Temporary(partial(self._open, folder), target, durable=self._durable, mode=mode)
         writing: asyncio.Future[None] | None = None
         try:
-            await self._sweep_once(target.parent)
+            await self._sweep_once(folder)
             held: list[bytes] = []
             size = 0
             async for chunk in chunks:  # an OSError of theirs is not the disk's, and is let through
@@ -98,27 +107,39 @@ class DirectorySink:
             await _settle(writing, temporary)
 
     async def read(self, name: str) -> bytes | None:
-        """See `Sink.read`."""
-        return await self._look(_read, name)
+        """See `Sink.read`.
+
+        Raises:
+            DiskError: It is no file, a link, larger than 256 MiB, or cannot be read.
+        """
+        return await self._look(self._read, name)
 
     async def size(self, name: str) -> int | None:
         """See `Sink.size`."""
-        return await self._look(_size, name)
+        return await self._look(self._size, name)
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `BrowsableSink.list`. Temporary files of transfers under way are not shown."""
+        """See `BrowsableSink.list`. Temporary files of transfers under way are not shown; a link has no size, as a folder."""
         path = self.path(folder) if folder else self.root
-        return await in_thread(_of_disk, path, _list, path)
+        return await in_thread(_of_disk, path, self._list, folder)
 
     async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `BrowsableSink.chunks`."""
         path = self.path(name)
-        file = await opened(_of_disk, path, _opened, path)
+        file = await self.opened(name)
         try:
             while piece := await in_thread(_of_disk, path, file.read, _PIECE):
                 yield piece
         finally:
             await in_thread(file.close)
+
+    async def opened(self, name: str) -> BinaryIO:
+        """Return the file, open for reading in threads. The caller closes it.
+
+        Raises:
+            DiskError: There is none, or it is no file.
+        """
+        return await opened(_of_disk, self.path(name), self._opened, name)
 
     async def remove(self, name: str) -> None:
         """No file of that name any more."""
@@ -130,8 +151,8 @@ class DirectorySink:
         Raises:
             DiskError: There is no such file, a pipe, device or folder has the new name, or the disk refuses.
         """
-        source, target = self.path(old), self.path(new)
-        await in_thread(_of_disk, source, self._rename, source, target)
+        self.path(new)
+        await self._look(self._rename, old, new)
 
     async def remove_folder(self, name: str) -> None:
         """Remove the folder *name* if it is empty; temporary files of writers that are gone do not count.
@@ -151,44 +172,79 @@ class DirectorySink:
         Raises:
             DiskError: There is no such folder.
         """
-        return locked(self.path(folder), wait=wait)
+        return locked(self.path(folder), partial(self._open, folder), wait=wait)
 
-    async def _look(self, look: Callable[[Path], T], name: str) -> T:
-        path = self.path(name)
-        return await in_thread(_of_disk, path, look, path)
+    async def _look(self, look: Callable[[str, Unpack[Args]], T], name: str, *args: *Args) -> T:
+        return await in_thread(_of_disk, self.path(name), partial(look, name, *args))
 
-    async def _sweep_once(self, folder: Path) -> None:
-        if str(folder) not in self._swept:
-            await finish(start_short(_of_disk, folder, self._enter, folder))
-            self._swept[str(folder)] = None  # not before: who comes meanwhile must not pass unchecked
+    async def _sweep_once(self, folder: str) -> None:
+        if folder not in self._swept:
+            path = self.root / folder
+            await finish(start_short(_of_disk, path, sweep, partial(self._open, folder)))
+            self._swept[folder] = None  # not before: who comes meanwhile must not pass unchecked
             if len(self._swept) > _REMEMBERED:
                 del self._swept[next(iter(self._swept))]
 
-    def _enter(self, folder: Path) -> None:
-        self._refuse_outside(folder)
-        sweep(folder)
+    def _open(self, folder: str, create: bool = False) -> OpenFolder:  # noqa: FBT001, FBT002 -- a `FolderOpener`
+        parts = folder.split("/") if folder else ()
+        return OpenFolder.open(self.root, parts, create=create, durable=self._durable)
 
-    def _refuse_outside(self, folder: Path) -> None:
-        if not Path(os.path.realpath(folder)).is_relative_to(self.root):
-            raise OSError(errno.ELOOP, "a link in it leads out of the destination folder")
-
-    def _remove(self, path: Path) -> None:
-        self._refuse_outside(path.parent)
-        path.unlink(missing_ok=True)
-
-    def _rename(self, source: Path, target: Path) -> None:
-        for folder in (source.parent, target.parent):
-            self._refuse_outside(folder)
-        refuse_special(target)
-        source.replace(target)
-        if self._durable:
-            sync_folder(target.parent)
-
-    def _remove_folder(self, path: Path) -> None:
-        self._refuse_outside(path)
-        sweep(path)
+    def _read(self, name: str) -> bytes | None:
+        folder, word = _split(name)
         try:
-            path.rmdir()
+            with self._open(folder) as place:
+                descriptor = place.open_regular(word, max_bytes=MAX_FILE_BYTES)
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read(MAX_FILE_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _size(self, name: str) -> int | None:
+        folder, word = _split(name)
+        try:
+            with self._open(folder) as place:
+                found = place.stat(word)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def _list(self, folder: str) -> dict[str, int | None]:
+        found: dict[str, int | None] = {}
+        try:
+            with self._open(folder) as place, place.entries() as entries:
+                for entry in entries:
+                    if not is_temporary(entry.name):
+                        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                            no_file = entry.is_symlink() or entry.is_dir()
+                            found[entry.name] = None if no_file else entry.stat(follow_symlinks=False).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        return found
+
+    def _opened(self, name: str) -> BinaryIO:
+        folder, word = _split(name)
+        with self._open(folder) as place:
+            return os.fdopen(place.open_regular(word), "rb")
+
+    def _remove(self, name: str) -> None:
+        folder, word = _split(name)
+        with contextlib.suppress(FileNotFoundError), self._open(folder) as place:
+            place.unlink(word)
+
+    def _rename(self, old: str, new: str) -> None:
+        (source, word), (target, new_word) = _split(old), _split(new)
+        with self._open(source) as place, self._open(target) as there:
+            refuse_special(there, new_word)
+            place.move(word, there, new_word)
+            if self._durable:
+                there.flush()
+
+    def _remove_folder(self, name: str) -> None:
+        sweep(partial(self._open, name))
+        folder, word = _split(name)
+        try:
+            with self._open(folder) as place:
+                place.rmdir(word)
         except OSError as error:
             if error.errno not in _NOT_REMOVED:
                 raise
@@ -201,6 +257,11 @@ class DirectorySink:
             raise OSError(errno.ENOTDIR, "dest: a file is in the way, a folder is wanted")
         if not os.access(place, os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, "dest: not writable")
+
+
+def _split(name: str) -> tuple[str, str]:
+    folder, _, word = name.rpartition("/")
+    return folder, word
 
 
 def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
@@ -236,49 +297,3 @@ async def _settle(writing: asyncio.Future[None] | None, temporary: Temporary) ->
     finally:
         if temporary.there:
             await in_thread(temporary.discard)
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        _refuse_pipe(path)
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
-
-
-def _opened(path: Path) -> BinaryIO:
-    if not path.is_dir():  # of which the system says so itself
-        _refuse_pipe(path)
-    return path.open("rb")
-
-
-def _refuse_pipe(path: Path) -> None:
-    """Raises unless it is a file: a pipe would hold the thread for ever."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is not a file")
-
-
-def _list(path: Path) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if not is_temporary(entry.name):
-                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or a link to nowhere
-                        found[entry.name] = _size_of(entry)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return found
-
-
-def _size_of(entry: os.DirEntry[str]) -> int | None:
-    try:
-        return None if entry.is_dir() else entry.stat().st_size
-    except FileNotFoundError:
-        raise
-    except OSError:  # a loop of links, or into a folder that may not be read: the link itself is there
-        return entry.stat(follow_symlinks=False).st_size

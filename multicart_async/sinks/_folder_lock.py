@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 
 from multicart_async._threads import in_thread
+from multicart_async.sinks._open_folder import FolderOpener
 from multicart_async.sinks._temporary import disk_error
 
 try:
@@ -20,14 +21,14 @@ except ImportError:  # pragma: no cover -- Windows has no advisory locks
 __all__ = ["locked"]
 
 _POLL = 0.1  # seconds between two looks at a lock that another call holds
-_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class _FolderLock:
     """The lock of one call. Where the file system has no locks it is always had."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, open_folder: FolderOpener) -> None:
         self._folder = folder
+        self._open_folder = open_folder
         self._descriptor = -1
 
     def acquire(self) -> bool:
@@ -35,7 +36,8 @@ class _FolderLock:
         if fcntl is None:  # pragma: no cover -- Windows
             return True
         try:
-            self._descriptor = os.open(self._folder, _FLAGS)
+            with self._open_folder(False) as folder:
+                self._descriptor = folder.open_itself()
         except OSError as error:
             raise disk_error(self._folder, error) from error
         try:
@@ -55,13 +57,13 @@ class _FolderLock:
 
 
 @asynccontextmanager
-async def locked(folder: Path, *, wait: bool) -> AsyncGenerator[bool, None]:
-    """Hold the lock of *folder*; where another call holds it, wait for it, or yield ``False``.
+async def locked(folder: Path, open_folder: FolderOpener, *, wait: bool) -> AsyncGenerator[bool, None]:
+    """Hold the lock of *folder*, which *open_folder* opens; where another call holds it, wait for it, or yield ``False``.
 
     Raises:
         DiskError: The folder cannot be opened.
     """
-    lock = _FolderLock(folder)
+    lock = _FolderLock(folder, open_folder)
     try:
         while not (had := await in_thread(lock.acquire)) and wait:  # noqa: ASYNC110 -- another process may hold it
             await anyio.sleep(_POLL)

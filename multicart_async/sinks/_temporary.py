@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from multicart_async.errors import DiskError, IncompleteDownloadError
+from multicart_async.sinks._open_folder import FolderOpener, OpenFolder
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover -- Windows has no advisory locks: age decides there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Temporary", "disk_error", "is_temporary", "refuse_special", "sweep", "sync_folder"]
+__all__ = ["Temporary", "disk_error", "is_temporary", "refuse_special", "sweep"]
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 _OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
@@ -37,10 +38,8 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us
 _TRIES = 5
 _REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # a network file system reports a file that is gone as stale
-_CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def disk_error(path: Path, error: OSError) -> DiskError:
@@ -54,21 +53,25 @@ def is_temporary(name: str) -> bool:
 
 
 class Temporary:
-    """One file on its way to *target*. Used by one thread at a time."""
+    """One file on its way to *target*, in the folder that *open_folder* opens. Used by one thread at a time.
 
-    def __init__(self, target: Path, *, durable: bool) -> None:
+    The folder stays open from the first byte to the last step: the file is put in the place where it was written.
+    """
+
+    def __init__(self, open_folder: FolderOpener, target: Path, *, durable: bool, mode: int = 0o666) -> None:
+        self._open_folder = open_folder
         self._target = target
-        self._start = (
-            f"{target.parent}{os.sep}.mc-"  # no Path on the way of each file: it costs as much as the system calls
-        )
+        self._name = target.name
         self._durable = durable
-        self._path: str | None = None
+        self._mode = mode
+        self._folder: OpenFolder | None = None
+        self._part: str | None = None
         self._file: BinaryIO | None = None
 
     @property
     def there(self) -> bool:
         """Whether there is something to `discard`."""
-        return self._path is not None
+        return self._folder is not None
 
     def write(self, piece: bytes) -> None:
         """Append *piece*; the first one makes the file, and the folder if need be."""
@@ -95,21 +98,30 @@ class Temporary:
         except OSError as error:
             self._raise_if_removed(error)
             raise
-        self._path = self._file = None
+        self._done()
+
+    def _done(self) -> None:
+        assert self._folder is not None
+        self._part = self._file = None
         if self._durable:
-            sync_folder(self._target.parent)
+            self._folder.flush()
+        self._leave()
 
     def _rename(self) -> None:
         assert self._file is not None
-        assert self._path is not None
         file = self._file
         file.flush()  # a full disk may show here first
         if self._durable:
             os.fsync(file.fileno())
-        refuse_special(self._target)
         with _still_locked(file.fileno()):
             file.close()  # some file systems say only now that the disk is full
-            os.replace(self._path, self._target)  # noqa: PTH105 -- it is no Path
+            self._put_in_place()
+
+    def _put_in_place(self) -> None:
+        assert self._folder is not None
+        assert self._part is not None
+        refuse_special(self._folder, self._name)
+        self._folder.move(self._part, self._folder, self._name)
 
     def _raise_if_removed(self, error: OSError) -> None:
         if self._was_removed(error):
@@ -122,9 +134,18 @@ class Temporary:
         Raises:
             FileNotFoundError: The folder is gone, with the other files in it: only the caller knows which those were.
         """
-        if error.errno not in _REMOVED or self._path is None or os.path.lexists(self._path):
+        if error.errno not in _REMOVED or self._folder is None or self._part is None:
             return False
-        if not self._target.parent.is_dir():
+        removed = False
+        try:
+            self._folder.stat(self._part)
+        except OSError as gone:
+            removed = gone.errno in _REMOVED
+        if not removed:
+            return False
+        try:
+            self._open_folder(False).close()
+        except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(errno.ENOENT, "its folder was removed while the file was written") from error
         return True
 
@@ -134,68 +155,66 @@ class Temporary:
             self._write_at_once(content)
         except OSError as error:
             if self._was_removed(error):
+                self._part = None
+                self._leave()
                 return False
             raise
-        self._path = None
-        if self._durable:
-            sync_folder(self._target.parent)
+        self._done()
         return True
 
     def _write_at_once(self, content: bytes) -> None:
-        path = self._new_path()
-        with io.FileIO(_opened(path, durable=self._durable), "wb") as file:
-            self._path = path
+        with io.FileIO(self._new(), "wb") as file:
             rest = memoryview(content)
             while rest:
                 rest = rest[file.write(rest) :]
             if self._durable:
                 os.fsync(file.fileno())
-        refuse_special(self._target)
-        os.replace(path, self._target)  # noqa: PTH105 -- it is no Path
+        self._put_in_place()
 
     def discard(self) -> None:
         """Leave nothing behind. After `publish` there is nothing to leave."""
         file, self._file = self._file, None
-        path, self._path = self._path, None
-        if path is not None:
+        part, self._part = self._part, None
+        if part is not None:
+            assert self._folder is not None
             with contextlib.suppress(OSError):  # the first error counts; what stays is swept by the next call
-                Path(path).unlink()
+                self._folder.unlink(part)
         if file is not None:
             with contextlib.suppress(OSError):
                 file.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
     def _open(self) -> None:
         for _ in range(_TRIES):
-            path = self._new_path()
-            descriptor = _opened(path, durable=self._durable)
-            self._path, self._file = path, os.fdopen(descriptor, "wb")
-            if _own(descriptor, path):
+            descriptor = self._new()
+            self._file = os.fdopen(descriptor, "wb")
+            assert self._folder is not None
+            assert self._part is not None
+            if _own(descriptor, self._folder, self._part):
                 return
             self.discard()  # somebody who sweeps was quicker than our lock
         raise OSError(errno.EAGAIN, "no temporary file could be kept")
 
-    def _new_path(self) -> str:
-        return f"{self._start}{secrets.token_hex(8)}.part"
+    def _new(self) -> int:
+        """Return a descriptor of a new file."""
+        part = f".mc-{secrets.token_hex(8)}.part"
+        folder = self._folder = self._folder or self._open_folder(True)
+        try:
+            descriptor = folder.open_new(part, _FLAGS, self._mode)
+        except FileNotFoundError:  # removed since it was opened, as by a call that prunes
+            self._leave()
+            folder = self._folder = self._open_folder(True)
+            descriptor = folder.open_new(part, _FLAGS, self._mode)
+        self._part = part
+        return descriptor
 
 
-def _opened(path: str, *, durable: bool) -> int:
-    """A new file, and its folder if need be. The kernel applies the umask."""
-    try:
-        return os.open(path, _FLAGS, 0o666)
-    except FileNotFoundError:
-        _make_folder(Path(path).parent, durable=durable)
-        return os.open(path, _FLAGS, 0o666)
-
-
-def _make_folder(folder: Path, *, durable: bool) -> None:
-    """With all above it; *durable*: their names are on the disk as well, for a file in a folder without a name is gone."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()] if durable else []
-    folder.mkdir(parents=True, exist_ok=True)
-    for place in missing:
-        sync_folder(place.parent)
-
-
-def _own(descriptor: int, path: str) -> bool:
+def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:
     """Lock a new temporary file; whether it is still there, and ours."""
     if fcntl is None:  # pragma: no cover -- Windows
         return True
@@ -209,7 +228,7 @@ def _own(descriptor: int, path: str) -> bool:
     if file.st_nlink:
         return True
     try:
-        return Path(path).stat().st_ino == file.st_ino  # some file systems count no links
+        return folder.stat(name).st_ino == file.st_ino  # some file systems count no links
     except FileNotFoundError:
         return False
 
@@ -227,48 +246,35 @@ def _still_locked(descriptor: int) -> Generator[None, None, None]:
         os.close(keeper)
 
 
-def refuse_special(target: Path) -> None:
+def refuse_special(folder: OpenFolder, name: str) -> None:
     """A rename would replace a pipe or a device without a word. A link is replaced, not followed: that is fine."""
     try:
-        mode = target.lstat().st_mode
+        mode = folder.stat(name).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
         raise OSError(errno.EEXIST, "there is something that is not a file under the final name")
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush the names in *folder* to the disk, where its file system can do that; what is in the files is flushed apart."""
-    if os.name == "nt":  # pragma: no cover -- Windows opens no folders
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT_FLUSH:
-            raise
-
-
-def sweep(folder: Path) -> None:
+def sweep(open_folder: FolderOpener) -> None:
     """Remove the temporary files of writers that are gone."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if is_temporary(entry.name)]
+        folder = open_folder(False)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name in names:
-        with contextlib.suppress(OSError):  # somebody else may sweep too
-            _sweep_one(folder / name)
+    with folder:
+        with folder.entries() as entries:
+            names = [entry.name for entry in entries if is_temporary(entry.name)]
+        for name in names:
+            with contextlib.suppress(OSError):  # somebody else may sweep too
+                _sweep_one(folder, name)
 
 
-def _sweep_one(path: Path) -> None:
-    descriptor = os.open(path, _LOOK)
+def _sweep_one(folder: OpenFolder, name: str) -> None:
+    descriptor = folder.open_regular(name)
     try:
-        if _abandoned(descriptor) and path.stat().st_ino == os.fstat(descriptor).st_ino:
-            path.unlink()
+        if _abandoned(descriptor) and folder.stat(name).st_ino == os.fstat(descriptor).st_ino:
+            folder.unlink(name)
     finally:
         os.close(descriptor)
 

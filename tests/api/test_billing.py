@@ -72,6 +72,15 @@ async def test_the_old_price_is_left_as_it_came(price: Any) -> None:
     assert (4900, price) == (plan.price_cents, plan.price)
 
 
+async def test_an_invoice_can_be_read_by_its_owner_alone(tmp_path) -> None:
+    """It names a person and an address."""
+    groups = with_invoice(FakeFile.whole(PDF, headers={"content-type": "application/pdf"}))
+
+    done = await groups.billing.download_invoice(5, tmp_path)
+
+    assert oct(done.path.stat().st_mode & 0o777) == "0o600"
+
+
 async def test_an_invoice_is_brought_whole(tmp_path) -> None:
     """Under a name that is made of its id, in a folder that is made."""
     groups = with_invoice(FakeFile.whole(PDF, headers={"content-type": "application/pdf"}))

@@ -127,7 +127,7 @@ def test_a_small_file_costs_few_system_calls(tmp_path) -> None:
 
     calls = calls_of(dest, size=20_000, pieces=1)
 
-    assert (1, 1) == (calls["write"], calls["rename"])
+    assert (1, 1) == (calls["write"], calls["renameat"])
     assert calls.total() <= 20, calls
 
 

@@ -18,7 +18,7 @@ from multicart_async._journal import Journal
 from multicart_async._shard_notes import ShardNotes
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink
-from multicart_async.sinks._temporary import sync_folder
+from multicart_async.sinks._open_folder import OpenFolder
 
 UNSUPPORTED = sorted({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 REFUSALS = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES]
@@ -132,12 +132,13 @@ async def test_a_journal_whose_folder_fails_is_not_opened(tmp_path, failing) -> 
 def test_a_folder_that_cannot_be_opened_for_it_is_no_error(tmp_path, monkeypatch, number) -> None:
     """Some file systems fail there first."""
 
-    def refuse(*_: object) -> int:
+    def refuse(*_: object, **__: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "open", refuse)
+    with OpenFolder.open(tmp_path) as folder:
+        monkeypatch.setattr(os, "open", refuse)
 
-    sync_folder(tmp_path)
+        folder.flush()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no such file system")
@@ -145,7 +146,8 @@ def test_a_real_file_system_without_it_is_no_error() -> None:
     """Linux answers EINVAL for the folders of /proc and /sys."""
     for folder in ("/proc", "/sys"):
         if Path(folder).is_dir():
-            sync_folder(Path(folder))
+            with OpenFolder.open(Path(folder)) as opened:
+                opened.flush()
 
 
 @pytest.mark.parametrize("number", UNSUPPORTED, ids=NAMES)

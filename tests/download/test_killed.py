@@ -79,7 +79,7 @@ async def test_a_process_that_is_killed_at_any_moment_leaves_no_wrong_file(tmp_p
 
 @pytest.mark.parametrize(
     ("inject", "when"),
-    [("openat", 2), ("write", 1), ("write", 3), ("fsync", 1), ("close", 2), ("/^rename", 1), ("fsync", 2)],
+    [("openat", 2), ("write", 1), ("write", 3), ("fsync", 1), ("close", 4), ("/^rename", 1), ("fsync", 2)],
 )
 async def test_a_kill_at_each_system_call_leaves_the_old_file_or_the_new_one(tmp_path, inject, when) -> None:
     """At the k-th write, rename, flush, open or close of the file: under its name there is all or nothing."""

@@ -17,6 +17,7 @@ from cancel_kit import How, cancelled_at
 from download_kit import check_nothing_left, files_below, url
 from refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, version_in
 from support.groups import groups_over
+from support.open_folders import flushed_folders
 
 from multicart_async import AsyncMultiCart
 from multicart_async._staging import recover_if_abandoned
@@ -452,8 +453,7 @@ async def test_a_folder_is_removed_only_if_it_is_empty(tmp_path) -> None:
 
 async def test_a_durable_rename_flushes_the_name(tmp_path, monkeypatch) -> None:
     """As every change that a durable sink makes."""
-    flushed: list[Path] = []
-    monkeypatch.setattr("multicart_async.sinks._directory.sync_folder", flushed.append)
+    flushed = flushed_folders(monkeypatch)
     (tmp_path / "a").touch()
 
     await DirectorySink(tmp_path, durable=True).rename("a", "b")
@@ -474,7 +474,7 @@ async def test_a_link_or_pipe_under_the_final_name_is_not_followed(tmp_path) -> 
 async def test_a_removal_that_the_disk_refuses_is_an_error(tmp_path, monkeypatch) -> None:
     """Only what is in the way by nature is passed over."""
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "rmdir", refused)

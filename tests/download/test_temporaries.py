@@ -13,17 +13,20 @@ from pathlib import Path
 
 import pytest
 from download_kit import chunks, files_below, open_below, temporaries_below
+from support.open_folders import flushed_folders, opener, temporary
 
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink, _temporary
-from multicart_async.sinks._temporary import Temporary, sweep
+from multicart_async.sinks._temporary import sweep
 
 STALE = ".mc-0123456789abcdef.part"
 WRITER = """
 import sys
 from pathlib import Path
+from multicart_async.sinks._open_folder import OpenFolder
 from multicart_async.sinks._temporary import Temporary
-one = Temporary(Path(sys.argv[1]), durable=False)
+target = Path(sys.argv[1])
+one = Temporary(lambda create: OpenFolder.open(target.parent, create=create), target, durable=False)
 one.write(b"half")
 print("there", flush=True)
 sys.stdin.read()
@@ -161,8 +164,9 @@ def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
     """Nor where a file stands in its place."""
     (tmp_path / "file").write_bytes(b"1")
 
-    sweep(tmp_path / "none")
-    sweep(tmp_path / "file")
+    sweep(opener(tmp_path, "none"))
+    sweep(opener(tmp_path, "file"))
+    sweep(opener(tmp_path / "none"))
 
     assert {"file": b"1"} == files_below(tmp_path)
 
@@ -181,7 +185,7 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
         flock(descriptor, flags)
 
     monkeypatch.setattr(_temporary.fcntl, "flock", swept_first)
-    one = Temporary(tmp_path / "a", durable=False)
+    one = temporary(tmp_path, "a")
     one.write(b"who")
     one.publish(b"le")
     removed[1].unlink(missing_ok=True)
@@ -200,7 +204,7 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
     monkeypatch.setattr(_temporary.fcntl, "flock", locked)
 
     with pytest.raises(OSError, match="no temporary file could be kept"):
-        Temporary(tmp_path / "a", durable=False).write(b"1")
+        temporary(tmp_path, "a").write(b"1")
 
     assert {} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
@@ -247,40 +251,45 @@ async def test_a_folder_that_is_a_link_to_elsewhere_is_refused_each_time(tmp_pat
     sink = DirectorySink(dest)
 
     async def first():
-        with pytest.raises(DiskError, match="leads out"):
+        with pytest.raises(DiskError, match="101 is a link"):
             await sink.put("101/b", chunks(b"2"))
         yield b"1"
 
     for name in ("101/a", "101/a", "101/88/a"):
-        with pytest.raises(DiskError, match="leads out"):
+        with pytest.raises(DiskError, match="101 is a link"):
             await sink.put(name, chunks(b"1"))
     await sink.put("a", first())
 
     assert {STALE: b"not ours to sweep"} == files_below(outside)
 
 
-async def test_a_link_within_the_destination_is_followed(tmp_path) -> None:
-    """Somebody may keep a collection on another name of the same folder."""
-    (tmp_path / "real").mkdir()
-    (tmp_path / "101").symlink_to(tmp_path / "real")
+async def test_a_link_within_the_destination_is_not_followed(tmp_path) -> None:
+    """It may lead to the folder of another collection. The destination itself may be a link."""
+    (tmp_path / "real" / "102").mkdir(parents=True)
+    (tmp_path / "real" / "101").symlink_to("102")
+    (tmp_path / "dest").symlink_to("real")
+    sink = DirectorySink(tmp_path / "dest")
 
-    await DirectorySink(tmp_path).put("101/a", chunks(b"1"))
+    with pytest.raises(DiskError, match="101 is a link, and links below the destination are not followed") as caught:
+        await sink.put("101/a", chunks(b"1"))
+    await sink.put("102/b", chunks(b"2"))
 
-    assert b"1" == (tmp_path / "real" / "a").read_bytes()
+    assert caught.value.errno == errno.ELOOP
+    assert files_below(tmp_path / "real" / "102") == {"b": b"2"}
 
 
 def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is written without a lock, so a sweep may take it: then it is written again, with one."""
     replace, swept = os.replace, []
 
-    def swept_first(source: str, target: Path) -> None:
+    def swept_first(source: str, target: str, **folders: int) -> None:
         if not swept:
-            sweep(tmp_path)
+            sweep(opener(tmp_path))
             swept.append(source)
-        replace(source, target)
+        replace(source, target, **folders)
 
     monkeypatch.setattr(_temporary.os, "replace", swept_first)
-    one = Temporary(tmp_path / "a", durable=True)
+    one = temporary(tmp_path, "a", durable=True)
     one.publish(b"whole")
 
     assert 1 == len(swept)
@@ -292,16 +301,18 @@ def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatc
 
 def test_durable_flushes_the_names_of_the_folders_that_it_makes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file in a folder without a name on the disk is gone after a power cut: each new folder, in the one above it."""
-    flushed: list[Path] = []
-    monkeypatch.setattr(_temporary, "sync_folder", flushed.append)
+    flushed = flushed_folders(monkeypatch)
 
-    Temporary(tmp_path / "101" / "88" / "a", durable=True).publish(b"1")
-    assert {tmp_path, tmp_path / "101", tmp_path / "101" / "88"} == set(flushed)
-
-    flushed.clear()
-    Temporary(tmp_path / "101" / "88" / "b", durable=True).publish(b"1")
-    assert [tmp_path / "101" / "88"] == flushed
+    temporary(tmp_path, "101", "88", "a", durable=True).publish(b"1")
+    assert flushed == [tmp_path, tmp_path / "101", tmp_path / "101" / "88"]
 
     flushed.clear()
-    Temporary(tmp_path / "102" / "a", durable=False).publish(b"1")
-    assert [] == flushed
+    temporary(tmp_path, "101", "88", "b", durable=True).publish(b"1")
+    assert flushed == [tmp_path / "101" / "88"]
+
+    flushed.clear()
+    temporary(tmp_path, "102", "a").publish(b"1")
+    assert flushed == []
+
+    temporary(tmp_path / "new" / "er", "a", durable=True).publish(b"1")
+    assert flushed == [tmp_path / "new", tmp_path, tmp_path / "new" / "er"]

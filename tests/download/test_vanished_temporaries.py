@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from download_kit import chunks, files_below, open_below, run_of, sized_page, url, wanted_page
 from support.groups import groups_over
+from support.open_folders import path_at, temporary
 
 from multicart_async._category_csv import category_csv
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError
 from multicart_async.events import FileFailed, FileRestarted, Retrying
 from multicart_async.sinks import DirectorySink, MemorySink, Sink, put_bytes
-from multicart_async.sinks._temporary import Temporary
 from multicart_async.testing import FakeFile, FakeTransport, ok
 
 NAME = "101/88/page-0001.json"
@@ -32,11 +32,11 @@ def cleaner(monkeypatch: pytest.MonkeyPatch, times: int, clean: Callable[[Path],
     """Another program that removes temporary files just before they get their names, so often; which it removed."""
     replace, removed = os.replace, []
 
-    def too_late(source: str, target: Path) -> None:
+    def too_late(source: str, target: str, **folders: int) -> None:
         if len(removed) < times:
-            removed.append(Path(source).name)
-            clean(Path(source))
-        replace(source, target)
+            removed.append(source)
+            clean(path_at(source, folders["src_dir_fd"]))
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", too_late)
     return removed
@@ -142,10 +142,10 @@ async def test_a_folder_that_vanished_is_a_disk_error(tmp_path, monkeypatch, con
 @pytest.mark.parametrize("verb", ["write", "flush", "close"])
 def test_a_network_disk_tells_of_a_removed_file_earlier(tmp_path, verb) -> None:
     """There a file that another machine removed is stale from then on: the error of that means the same."""
-    one = Temporary(tmp_path / "a", durable=False)
+    one = temporary(tmp_path, "a")
     one.write(b"n" * 10)
-    assert one._path is not None
-    Path(one._path).unlink()
+    assert one._part is not None
+    (tmp_path / one._part).unlink()
 
     class Stale:
         """What is left of the file object."""
@@ -169,7 +169,7 @@ def test_a_network_disk_tells_of_a_removed_file_earlier(tmp_path, verb) -> None:
 
 def test_a_stale_disk_is_no_removed_file(tmp_path) -> None:
     """The same number while the temporary file is there is the disk's own trouble."""
-    one = Temporary(tmp_path / "a", durable=False)
+    one = temporary(tmp_path, "a")
     one.write(b"1")
     file, one._file = one._file, None
 
@@ -233,11 +233,11 @@ async def test_a_whole_run_survives_a_cleaner(tmp_path, monkeypatch) -> None:
     """Pages and manifest alike lose their temporary file once, and the run is complete."""
     replace, seen = os.replace, set()
 
-    def first_of_each(source: str, target: Path) -> None:
+    def first_of_each(source: str, target: str, **folders: int) -> None:
         if target not in seen:
             seen.add(target)
-            Path(source).unlink()
-        replace(source, target)
+            path_at(source, folders["src_dir_fd"]).unlink()
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", first_of_each)
     files = {url(page): parts(LARGE if page == 1 else SMALL) for page in (1, 2, 3)}
@@ -303,7 +303,7 @@ def test_a_small_file_that_is_stale_is_written_again(tmp_path, monkeypatch) -> N
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", stale)
-    Temporary(tmp_path / "a", durable=True).publish(b"whole")
+    temporary(tmp_path, "a", durable=True).publish(b"whole")
 
     assert files_below(tmp_path) == {"a": b"whole"}
     assert open_below(tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -140,6 +141,9 @@ async def test_a_renamed_collection_is_asked_and_not_fetched(sandbox, client, tm
         ("collection.json", lambda path: path.write_bytes(path.read_bytes()[:-20])),
         ("collection.json", lambda path: path.write_text("[]")),
         ("collection.json", Path.unlink),
+        ("collection.json", lambda path: path.write_bytes(path.read_bytes() + b" " * (64 << 10))),
+        ("collection.json", lambda path: os.truncate(path, 6 << 30)),
+        ("collection.json", lambda path: (path.unlink(), path.symlink_to("elsewhere"))),
         ("collection.json", lambda path: path.write_bytes(seal_json({"updated_at": 5, "run": "x"}))),
         ("collection.json", lambda path: path.write_bytes(edited(path, run=True))),
         ("collection.json", lambda path: path.write_bytes(edited(path, run=1))),

@@ -66,8 +66,8 @@ def blank_in_a_name(path: Path) -> None:
 
 
 HARMS = {
-    "a loop of links": (loop, "101/88/page-0001.json", "101/88/page-0001.json: changed: "),
-    "a loop for a manifest": (loop, "101/88/manifest.json", "101/88/manifest.json: cannot be read: Too many levels"),
+    "a loop of links": (loop, "101/88/page-0001.json", "101/88/page-0001.json: missing: what has its name"),
+    "a loop for a manifest": (loop, "101/88/manifest.json", "101/88/manifest.json: cannot be read: it is a link"),
     "a FIFO": (pipe, "101/88/page-0001.json", "101/88/page-0001.json: changed: 0 bytes, not "),
     "a FIFO of that size": (
         pipe_of_that_size,

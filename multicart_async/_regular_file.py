@@ -1,0 +1,64 @@
+"""A regular file, opened so that nothing put in its place can do harm: no pipe holds the thread, no link leads elsewhere.
+
+What was looked at before it was opened may be something else by then. So it is opened first, in a way in which nothing can
+wait, and looked at by its descriptor.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+__all__ = ["MAX_FILE_BYTES", "open_regular"]
+
+MAX_FILE_BYTES: Final = 256 << 20
+"""How large a manifest, a journal or a CSV to import may be, which are read into memory."""
+
+_SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_PEER: Final = frozenset(
+    {errno.ENXIO, errno.ENODEV}
+)  # a socket, a pipe that nothing reads, a device without a driver
+
+
+def open_regular(
+    name: str | os.PathLike[str],
+    *,
+    dir_fd: int | None = None,
+    flags: int = os.O_RDONLY,
+    mode: int = 0o666,
+    max_bytes: int | None = None,
+    links: bool = False,
+) -> int:
+    """Return a descriptor of the regular file *name*, which is looked for in the open folder *dir_fd*, if there is one.
+
+    With *links*, a link in its place is followed. *flags* and *mode* are as those of `os.open`.
+
+    Raises:
+        OSError: It is something else, a link, or larger than *max_bytes*; or it cannot be opened.
+    """
+    try:
+        descriptor = os.open(name, flags | _SAFE | (0 if links else _NO_LINKS), mode, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not links:
+            raise OSError(errno.ELOOP, "it is a link, and links are not followed here") from error
+        if error.errno in _NO_PEER:
+            raise OSError(errno.EINVAL, "it is not a file") from error
+        raise
+    try:
+        _check(os.fstat(descriptor), max_bytes)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(found: os.stat_result, max_bytes: int | None) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is not a file, but a folder")
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    if max_bytes is not None and found.st_size > max_bytes:
+        raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, and at most {max_bytes:,} are read")

@@ -1,0 +1,186 @@
+"""A folder held open: what is done in it is done there, and nowhere else, whatever its path leads to by then.
+
+Each folder below the destination is opened in the one before, and is no link. So a folder that another process replaces by a
+link while a file is written is not left for the place that the link leads to. Systems whose calls take no descriptor of a
+folder (Windows) look at each folder before they use its path: there a link that comes in between is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Final, Self, TypeAlias
+
+from multicart_async._regular_file import open_regular
+
+__all__ = ["FolderOpener", "OpenFolder"]
+
+_FOLDER: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_SEARCH: Final = _FOLDER | getattr(os, "O_PATH", os.O_RDONLY)  # to look up names, a folder need not be readable
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_HAS_DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename} <= os.supports_dir_fd
+_CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+class OpenFolder:
+    """The folder at *path*, open as *descriptor*; ``None`` where the system has no such thing."""
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: str, descriptor: int | None) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, root: Path, parts: Sequence[str] = (), *, create: bool = False, durable: bool = False) -> Self:
+        """Open the folder *parts* below *root*, one after the other. *root* and what is above it may be links.
+
+        *create* makes those that are missing; *durable* flushes their names to the disk too, because a file in a folder
+        without a name is lost.
+
+        Raises:
+            OSError: One of them is missing, a link, or no folder.
+        """
+        folder = cls._root(root, create=create, durable=durable)
+        for part in parts:
+            try:
+                inner = folder.inner(part, create=create, durable=durable)
+            finally:
+                folder.close()
+            folder = inner
+        return folder
+
+    @classmethod
+    def _root(cls, root: Path, *, create: bool, durable: bool) -> Self:
+        path = str(root)
+        try:
+            return cls(path, _opened(path))
+        except FileNotFoundError:
+            if not create:
+                raise
+        missing = [place for place in (root, *root.parents) if not place.exists()] if durable else []
+        root.mkdir(parents=True, exist_ok=True)
+        for place in missing:
+            with cls(str(place.parent), _opened(str(place.parent))) as above:
+                above.flush()
+        return cls(path, _opened(path))
+
+    def inner(self, part: str, *, create: bool = False, durable: bool = False) -> Self:
+        """Open the folder *part* of it; see `open`."""
+        try:
+            return self._entered(part)
+        except FileNotFoundError:
+            if not create:
+                raise
+        with contextlib.suppress(FileExistsError):  # another writer was quicker
+            os.mkdir(self._at(part), dir_fd=self._descriptor)
+        if durable:
+            self.flush()
+        return self._entered(part)
+
+    def _entered(self, part: str) -> Self:
+        path = f"{self._path}{os.sep}{part}"
+        if self._descriptor is None:
+            self._check_folder(part)
+            return type(self)(path, None)
+        try:
+            return type(self)(path, os.open(part, _SEARCH | _NO_LINKS, dir_fd=self._descriptor))
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+                self._check_folder(part)
+            raise
+
+    def _check_folder(self, part: str) -> None:
+        found = self.stat(part).st_mode
+        if stat.S_ISLNK(found):
+            raise OSError(errno.ELOOP, f"{part} is a link, and links below the destination are not followed")
+        if not stat.S_ISDIR(found):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def close(self) -> None:
+        """Let it go. Twice is once."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _at(self, name: str) -> str:
+        return name if self._descriptor is not None else f"{self._path}{os.sep}{name}"
+
+    def open_new(self, name: str, flags: int, mode: int) -> int:
+        """Return a descriptor of the new file *name*. The kernel applies the umask to *mode*."""
+        return os.open(self._at(name), flags, mode, dir_fd=self._descriptor)
+
+    def open_regular(self, name: str, *, max_bytes: int | None = None) -> int:
+        """Return a descriptor of the file *name*, to read it; see `open_regular`."""
+        return open_regular(self._at(name), dir_fd=self._descriptor, max_bytes=max_bytes)
+
+    def open_itself(self) -> int:
+        """Return a descriptor of the folder, to read, flush or lock it."""
+        return os.open(self._at("."), os.O_RDONLY | _FOLDER, dir_fd=self._descriptor)
+
+    def stat(self, name: str) -> os.stat_result:
+        """Return what *name* is; of a link, what the link is."""
+        return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+
+    def move(self, name: str, target: OpenFolder, new: str) -> None:
+        """Give *name* the name *new* in *target*, in one step; what has that name is replaced."""
+        os.replace(self._at(name), target._at(new), src_dir_fd=self._descriptor, dst_dir_fd=target._descriptor)
+
+    def unlink(self, name: str) -> None:
+        """Remove the file *name*, or the link."""
+        os.unlink(self._at(name), dir_fd=self._descriptor)
+
+    def rmdir(self, name: str) -> None:
+        """Remove the empty folder *name*."""
+        os.rmdir(self._at(name), dir_fd=self._descriptor)
+
+    @contextlib.contextmanager
+    def entries(self) -> Generator[Sequence[os.DirEntry[str]], None, None]:
+        """Yield what is in it; the entries can be asked for more only inside the block."""
+        if self._descriptor is None:
+            with os.scandir(self._path) as found:
+                yield [*found]
+            return
+        descriptor = self.open_itself()
+        try:
+            with os.scandir(descriptor) as found:
+                yield [*found]
+        finally:
+            os.close(descriptor)
+
+    def flush(self) -> None:
+        """Flush its names to the disk, where its file system can do that; what is in the files is flushed apart."""
+        if os.name == "nt":  # pragma: no cover -- Windows opens no folders
+            return
+        try:
+            descriptor = self.open_itself()
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno not in _CANNOT_FLUSH:
+                raise
+
+
+FolderOpener: TypeAlias = Callable[[bool], OpenFolder]
+"""Opens the folder of a file; with ``True`` it is made if it is missing."""
+
+
+def _opened(path: str) -> int | None:
+    if _HAS_DIR_FD:
+        return os.open(path, _SEARCH)
+    if not Path(path).is_dir():
+        number = errno.ENOTDIR if os.path.lexists(path) else errno.ENOENT
+        raise OSError(number, os.strerror(number))
+    return None

@@ -1,0 +1,221 @@
+"""Folders below a destination: opened one in the other, no link among them; also where a system has no such calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from download_kit import chunks, files_below, open_below
+from support.open_folders import flushed_folders, opener, temporary
+
+from multicart_async import DirectorySink, errors
+from multicart_async.sinks import _open_folder
+from multicart_async.sinks._open_folder import OpenFolder
+
+STALE = ".mc-0123456789abcdef.part"
+
+
+@pytest.fixture(params=["by descriptors", "by paths"], autouse=True)
+def calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How folders are named to the system: Windows has paths alone."""
+    if request.param == "by paths":
+        monkeypatch.setattr(_open_folder, "_HAS_DIR_FD", False)
+    return request.param
+
+
+async def test_files_are_written_read_and_removed(tmp_path) -> None:
+    """All that a sink does, in folders that are made on the way."""
+    sink = DirectorySink(tmp_path / "new" / "dest")
+
+    await sink.put("101/88/a", chunks(b"1" * (1 << 20), b"2"))
+    await sink.put("101/88/b", chunks(b"3"))
+    await sink.rename("101/88/b", "101/c")
+    async with sink.exclusive("101/88") as had:
+        assert had
+    listed = await sink.list("101")
+    sizes = [await sink.size(name) for name in ("101/88/a", "101/c", "101/88", "102/a", "101/c/a")]
+    read = [await sink.read(name) for name in ("101/c", "101/88/b", "101/c/a")]
+    pieces = [len(piece) async for piece in sink.chunks("101/88/a")]
+    for name in ("101/88/a", "101/88/a", "102/a"):
+        await sink.remove(name)
+    await sink.remove_folder("101/88")
+
+    assert listed == {"88": None, "c": 1}
+    assert sizes == [(1 << 20) + 1, 1, None, None, None]
+    assert read == [b"3", None, None]
+    assert sum(pieces) == (1 << 20) + 1
+    assert files_below(sink.root) == {"101/c": b"3"}
+    assert not (sink.root / "101" / "88").exists()
+    assert open_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["101", "101/88"])
+async def test_no_call_goes_through_a_link(tmp_path, place) -> None:
+    """Each is refused, with the name of the link; what is behind it stays as it was."""
+    dest, outside = tmp_path / "dest", tmp_path / "outside"
+    (outside / "88").mkdir(parents=True)
+    for folder in (outside, outside / "88"):
+        (folder / "a").write_bytes(b"precious")
+        (folder / STALE).write_bytes(b"not ours to sweep")
+    (dest / place).parent.mkdir(parents=True)
+    (dest / place).symlink_to(outside if place == "101" else outside / "88")
+    (dest / "b").write_bytes(b"ours")
+    sink = DirectorySink(dest)
+    before = files_below(outside)
+
+    for work in (
+        sink.put("101/88/a", chunks(b"1")),
+        sink.put("101/88/a", chunks(b"1" * (1 << 20), b"2")),
+        sink.read("101/88/a"),
+        sink.size("101/88/a"),
+        sink.list("101/88"),
+        anext(sink.chunks("101/88/a")),
+        sink.remove("101/88/a"),
+        sink.rename("101/88/a", "c"),
+        sink.rename("b", "101/88/a"),
+        sink.exclusive("101/88").__aenter__(),
+        sink.remove_folder("101/88/x"),
+    ):
+        with pytest.raises(errors.DiskError, match=f"{place[-2:]}1? is a link") as caught:
+            await work
+        assert caught.value.errno == errno.ELOOP
+
+    assert files_below(outside) == before
+    assert files_below(dest) == {"b": b"ours"}
+    assert open_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["101", "101/88"])
+async def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path, place) -> None:
+    """Of the system."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_bytes(b"1")
+
+    with pytest.raises(errors.DiskError, match="Not a directory"):
+        await DirectorySink(tmp_path).put("101/88/a", chunks(b"1"))
+
+
+async def test_a_missing_folder_holds_nothing(tmp_path) -> None:
+    """At each level."""
+    (tmp_path / "101").mkdir()
+
+    for folder in ("101/88", "102/88"):
+        assert await DirectorySink(tmp_path).list(folder) == {}
+    assert await DirectorySink(tmp_path / "none").list("") == {}
+    with pytest.raises(errors.DiskError, match="No such file"):
+        await anext(DirectorySink(tmp_path / "none").chunks("a"))
+
+
+def test_a_root_that_is_no_folder_is_an_error(tmp_path) -> None:
+    """As the system says."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError):
+        OpenFolder.open(tmp_path / "file")
+
+
+def test_new_folders_are_flushed_where_that_is_asked_for(tmp_path, monkeypatch) -> None:
+    """Each name in the folder above it."""
+    flushed = flushed_folders(monkeypatch)
+
+    temporary(tmp_path / "new", "101", "a", durable=True).publish(b"1")
+
+    assert flushed == [tmp_path, tmp_path / "new", tmp_path / "new" / "101"]
+
+
+def test_another_writer_may_make_the_folder_first(tmp_path, monkeypatch) -> None:
+    """Then it is there, which is all that counts."""
+    make = os.mkdir
+
+    def late(name: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        make(name, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", late)
+
+    temporary(tmp_path, "101", "a").publish(b"1")
+
+    assert files_below(tmp_path) == {"101/a": b"1"}
+
+
+def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkeypatch) -> None:
+    """As when another call prunes it."""
+    (tmp_path / "101").mkdir()
+    opened: list[OpenFolder] = []
+
+    def removed_once(create: bool) -> OpenFolder:
+        folder = opener(tmp_path, "101")(create)
+        if not opened:
+            (tmp_path / "101").rmdir()
+        opened.append(folder)
+        return folder
+
+    one = temporary(tmp_path, "101", "a")
+    one._open_folder = removed_once
+    one.publish(b"1")
+
+    assert len(opened) == 2
+    assert files_below(tmp_path) == {"101/a": b"1"}
+    assert open_below(tmp_path) == []
+
+
+def test_a_folder_that_is_replaced_while_a_file_is_written_gets_nothing(tmp_path, calls) -> None:
+    """The file goes to the folder that was there at first, wherever that is now; with paths alone that cannot be had."""
+    if calls == "by paths":
+        pytest.skip("not promised where the system has no descriptors of folders")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a").write_bytes(b"precious")
+    one = temporary(tmp_path / "dest", "101", "a")
+    one.write(b"who")
+
+    (tmp_path / "dest" / "101").rename(tmp_path / "moved")
+    (tmp_path / "dest" / "101").symlink_to(tmp_path / "outside")
+    one.publish(b"le")
+
+    assert files_below(tmp_path / "outside") == {"a": b"precious"}
+    assert files_below(tmp_path / "moved") == {"a": b"whole"}
+
+
+def test_a_folder_that_is_gone_leaves_nothing_to_write_to(tmp_path) -> None:
+    """Its loss is told as what it is, in the middle of a file too, and no descriptor is left."""
+    one = temporary(tmp_path, "101", "a")
+    one.write(b"who")
+    shutil.rmtree(tmp_path / "101")
+
+    with pytest.raises(FileNotFoundError, match="its folder was removed while the file was written"):
+        one.publish(b"le")
+    one.discard()
+
+    assert open_below(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to give its rights up")
+def test_a_folder_that_may_be_searched_need_not_be_readable(tmp_path, calls) -> None:
+    """As a drop box, or a home with mode 711: only its names are looked up."""
+    if calls == "by paths":
+        pytest.skip("the same by nature")
+    for path in (tmp_path, *tmp_path.parents[:-1]):
+        path.chmod(path.stat().st_mode | 0o711)
+    (tmp_path / "dest" / "101").mkdir(parents=True)
+    (tmp_path / "dest").chmod(0o711)
+    (tmp_path / "dest" / "101").chmod(0o777)
+    os.seteuid(65534)
+    try:
+        temporary(tmp_path / "dest", "101", "a").publish(b"1")
+    finally:
+        os.seteuid(0)
+
+    assert files_below(tmp_path) == {"dest/101/a": b"1"}
+
+
+def test_a_path_of_the_root_is_kept(tmp_path: Path) -> None:
+    """Even if it is a link, as a destination may be."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    temporary(tmp_path / "link", "a").publish(b"1")
+
+    assert files_below(tmp_path / "real") == {"a": b"1"}

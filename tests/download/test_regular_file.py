@@ -1,0 +1,199 @@
+"""What is read is a file: no pipe holds the thread, no link leads elsewhere, nothing larger than memory is read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from download_kit import chunks, open_below
+from support.groups import groups_over
+
+from multicart_async import errors
+from multicart_async._category_csv import category_csv
+from multicart_async._journal import Journal
+from multicart_async._regular_file import open_regular
+from multicart_async._shard_notes import ShardNotes
+from multicart_async.models import StartedRun
+from multicart_async.sinks import DirectorySink
+from multicart_async.testing import FakeTransport
+
+SPARSE = 6 << 30  # bytes of a file that takes none of the disk
+
+
+def made(path: Path, kind: str) -> Path:
+    """Something that is no file, or none that may be read."""
+    match kind:
+        case "a pipe":
+            os.mkfifo(path)
+        case "a link":
+            (path.parent / "elsewhere").write_bytes(b"precious")
+            path.symlink_to("elsewhere")
+        case "a loop of links":
+            path.symlink_to(path.name)
+        case "a folder":
+            path.mkdir()
+        case "a socket":
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(os.path.relpath(path))
+        case "a device":
+            path.symlink_to("/dev/full")
+        case "a file of 6 GiB":
+            path.touch()
+            os.truncate(path, SPARSE)
+    return path
+
+
+KINDS = {
+    "a pipe": errno.EINVAL,
+    "a link": errno.ELOOP,
+    "a loop of links": errno.ELOOP,
+    "a folder": errno.EISDIR,
+    "a socket": errno.EINVAL,
+    "a file of 6 GiB": errno.EFBIG,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["alone", "in an open folder"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind, place) -> None:
+    """By what was opened, not by a look before it; no descriptor is left."""
+    path = made(tmp_path / "a", kind)
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    with pytest.raises(OSError, match=r"not a file|not followed|at most 10 are read") as caught:
+        if place == "alone":
+            open_regular(path, max_bytes=10)
+        else:
+            open_regular("a", dir_fd=folder, max_bytes=10)
+
+    os.close(folder)
+    assert caught.value.errno == KINDS[kind]
+    assert open_below(tmp_path) == []
+
+
+def test_a_file_is_opened(tmp_path) -> None:
+    """With *links* through one, for a path that its user has named."""
+    path = made(tmp_path / "a", "a link")
+
+    for descriptor in (open_regular(tmp_path / "elsewhere", max_bytes=8), open_regular(path, links=True)):
+        with os.fdopen(descriptor, "rb") as file:
+            assert file.read() == b"precious"
+
+
+def test_a_loop_is_a_loop_where_links_are_followed(tmp_path) -> None:
+    """What the system says of it is not changed."""
+    path = made(tmp_path / "a", "a loop of links")
+
+    with pytest.raises(OSError, match="Too many levels"):
+        open_regular(path, links=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_folder_of_files_reads_none_of_them(tmp_path, kind) -> None:
+    """Whole or in pieces; its error names the path."""
+    made(tmp_path / "a", kind)
+    sink = DirectorySink(tmp_path)
+
+    with pytest.raises(errors.DiskError) as caught:
+        await sink.read("a")
+    assert (caught.value.errno, caught.value.name) == (KINDS[kind], str(tmp_path / "a"))
+    if kind != "a file of 6 GiB":  # which is not read into memory
+        with pytest.raises(errors.DiskError) as caught:
+            await anext(sink.chunks("a"))
+        assert caught.value.errno == KINDS[kind]
+        with pytest.raises(errors.DiskError):
+            await category_csv(sink, "a", "b")
+    assert open_below(tmp_path) == []
+
+
+async def test_a_device_with_every_name_of_a_folder_is_not_written_to(tmp_path) -> None:
+    """The link to it is replaced."""
+    made(tmp_path / "a", "a device")
+
+    await DirectorySink(tmp_path).put("a", chunks(b"1"))
+
+    assert (tmp_path / "a").read_bytes() == b"1"
+
+
+def journals(path: Path) -> list[Journal | ShardNotes]:
+    """Each kind of journal, at that path."""
+    return [Journal(path), ShardNotes("AU", "amazon.com.au", "4500", path)]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "a device"])
+async def test_a_journal_that_is_no_file_is_refused(tmp_path, kind) -> None:
+    """Before a byte of it is read; a device that never ends would be read for ever."""
+    path = made(tmp_path / "runs.journal", kind)
+
+    for journal in journals(path):
+        with pytest.raises(errors.DiskError, match=r"runs\.journal: journal: ") as caught:
+            async with journal:
+                pass
+        assert caught.value.errno == KINDS.get(kind, errno.ELOOP)
+
+    assert open_below(tmp_path) == []
+    if kind == "a link":
+        assert (tmp_path / "elsewhere").read_bytes() == b"precious"
+
+
+async def test_a_device_itself_is_no_journal() -> None:
+    """It was read for ever."""
+    for name in ("/dev/full", "/dev/zero"):
+        with pytest.raises(errors.DiskError, match="journal: it is not a file"):
+            async with Journal(name):
+                pass
+
+
+async def test_a_journal_can_be_read_by_its_owner_alone(tmp_path) -> None:
+    """It tells what an account spends. One that is there keeps its mode."""
+    (tmp_path / "old").touch(0o644)
+    before = os.umask(0o022)
+    try:
+        for name in ("new", "old"):
+            async with Journal(tmp_path / name):
+                pass
+    finally:
+        os.umask(before)
+
+    assert [oct((tmp_path / name).stat().st_mode & 0o777) for name in ("new", "old")] == ["0o600", "0o644"]
+
+
+async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypatch) -> None:
+    """A note that would not fit is an error before anything follows from it."""
+    monkeypatch.setattr("multicart_async._ledger.MAX_FILE_BYTES", 200)
+    path = tmp_path / "runs.journal"
+
+    async with Journal(path) as journal:
+        await journal.note("intent", StartedRun(101, 87))
+        with pytest.raises(errors.DiskError, match="journal: it would have more than 200 bytes; begin a new one"):
+            for after in range(10):
+                await journal.note("intent", StartedRun(102, after))
+    async with Journal(path) as journal:
+        assert 101 in journal.noted
+
+    assert path.stat().st_size <= 200
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a socket", "a file of 6 GiB", "a device"])
+async def test_a_csv_to_import_is_a_file(tmp_path, kind) -> None:
+    """Nothing is sent, and no thread is held."""
+    path = made(tmp_path / "items.csv", kind)
+
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(errors.DiskError, match=r"items\.csv: source: it "):
+        await groups.asins.import_csv(101, path)
+
+    assert groups.transport.sent == []
+
+
+async def test_a_csv_to_import_may_be_a_link(tmp_path) -> None:
+    """Its user has named it."""
+    made(tmp_path / "items.csv", "a link")
+    (tmp_path / "elsewhere").write_text("asin\nB0\n")
+
+    with pytest.raises(errors.ArgumentError, match="expected the header"):
+        await groups_over(FakeTransport()).asins.import_csv(101, tmp_path / "items.csv")

@@ -1,0 +1,109 @@
+"""The folder of a run whose download was interrupted: the mirror finishes it, also when there is a newer run."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from mirror_kit import results
+
+from multicart_async import DirectorySink, errors
+from multicart_async.sinks import MemorySink
+
+
+@pytest.fixture
+async def half(sandbox, client, tmp_path) -> Path:
+    """A mirror with a run that is complete, a newer one of which one page is there, and a still newer one at the service."""
+    (collection,) = sandbox.add_collections(1, runs=3, items=5)
+    await client.sync(tmp_path, runs="all")
+    _, middle, newest = sorted((tmp_path / str(collection)).glob("[0-9]*"), key=lambda path: int(path.name))
+    for name in ("manifest.json", "SHA256SUMS", "page-0002.json", "page-0003.json"):
+        (middle / name).unlink()
+    for path in newest.iterdir():
+        path.unlink()
+    newest.rmdir()
+    return middle
+
+
+async def test_it_is_finished_though_there_is_a_newer_run(client, half) -> None:
+    """Else `verify` would name it for ever."""
+    before = await client.verify(half.parents[1])
+
+    report = await client.sync(half.parents[1])
+
+    assert [failure.path for failure in before.failures] == ["101/89"]
+    assert (report.ok, report.runs, report.skipped, report.files) == (True, 2, 0, 6)
+    assert (await client.verify(half.parents[1])).ok
+
+
+async def test_a_dry_run_counts_its_files(client, half) -> None:
+    """And fetches none."""
+    before = results(half)
+
+    report = await client.sync(half.parents[1], dry_run=True)
+
+    assert (report.runs, report.files) == (2, 6)
+    assert results(half) == before
+
+
+async def test_what_is_not_to_be_kept_is_not_finished(client, half) -> None:
+    """It is removed, as every older run."""
+    report = await client.sync(half.parents[1], keep=1)
+
+    assert report.files == 3
+    assert not half.exists()
+
+
+async def test_a_run_that_the_service_no_longer_lists_stays(sandbox, client, half) -> None:
+    """What is there of it cannot be had again: it is named as gone, and only *prune* removes it."""
+    gone = half.rename(half.parent / "77")
+
+    report = await client.sync(half.parents[1])
+
+    assert report.gone == ("101/77",)
+    assert gone.exists()
+    assert (await client.sync(half.parents[1], check="all", prune=True)).removed == ("101/77",)
+    assert (await client.verify(half.parents[1])).ok
+
+
+async def test_folders_of_others_are_not_touched(client, half) -> None:
+    """A name that is a number does not make a folder that of a run, if something else lies in it."""
+    half.rename(half.parent / "90")
+    (half / "notes").mkdir(parents=True)
+
+    report = await client.sync(half.parents[1])
+
+    assert (report.ok, report.runs) == (True, 1)
+    assert [path.name for path in half.iterdir()] == ["notes"]
+
+
+@pytest.mark.parametrize("folder", ["101", "101/89"])
+async def test_a_folder_that_cannot_be_listed_stops_nothing(client, half, folder) -> None:
+    """The newest run comes all the same."""
+
+    class Closed(DirectorySink):
+        async def list(self, name: str) -> dict[str, int | None]:
+            if name == folder:
+                raise errors.DiskError(name, "Permission denied", errno.EACCES)
+            return await super().list(name)
+
+    report = await client.sync(Closed(half.parents[1]))
+
+    assert (half.parent / "90" / "manifest.json").exists()
+    assert report.runs == 1
+
+
+async def test_a_mirror_in_memory_is_finished_too(client, half) -> None:
+    """Any sink that can be listed."""
+    sink = MemorySink()
+    sink.files = {
+        str(path.relative_to(half.parents[1])): path.read_bytes()
+        for path in half.parents[1].rglob("*")
+        if path.is_file()
+    }
+
+    report = await client.sync(sink)
+
+    assert (report.ok, report.files) == (True, 6)
+    assert (await client.verify(sink)).ok
