@@ -11,6 +11,7 @@ import attrs
 
 from multicart_async._attempts import Attempts
 from multicart_async._codec import body, decode, decode_in_steps
+from multicart_async._credentials import PLAIN_HTTP
 from multicart_async._endpoint import Endpoint
 from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
 from multicart_async._hidden import HiddenBytes
@@ -18,7 +19,14 @@ from multicart_async._lifeline import Lifeline
 from multicart_async._response_headers import note_headers
 from multicart_async._retry import call_verdict, is_refusal
 from multicart_async.config import Limits, conceal_text
-from multicart_async.errors import APIConnectionError, APIError, MultiCartError, OutcomeUnknownError
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    ConfigurationError,
+    InvalidResponseError,
+    MultiCartError,
+    OutcomeUnknownError,
+)
 from multicart_async.transport import Form, Response, Transport
 
 __all__ = ["Answer", "Caller"]
@@ -47,7 +55,9 @@ class Caller:
         limits: Limits = Limits(),
         life: Lifeline | None = None,
         conceal: Callable[[bytes], bytes] = bytes,
+        exposed: str = "",
     ) -> None:
+        self._exposed = exposed
         self._transport = transport
         self.life = life or Lifeline()
         self._attempts = attempts or Attempts(life=self.life)
@@ -60,13 +70,15 @@ class Caller:
 
     async def ask(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> Answer[T]:
         """The same, with what a repetition needs to know to take "already so" for success."""
+        if endpoint.private and self._exposed:
+            raise ConfigurationError(f"{endpoint.path}: {self._exposed}: what is sent or answered {PLAIN_HTTP}")
         sent = fields if isinstance(fields, Form) else body(fields)
         lost = False
 
         async def attempt(number: int) -> Answer[T]:
             nonlocal lost
             try:
-                return Answer(await self._once(endpoint, sent, number), repeated=lost)
+                return Answer(await self._fitting(endpoint, fields, sent, number), repeated=lost)
             except APIError as error:
                 error.repeated = lost
                 lost = lost or not is_refusal(error)
@@ -77,6 +89,21 @@ class Caller:
 
         self.life.check()  # whatever waits below has a guard of its own: one around it all would cost each call as much
         return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
+
+    async def _fitting(
+        self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form, sent: bytes | Form, number: int
+    ) -> T:
+        """Make one attempt; a read whose response belongs to another request is made again, on a new connection."""
+        value = await self._once(endpoint, sent, number)
+        if isinstance(fields, Form):
+            return value
+        reason = endpoint.mismatch(fields, value)
+        if reason is not None and endpoint.safety == "read":
+            value = await self._once(endpoint, sent, number + 1)
+            reason = endpoint.mismatch(fields, value)
+        if reason is not None:
+            raise InvalidResponseError(endpoint.path, reason)
+        return value
 
     async def _once(self, endpoint: Endpoint[T], sent: bytes | Form, number: int) -> T:
         try:

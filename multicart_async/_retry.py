@@ -30,7 +30,9 @@ def is_transient(error: BaseException) -> bool:
         return error.passing and not isinstance(error, OutcomeUnknownError)
     if isinstance(error, APIError):
         return isinstance(error, ServerError | RateLimitError) or error.code in _TRANSIENT
-    return isinstance(error, IncompleteDownloadError | StalledDownloadError)
+    if isinstance(error, StalledDownloadError):
+        return error.passing
+    return isinstance(error, IncompleteDownloadError)
 
 
 def call_verdict(error: BaseException, safety: Safety) -> bool:

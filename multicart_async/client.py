@@ -18,6 +18,7 @@ from multicart_async._arguments import a_choice, a_flag, check_listener, mismatc
 from multicart_async._attempts import Attempts, silent
 from multicart_async._caller import Caller
 from multicart_async._checked_stream import checked_stream
+from multicart_async._credentials import Given, resolve
 from multicart_async._endpoint import ANYTHING, Endpoint, Safety
 from multicart_async._extra_headers import ExtraHeaders
 from multicart_async._lifeline import Lifeline
@@ -36,10 +37,10 @@ from multicart_async.api.runs import Runs
 from multicart_async.api.settings import ServiceSettings
 from multicart_async.api.skus import Skus
 from multicart_async.api.zipcodes import Zipcodes
-from multicart_async.config import Limits, RetryPolicy, Settings, Timeouts, seal
+from multicart_async.config import Limits, RetryPolicy, Timeouts
 from multicart_async.download import Downloader
 from multicart_async.errors import ArgumentError, DiskError
-from multicart_async.events import Event
+from multicart_async.events import Emit, Event
 from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.polling import Clock
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, check_browsable, guarded
@@ -61,7 +62,12 @@ class AsyncMultiCart:
     Args:
         api_key: The key, else ``MULTICART_API_KEY``. It goes to the origin of *base_url* and nowhere else.
         token: A session token in its place, as `Account.login` gives one, else ``MULTICART_TOKEN``.
+        api_key_file: A file that holds the key, where neither is given as an argument. Only its owner may change it, and
+            its group read it.
+        api_key_command: The same for a program that prints the key: a command line, or its words; no shell is involved.
+            It is run once, here, and waited for, for at most 60 seconds. So make the client before an event loop runs.
         base_url: Where the service is, else ``MULTICART_BASE_URL``, else the live service.
+        allow_http: Send the credential, or a password, over plain http to another machine too.
         timeouts: How long the network may take, in seconds.
         retry: How often, and after how long, what may be repeated is.
         limits: How many calls and files at once, and how large an answer may be.
@@ -77,8 +83,8 @@ class AsyncMultiCart:
         user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
 
     Raises:
-        ConfigurationError: Key and token both, a malformed one, a base URL that is not absolute http(s), or a proxy in the
-            environment that cannot be used.
+        ConfigurationError: Key and token both, a malformed one, none in the file or from the command, a base URL that is
+            not absolute http(s) or to which a key must not go, or a proxy in the environment that cannot be used.
         ArgumentError: (a `ConfigurationError`) Another argument cannot be right.
     """
 
@@ -87,7 +93,10 @@ class AsyncMultiCart:
         api_key: str | None = None,
         *,
         token: str | None = None,
+        api_key_file: str | os.PathLike[str] | None = None,
+        api_key_command: str | Sequence[str] | None = None,
         base_url: str | None = None,
+        allow_http: bool = False,
         timeouts: Timeouts = Timeouts(),
         retry: RetryPolicy = RetryPolicy(),
         limits: Limits = Limits(),
@@ -100,23 +109,23 @@ class AsyncMultiCart:
         headers: Mapping[str, str] = {},
         user_agent: str | None = None,
     ) -> None:
-        key, word = seal(api_key, "x-api-key"), seal(token, "Authorization")
+        given = Given(api_key, token, api_key_file, api_key_command)
         extra = ExtraHeaders(headers, user_agent)
-        del api_key, token, headers  # a traceback with local variables must not find them
+        del api_key, token, api_key_command, headers  # a traceback with local variables must not find them
         self._life = life = Lifeline()
-        self._settings = attrs.evolve(Settings.resolve(key, word, base_url), extra=extra.checked())
+        self._settings = attrs.evolve(resolve(given, base_url, allow_http=allow_http), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
-        proxy = proxy or None  # an empty variable is none
-        _check_proxy(proxy)
-        check_listener("on_event", on_event)
-        emit = on_event or silent
+        proxy = _checked_proxy(proxy)
+        emit = _checked_listener(on_event)
         network = Network(
             proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
         attempts = Attempts(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
-        conceal = self._settings.conceal
-        self._call = call = Caller(self._transport, attempts=attempts, limits=limits, life=life, conceal=conceal)
+        conceal, exposed = self._settings.conceal, self._settings.exposed
+        self._call = call = Caller(
+            self._transport, attempts=attempts, limits=limits, life=life, conceal=conceal, exposed=exposed
+        )
         self._downloader = Downloader(
             self._transport, attempts=attempts, limits=limits, life=life, emit=emit, conceal=conceal
         )
@@ -292,10 +301,16 @@ def _check_path(path: object) -> None:
         raise mismatch("path", "a path below the base URL, such as '/schedules/get/'", path)
 
 
-def _check_proxy(proxy: object) -> None:
-    if proxy is not None and not is_proxy_url(proxy):  # its text may hold a password
+def _checked_listener(on_event: Callable[[Event], None] | None) -> Emit:
+    check_listener("on_event", on_event)
+    return on_event or silent
+
+
+def _checked_proxy(proxy: str | None) -> str | None:
+    if proxy and not is_proxy_url(proxy):  # its text may hold a password
         reason = f"expected an absolute http or https URL such as http://proxy.example:3128; {SOCKS_ADVICE}"
         raise ArgumentError("proxy", reason)
+    return proxy or None  # an empty variable is none
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:

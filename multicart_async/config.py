@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -40,6 +38,16 @@ def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
         raise ConfigurationError(f"{name}: expected a positive integer, got {short_repr(value)}")
 
 
+def _optional_seconds(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _number()(owner, field, value)
+
+
+def _optional_count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        _count(owner, field, value)
+
+
 def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LONGEST
     if value is not None and not good:
@@ -52,13 +60,15 @@ class Timeouts:
     """How long to wait for the network, in seconds.
 
     ``connect`` bounds getting a connection. ``request`` bounds one JSON call, and the headers of a download.
-    ``read`` is the longest silence on a download; less than 1 KiB/s for that long is a stall too. A download has no
-    total: it may take as long as it moves. How long to wait for a *run* is `PollPolicy.wait_timeout`.
+    ``read`` is the longest silence on a download; less than 1 KiB/s for that long is a stall too. ``transfer`` bounds
+    one attempt to receive a file: only waiting for the network counts, and it is not tried again. By default there is no
+    such bound: a download may take as long as it moves. How long to wait for a *run* is `PollPolicy.wait_timeout`.
     """
 
     connect: float = attrs.field(default=10.0, validator=_number())
     request: float = attrs.field(default=60.0, validator=_number())
     read: float = attrs.field(default=60.0, validator=_number())
+    transfer: float | None = attrs.field(default=None, validator=_optional_seconds)
 
 
 @attrs.frozen
@@ -81,8 +91,9 @@ class RetryPolicy:
 class Limits:
     """Bounds of the whole client: calls and files under way, and sizes in bytes.
 
-    ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory, and
-    ``unpacked_bytes`` all that one ZIP archive may unpack to while it is checked (nothing of it is kept).
+    ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory,
+    ``file_bytes`` one file, as it is received and as it is kept, and ``unpacked_bytes`` all that one ZIP archive may
+    unpack to while it is checked (nothing of it is kept).
 
     ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file begins at least
     ``1 / requests_per_second`` seconds after the one before; idle time is not saved up. ``bytes_per_second`` bounds all
@@ -98,6 +109,7 @@ class Limits:
     unpacked_bytes: int = attrs.field(default=2**38, validator=_count)
     requests_per_second: float | None = attrs.field(default=None, validator=_rate)
     bytes_per_second: float | None = attrs.field(default=None, validator=_rate)
+    file_bytes: int | None = attrs.field(default=None, validator=_optional_count)
 
 
 def conceal_text(conceal: Callable[[bytes], bytes], text: str) -> str:
@@ -141,40 +153,15 @@ class Secret:
 
 @attrs.frozen
 class Settings:
-    """Credential and base URL, from arguments or else the environment; headers of the caller's own."""
+    """Credential and base URL, headers of the caller's own.
+
+    ``exposed``: what has given the base URL, if nothing secret may go there, because it is plain http over a network.
+    """
 
     base_url: str
     credential: Secret | None = None
+    exposed: str = attrs.field(default="", kw_only=True)
     extra: ExtraHeaders = attrs.field(factory=ExtraHeaders, eq=False)
-
-    @classmethod
-    def resolve(
-        cls,
-        api_key: Secret | None,
-        token: Secret | None,
-        base_url: str | None,
-        environ: Mapping[str, str] = os.environ,
-    ) -> Settings:
-        """Arguments beat ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty variable is none.
-
-        Raises:
-            ConfigurationError: Key and token both, a malformed one, or a base URL that is not absolute http(s).
-        """
-        names = ("api_key", "token")
-        if api_key is None and token is None:
-            names = ("MULTICART_API_KEY", "MULTICART_TOKEN")
-            api_key = seal(_line(environ.get(names[0], "")) or None, "x-api-key")
-            token = seal(_line(environ.get(names[1], "")) or None, "Authorization")
-        origin, url = "base_url", base_url
-        if base_url is None:
-            origin, url = "MULTICART_BASE_URL", environ.get("MULTICART_BASE_URL") or BASE_URL
-        del environ  # a traceback with local variables must not find the key in it
-        if api_key is not None and token is not None:
-            raise ConfigurationError(f"{names[0]} and {names[1]} are both given, expected one of them")
-        credential = api_key or token
-        if credential is not None:
-            credential.check(names[0] if api_key else names[1])
-        return cls(_base_url(url, origin), credential)
 
     def conceal(self, payload: bytes) -> bytes:
         """*payload* with dots in the place of the credential: a service that repeats it must not bring it into a text.
@@ -188,30 +175,3 @@ class Settings:
 def seal(value: object, header: str) -> Secret | None:
     """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
     return None if value is None else Secret(value, header)
-
-
-def _line(text: str) -> str:
-    """Without the line break that a file or a shell has left at the end."""
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def _base_url(text: object, origin: str) -> str:
-    if not isinstance(text, str) or not _PRINTABLE.match(text):
-        raise ConfigurationError(f"{origin}: expected an absolute http or https URL such as {BASE_URL}")
-    parts = None
-    try:
-        parts = urlsplit(text)
-        good = (
-            parts.scheme.lower() in {"http", "https"}
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        good = False
-    if parts is None or not good:
-        raise ConfigurationError(f"{origin}: expected an absolute http or https URL such as {BASE_URL}")
-    if parts.username is not None or not set("?#\\").isdisjoint(text):
-        raise ConfigurationError(
-            f"{origin}: expected no user name, query, fragment or backslash; remove it from the URL"
-        )
-    return text.rstrip("/")

@@ -296,6 +296,8 @@ class _Reader:
         except StopAsyncIteration:
             pass
         except (IncompleteDownloadError, StalledDownloadError) as error:
+            if not is_transient(error):
+                raise
             self.broken = error
         return b""
 

@@ -12,14 +12,12 @@
     ├── InvalidResponseError  .request_id       not an envelope, not the promised shape or file
     │   └── ResponseTooLargeError
     ├── APIError  .code .http_status .detail .path .attempts .retry_after .request_id
-    │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402
-    │   ├── PermissionDeniedError 403 · NotFoundError 404 · ConflictError 409
-    │   └── RateLimitError 429 · ServerError 5xx
+    │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402 · PermissionDeniedError 403
+    │   └── NotFoundError 404 · ConflictError 409 · RateLimitError 429 · ServerError 5xx
     ├── ItemsRejectedError                      some of the items were not taken
     ├── WaitError
-    │   ├── WaitTimeoutError(TimeoutError)
-    │   ├── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
-    │   └── ZipcodeFailedError
+    │   ├── WaitTimeoutError(TimeoutError) · ZipcodeFailedError
+    │   └── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
     └── DownloadError(OSError)
         ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
@@ -376,7 +374,9 @@ class IncompleteDownloadError(DownloadError):
 
 
 class StalledDownloadError(DownloadError, TimeoutError):
-    """Silence, or less than 1 KiB/s, for ``Timeouts.read`` seconds."""
+    """Silence, or less than 1 KiB/s, for ``Timeouts.read``; not ``passing``: still not complete after ``Timeouts.transfer``."""
+
+    passing = True
 
 
 class IntegrityError(DownloadError):

@@ -9,7 +9,8 @@ import pytest
 from support.leaks import Haul
 
 from multicart_async import AsyncMultiCart
-from multicart_async.config import Settings, seal
+from multicart_async._credentials import Given, resolve
+from multicart_async.config import seal
 from multicart_async.errors import ConfigurationError
 
 SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"
@@ -75,7 +76,7 @@ def test_a_malformed_credential_of_the_environment_is_not_shown(monkeypatch, var
 def test_one_line_break_at_the_end_of_a_variable_is_forgiven() -> None:
     """Files and shells leave one behind; it is not sent."""
     for end in ("\n", "\r\n"):
-        settings = Settings.resolve(None, None, None, {"MULTICART_API_KEY": SECRET + end})
+        settings = resolve(Given(), None, {"MULTICART_API_KEY": SECRET + end})
 
         assert {"x-api-key": SECRET} == settings.credential.headers()
 

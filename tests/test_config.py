@@ -11,8 +11,10 @@ import attrs
 import pytest
 
 from multicart_async import AsyncMultiCart
+from multicart_async._credentials import Given
+from multicart_async._credentials import resolve as resolve_settings
 from multicart_async._short_repr import short_repr
-from multicart_async.config import BASE_URL, Limits, RetryPolicy, Secret, Settings, Timeouts, seal
+from multicart_async.config import BASE_URL, Limits, RetryPolicy, Secret, Settings, Timeouts
 from multicart_async.errors import ConfigurationError
 
 CANARY = "Zq7canary"
@@ -104,7 +106,7 @@ def test_key_and_token_together_in_the_environment_are_refused(monkeypatch: pyte
 
 def resolve(key: str | None = None, token: str | None = None, url: str | None = None, **environ: str) -> Settings:
     """Settings as a client resolves them, over an environment of its own."""
-    return Settings.resolve(seal(key, "x-api-key"), seal(token, "Authorization"), url, environ)
+    return resolve_settings(Given(key, token), url, environ)
 
 
 def headers(settings: Settings) -> dict[str, str]:
@@ -132,7 +134,7 @@ def test_the_environment_is_used_where_no_argument_is_given() -> None:
     """Key, token and base URL can come from variables."""
     assert {"x-api-key": "e.k"} == headers(resolve(MULTICART_API_KEY="e.k"))
     assert {"Authorization": "Token e.t"} == headers(resolve(MULTICART_TOKEN="e.t"))
-    assert "http://h/v1" == resolve(MULTICART_BASE_URL="http://h/v1").base_url
+    assert "https://h/v1" == resolve(MULTICART_BASE_URL="https://h/v1").base_url
 
 
 @pytest.mark.parametrize("variable", ["MULTICART_API_KEY", "MULTICART_TOKEN"])
@@ -335,6 +337,21 @@ def test_a_rate_is_a_number_above_0_or_none(name: str, value: object) -> None:
 def test_any_other_rate_is_taken(name: str, value: object) -> None:
     """Also less than one a second."""
     assert getattr(Limits(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "5", [1]], ids=repr)
+def test_time_of_a_transfer_and_bytes_of_a_file_are_checked(value: object) -> None:
+    """As the other times and sizes are; the error names the field."""
+    with pytest.raises(ConfigurationError, match=r"\ATimeouts\.transfer: expected seconds, above 0, got "):
+        Timeouts(transfer=value)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"\ALimits\.file_bytes: expected a positive integer, got "):
+        Limits(file_bytes=value)  # type: ignore[arg-type]
+
+
+def test_a_transfer_may_take_for_ever_and_a_file_be_of_any_size() -> None:
+    """That is the default, and can be said."""
+    assert (Timeouts(transfer=None), Limits(file_bytes=None)) == (Timeouts(), Limits())
+    assert (Timeouts(transfer=0.5).transfer, Limits(file_bytes=1).file_bytes) == (0.5, 1)
 
 
 def test_the_documented_defaults() -> None:

@@ -144,7 +144,7 @@ FIELDS: dict[type, dict[str, str]] = {
     },
     asins._Counted: {"total_count": "id!", "asin_list": "rows with id"},
     categories._Submitted: {"id": "id!", "runner_id": "id!"},
-    categories._Cancelled: {"revoked": "bool!"},
+    categories._Cancelled: {"id": "id!", "revoked": "bool!"},
     collections._Deleted: {"detail": "str"},
     Note: {
         "state": "str!",

@@ -297,7 +297,8 @@ async def test_no_proxy_shows_the_credential_or_its_own_password(watch, scheme) 
     """A proxy that refuses; its URL holds a password, which is nobody's business either."""
     async with RawServer(refused_by_http) as server:
         proxy = f"http://user:pr0xyp4ss@127.0.0.1:{server.port}"
-        async with watch.client(server, proxy=proxy, base_url=f"{scheme}://service.invalid/api/v1") as client:
+        base = f"{scheme}://service.invalid/api/v1"
+        async with watch.client(server, proxy=proxy, base_url=base, allow_http=True) as client:
             error = await watch.fails(read, client)
             watch.haul.add("repr", client._transport._network)
 

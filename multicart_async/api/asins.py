@@ -44,13 +44,13 @@ class _Counted(Model):
 
 
 _PATH = "/schedules/amazon/asin/list/"
-CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="repeatable")
+CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="repeatable", echo=("collection", "collection"))
 CREATE_MULTIPLE = Endpoint("/schedules/amazon/asin/create/multiple/", Added, safety="repeatable")
 CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", Added, safety="repeatable")
 LIST = Endpoint(_PATH, tuple[Asin, ...], safety="read")
 COUNT = Endpoint(_PATH, _Counted, safety="read")  # the same call: with_count changes the shape of its answer
-GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="read")
-UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="repeatable")
+GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="read", echo=("id", "id"))
+UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="repeatable", echo=("asin_id", "id"))
 DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="repeatable")
 
 PAGE = 100

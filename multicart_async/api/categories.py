@@ -58,12 +58,15 @@ class _Submitted(Model):
 
 @attrs.frozen(kw_only=True)
 class _Cancelled(Model):
+    id: Strict[int | None] = None
     revoked: Strict[bool]
 
 
 SUBMIT = Endpoint("/schedules/amazon/category/add_schedule/", _Submitted, safety="unsafe")
-RESULT = Endpoint("/schedules/amazon/category/result/", tuple[CategoryRun, ...], safety="read")
-CANCEL = Endpoint("/schedules/amazon/category/cancel/", _Cancelled, safety="repeatable")
+RESULT = Endpoint(
+    "/schedules/amazon/category/result/", tuple[CategoryRun, ...], safety="read", echo=("collection_id", "collection")
+)
+CANCEL = Endpoint("/schedules/amazon/category/cancel/", _Cancelled, safety="repeatable", echo=("collection_id", "id"))
 
 WAITING = 1_000  # scrapes that are waited for at a time; the others are submitted as these end
 CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled scrape

@@ -42,8 +42,8 @@ class _Deleted(Model):
 
 CREATE = Endpoint("/schedules/add_schedule/", Collection, safety="unsafe")  # names may repeat, drafts are not listed
 LIST = Endpoint("/schedules/get_schedules/", tuple[Collection, ...], safety="read")
-GET = Endpoint("/schedules/get/", Collection, safety="read")
-UPDATE = Endpoint("/schedules/update_schedule/", Collection, safety="repeatable")
+GET = Endpoint("/schedules/get/", Collection, safety="read", echo=("schedule_id", "id"))
+UPDATE = Endpoint("/schedules/update_schedule/", Collection, safety="repeatable", echo=("schedule_id", "id"))
 DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="repeatable")
 DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="repeatable")
 

@@ -8,13 +8,14 @@ from multicart_async._arguments import a_count, an_id
 from multicart_async._caller import Caller
 from multicart_async._endpoint import Endpoint
 from multicart_async._pages import every_row
-from multicart_async.errors import InvalidResponseError
 from multicart_async.models import Output
 
 __all__ = ["Outputs"]
 
-LIST = Endpoint("/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="read")
-GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="read")
+LIST = Endpoint(
+    "/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="read", echo=("collection_id", "collection")
+)
+GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="read", echo=("asin_id", "id"))
 
 PAGE = 100
 
@@ -50,7 +51,4 @@ class Outputs:
             InvalidResponseError: The service answered another record than was asked for.
         """
         an_id("output_id", output_id)
-        output = await self._call(GET, {"asin_id": output_id})  # named for an ASIN, and wants the output's id
-        if output.id != output_id:
-            raise InvalidResponseError(GET.path, f"asked for output {output_id}, answered output {output.id}")
-        return output
+        return await self._call(GET, {"asin_id": output_id})  # named for an ASIN, and wants the output's id

@@ -39,7 +39,9 @@ __all__ = ["Runs"]
 T = TypeVar("T")
 
 START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
-LIST = Endpoint("/schedules/collections/results/download/", tuple[Run, ...], safety="read")
+LIST = Endpoint(
+    "/schedules/collections/results/download/", tuple[Run, ...], safety="read", echo=("collection_id", "collection")
+)
 
 PAGE = 50  # rows; the dashboard asks for as many
 

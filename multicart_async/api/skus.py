@@ -16,7 +16,7 @@ from multicart_async.models import Added, Asin, Sku, SkuRow
 
 __all__ = ["Skus"]
 
-CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="repeatable")
+CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="repeatable", echo=("collection", "collection"))
 CREATE_MULTIPLE = Endpoint("/schedules/officeworks/sku/create/multiple/", Added, safety="repeatable")
 CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", Added, safety="repeatable")
 

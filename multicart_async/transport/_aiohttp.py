@@ -202,8 +202,11 @@ class AiohttpTransport:
         """See `Transport.stream`."""
         prime_allocator()
         answer = await self._open(url, label, headers, "new files" if fresh else "files")
-        stream: ByteStream = AiohttpStream(answer, label, self._timeouts.read, self._life, self._now, self._route)
+        stream = AiohttpStream(
+            answer, label, self._timeouts, self._limits.file_bytes, self._life, self._now, self._route
+        )
         try:
+            stream.check_length()
             yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
         finally:
             answer.close()  # at the end of the body the connection has gone back already; before it, it is no good

@@ -155,6 +155,11 @@ class PoolConnector(aiohttp.TCPConnector):
         connection = await super().connect(req, traces, timeout)
         protocol = connection.protocol
         assert protocol is not None  # until it is released
+        while protocol in self._used and protocol.should_close:
+            connection.close()  # something came while it was idle, and would be taken for the response to this request
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None
         evidence.connected(reused=protocol in self._used)
         self._used.add(protocol)
         return connection

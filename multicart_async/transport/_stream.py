@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 
@@ -9,6 +11,7 @@ import aiohttp
 import anyio.lowlevel
 
 from multicart_async._lifeline import Lifeline
+from multicart_async.config import Timeouts
 from multicart_async.errors import IncompleteDownloadError, IntegrityError, MultiCartError, StalledDownloadError
 from multicart_async.transport._faults import Route, fault_of_stream
 from multicart_async.transport._gzip import Gunzip, GzipError, codings
@@ -17,6 +20,7 @@ __all__ = ["AiohttpStream", "lower"]
 
 SLOWEST = 1024.0  # bytes per second; below that for as long as the longest silence is a stall
 _CODING = "content-encoding"
+_REST = re.compile(r"bytes=(\d{1,19})-\Z", re.ASCII)
 
 
 def lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
@@ -36,14 +40,17 @@ class AiohttpStream:
         self,
         answer: aiohttp.ClientResponse,
         label: str,
-        read: float,
+        timeouts: Timeouts,
+        most: int | None,
         life: Lifeline,
         now: Callable[[], float],
         route: Route,
     ) -> None:
         self._answer = answer
         self._label = label
-        self._read = read
+        self._read = timeouts.read
+        self._transfer = math.inf if timeouts.transfer is None else timeouts.transfer
+        self._most = math.inf if most is None else most
         self._life = life
         self._now = now
         self._route = route
@@ -51,6 +58,20 @@ class AiohttpStream:
         text = self.headers.get("content-length", "")
         self._promised = int(text) if text.isascii() and text.isdigit() else None
         self._gunzip = Gunzip() if codings(self.headers.get(_CODING, "")) == ("gzip",) else None
+        rest = _REST.match(answer.request_info.headers.get("Range", "")) if answer.status == 206 else None
+        self._start = 0 if rest is None else int(rest[1])  # bytes of the file that came before this response
+
+    def check_length(self) -> None:
+        """Raise `IntegrityError` if the headers promise a file above ``Limits.file_bytes``."""
+        if self.status in {200, 206}:
+            self._check_size(self._promised or 0)
+
+    def _check_size(self, size: int) -> None:
+        if self._start + size > self._most:
+            raise IntegrityError(
+                self._label,
+                f"the file has more bytes than Limits.file_bytes allows, {self._most}; set it higher to get it",
+            )
 
     @property
     def status(self) -> int:
@@ -74,6 +95,7 @@ class AiohttpStream:
         return framed or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        decoded = 0
         async with aclosing(self._received()) as pieces:
             async for piece in pieces:
                 if self._gunzip is None:
@@ -81,6 +103,8 @@ class AiohttpStream:
                     continue
                 try:
                     for part in self._gunzip.feed(piece):
+                        decoded += len(part)
+                        self._check_size(decoded)
                         yield part
                         await anyio.lowlevel.checkpoint()  # a few bytes can decode to very many pieces
                 except GzipError as error:
@@ -91,15 +115,19 @@ class AiohttpStream:
     async def _received(self) -> AsyncGenerator[bytes, None]:
         """Yield what comes over the network, coded or not."""
         received = 0
-        waited = 0.0
+        waited = total = 0.0
         fresh = 0
         while True:
             asked = self._now()
-            piece = await self._next(received)
-            waited += self._now() - asked  # time that the consumer takes is not the network's
+            piece = await self._next(received, self._transfer - total)
+            took = self._now() - asked  # time that the consumer takes is not the network's
+            waited, total = waited + took, total + took
             if not piece:
                 break
             received += len(piece)
+            self._check_size(received)
+            if total > self._transfer:
+                raise self._too_slow(received)
             fresh += len(piece)
             if waited >= self._read:
                 if fresh < SLOWEST * waited:
@@ -109,8 +137,14 @@ class AiohttpStream:
         if self._promised is not None and received != self._promised:
             raise IncompleteDownloadError(self._label, f"{received} of {self._promised} bytes came")
 
-    async def _next(self, received: int) -> bytes:
-        """Wait for the next bytes of the body.
+    def _too_slow(self, received: int) -> StalledDownloadError:
+        reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), {received} bytes have come"
+        error = StalledDownloadError(self._label, reason)
+        error.passing = False  # it would take as long again
+        return error
+
+    async def _next(self, received: int, left: float) -> bytes:
+        """Wait for the next bytes of the body, for *left* seconds at most.
 
         The silence is timed here. aiohttp's ``sock_read`` begins again with any byte, those that are no body too, and
         goes on in the pool, where it ends the next request on the connection.
@@ -120,10 +154,13 @@ class AiohttpStream:
             body = self._answer.content
             if not self._life.closed and ((piece := body.read_nowait()) or body.at_eof()):
                 return piece  # waiting costs more than reading
-            with self._life.guard(self._read):
+            with self._life.guard(min(self._read, left)):
                 return await body.readany()
         except MultiCartError:
             raise
         except Exception as error:  # noqa: BLE001 -- a borrowed session may raise anything
-            fault = fault_of_stream(self._label, error, received, self._read, self._route)
+            if isinstance(error, TimeoutError) and left <= self._read:
+                fault = self._too_slow(received)
+            else:
+                fault = fault_of_stream(self._label, error, received, self._read, self._route)
         raise fault

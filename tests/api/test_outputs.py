@@ -60,9 +60,9 @@ async def test_get_gives_the_record_as_it_is(content: Any) -> None:
 
 async def test_get_refuses_another_record_than_was_asked_for() -> None:
     """An ASIN's id may be answered with a "wrong record": better an error than somebody else's data."""
-    groups = groups_over(FakeTransport(ok(row(91, output_json={}))))
+    groups = groups_over(FakeTransport(*[ok(row(91, output_json={}))] * 2))
 
-    with pytest.raises(InvalidResponseError, match="asked for output 88, answered output 91"):
+    with pytest.raises(InvalidResponseError, match="expected id of asin_id 88, got 91"):
         await groups.outputs.get(88)
 
 

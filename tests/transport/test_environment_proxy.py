@@ -29,7 +29,7 @@ def no_proxies(monkeypatch) -> None:
 
 
 def made(base: str, **given) -> AsyncMultiCart:
-    return AsyncMultiCart(KEY, base_url=base, trust_env=True, **given)
+    return AsyncMultiCart(KEY, base_url=base, trust_env=True, allow_http=True, **given)
 
 
 VARIABLES = [
@@ -136,7 +136,7 @@ def test_the_environment_is_not_asked_without_trust_env(monkeypatch) -> None:
     """What it holds is no reason to refuse anything."""
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
 
-    assert AsyncMultiCart(KEY, base_url=HTTP)._transport._proxy is None
+    assert AsyncMultiCart(KEY, base_url=HTTP, allow_http=True)._transport._proxy is None
 
 
 def test_the_argument_goes_before_the_environment(monkeypatch) -> None:
@@ -150,7 +150,7 @@ def test_the_argument_goes_before_the_environment(monkeypatch) -> None:
 def test_the_argument_is_held_to_the_same_rule(proxy) -> None:
     """The error names the argument, and the way to SOCKS."""
     with pytest.raises(ArgumentError, match=r"^proxy: .*for SOCKS pass session="):
-        AsyncMultiCart(KEY, base_url=HTTP, proxy=proxy)
+        AsyncMultiCart(KEY, base_url=HTTP, proxy=proxy, allow_http=True)
 
 
 async def test_plain_calls_go_through_a_proxy_without_a_scheme(monkeypatch) -> None:

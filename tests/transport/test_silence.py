@@ -8,10 +8,13 @@ import anyio
 import pytest
 from support.haste import hasten
 from support.raw import Exchange, RawServer
-from support.wires import FILE, LABEL, read_file, transport_to
+from support.wires import FILE, LABEL, fine, read_file, transport_to
 
-from multicart_async import Timeouts
-from multicart_async.errors import StalledDownloadError
+from multicart_async import RetryPolicy, Timeouts
+from multicart_async._attempts import Attempts
+from multicart_async._caller import Caller
+from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async.errors import APITimeoutError, StalledDownloadError
 
 LIMIT = 5.0
 PARTS = 64
@@ -70,13 +73,15 @@ async def test_bytes_that_are_no_body_are_silence(case) -> None:
             await read_file(transport, server.url + FILE)
 
 
-async def test_eight_endless_files_do_not_hold_all_slots() -> None:
+@pytest.mark.parametrize("case", DRIPS)
+async def test_eight_endless_files_do_not_hold_all_slots(case) -> None:
     """Each of them ends, and its slot is free again."""
+    head, drop = DRIPS[case]
 
     async def drip(exchange: Exchange) -> None:
-        await exchange.send(CHUNKED + b"5;")
+        await exchange.send(head)
         while True:
-            await exchange.send(b"a")
+            await exchange.send(drop)
             hasten(0.5)
             await asyncio.sleep(0.001)  # it is read
 
@@ -91,3 +96,31 @@ async def test_eight_endless_files_do_not_hold_all_slots() -> None:
                     group.start_soon(stalls, transport, server.url + FILE)
 
         assert len(server.requests) == 8
+
+
+@pytest.mark.parametrize("case", DRIPS)
+async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
+    """``Timeouts.request`` ends each of them; the next call has a place."""
+    head, drop = DRIPS[case]
+
+    async def drip(exchange: Exchange) -> bool:
+        if exchange.number > 8:
+            return await fine(exchange)
+        await exchange.send(head)
+        while True:
+            await exchange.send(drop)
+            hasten(0.5)
+            await asyncio.sleep(0.001)  # it is read
+
+    async def ends(call: Caller) -> None:
+        with pytest.raises(APITimeoutError, match=r"Timeouts\.request"):
+            await call(Endpoint("/slow/", ANYTHING, safety="read"))
+
+    async with RawServer(drip) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
+        call = Caller(transport, attempts=Attempts(RetryPolicy(attempts=1)))
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                for _ in range(8):
+                    group.start_soon(ends, call)
+
+        assert await call(Endpoint("/fine/", ANYTHING, safety="read")) == 1

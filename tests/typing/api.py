@@ -102,13 +102,18 @@ async def client_calls() -> None:
     client = AsyncMultiCart(
         "a.b",
         base_url="http://127.0.0.1/api/v1",
-        timeouts=Timeouts(connect=5),
+        timeouts=Timeouts(connect=5, transfer=3600),
         retry=RetryPolicy(attempts=1),
-        limits=Limits(requests=2, requests_per_second=0.5, bytes_per_second=1_000_000),
+        limits=Limits(requests=2, requests_per_second=0.5, bytes_per_second=1_000_000, file_bytes=2**30),
         on_event=hear,
         headers={"x-team": "pricing"},
         user_agent="my-app/1.2",
     )
+    AsyncMultiCart(api_key_file=Path("key"), allow_http=True)
+    AsyncMultiCart(api_key_file="key")
+    AsyncMultiCart(api_key_command="pass show multicart")
+    AsyncMultiCart(api_key_command=["pass", "show", "multicart"])
+    AsyncMultiCart(api_key_command=7)  # type: ignore[arg-type]
     AsyncMultiCart(headers={"x-team": 1})  # type: ignore[dict-item]
     async with client as entered:
         assert_type(entered, AsyncMultiCart)

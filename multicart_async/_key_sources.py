@@ -1,0 +1,223 @@
+"""An API key from a file or from a command. Nothing that either of them holds or prints gets into an error."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, cast
+
+from multicart_async._short_repr import short_repr
+from multicart_async.config import Secret, seal
+from multicart_async.errors import ArgumentError
+
+__all__ = ["KeyCommand", "KeyFile", "without_line_break"]
+
+_MOST = 4096  # bytes of a key with all that may surround it
+_PATIENCE = 60.0  # seconds for a command, which may ask its user for a fingerprint
+_POSIX = os.name == "posix"
+_OPENING = (
+    os.O_RDONLY  # links are followed: the files of a Kubernetes secret are links
+    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for a writer
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def without_line_break(text: str) -> str:
+    """Return *text* without the one line break that an editor, a shell or a program has left at its end."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _sealed(pipe: IO[bytes]) -> tuple[Secret | None, int]:
+    """Return what *pipe* holds, out of sight, and its size, as far as a key may be long; above that, nothing of it."""
+    content = pipe.read(_MOST + 1)
+    if len(content) > _MOST:
+        return None, len(content)
+    return seal(without_line_break(content.decode("latin-1")), "x-api-key"), len(content)
+
+
+class KeyFile:
+    """The argument ``api_key_file``: a regular file that holds the key, and that only its owner can change."""
+
+    def __init__(self, path: object) -> None:
+        self._given = path
+
+    def read(self) -> Secret:
+        """Return the key. Raises `ConfigurationError` if the file, its mode or its content is not right."""
+        path = self._path()
+        shown = short_repr(path)
+        key, size = None, 0
+        try:
+            descriptor = os.open(path, _OPENING)
+            try:
+                trouble = _trouble(os.fstat(descriptor), path)
+                if trouble is None:
+                    with open(descriptor, "rb", closefd=False) as file:
+                        key, size = _sealed(file)
+            finally:
+                os.close(descriptor)
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "the name cannot be encoded"
+            reason = f"cannot read {shown} ({why}); expected a file that holds the key alone"
+            raise ArgumentError("api_key_file", reason) from error
+        if trouble is not None or key is None:
+            raise ArgumentError("api_key_file", f"{shown} {trouble or _too_long(size)}")
+        key.check(f"api_key_file {shown}")
+        return key
+
+    def _path(self) -> str:
+        is_path = isinstance(self._given, str | os.PathLike)
+        path = os.fsdecode(cast("str | os.PathLike[str]", self._given)) if is_path else ""
+        if not path or "\0" in path:
+            raise ArgumentError("api_key_file", f"expected the path of a file, got {short_repr(self._given)}")
+        return path
+
+
+def _trouble(status: os.stat_result, path: str) -> str | None:
+    """Return what is wrong with the file, if anything is."""
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
+        return f"is {kind}, expected a regular file; for a program that prints the key use api_key_command"
+    if status.st_size > _MOST:
+        return _too_long(status.st_size)
+    return _exposure(status, path) if _POSIX else None
+
+
+def _too_long(size: int) -> str:
+    return f"has {size} bytes or more, expected at most {_MOST}: a file that holds the key alone"
+
+
+def _exposure(status: os.stat_result, path: str) -> str | None:
+    """Return who else can get at the file. Its group may read it: so containers hand secrets to their processes."""
+    user = os.geteuid()
+    if status.st_uid not in {0, user}:
+        owner = f"belongs to user {status.st_uid}, expected user {user}, which runs this process, or root"
+        return f"{owner}; copy it to a file of your own, and type there: chmod 600 {shlex.quote(path)}"
+    if status.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+        mode = stat.S_IMODE(status.st_mode)
+        return (
+            f"has mode {mode:04o}, so others can read or change it; type: chmod 600 {shlex.quote(path)} "
+            "(or set the mode 0440 where the secret is mounted)"
+        )
+    return None
+
+
+class KeyCommand:
+    """The argument ``api_key_command``: a program that prints the key. Its arguments may be secret, its name is not."""
+
+    def __init__(self, command: object) -> None:
+        self._command = command
+
+    def __repr__(self) -> str:
+        return "<a command>"
+
+    def read(self) -> Secret:
+        """Run the program and return the key. Raises `ConfigurationError` if it fails, or what it prints is no key."""
+        words = _Words(self._command)
+        if not words:
+            raise ArgumentError("api_key_command", "expected a command line, or a sequence of strings, with a program")
+        program = short_repr(words[0])
+        outcome = _run(words, program)
+        del words  # an argument may be secret, and an error is raised below
+        if outcome.trouble is not None:
+            raise ArgumentError("api_key_command", f"{program} {outcome.trouble}") from outcome.cause
+        assert outcome.key is not None
+        outcome.key.check(f"api_key_command {program}")
+        return outcome.key
+
+
+class _Words(list[str]):
+    """A command in words; none if it has none. A traceback with local variables shows their number alone."""
+
+    def __init__(self, command: object) -> None:
+        super().__init__()
+        if isinstance(command, str):
+            with suppress(ValueError):  # a quotation that does not end
+                self.extend(shlex.split(command) if _POSIX else map(_unquoted, shlex.split(command, posix=False)))
+        elif isinstance(command, Sequence) and not isinstance(command, bytes | bytearray):
+            parts = cast("Sequence[object]", command)
+            self.extend(part for part in parts if isinstance(part, str))
+            if len(self) != len(parts) or self[:1] == [""]:
+                self.clear()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} words>"
+
+
+def _unquoted(word: str) -> str:
+    """Return *word* of a command line of Windows, where a backslash is no escape."""
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word
+
+
+class _Outcome:
+    """What a program printed: read by a thread, since not every system can wait for a pipe with a time limit."""
+
+    def __init__(self) -> None:
+        self.key: Secret | None = None
+        self.trouble: str | None = None
+        self.cause: OSError | None = None
+        self.size = 0
+
+    def read(self, pipe: IO[bytes]) -> None:
+        """Take what comes, up to the end."""
+        with pipe:
+            self.key, self.size = _sealed(pipe)
+
+
+def _run(words: _Words, program: str) -> _Outcome:
+    outcome = _Outcome()
+    try:
+        process = subprocess.Popen(  # noqa: S603 -- the caller's own command; without a shell
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=_POSIX
+        )
+    except OSError as error:
+        outcome.cause = error.with_traceback(None)  # its frames hold the arguments and the environment
+        outcome.trouble = f"cannot be run ({error.strerror}); expected a program on the PATH, or the path of one"
+        return outcome
+    except ValueError:  # no cause: it may hold an argument
+        outcome.trouble = "cannot be run: an argument holds a character that no argument can hold"
+        return outcome
+    process.args = program  # what its repr shows
+    try:
+        outcome.trouble = _ended(process, outcome)
+    finally:
+        _kill(process)
+    return outcome
+
+
+def _ended(process: subprocess.Popen[bytes], outcome: _Outcome) -> str | None:
+    """Wait for the end of *process*; return what was wrong, if anything was."""
+    assert process.stdout is not None
+    until = time.monotonic() + _PATIENCE
+    reader = threading.Thread(target=outcome.read, args=(process.stdout,), daemon=True)
+    reader.start()
+    reader.join(_PATIENCE)
+    if outcome.size > _MOST:
+        return f"printed more than {_MOST} bytes, expected the key alone"
+    if not reader.is_alive():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(until - time.monotonic(), 0.0))
+    status = process.returncode
+    if status is None:
+        return f"did not end within {_PATIENCE:g} s (it, or what it started), and was ended; run it by hand to see why"
+    if status:
+        how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+        return f"{how}; run it by hand to see why"
+    if outcome.key is None or outcome.size == 0:
+        return "printed nothing, expected the key on its standard output"
+    return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End it, and all that it has started, unless it has ended. Its id is not another's before it was waited for."""
+    if process.returncode is None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL) if _POSIX else process.kill()
+        process.wait()
