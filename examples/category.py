@@ -26,7 +26,8 @@ async def main(url: str = LAPTOPS, folder: str | Path = "results", *, policy: Po
         )
         async with aclosing(client.categories.watch(started, policy=policy)) as changes:
             async for state in changes:
-                print(f"{state.stage}:", *(f"{key}={value}" for key, value in (state.progress or {}).items()))
+                progress = (f"{key}={value}" for key, value in (state.progress or {}).items())
+                print(f"{plain(state.stage)}:", *map(plain, progress))
         scrape = await client.categories.wait(started, policy=policy)  # it is finished: this returns at once
 
         download = await client.categories.download(scrape, folder)
@@ -34,6 +35,11 @@ async def main(url: str = LAPTOPS, folder: str | Path = "results", *, policy: Po
         for file in download.files:
             print(f"{file.size:>9,} bytes  {file.path}")
     return download
+
+
+def plain(value: object) -> str:
+    """A value of the service for a terminal: control characters in it are escaped."""
+    return repr(str(value))[1:-1]
 
 
 if __name__ == "__main__":

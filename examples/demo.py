@@ -90,7 +90,7 @@ async def collect_category(client: AsyncMultiCart, name: str, folder: Path, tell
     async with aclosing(client.categories.watch(started, policy=PATIENCE)) as changes:
         async for state in changes:
             progress = state.progress or {}
-            tell(name, f"scraping, page {progress.get('current_page', '?')} of {progress.get('total_pages', '?')}")
+            tell(name, f"scraping, page {progress.get('current_page')!r} of {progress.get('total_pages')!r}")
     scrape = await client.categories.wait(started, policy=PATIENCE)
 
     tell(name, "downloading")

@@ -32,8 +32,13 @@ async def main(folder: str | Path = "results", *, policy: PollPolicy = PATIENCE)
             print(f"{file.size:>9,} bytes  {file.path}")
 
         async for product in client.runs.records(run):
-            print(product["asin"], product.get("price"), product.get("title"))
+            print(*(plain(product.get(name)) for name in ("asin", "price", "title")))
     return run
+
+
+def plain(value: object) -> str:
+    """A value of the service for a terminal: control characters in it are escaped."""
+    return repr(str(value))[1:-1]
 
 
 if __name__ == "__main__":

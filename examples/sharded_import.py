@@ -62,9 +62,14 @@ def tell(shards: Iterable[Shard]) -> int:
     for shard in shards:
         print(shard.collection_id)
         for row in shard.added.error_rows:
-            print(f"{row.item}: {row.error}", file=sys.stderr)
+            print(f"{plain(row.item)}: {plain(row.error)}", file=sys.stderr)
             status = 1
     return status
+
+
+def plain(value: object) -> str:
+    """A value of the service for a terminal: control characters in it are escaped."""
+    return repr(str(value))[1:-1]
 
 
 if __name__ == "__main__":

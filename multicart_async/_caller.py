@@ -117,7 +117,8 @@ class Caller:
             return await self._decoded(endpoint, response, sent)
         except MultiCartError as error:
             note_headers(error, response.headers, partial(conceal_text, self._conceal))
-            raise
+            del response
+            raise error.with_traceback(None) from error.__cause__  # its frames would keep the whole response
 
     async def _decoded(self, endpoint: Endpoint[T], response: Response, sent: bytes | Form) -> T:
         if endpoint.private:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from multicart_async._hidden import HiddenBytes, hidden_in
@@ -58,7 +59,7 @@ def decode(data: object, returns: type[T], path: str, name: str = "data") -> T:
         faults = "nested too deeply"
     except StructureError as error:
         faults = error.describe(name)
-    raise InvalidResponseError(path, f"not the documented shape: {faults[:1000]}")
+    raise InvalidResponseError(path, f"not the documented shape: {faults}")
 
 
 def decode_in_steps(data: Any, returns: type[T], path: str) -> Generator[None, None, T]:
@@ -71,9 +72,11 @@ def decode_in_steps(data: Any, returns: type[T], path: str) -> Generator[None, N
     done: list[Any] = []
     for start in range(0, len(rows), _STEP):
         step = rows[start : start + _STEP]
-        try:
-            done += [structure(row) for row in step]
-        except (StructureError, RecursionError):  # one of them is wrong: which, and in what?
-            done += [decode(row, kind, path, f"data[{number}]") for number, row in enumerate(step, start)]
+        values: list[Any] | None = None
+        with suppress(StructureError, RecursionError):
+            values = [structure(row) for row in step]
+        if values is None:  # which row, and what of it? Asked outside of the block: an error would hold the rows
+            values = [decode(row, kind, path, f"data[{number}]") for number, row in enumerate(step, start)]
+        done += values
         yield
     return cast("T", tuple(done))

@@ -16,6 +16,7 @@ from multicart_async._fresh_links import FreshLinks
 from multicart_async._links import Place
 from multicart_async._plan import CATEGORY_CSV, CATEGORY_JSON, folder_of, is_ours
 from multicart_async._staging import discard, recover, swap_in, working_in
+from multicart_async._text import as_line
 from multicart_async._threads import in_thread
 from multicart_async._workers import run_workers
 from multicart_async.download import Downloader, Fetched, Wanted
@@ -155,7 +156,9 @@ class Delivery:
         try:
             await discard(sink, self._folder)
         except Exception as error:  # noqa: BLE001 -- what a sink raises; the first error is the one that counts
-            _log.warning("%s: files of the refresh that failed could not be removed: %s", self._folder, error)
+            _log.warning(
+                "%s: files of the refresh that failed could not be removed: %s", self._folder, as_line(str(error))
+            )
 
     async def _bring_all(self, wanted: tuple[Wanted, ...]) -> RunDownload:
         names = [_short(file.name) for file in wanted]
@@ -306,7 +309,7 @@ class Delivery:
             try:
                 await self._write(self._target(PROGRESS), self._manifest(), render_manifest)
             except Exception as error:  # noqa: BLE001 -- whatever a sink of somebody else's raises
-                _log.warning("%s: progress could not be noted: %s", self._folder, error)
+                _log.warning("%s: progress could not be noted: %s", self._folder, as_line(str(error)))
 
     def _place(self, name: str) -> Path:
         return self._sink.path(name) if isinstance(self._sink, DirectorySink) else Path(name)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from multicart_async._text import as_line
 from multicart_async._threads import in_thread
 from multicart_async.errors import DiskError
 from multicart_async.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest
@@ -70,7 +71,7 @@ class FolderState:
             if manifest is None:
                 continue
             if isinstance(manifest, str):
-                _log.warning("%s/%s is not trusted, its files are fetched again: %s", folder, name, manifest)
+                _log.warning("%s/%s is not trusted, its files are fetched again: %s", folder, name, as_line(manifest))
                 continue
             sizes = await _sizes(sink, folder, manifest) if there is None else there
             files = tuple(file for file in manifest.files if sizes.get(file.name) == file.size)

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from collections.abc import Set as AbstractSet
 
+from multicart_async._failures import failure_of
 from multicart_async._mirror_tree import MirrorTree
 from multicart_async._workers import run_workers
 from multicart_async.errors import (
     APIConnectionError,
     AuthenticationError,
-    ClientClosedError,
     DownloadError,
     MultiCartError,
     NotFoundError,
@@ -82,12 +82,13 @@ class GoneFinder:
             return
         try:
             await self._get(collection)
-        except ClientClosedError:
-            raise
-        except MultiCartError as error:
-            if isinstance(error, NotFoundError) and error.in_envelope:
-                self.collections.add(collection)
-                return
-            self.unreached = self.unreached or isinstance(error, APIConnectionError | AuthenticationError)
-            self.unsure.append(SyncFailure(collection, None, None, error))
-            _log.warning("%s: not listed any more, and not known to be gone, so it is kept: %s", collection, error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+            self._note(collection, failure_of(error))
+
+    def _note(self, collection: int, error: MultiCartError) -> None:
+        if isinstance(error, NotFoundError) and error.in_envelope:
+            self.collections.add(collection)
+            return
+        self.unreached = self.unreached or isinstance(error, APIConnectionError | AuthenticationError)
+        self.unsure.append(SyncFailure(collection, None, None, error))
+        _log.warning("%s: not listed any more, and not known to be gone, so it is kept: %s", collection, error)

@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from multicart_async.errors import ClientClosedError, MultiCartError
+from multicart_async._failures import ends_all
+from multicart_async.errors import MultiCartError
 
 __all__ = ["Outcome", "outcome_of"]
 
@@ -42,6 +43,6 @@ def outcome_of(key: Any, result: Any) -> Outcome[Any, Any]:
     """*result* as the outcome for *key*; an error that would end everything is raised."""
     if not isinstance(result, Exception):
         return Outcome(key, result)
-    if isinstance(result, MultiCartError) and not isinstance(result, ClientClosedError):
+    if isinstance(result, MultiCartError) and not ends_all(result):
         return Outcome(key, error=result)
     raise result

@@ -76,11 +76,13 @@ def plan(run: Run | CategoryRun, files: Files, base: str, check: MakeCheck = Doc
     """The files of a run that are asked for. A category scrape has no ZIP: its one JSON file is meant by any of *files*.
 
     Raises:
-        ArgumentError: The run is not finished, or has no ZIP.
+        ArgumentError: The run is not finished, or has no ZIP; or no folder can be named by its ids.
         UnreachableResultError: As `pages_of`.
     """
     if not run.is_download_generated:
         raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
+    if run.id < 1 or run.collection < 1:
+        raise ArgumentError("run", f"expected positive ids, got run {run.id} of collection {run.collection}")
     pages = pages_of(run, base, check)
     if files == "pages" or any(page.name.endswith(CATEGORY_JSON) for page in pages):
         return pages

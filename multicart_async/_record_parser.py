@@ -66,10 +66,14 @@ class RecordParser:
         Raises:
             NotRecordsError: This is no JSON array or object, or an element is too large or nested too deeply.
         """
-        if self._held is not None:
-            piece = self._go_on(self._held, piece)
-        if piece:
-            self._read(piece)
+        try:
+            if self._held is not None:
+                piece = self._go_on(self._held, piece)
+            if piece:
+                self._read(piece)
+        except NotRecordsError as error:
+            error.__context__ = None  # an error of the decoder, which holds the whole text
+            raise
         values, self._values = self._values, []
         self._given += len(values)
         return values

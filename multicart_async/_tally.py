@@ -61,8 +61,10 @@ class Tally:
 def _forget_frames(error: BaseException) -> None:
     """Drop the tracebacks of the error and of all its causes."""
     waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
     while waiting:
         found = waiting.pop()
-        if found is not None and found.__traceback__ is not None:
+        if found is not None and id(found) not in seen:  # one that was never raised may have a cause that was
+            seen.add(id(found))
             found.__traceback__ = None
             waiting += [found.__cause__, found.__context__]

@@ -23,7 +23,6 @@ from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
 from multicart_async.errors import (
     ArgumentError,
-    ClientClosedError,
     MultiCartError,
     WaitTimeoutError,
 )
@@ -232,7 +231,7 @@ class ManyWaits:
         return ended
 
     def _list_failed(self, error: BaseException, *, confirm: bool) -> list[Outcome[StartedRun, Run]]:
-        if not isinstance(error, Exception) or isinstance(error, ClientClosedError):
+        if not isinstance(error, Exception):
             raise error
         failure = as_failure("the list of collections", error)
         if self._failures.is_final(failure):
@@ -314,8 +313,6 @@ class ManyWaits:
         try:
             with anyio.move_on_after(seconds_for_a_look(entry.pace.left)):
                 return await self._service.look(entry.judge, entry.started, entry.pace)
-        except ClientClosedError:
-            raise
         except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises: the others are waited for
             return as_failure(f"runs of collection {entry.started.collection_id}", error)
         return None

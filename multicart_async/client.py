@@ -21,6 +21,7 @@ from multicart_async._checked_stream import checked_stream
 from multicart_async._credentials import Given, resolve
 from multicart_async._endpoint import ANYTHING, Endpoint, Safety
 from multicart_async._extra_headers import ExtraHeaders
+from multicart_async._failures import Listener
 from multicart_async._lifeline import Lifeline
 from multicart_async._plan import Files
 from multicart_async._repair import Repairer
@@ -116,7 +117,7 @@ class AsyncMultiCart:
         self._settings = attrs.evolve(resolve(given, base_url, allow_http=allow_http), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
         proxy = _checked_proxy(proxy)
-        emit = _checked_listener(on_event)
+        emit = Listener(_checked_listener(on_event))
         network = Network(
             proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )

@@ -22,18 +22,19 @@
         ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
 
-Each is one line of text, survives :mod:`pickle` and :mod:`copy`, and shows no header, no key and no query of a URL.
+Each is one line of text, of at most 500 characters, without control characters; it survives :mod:`pickle` and
+:mod:`copy`, and shows no header, no key and no query of a URL. Attributes hold what came, with its control characters.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
+from multicart_async._pickling import Pickled
 from multicart_async._response_headers import FromResponse
+from multicart_async._text import as_line, bounded_detail, printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from multicart_async.models import Added, Run, StartedCategory, StartedRun, Zipcode
 
 __all__ = [
@@ -73,41 +74,33 @@ __all__ = [
     "ZipcodeFailedError",
 ]
 
+_NAME = 300  # characters of a file's name, or of an item, in a text
+
 
 class MultiCartWarning(UserWarning):
     """Something that works, and will surprise: an unreachable name, a filter that the service ignores."""
 
-
-def _revive(kind: type[MultiCartError], args: tuple[object, ...], state: dict[str, Any]) -> MultiCartError:
-    error = kind.__new__(kind)
-    error.args = args
-    for name, value in state.items():
-        setattr(error, name, value)
-    return error
+    def __str__(self) -> str:
+        return as_line(super().__str__())
 
 
-class MultiCartError(Exception):
+class MultiCartError(Pickled, Exception):
     """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
     ``file`` is the local name of the file that a download of several failed at, or ``None``.
     """
 
     report: Any = None
     file: str | None = None
-    _slots: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = shorten(reason)  # what is secret in it is redacted before: a part of it would not be found
+        super().__init__(self.reason)
 
     def __str__(self) -> str:
-        return " ".join(self._text().split())
+        return as_line(self._text())
 
     def _text(self) -> str:
         return self.reason
-
-    def __reduce__(self) -> tuple[Callable[..., MultiCartError], tuple[object, ...]]:
-        state = {**self.__dict__, **{name: getattr(self, name) for name in self._slots}}
-        return _revive, (type(self), self.args, state)
 
 
 class ConfigurationError(MultiCartError, ValueError):
@@ -194,7 +187,8 @@ class APIError(FromResponse, MultiCartError):
     """The service refused: the envelope's ``status`` is not 1, or HTTP says so where there is no envelope.
 
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
-    ``detail`` is what the service says, mostly a sentence; its wording is no interface.
+    ``detail`` is what the service says, mostly a sentence; its wording is no interface. Above 4 KiB it is the beginning
+    of it, of an object or array that of its JSON text.
     ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
     ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
     ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
@@ -210,10 +204,10 @@ class APIError(FromResponse, MultiCartError):
         retry_after: float | None = None,
         in_envelope: bool = True,
     ) -> None:
-        super().__init__(str(detail))
+        self.detail = bounded_detail(detail)
+        super().__init__(str(self.detail))
         self.path = path
         self.code = code
-        self.detail = detail
         self.http_status = http_status
         self.retry_after = retry_after
         self.in_envelope = in_envelope
@@ -238,7 +232,7 @@ class APIError(FromResponse, MultiCartError):
     def _text(self) -> str:
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         code = "no code" if self.code is None else f"code {self.code}"
-        return f"{self.path}: {code}: {str(self.detail)[:500]}{tries}"
+        return f"{self.path}: {code}: {self.reason}{tries}"
 
 
 class BadRequestError(APIError):
@@ -293,7 +287,7 @@ class ItemsRejectedError(MultiCartError):
 
     def _text(self) -> str:
         rows = self.added.error_rows
-        first = f"; the first: {rows[0].item}: {rows[0].error}" if rows else ""
+        first = f"; the first: {shorten(str(rows[0].item), _NAME)}: {shorten(str(rows[0].error))}" if rows else ""
         return f"{self.added.success_count} items added, {len(rows)} rejected{first}"
 
 
@@ -325,7 +319,7 @@ class _EndedBadlyError(WaitError):
         failed_message: str | None = None,
     ) -> None:
         super().__init__(reason, started=started, last=last)
-        self.failed_message = failed_message
+        self.failed_message = None if failed_message is None else str(bounded_detail(failed_message))
 
 
 class RunFailedError(_EndedBadlyError):
@@ -366,7 +360,7 @@ class DownloadError(MultiCartError, OSError):
         self.name = name
 
     def _text(self) -> str:
-        return f"{self.name}: {self.reason}"
+        return f"{printable(self.name, _NAME)}: {self.reason}"
 
 
 class IncompleteDownloadError(DownloadError):

@@ -1,5 +1,7 @@
 """What a client tells while it works: small frozen values for ``on_event``.
 
+Their `repr` is safe to print: it escapes what a terminal would act upon. Attributes hold what came.
+
 They are told on the event loop, in order, and must be taken quickly. An exception from ``on_event`` ends the call that
 told the event, cleanly. Bytes add up: ``FileAdvanced.received`` starts again from 0 after a ``FileRestarted``.
 """
@@ -9,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import attrs
+
+from multicart_async._text import shorten
 
 __all__ = [
     "Emit",
@@ -24,6 +28,10 @@ __all__ = [
     "RunDownloaded",
     "RunProgress",
 ]
+
+
+def _kept(text: str | None) -> str | None:
+    return shorten(text) if isinstance(text, str) else text
 
 
 @attrs.frozen(kw_only=True)
@@ -50,11 +58,14 @@ class RateLimited(Event):
 
 @attrs.frozen(kw_only=True)
 class RunProgress(Event):
-    """What is known of a run or category scrape that is waited for has changed. ``run_id`` is ``None`` until its row appears."""
+    """What is known of a run or category scrape that is waited for has changed. ``run_id`` is ``None`` until its row appears.
+
+    A ``status`` of more than 500 characters lacks its middle.
+    """
 
     collection_id: int
     run_id: int | None
-    status: str | None
+    status: str | None = attrs.field(converter=_kept)
     waited: float
     finished: bool
 

@@ -13,6 +13,7 @@ import anyio
 import attrs
 
 from multicart_async._arguments import mismatch
+from multicart_async._failures import ends_all
 from multicart_async._retry import is_transient, pause_asked_for
 from multicart_async._short_repr import short_repr
 from multicart_async.errors import (
@@ -248,7 +249,12 @@ def _is_doubtful(error: MultiCartError) -> bool:
 
 
 def as_failure(what: str, error: Exception) -> MultiCartError:
-    """Return *error*, if it is of our tree. Else a borrowed session has raised it: no response came, and it is the cause."""
+    """Return *error*, if it is of our tree. Else a borrowed session has raised it: no response came, and it is the cause.
+
+    What ends a call for many is raised.
+    """
+    if ends_all(error):
+        raise error
     if isinstance(error, MultiCartError):
         return error
     _log.warning("%s: the poll raised %s", what, type(error).__name__)

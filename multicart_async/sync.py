@@ -21,6 +21,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from multicart_async._arguments import a_count, a_flag, an_id, mismatch, several
 from multicart_async._crew import each
+from multicart_async._failures import failure_of
 from multicart_async._fresh_links import find_run
 from multicart_async._judge import FAILED
 from multicart_async._marker import MARKER, Marker, load_marker, render_marker
@@ -29,12 +30,13 @@ from multicart_async._plan import Files
 from multicart_async._pruning import PruneOptions, Pruner, PruneService
 from multicart_async._results import Results, Terms
 from multicart_async._tally import Tally
+from multicart_async.api.collections import LIST as COLLECTIONS
+from multicart_async.api.runs import LIST as RUNS
 from multicart_async.api.runs import Runs
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
     AuthenticationError,
-    ClientClosedError,
     DiskError,
     InvalidResponseError,
     MultiCartError,
@@ -100,8 +102,15 @@ def _is_shard(value: Any) -> bool:
 
 @attrs.frozen
 class _Job:
+    """A run to fetch; *row* is its collection's, if its end shows in it."""
+
     run: Run
-    collection: Collection | None
+    row: Collection | None = None
+
+    def check(self) -> None:
+        """Raise `InvalidResponseError` unless its id can name its folder."""
+        if self.run.id < 1:
+            raise InvalidResponseError(RUNS.path, f"expected a positive integer as the id of a run, got {self.run.id}")
 
 
 class Mirror:
@@ -179,7 +188,9 @@ class Mirror:
         recent: dict[int, None] = {}  # not all of them: one that comes again later is complete by then
         async with aclosing(each(self._rows if collections is None else collections)) as ids:
             async for collection_id in ids:
-                if self._wish.includes(an_id("collections", collection_id)) and collection_id not in recent:
+                if collections is not None:
+                    an_id("collections", collection_id)
+                if self._wish.includes(collection_id) and collection_id not in recent:
                     recent[collection_id] = None
                     if len(recent) > _RECENT:
                         del recent[next(iter(recent))]
@@ -198,10 +209,8 @@ class Mirror:
             while (collection_id := await self._next(ids)) is not None:
                 try:
                     await self._list(collection_id, send)
-                except ClientClosedError:
-                    raise
-                except MultiCartError as error:
-                    self._fail(collection_id, None, error)
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+                    self._fail(collection_id, None, failure_of(error))
 
     async def _next(self, ids: AsyncGenerator[int, None]) -> int | None:
         async with self._turn:  # an async generator takes one caller at a time
@@ -210,6 +219,9 @@ class Mirror:
     async def _list(self, collection_id: int, send: MemoryObjectSendStream[_Job]) -> None:
         self._tally.collections += 1
         self._pruner.name(collection_id)
+        if collection_id < 1:
+            reason = f"expected a positive integer as the id of a collection, got {collection_id}"
+            raise InvalidResponseError(COLLECTIONS.path, reason)
         row = self._rows.get(collection_id)
         if self._wish.runs == "all":
             await self._list_all_runs(collection_id, send)
@@ -222,7 +234,7 @@ class Mirror:
         if awaited and (row is None or row.schedule_status != FAILED):
             row = None  # its end need not show in the row: the next call shall ask again
         for run in half:
-            await send.send(_Job(run, None))
+            await send.send(_Job(run))
         if latest is not None:
             await send.send(_Job(latest, row))
         else:
@@ -238,7 +250,7 @@ class Mirror:
                 if not run.is_download_generated:
                     continue
                 if keep is None:
-                    await send.send(_Job(run, None))
+                    await send.send(_Job(run))
                 else:
                     insort(newest, run, key=lambda one: one.id)
                     del newest[:-keep]
@@ -246,7 +258,7 @@ class Mirror:
         wanted = self._pruner.wanted(collection_id, [run.id for run in newest])
         for run in newest:
             if run.id in wanted:
-                await send.send(_Job(run, None))
+                await send.send(_Job(run))
 
     async def _newest(self, collection_id: int) -> tuple[Run | None, bool, list[Run]]:
         """The newest finished run, whether a newer one is not finished yet, and older ones to finish downloading.
@@ -303,12 +315,11 @@ class Mirror:
                 self._tally.runs += 1
                 try:
                     await self._fetch(job)
-                except ClientClosedError:
-                    raise
-                except MultiCartError as error:
-                    self._fail(job.run.collection, job.run, error)
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+                    self._fail(job.run.collection, job.run, failure_of(error))
 
     async def _fetch(self, job: _Job) -> None:
+        job.check()
         wish = self._wish
         if wish.dry_run:
             missing = await self._results.missing(job.run, self._sink, wish.files, wish.terms)
@@ -326,7 +337,7 @@ class Mirror:
         self._tally.add(done)
         if done.skipped < len(done.files):
             self._unreached = 0
-        await self._mark(job.collection, job.run.id)
+        await self._mark(job.row, job.run.id)
 
     def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
         self._tally.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))

@@ -245,14 +245,6 @@ def test_an_api_error_without_a_code_says_so() -> None:
     assert "/p/: no code: {'a': 1}" == str(APIError("/p/", None, {"a": 1}))
 
 
-def test_a_long_detail_is_cut_in_the_text_only() -> None:
-    """A page of HTML does not fill the log; ``detail`` has all of it."""
-    error = APIError("/p/", 500, "x" * 10_000)
-
-    assert 520 > len(str(error))
-    assert 10_000 == len(str(error.detail))
-
-
 def test_a_lost_connection_says_how_often_it_was_tried() -> None:
     """The attempts are in the text when there was more than one."""
     error = APIConnectionError("/p/", "reset")

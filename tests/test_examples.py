@@ -149,6 +149,12 @@ def test_sharded_import_tells_ids_and_what_was_not_taken(capsys) -> None:
     assert ("101\n102\n", "B0DJQQ38TG: Duplicate entry\n") == capsys.readouterr()
 
 
+@pytest.mark.parametrize("name", ["category", "quickstart", "sharded_import"])
+def test_examples_escape_what_a_terminal_would_act_upon(name) -> None:
+    """Everything else is shown as it is."""
+    assert example(name).plain("é 日本 $5 \x1b]52;c;\x07\n\u202e") == r"é 日本 $5 \x1b]52;c;\x07\n\u202e"
+
+
 def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
     """Ids, and nothing on standard error."""
     shard = Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1))

@@ -194,7 +194,7 @@ class Zipcodes:
                 with anyio.move_on_after(seconds_for_a_look(pace.left)):
                     row = await self._find(postcode, domain_id)
             except MultiCartError as error:
-                _log.info("looking for postcode %s of domain %s: %s", postcode, domain_id, error)
+                _log.info("looking for postcode %r of domain %s: %s", postcode, domain_id, error)
             if row is not None or not await pace.pause():
                 return row
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from multicart_async._text import as_lines
 from multicart_async.models.categories import CategoryRun
 from multicart_async.models.runs import Run
 
@@ -35,4 +36,4 @@ class RunDownload:
     files: tuple[Downloaded, ...]
     skipped: int
     bytes: int
-    differences: tuple[str, ...] = ()
+    differences: tuple[str, ...] = attrs.field(default=(), converter=as_lines)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from multicart_async._text import MAX_TEXT, as_line, as_lines, printable
+
 __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 
 
@@ -23,7 +25,7 @@ class SyncFailure:
 
     def __str__(self) -> str:
         place = "/".join(str(part) for part in (self.collection, self.run, self.file) if part is not None)
-        return f"{place}: {self.error}" if place else str(self.error)
+        return as_line(f"{place}: {self.error}" if place else str(self.error))
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +48,7 @@ class SyncReport:
     files: int = 0
     bytes: int = 0
     failures: tuple[SyncFailure, ...] = ()
-    differences: tuple[str, ...] = ()
+    differences: tuple[str, ...] = attrs.field(default=(), converter=as_lines)
     gone: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     dry_run: bool = False
@@ -69,10 +71,10 @@ class VerifyFailure:
     """A file that is not as the manifest says, or has none: ``path`` below the destination, and what is wrong."""
 
     path: str
-    reason: str
+    reason: str = attrs.field(converter=as_line)
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{printable(self.path, MAX_TEXT)}: {self.reason}"
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from multicart_async._text import printable
 from multicart_async.sandbox._seed import FIRST_COLLECTION
 from multicart_async.sandbox.server import Sandbox
 
@@ -178,10 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(options))
     except sqlite3.Error as error:
-        sys.stderr.write(f"{line.prog}: {options.database} cannot be used: {error}\n")
+        sys.stderr.write(printable(f"{line.prog}: {options.database} cannot be used: {error}") + "\n")
         return 2
     except (OSError, ValueError) as error:  # ValueError: no host can have that name
-        sys.stderr.write(f"{line.prog}: {_why_not(options, error)}\n")
+        sys.stderr.write(printable(f"{line.prog}: {_why_not(options, error)}") + "\n")
         return 1
     return 0
 

@@ -140,6 +140,19 @@ def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any)
     assert line.startswith(f"python -m multicart_async.sandbox: {path} cannot be used: ")
 
 
+def test_a_name_does_not_reach_the_terminal_raw(tmp_path: Path, capsys: Any) -> None:
+    """Control characters in it are escaped."""
+    path = tmp_path / "a\x1b]0;b\x07\n.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE users (something INTEGER)")
+
+    main(["--port", "0", "--database", str(path)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert r"/a\x1b]0;b\x07\n.db cannot be used: " in line
+    assert line.isprintable()
+
+
 def test_a_port_that_is_taken_is_one_line(capsys: Any) -> None:
     """It says which, and what else to do; the exit status is 1."""
     with socket.create_server(("127.0.0.1", 0)) as other:

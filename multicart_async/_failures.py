@@ -1,0 +1,54 @@
+"""What an error means for a call for many: the failure of one of them, or the end of all."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from multicart_async.errors import ClientClosedError, MultiCartError
+from multicart_async.events import Emit, Event
+
+__all__ = ["Listener", "ends_all", "failure_of"]
+
+_MARK = "_multicart_raised_by_listener"
+_log = logging.getLogger("multicart_async")
+
+
+class Listener:
+    """Call *listen* with each event, and mark what it raises: that ends the call, whatever else does not."""
+
+    def __init__(self, listen: Emit) -> None:
+        self._listen = listen
+
+    def __call__(self, event: Event, /) -> None:
+        try:
+            self._listen(event)
+        except Exception as error:
+            error.__dict__[_MARK] = True
+            raise
+
+
+def ends_all(error: BaseException) -> bool:
+    """Return whether *error* ends a call for many: the client was closed, or the caller's listener raised it."""
+    return isinstance(error, ClientClosedError) or _MARK in error.__dict__
+
+
+def failure_of(error: Exception) -> MultiCartError:
+    """Return *error* as the failure of one of many; one that nothing has foreseen is its cause, and is logged.
+
+    What ends all is raised.
+    """
+    if ends_all(error):
+        raise error
+    if isinstance(error, MultiCartError):
+        return error
+    failure = MultiCartError(f"unexpected {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    _log.warning("%s; raised %s", failure, _place(error))
+    return failure
+
+
+def _place(error: Exception) -> str:
+    """Return where *error* was raised: its traceback is not kept for each of many."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else "elsewhere"
