@@ -9,10 +9,11 @@ from harness.race import Contender
 
 
 def imports(bench: Bench) -> None:
-    """`import multicart_async`, beside what it rests on; whole processes."""
+    """`import multicart_async` and its client, beside what it rests on; whole processes."""
     lines = {
         "import aiohttp": "import aiohttp",
         "import multicart_async": "import multicart_async",
+        "its client": "from multicart_async import AsyncMultiCart",
         "import httpx": "import httpx",
         "nothing": "",
     }

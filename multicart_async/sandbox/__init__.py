@@ -2,27 +2,25 @@
 
 In a program: ``async with Sandbox() as sandbox``. In a shell: ``python -m multicart_async.sandbox``. In pytest: the
 fixtures ``multicart_sandbox`` and ``multicart_client``.
+
+Each name is imported on first use: pytest imports this package for its plugin in every run.
 """
 
-from __future__ import annotations
+from multicart_async._lazy import lazy_names
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+_MODULES = {  # the imports below, for the interpreter; a test compares the two
+    "Credits": "server",
+    "Sandbox": "server",
+    "SeenRequest": "recording",
+    "faults": "faults",
+}
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
 if TYPE_CHECKING:
     from multicart_async.sandbox import faults
     from multicart_async.sandbox.recording import SeenRequest
     from multicart_async.sandbox.server import Credits, Sandbox
+else:  # hidden from type checkers, which would take any name for one of this package
+    __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
 __all__ = ["Credits", "Sandbox", "SeenRequest", "faults"]
-
-_HOMES = {"Credits": "server", "Sandbox": "server", "SeenRequest": "recording"}
-
-
-def __getattr__(name: str) -> object:
-    """Load what is asked for: pytest imports this package for its plugin in every run, and that must cost nothing."""
-    if name == "faults":
-        return import_module("multicart_async.sandbox.faults")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"multicart_async.sandbox.{_HOMES[name]}"), name)

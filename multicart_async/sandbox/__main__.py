@@ -9,14 +9,18 @@ import errno
 import signal
 import sqlite3
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from multicart_async._text import printable
+from multicart_async.errors import MultiCartWarning
+from multicart_async.sandbox._hosts import check_host_name
 from multicart_async.sandbox._seed import FIRST_COLLECTION
 from multicart_async.sandbox.server import Sandbox
 
+_PROGRAM = "python -m multicart_async.sandbox"
 _MOST = 10**12  # of whatever is counted; a column of the database has room for it
 _SQLITE = b"SQLite format 3\0"  # a database begins with that
 
@@ -45,10 +49,19 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(f"wants a number of seconds, not {text!r}")
 
 
+def _host(text: str) -> str:
+    try:
+        return check_host_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _database(text: str) -> Path:
     path, head = Path(text), b""
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{path.parent} is no folder")
+    if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
+        raise argparse.ArgumentTypeError(f"{path} is no regular file")
     try:
         with path.open("rb") as file:
             head = file.read(len(_SQLITE))
@@ -64,11 +77,13 @@ def _database(text: str) -> Path:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     line = _CommandLine(
-        prog="python -m multicart_async.sandbox",
+        prog=_PROGRAM,
         description="Serve a sandbox of MultiCartAPI on this computer, until Ctrl-C.",
     )
     add = line.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
+    text = "answer also to requests for this host, such as the name of a container; may be given several times"
+    add("--allow-host", type=_host, action="append", default=[], metavar="NAME", help=text)
     add("--port", type=_whole(0, 65535), default=8080, help="port to listen on; 0 takes a free one (default: 8080)")
     add("--database", type=_database, metavar="PATH", help="keep the state in this file (default: it is forgotten)")
     add("--seed", type=_whole(0), default=0, metavar="N", help="another seed gives other products (default: 0)")
@@ -123,6 +138,7 @@ def sandbox_of(options: argparse.Namespace) -> Sandbox:
     return Sandbox(
         host=options.host,
         port=options.port,
+        allowed_hosts=options.allow_host,
         database=options.database,
         seed=options.seed,
         credits=options.credits,
@@ -141,13 +157,23 @@ def sandbox_of(options: argparse.Namespace) -> Sandbox:
     )
 
 
+async def _started(options: argparse.Namespace) -> Sandbox:
+    """Start the sandbox of a command line; each warning is one line on stderr."""
+    sandbox = sandbox_of(options)
+    with warnings.catch_warnings(record=True, action="always", category=MultiCartWarning) as caught:
+        await sandbox.start()
+    for warning in caught:
+        sys.stderr.write(f"{_PROGRAM}: warning: {warning.message}\n")
+    return sandbox
+
+
 async def serve(options: argparse.Namespace) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # Windows; Ctrl-C then ends the loop by itself
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with sandbox_of(options) as sandbox:
+    async with contextlib.aclosing(await _started(options)) as sandbox:
         sys.stdout.write(
             f"MultiCartAPI sandbox: {sandbox.url}\n"
             f"API key:              {sandbox.api_key}\n\n"

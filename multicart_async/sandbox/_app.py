@@ -14,7 +14,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from multicart_async.sandbox import _sending as sending
 from multicart_async.sandbox._call import Attachment, Call
-from multicart_async.sandbox._envelope import BAD_REQUEST, METHOD_NOT_ALLOWED, UNAUTHORIZED, Refusal, failure
+from multicart_async.sandbox._envelope import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    METHOD_NOT_ALLOWED,
+    UNAUTHORIZED,
+    Refusal,
+    failure,
+)
+from multicart_async.sandbox._hosts import host_name, normalized
 from multicart_async.sandbox._lifecycle import settle
 from multicart_async.sandbox._params import taken, unknown
 from multicart_async.sandbox._route import Route
@@ -30,6 +38,11 @@ _UPLOAD_LIMIT = 64 * 2**20
 _TIMED_OUT = 504
 _HIDDEN = "<credential>"
 _SECRET = frozenset({"password", "otp"})
+_UNKNOWN_HOST = Refusal(
+    FORBIDDEN,
+    "This sandbox answers to its own address and to localhost only: pages in a browser must not reach it under a name of "
+    "theirs. To use this name, start the sandbox with Sandbox(allowed_hosts=[NAME]) or --allow-host NAME.",
+)
 
 
 class _LineCut(Exception):  # noqa: N818 - no error: the connection was to be cut here
@@ -43,6 +56,7 @@ class Service:
     world: World
     faults: Faults
     recording: Recording
+    hosts: frozenset[str]
     closing: asyncio.Event = attrs.field(factory=asyncio.Event)
     under_way: list[web.Request] = attrs.field(factory=list[web.Request])  # requests cannot be hashed
 
@@ -56,11 +70,21 @@ class Service:
         """Answer one request, well or badly."""
         self.under_way.append(request)
         try:
+            if not self._is_own_host(request):
+                return await sending.send(
+                    request, sending.refused(_UNKNOWN_HOST, http_status=FORBIDDEN), None, self.closing
+                )
             return await self._handle(request)
         except ConnectionError:  # gone before all of its body was here
             return sending.hang_up(request)
         finally:
             self.under_way.remove(request)
+
+    def _is_own_host(self, request: web.Request) -> bool:
+        """Return whether the request names this sandbox, or the address that its connection has come to."""
+        name = host_name(request.headers.get("Host", ""))
+        arrived = request.get_extra_info("sockname")
+        return name is not None and (name in self.hosts or (bool(arrived) and name == normalized(arrived[0])))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw_path, _, query = request.raw_path.partition("?")
@@ -170,23 +194,21 @@ class Service:
         target = request.raw_path
         for secret in filter(None, (key, token)):
             target = target.replace(secret, _HIDDEN)
-        self.recording.counts[route.path if route else path] += 1
-        self.recording.requests.append(
-            SeenRequest(
-                method=request.method,
-                target=target,
-                path=path,
-                headers=tuple(name.lower() for name in request.headers),
-                has_credential=bool(key or token),
-                fields=_without_secrets(given),
-            )
+        seen = SeenRequest(
+            method=request.method,
+            target=target,
+            path=path,
+            headers=tuple(name.lower() for name in request.headers),
+            has_credential=bool(key or token),
+            fields=_without_secrets(given),
         )
+        self.recording.note(seen, counted_as=route.path if route else path)
 
     def _note_dropped(self, route: Route, names: list[str]) -> None:
         if route.cut:
             return
         params = () if route.method == "GET" else route.params
-        self.recording.dropped.extend((route.path, name) for name in unknown(params, names))
+        self.recording.note_dropped(route.path, unknown(params, names))
 
 
 def _replaced(fault: HttpStatus | Envelope | Content) -> Answer:

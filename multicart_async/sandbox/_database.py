@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sqlite3
+import stat
 from pathlib import Path
+
+_MEMORY = ":memory:"
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+_ACCESS_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -40,13 +48,45 @@ CREATE INDEX IF NOT EXISTS runs_with_outputs ON runs (first_output);
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """An open database, in memory without a path, with all tables."""
-    db = sqlite3.connect(path or ":memory:")
+    """Open a database with all tables, in memory without a path. Only its owner can read the file.
+
+    Raises:
+        sqlite3.Error: The file cannot be used, or others can read it and that cannot be changed.
+    """
+    if path is not None and os.fspath(path) != _MEMORY:
+        path = Path(os.path.realpath(path))  # SQLite does the same, for the names of the files beside it
+        _restrict_to_owner(path)
+    db = sqlite3.connect(path or _MEMORY)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA journal_mode = WAL")  # a commit survives the end of the process, and costs no fsync
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_TABLES)
     return db
+
+
+def _restrict_to_owner(path: Path) -> None:
+    """Make a database file that only its owner can read; restrict an existing one, and those beside it, likewise.
+
+    SQLite gives new files beside it the mode of the database. An existing file is not opened: when a process closes a
+    file, it loses all locks that it holds on it, also those of another connection of SQLite.
+    """
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.touch(_OWNER_ONLY, exist_ok=False)
+            path.chmod(_OWNER_ONLY)  # the umask may have left less
+        for beside in ("", "-journal", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                _remove_access_of_others(Path(f"{path}{beside}"))
+    except OSError as error:
+        raise sqlite3.OperationalError(f"{error.strerror}: {error.filename}") from error
+
+
+def _remove_access_of_others(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "expected a regular file", os.fspath(path))
+    if mode & _ACCESS_OF_OTHERS:
+        path.chmod(stat.S_IMODE(mode) & ~_ACCESS_OF_OTHERS)
 
 
 def recall(db: sqlite3.Connection, name: str, default: float) -> float:

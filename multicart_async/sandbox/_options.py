@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import attrs
 
+from multicart_async.sandbox._hosts import check_host_names
+
 AuthErrors = Literal["envelope", "http"]
 FileErrors = Literal["http", "envelope"]
 RunsOrder = Literal["newest", "oldest", "shuffled"]
@@ -36,6 +38,7 @@ class Options:
 
     host: str
     port: int = attrs.field(validator=_least(0))
+    allowed_hosts: frozenset[str] = attrs.field(converter=check_host_names)
     database: Path | None
     ssl_context: ssl.SSLContext | None
     links_base: str | None

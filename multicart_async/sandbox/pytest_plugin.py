@@ -1,13 +1,14 @@
 """Fixtures for tests against a sandbox: ``multicart_sandbox`` and ``multicart_client``.
 
 They are there as soon as the package is installed with its extra ``testing``. Each test gets a sandbox of its own,
-whose runs are finished as soon as somebody looks. For other settings write a fixture around `Sandbox`.
+whose runs are finished at the first look. For other settings write a fixture around `Sandbox`.
+
+Pytest imports this module in every run, also where no test uses a fixture: it imports what they need on first use.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from importlib.util import find_spec
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,35 +19,33 @@ if TYPE_CHECKING:
 
 __all__ = ["multicart_client", "multicart_sandbox"]
 
-_ADVICE = "the fixtures of multicart-async need pytest-asyncio: pip install pytest-asyncio"
+_ADVICE = (
+    "the fixtures of multicart-async need pytest-asyncio, which this run of pytest has not loaded: "
+    "pip install 'multicart-async[testing]', and leave the plugin on (no -p no:asyncio)"
+)
 
 
-async def _sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox with instant runs, gone after the test."""
-    from multicart_async.sandbox.server import Sandbox  # noqa: PLC0415 - the plugin is loaded in every run of pytest
-
-    async with Sandbox(instant=True) as sandbox:
-        yield sandbox
-
-
-async def _client(multicart_sandbox: Sandbox) -> AsyncIterator[AsyncMultiCart]:
-    """A client of the test's sandbox, closed after the test."""
-    async with multicart_sandbox.client() as client:
-        yield client
+@pytest.fixture
+def multicart_sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Give the test a running sandbox of its own, with instant runs."""
+    sandbox: Sandbox = _async_fixture_value(request, "_multicart_sandbox")
+    return sandbox
 
 
-def _missing() -> None:
-    """Says what is missing."""
-    raise pytest.UsageError(_ADVICE)
+@pytest.fixture
+def multicart_client(request: pytest.FixtureRequest, multicart_sandbox: Sandbox) -> AsyncMultiCart:  # noqa: ARG001
+    """Give the test an open client of ``multicart_sandbox``."""
+    client: AsyncMultiCart = _async_fixture_value(request, "_multicart_client")
+    return client
 
 
-def _fixture(name: str, made: Callable[..., Any]) -> Any:
-    if find_spec("pytest_asyncio") is None:
-        return pytest.fixture(name=name)(_missing)
-    import pytest_asyncio  # noqa: PLC0415 - may be missing
+def _async_fixture_value(request: pytest.FixtureRequest, name: str) -> Any:
+    """Return the value of a fixture of `_fixtures`, which only pytest-asyncio can set up."""
+    asyncio_plugin, plugins = sys.modules.get("pytest_asyncio.plugin"), request.config.pluginmanager
+    if asyncio_plugin is None or not plugins.is_registered(asyncio_plugin):
+        pytest.fail(_ADVICE, pytrace=False)
+    from multicart_async.sandbox import _fixtures  # noqa: PLC0415 - only those who use it pay for it
 
-    return pytest_asyncio.fixture(name=name)(made)
-
-
-multicart_sandbox = _fixture("multicart_sandbox", _sandbox)
-multicart_client = _fixture("multicart_client", _client)
+    if not plugins.is_registered(_fixtures):
+        plugins.register(_fixtures)
+    return request.getfixturevalue(name)

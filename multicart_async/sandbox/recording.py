@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 __all__ = ["Recording", "SeenRequest"]
 
-_KEPT = 10_000
+_MAX_REQUESTS = 10_000
+_MAX_BYTES = 16 * 2**20
+_SUM_INTERVAL = _MAX_BYTES // 8  # what may come before the kept requests are summed up again
+_MAX_NAMES = 10_000
+_MAX_NAME_LENGTH = 200
+_OTHER_PATHS = "(other paths)"
+
+
+def _size_of(seen: SeenRequest) -> int:
+    """Return the memory of all that is in a request, in bytes: many small values take far more than their JSON."""
+    size, left = 0, [seen.target, seen.path, seen.headers, seen.fields]
+    while left:
+        value: Any = left.pop()
+        size += sys.getsizeof(value)
+        if isinstance(value, dict):
+            left += value.keys()
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+    return size
 
 
 @attrs.frozen(kw_only=True)
 class SeenRequest:
-    """One request as it arrived. Header names are in lower case; a credential, password or code itself is never kept."""
+    """One request as it arrived. Header names are in lower case; a credential, password or code itself is never kept.
+
+    ``size`` is about how many bytes of memory it takes.
+    """
 
     method: str
     target: str
@@ -23,21 +46,45 @@ class SeenRequest:
     headers: tuple[str, ...]
     has_credential: bool
     fields: Mapping[str, Any] | None
+    size: int = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(_size_of, takes_self=True))
 
 
 @attrs.define
 class Recording:
-    """Everything that arrived, the last 10,000 requests in full.
+    """What arrived: the last 10,000 requests, or fewer where they would take more than 16 MiB of memory together.
 
-    ``counts`` has documented paths, with their braces, and whatever else was asked for.
+    The oldest are forgotten first; the last one is always there. ``counts`` has documented paths, with their braces, and
+    all other paths that were asked for; beyond 10,000 names these are counted as ``(other paths)``. ``dropped`` has the last
+    10,000 fields. Names of paths and fields in both are cut after 200 characters.
     """
 
-    requests: deque[SeenRequest] = attrs.field(factory=lambda: deque(maxlen=_KEPT))
+    requests: deque[SeenRequest] = attrs.field(factory=lambda: deque(maxlen=_MAX_REQUESTS))
     counts: Counter[str] = attrs.field(factory=Counter[str])
     dropped: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
+    _unsummed: int = attrs.field(default=0, init=False)
+
+    def note(self, request: SeenRequest, counted_as: str) -> None:
+        """Keep a request and count it; forget the oldest ones beyond the bounds."""
+        name = counted_as[:_MAX_NAME_LENGTH]
+        self.counts[name if name in self.counts or len(self.counts) < _MAX_NAMES else _OTHER_PATHS] += 1
+        self.requests.append(request)
+        self._unsummed += request.size
+        if self._unsummed > _SUM_INTERVAL:
+            self._unsummed = 0
+            self._forget_oldest()
+
+    def note_dropped(self, path: str, names: Sequence[str]) -> None:
+        """Keep the names of fields that no documentation names."""
+        self.dropped.extend((path, name[:_MAX_NAME_LENGTH]) for name in names[-_MAX_NAMES:])
+        del self.dropped[:-_MAX_NAMES]
 
     def clear(self) -> None:
         """Forget what arrived so far."""
         self.requests.clear()
         self.counts.clear()
         self.dropped.clear()
+
+    def _forget_oldest(self) -> None:
+        total = sum(request.size for request in self.requests)
+        while total > _MAX_BYTES - _SUM_INTERVAL and len(self.requests) > 1:
+            total -= self.requests.popleft().size

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import warnings
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Literal, Self
 import attrs
 from aiohttp import web
 
+from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox import _lifecycle, _seed
 from multicart_async.sandbox._app import PREFIX, Service
+from multicart_async.sandbox._hosts import is_loopback, served_names
 from multicart_async.sandbox._options import Options
 from multicart_async.sandbox._run import run_of
 from multicart_async.sandbox._sending import hang_up
@@ -54,6 +57,18 @@ async def _stop(runner: web.AppRunner, world: World) -> None:
     world.db.close()
 
 
+def _warn_if_public(runner: web.AppRunner, stacklevel: int) -> None:
+    for host, port in (address[:2] for address in runner.addresses):
+        if not is_loopback(host):
+            warnings.warn(
+                f"the sandbox listens on {host}, port {port}, where other computers reach it: its API key is no "
+                "secret, so they can read and change all that is in it. Bind it to 127.0.0.1 unless that is wanted",
+                MultiCartWarning,
+                stacklevel=stacklevel,
+            )
+            return
+
+
 class Sandbox:
     """A running copy of the service, with its warts, for tests, demos and benchmarks.
 
@@ -67,9 +82,13 @@ class Sandbox:
     plainest one in line with the rest.
 
     Args:
-        host: Address to listen on.
+        host: Address to listen on. One that other computers reach is a `MultiCartWarning`: the key is no secret.
         port: Port to listen on; 0 takes a free one.
-        database: A file that keeps the state, so that a sandbox can be stopped and started again.
+        allowed_hosts: Further names under which it may be asked, such as that of a container, without port. It answers
+            to its own address, localhost, the host of ``links_base`` and, where other computers reach it, the name of
+            this one; any other ``Host`` is code 403, so that no page in a browser reaches it under a name of its own.
+        database: A file that keeps the state, so that a sandbox can be stopped and started again. Only its owner
+            can read it (mode 0600), and what SQLite keeps beside it.
         ssl_context: Serve https.
         links_base: What ``download_links`` begin with, instead of the base URL that was asked.
         seed: The same seed, collection and run give result files with the same bytes.
@@ -99,6 +118,7 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_hosts: Iterable[str] = (),
         database: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         links_base: str | None = None,
@@ -123,6 +143,7 @@ class Sandbox:
         self._options = Options(
             host=host,
             port=port,
+            allowed_hosts=allowed_hosts,
             database=None if database is None else Path(database),
             ssl_context=ssl_context,
             links_base=links_base,
@@ -149,7 +170,7 @@ class Sandbox:
         self._address = (host, port)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        await self._start()
         return self
 
     async def __aexit__(
@@ -159,15 +180,21 @@ class Sandbox:
 
     async def start(self) -> None:
         """Open the database and the port; ``async with`` does it for you."""
+        await self._start()
+
+    async def _start(self) -> None:
         if self._running is not None:
             raise RuntimeError("this sandbox is running already")
-        options, world = self._options, open_world(self._options)
-        service = Service(world, self.faults, self.recording)
+        options = self._options
+        hosts = served_names(options.host, options.links_base, options.allowed_hosts)
+        world = open_world(options)
+        service = Service(world, self.faults, self.recording, hosts)
         runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_PATIENCE)
         try:
             _seed.furnish(world)
             await runner.setup()
             await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
+            _warn_if_public(runner, stacklevel=4)  # of who called start(), or entered `async with`
         except BaseException:
             await _stop(runner, world)
             raise
@@ -214,6 +241,7 @@ class Sandbox:
         return client.AsyncMultiCart(
             self.api_key,
             base_url=self.url,
+            allow_http=True,  # its key is no secret, and it may be asked on an address that others reach
             timeouts=timeouts or config.Timeouts(),
             retry=retry or config.RetryPolicy(),
             limits=limits or config.Limits(),
@@ -223,7 +251,7 @@ class Sandbox:
 
     @property
     def requests(self) -> deque[SeenRequest]:
-        """The last 10,000 requests."""
+        """The last 10,000 requests, or fewer where they would take more than 16 MiB of memory together."""
         return self.recording.requests
 
     @property

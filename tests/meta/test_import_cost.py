@@ -26,12 +26,38 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
+def nothing() -> set[str]:
+    """What an interpreter loads by itself."""
+    return loaded_by("")
+
+
+@pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    """What ``import multicart_async`` loads."""
-    return loaded_by("import multicart_async")
+    """What the import of the client loads."""
+    return loaded_by("from multicart_async import AsyncMultiCart")
 
 
-def test_an_import_loads_the_client(loaded: set[str]) -> None:
+def test_an_import_loads_nearly_nothing(nothing: set[str]) -> None:
+    """Beside itself, the package loads a few modules of Python that are there without a file; not even typing."""
+    found = loaded_by("import multicart_async") - nothing
+
+    assert {name for name in found if name.startswith("multicart_async")} == {
+        "multicart_async",
+        "multicart_async._lazy",
+    }
+    assert len(found) <= 8, found
+    assert not found & {"aiohttp", "attr", "attrs", "anyio", "asyncio", "yarl", "cattrs", "typing"}
+
+
+@pytest.mark.parametrize("name", ["errors", "__version__", "UNSET"])
+def test_a_light_name_loads_no_library(name: str) -> None:
+    """Who catches an error or tells the version needs no HTTP."""
+    found = loaded_by(f"import multicart_async\nmulticart_async.{name}")
+
+    assert not found & {"aiohttp", "anyio", "asyncio", "yarl", "cattrs", "multicart_async.client"}
+
+
+def test_an_import_of_the_client_loads_it(loaded: set[str]) -> None:
     """The tests below look at the right thing."""
     assert {"multicart_async.client", "aiohttp"} <= loaded
 
@@ -40,18 +66,18 @@ LATER = ["sqlite3", "pytest", "zipfile", "aiohttp.web", "multicart_async.sandbox
 
 
 @pytest.mark.parametrize("name", LATER)
-def test_an_import_leaves_for_later_what_most_programs_never_need(name: str, loaded: set[str]) -> None:
+def test_a_client_leaves_for_later_what_few_programs_need(name: str, loaded: set[str]) -> None:
     """Parsers, databases, test tools and the sandbox are loaded where they are used."""
     assert name not in loaded
 
 
 def test_an_import_configures_no_logging() -> None:
     """That is the program's business."""
-    loaded_by("import logging, multicart_async\nassert not logging.root.handlers")
+    loaded_by("import logging\nfrom multicart_async import AsyncMultiCart\nassert not logging.root.handlers")
 
 
-def test_the_plugin_for_pytest_leaves_the_sandbox_for_later() -> None:
-    """Pytest loads it in every run of everybody who has the package installed."""
-    loaded = loaded_by("import multicart_async.sandbox.pytest_plugin")
+def test_the_plugin_for_pytest_loads_nothing_else(nothing: set[str]) -> None:
+    """Pytest loads it in every run of all who have the package installed."""
+    found = loaded_by("import pytest, multicart_async.sandbox.pytest_plugin") - loaded_by("import pytest") - nothing
 
-    assert not {"aiohttp.web", "sqlite3", "multicart_async.sandbox.server"} & loaded
+    assert {name for name in found if not name.startswith("multicart_async")} == set()

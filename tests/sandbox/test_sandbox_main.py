@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from multicart_async import AsyncMultiCart
-from multicart_async.sandbox import Sandbox
+from multicart_async.sandbox import Sandbox, server
 from multicart_async.sandbox import __main__ as sandbox_main
 from multicart_async.sandbox.__main__ import main, parser, sandbox_of, serve
 
@@ -96,6 +96,10 @@ def test_ctrl_c_ends_it_with_success() -> None:
         (["--zipcode-seconds", "-1"], "argument --zipcode-seconds: wants a number of seconds, not '-1'"),
         (["--row-delay", "nan"], "argument --row-delay: wants a number of seconds, not 'nan'"),
         (["--runs-order", "random"], "argument --runs-order: invalid choice: 'random'"),
+        (
+            ["--allow-host", "a:80"],
+            "argument --allow-host: expected a host name without scheme and port, such as 'sandbox'",
+        ),
         (["--fast"], "unrecognized arguments: --fast"),
         (["results"], "unrecognized arguments: results"),
     ],
@@ -111,10 +115,11 @@ def test_a_wrong_call_is_one_line(words: list[str], reason: str, capsys: Any) ->
     assert line.startswith(f"python -m multicart_async.sandbox: {reason}")
 
 
-@pytest.mark.parametrize("name", ["nowhere/sandbox.db", "notes.txt", "folder"])
+@pytest.mark.parametrize("name", ["nowhere/sandbox.db", "notes.txt", "folder", "loop"])
 def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path, capsys: Any) -> None:
-    """No such folder, a file that is no database, a folder: the path is named, and the file is as it was."""
+    """No such folder, a file that is no database, a folder, a link to itself: the path is named, and the file is as it was."""
     (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "notes.txt").write_text(
         "This file has nothing to do with a database, but is long enough for one.\n" * 99
     )
@@ -125,7 +130,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path,
     (line,) = capsys.readouterr().err.splitlines()
     assert 2 == stop.value.code
     assert line.startswith(f"python -m multicart_async.sandbox: argument --database: {tmp_path}/")
-    assert {"folder", "notes.txt"} == {path.name for path in tmp_path.iterdir()}
+    assert {"folder", "loop", "notes.txt"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any) -> None:
@@ -239,7 +244,25 @@ def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPat
 def test_options_reach_the_sandbox(tmp_path: Path) -> None:
     """Each of them."""
     line = f"--database {tmp_path}/x --seed 3 --runs-order oldest --auth-errors http --file-errors envelope --ranges"
-    options = sandbox_of(parser().parse_args([*line.split(), "--zipcode-seconds", "9"]))._options
+    hosts = ["--allow-host", "sandbox", "--allow-host", "Other."]
+    options = sandbox_of(parser().parse_args([*line.split(), "--zipcode-seconds", "9", *hosts]))._options
+    assert {"sandbox", "other"} == options.allowed_hosts
     assert (tmp_path / "x", 3, "oldest") == (options.database, options.seed, options.runs_order)
     assert (options.auth_errors, options.file_errors, options.ranges) == ("http", "envelope", True)
     assert 9 == options.zipcode_seconds
+
+
+async def test_a_public_binding_is_one_line_of_warning(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr, before the address is printed, also where warnings are errors; it serves all the same."""
+    monkeypatch.setattr(server, "is_loopback", lambda _address: False)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(serve(parser().parse_args(["--port", "0"])))
+        errors = ""
+        while not errors:
+            await asyncio.sleep(0.01)
+            errors = capsys.readouterr().err
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    (line,) = errors.splitlines()
+    assert line.startswith("python -m multicart_async.sandbox: warning: the sandbox listens on 127.0.0.1, port ")

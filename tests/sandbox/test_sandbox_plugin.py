@@ -1,69 +1,197 @@
-"""The pytest plugin."""
+"""The pytest plugin: its fixtures, and what it costs those who do not use them."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 
+from multicart_async import AsyncMultiCart
 from multicart_async.sandbox import Sandbox, pytest_plugin
 
 ROOT = Path(__file__).parents[2]
-multicart_sandbox = pytest_plugin.multicart_sandbox
+OWN = {"multicart_async", "multicart_async._lazy", "multicart_async.sandbox", "multicart_async.sandbox.pytest_plugin"}
+PLUGIN = "multicart_async" if entry_points(group="pytest11", name="multicart_async") else pytest_plugin.__name__
+REPORTS = """
+import sys
+from pathlib import Path
+
+def pytest_unconfigure():
+    Path("loaded.txt").write_text(" ".join(sys.modules))
+"""
+USERS = """
+import pytest
+
+@pytest.mark.asyncio
+async def test_of_a_client(multicart_sandbox, multicart_client):
+    multicart_sandbox.add_collections(2)
+    assert len(await multicart_client.collections.list()) == 2
+
+def test_of_a_sandbox(multicart_sandbox):
+    assert multicart_sandbox.counts.total() == 0
+
+def test_of_their_own():
+    pass
+"""
 
 
-async def test_the_sandbox_fixture_is_a_running_sandbox(multicart_sandbox: Any) -> None:
-    """Ready, with instant runs."""
+@attrs.frozen
+class Project:
+    """A folder with tests of a user of pytest."""
+
+    folder: Path
+
+    def pytest(self, *options: str, **files: str) -> subprocess.CompletedProcess[str]:
+        """Run pytest there, with these files of Python, warnings as errors and no configuration of ours."""
+        for name, text in {"conftest": REPORTS, **files}.items():
+            (self.folder / f"{name}.py").write_text(text)
+        (self.folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+        own = ("-p", PLUGIN) if f"no:{PLUGIN}" not in options else ()
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "pytest", "-rA", "-p", "no:cacheprovider", *own, *options],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def loaded(self) -> set[str]:
+        """What was imported at the end of the last run."""
+        return set((self.folder / "loaded.txt").read_text().split())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty folder."""
+    return Project(tmp_path)
+
+
+async def test_the_sandbox_fixture_is_a_running_sandbox(multicart_sandbox: Sandbox) -> None:
+    """It serves on this computer, with instant runs."""
     assert multicart_sandbox.url.startswith("http://127.0.0.1:")
     assert multicart_sandbox._options.scrape_seconds_per_item == 0
 
 
-async def test_the_client_fixture_opens_and_closes_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it yields is open; afterwards it is closed."""
-    seen: list[str] = []
-
-    class Client:
-        async def __aenter__(self) -> Any:
-            seen.append("open")
-            return self
-
-        async def __aexit__(self, *error: object) -> None:
-            seen.append("closed")
-
-    monkeypatch.setattr(Sandbox, "client", lambda _self: Client())
-    async with Sandbox() as sandbox:
-        fixture = pytest_plugin._client(sandbox)
-        assert isinstance(await anext(fixture), Client)
-        assert [item async for item in fixture] == []
-    assert seen == ["open", "closed"]
+async def test_the_client_fixture_is_an_open_client_of_it(
+    multicart_sandbox: Sandbox, multicart_client: AsyncMultiCart
+) -> None:
+    """A call of the client arrives at the sandbox of the same test."""
+    assert await multicart_client.collections.list() == ()
+    assert multicart_sandbox.counts.total() == 1
 
 
-def test_without_pytest_asyncio_the_fixtures_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plugin loads, and only a test that uses it fails."""
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pytest_asyncio" else real(name))
-    spec = importlib.util.spec_from_file_location("plugin_alone", pytest_plugin.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with pytest.raises(pytest.UsageError, match="pytest-asyncio"):
-        module._missing()
-    assert module.multicart_sandbox.name == "multicart_sandbox"
+def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None:
+    """The plugin is imported in every run of pytest of all who have the package: it brings nothing with it."""
+    project.pytest("--collect-only", "-p", f"no:{PLUGIN}")
+    without = project.loaded
+    project.pytest("--collect-only")
+
+    assert project.loaded - without == OWN
 
 
-def test_importing_the_plugin_is_cheap() -> None:
-    """Beside what the package itself imports, no server is loaded before a test wants one."""
-    code = (
-        "import sys, types; package = types.ModuleType('multicart_async'); "
-        "package.__path__ = ['multicart_async']; sys.modules['multicart_async'] = package; "
-        "import multicart_async.sandbox.pytest_plugin; "
-        "print([name for name in ('aiohttp', 'sqlite3', 'multicart_async.sandbox.server') if name in sys.modules])"
+@pytest.mark.parametrize("broken", ["aiohttp", "cattrs", "yarl"])
+def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project: Project) -> None:
+    """A library of ours that cannot be imported ends neither pytest nor a test that does not need it."""
+    found = project.pytest(**{broken: "raise RuntimeError('broken')", "test_own": "def test_own(): pass"})
+
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "1 passed" in found.stdout
+
+
+def test_a_broken_dependency_is_named_to_its_users(project: Project) -> None:
+    """Tests that ask for a fixture fail with the library's own error, and the others pass."""
+    found = project.pytest(aiohttp="raise RuntimeError('aiohttp is broken')", test_users=USERS)
+
+    assert "RuntimeError: aiohttp is broken" in found.stdout
+    assert "1 passed, 2 errors" in found.stdout
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_the_fixtures_work_in_each_mode_of_asyncio(mode: str, project: Project) -> None:
+    """Tests with and without a coroutine get them."""
+    found = project.pytest(f"--asyncio-mode={mode}", test_users=USERS)
+
+    assert "3 passed" in found.stdout, found.stdout + found.stderr
+
+
+def test_without_pytest_asyncio_the_fixtures_say_so(project: Project) -> None:
+    """The error has the command of pip; pytest-asyncio is not imported behind the user's back, and other tests pass."""
+    users = USERS.replace("@pytest.mark.asyncio\nasync ", "").replace("await ", "")
+    found = project.pytest("-p", "no:asyncio", test_users=users)
+
+    assert found.stdout.count("pip install 'multicart-async[testing]'") >= 2, found.stdout + found.stderr
+    assert "1 passed, 1 warning, 2 errors" in found.stdout  # the warning: the option in pytest.ini is unknown then
+    assert "pytest_asyncio" not in project.loaded
+
+
+def test_a_plugin_that_is_not_loaded_is_not_used() -> None:
+    """That some program has imported pytest-asyncio does not mean that this run of pytest uses it."""
+    request: Any = SimpleNamespace(
+        config=SimpleNamespace(pluginmanager=SimpleNamespace(is_registered=lambda _plugin: False))
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+
+    with pytest.raises(pytest.fail.Exception, match="pip install"):
+        pytest_plugin._async_fixture_value(request, "_multicart_sandbox")
+
+
+def test_the_client_is_of_a_sandbox_that_users_furnish(project: Project) -> None:
+    """A fixture of the user under the same name extends ours, and the client's fixture takes it."""
+    furnished = """
+import pytest
+import pytest_asyncio
+
+@pytest_asyncio.fixture
+async def multicart_sandbox(multicart_sandbox):
+    multicart_sandbox.add_collections(3)
+    return multicart_sandbox
+
+@pytest.mark.asyncio
+async def test_own(multicart_client):
+    assert len(await multicart_client.collections.list()) == 3
+"""
+    found = project.pytest(test_own=furnished)
+
+    assert "1 passed" in found.stdout, found.stdout + found.stderr
+
+
+def test_the_fixtures_end_after_each_test(project: Project) -> None:
+    """The client is closed, the sandbox does not run, and the next test gets new ones."""
+    kept = """
+import pytest
+from multicart_async import errors
+
+kept = []
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("round", [1, 2])
+async def test_own(round, multicart_client, multicart_sandbox):
+    for client, sandbox in kept:
+        assert sandbox is not multicart_sandbox
+        with pytest.raises(errors.ClientClosedError):
+            await client.collections.list()
+        with pytest.raises(RuntimeError, match="not running"):
+            sandbox.now()
+        assert sandbox.counts.total() == 1
+    kept.append((multicart_client, multicart_sandbox))
+    await multicart_client.collections.list()
+"""
+    found = project.pytest(test_own=kept)
+
+    assert "2 passed" in found.stdout, found.stdout + found.stderr
+
+
+def test_pytest_lists_the_fixtures_with_a_sentence(project: Project) -> None:
+    """``pytest --fixtures`` says what each is."""
+    found = project.pytest("--fixtures")
+
+    assert "a running sandbox of its own" in found.stdout
+    assert "an open client of" in found.stdout

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, assert_type
 
 import attrs
 
+import multicart_async
 from multicart_async import (
     UNSET,
     AsyncMultiCart,
@@ -23,6 +24,7 @@ from multicart_async import (
     Timeouts,
     errors,
     events,
+    sandbox,
 )
 from multicart_async._unset import Unset
 from multicart_async.models import (
@@ -343,3 +345,13 @@ def values(run: Run, added: Added) -> None:
     assert_type(added + added, Added)
     assert_type(added.raise_for_errors(), None)
     run.id = 5  # type: ignore[misc]
+
+
+def names() -> None:
+    """The packages have the names that they export, though these are imported on first use, and no others."""
+    assert_type(multicart_async.__version__, str)
+    assert_type(multicart_async.UNSET, Unset)
+    assert_type(multicart_async.Limits(requests=1), Limits)
+    assert_type(sandbox.Sandbox().credits(), sandbox.Credits)
+    _ = multicart_async.nothing  # type: ignore[attr-defined]
+    _ = sandbox.nothing  # type: ignore[attr-defined]

@@ -1,0 +1,127 @@
+"""The file of a sandbox is for its owner alone: it holds names, addresses and codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from multicart_async.sandbox import Sandbox
+from multicart_async.sandbox.__main__ import main
+
+SIBLINGS = ("", "-wal", "-shm")
+
+
+def modes(path: Path) -> dict[str, int]:
+    """The mode of the database and of each file beside it."""
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir() if path.name in file.name}
+
+
+@contextlib.contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """Another umask."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o777], ids=oct)
+async def test_a_new_database_is_its_owners_alone(mask: int, tmp_path: Path) -> None:
+    """With the files that SQLite keeps beside it, under each umask."""
+    path = tmp_path / "state.db"
+    with umask(mask):
+        async with Sandbox(database=path) as sandbox:
+            sandbox.add_collections(1)
+            assert modes(path) == {f"state.db{end}": 0o600 for end in SIBLINGS}
+    assert modes(path) == {"state.db": 0o600}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o644, 0o600), (0o666, 0o600), (0o640, 0o600), (0o777, 0o700), (0o600, 0o600)], ids=oct
+)
+async def test_an_existing_database_is_taken_from_others(before: int, after: int, tmp_path: Path) -> None:
+    """One that an earlier version made is as safe from now on, and is used as it is."""
+    path = tmp_path / "state.db"
+    async with Sandbox(database=path) as sandbox:
+        sandbox.add_collections(2)
+    path.chmod(before)
+    async with Sandbox(database=path) as sandbox:
+        assert sandbox.add_collections(0).start == 103
+        assert modes(path)["state.db"] == after
+
+
+async def test_files_beside_an_existing_database_are_taken_too(tmp_path: Path) -> None:
+    """They stay after a sandbox that was killed, and have the last of its data."""
+    path, copy = tmp_path / "state.db", tmp_path / "killed.db"
+    async with Sandbox(database=path) as sandbox:
+        sandbox.add_collections(1)
+        for end in SIBLINGS:
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+            os.chmod(f"{copy}{end}", 0o666)  # noqa: PTH101 - a name, not a path
+    async with Sandbox(database=copy) as sandbox:
+        assert modes(copy) == {f"killed.db{end}": 0o600 for end in SIBLINGS}
+        assert sandbox.add_collections(0).start == 102
+
+
+async def test_a_link_to_a_database_is_followed(tmp_path: Path) -> None:
+    """The file that it leads to is made, and is private, also when it was not there."""
+    link, path = tmp_path / "link", tmp_path / "state.db"
+    link.symlink_to(path)
+    async with Sandbox(database=link) as sandbox:
+        sandbox.add_collections(1)
+        assert modes(path) == {f"state.db{end}": 0o600 for end in SIBLINGS}
+
+
+async def test_memory_can_be_named_as_sqlite_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file comes to be."""
+    monkeypatch.chdir(tmp_path)
+    async with Sandbox(database=":memory:") as sandbox:
+        sandbox.add_collections(1)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a look after the sandbox has ended
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+async def test_what_is_no_file_is_refused_as_it_is(kind: str, tmp_path: Path) -> None:
+    """A device or a folder must not lose its mode, and a pipe would wait for its other end."""
+    path = tmp_path / "state.db"
+    os.mkfifo(path, 0o666) if kind == "pipe" else path.mkdir(0o755)
+    before = modes(path)
+    with pytest.raises(sqlite3.OperationalError, match=f"expected a regular file: {path}"):
+        await Sandbox(database=path).start()
+    assert modes(path) == before
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_the_command_refuses_what_is_no_file(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, at once."""
+    path = tmp_path / "state.db"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    with pytest.raises(SystemExit):
+        main(["--port", "0", "--database", str(path)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"argument --database: {path} is no regular file" in line
+
+
+async def test_a_file_that_cannot_be_taken_from_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of another user, that all may read: its data would not be private."""
+    path = tmp_path / "state.db"
+    path.touch(0o644)
+    monkeypatch.setattr(Path, "chmod", not_permitted)
+    with pytest.raises(sqlite3.OperationalError, match=f"Operation not permitted: {path}"):
+        await Sandbox(database=path).start()
+
+
+def not_permitted(path: Path, _mode: int) -> None:
+    """What the system says to who is not the owner."""
+    raise PermissionError(1, "Operation not permitted", os.fspath(path))

@@ -1,0 +1,247 @@
+"""A sandbox answers to its own names only, and says so where other computers reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import aiohttp.abc
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from multicart_async import AsyncMultiCart, errors
+from multicart_async.sandbox import Sandbox, server
+from multicart_async.sandbox._hosts import check_host_name, host_name, is_loopback, served_names
+from multicart_async.sandbox.faults import Status
+
+CALL = "POST /api/v1/schedules/get_schedules/ HTTP/1.{minor}\r\n{host}x-api-key: {key}\r\nContent-Length: 0\r\n\r\n"
+
+
+async def status(sandbox: Sandbox, host: str | None, *, to: str = "127.0.0.1", minor: int = 1) -> tuple[int, str]:
+    """The HTTP status and the text of an answer to a call with this Host; ``{port}`` in it is the sandbox's."""
+    port = sandbox.url.rpartition(":")[2].partition("/")[0]
+    line = "" if host is None else f"Host: {host.replace('{port}', port)}\r\n"
+    reader, writer = await asyncio.open_connection(to, int(port))
+    try:
+        writer.write(CALL.format(minor=minor, host=line, key=sandbox.api_key).encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        return int(head.split()[1]), (await reader.readexactly(size)).decode()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """One on this computer only."""
+    async with Sandbox() as made:
+        yield made
+
+
+OWN = [
+    "127.0.0.1:{port}",
+    "127.0.0.1",
+    "localhost:{port}",
+    "LocalHost.:80",
+    "[::1]:{port}",
+    "[0:0:0:0:0:0:0:1]",
+    "localhost:",
+]
+STRANGE = [
+    "attacker.example",
+    "attacker.example:{port}",
+    "127.0.0.1.attacker.example:{port}",
+    "localhost.attacker.example",
+    "attacker.example:127.0.0.1",
+    "localhost@attacker.example",
+    "127.0.0.1, attacker.example",
+    "192.0.2.7:{port}",
+    "0.0.0.0:{port}",
+    "127.1",
+    "",
+    ".",
+    "[::1",
+    "l\u00f6calhost",
+]
+
+
+@pytest.mark.parametrize("host", OWN)
+async def test_a_request_for_this_computer_is_answered(host: str, sandbox: Sandbox) -> None:
+    """In each spelling; the port is not compared, as one may be forwarded to ours."""
+    assert (await status(sandbox, host))[0] == 200
+
+
+@pytest.mark.parametrize("host", STRANGE)
+async def test_a_request_for_another_name_is_refused(host: str, sandbox: Sandbox) -> None:
+    """That is how a page in a browser would come in; the answer says what to do, and not the name that came."""
+    found, text = await status(sandbox, host)
+
+    assert found == 403
+    assert "allowed_hosts=[NAME]" in text
+    assert "--allow-host NAME" in text
+    assert "attacker" not in text
+
+
+async def test_a_request_without_a_host_is_refused(sandbox: Sandbox) -> None:
+    """HTTP/1.0 has such; no browser sends them, and no client of ours."""
+    assert (await status(sandbox, None, minor=0))[0] == 403
+
+
+async def test_a_refused_request_leaves_no_trace(sandbox: Sandbox) -> None:
+    """It is not remembered, uses up no fault, and the connection can be used again."""
+    sandbox.faults.add("*", Status(503))
+    await status(sandbox, "attacker.example")
+
+    assert (len(sandbox.requests), sandbox.counts.total()) == (0, 0)
+    assert (await status(sandbox, "localhost"))[0] == 503
+
+
+@pytest.mark.parametrize("name", ["sandbox", "Sandbox.", "SANDBOX"])
+async def test_a_name_can_be_allowed(name: str) -> None:
+    """Such as that of a container, in any spelling, beside those that are allowed anyway."""
+    async with Sandbox(allowed_hosts=["other", name]) as sandbox:
+        assert [(await status(sandbox, host))[0] for host in ("sandbox:8080", "other", "localhost", "another")] == [
+            200,
+            200,
+            200,
+            403,
+        ]
+
+
+async def test_an_address_that_it_is_bound_to_is_answered() -> None:
+    """Each computer has more than one address for itself."""
+    async with Sandbox(host="127.0.0.3") as sandbox:
+        hosts = ("127.0.0.3:{port}", "127.0.0.4:{port}")
+        assert [(await status(sandbox, host, to="127.0.0.3"))[0] for host in hosts] == [200, 403]
+
+
+async def test_the_address_that_a_connection_came_to_is_answered() -> None:
+    """One that is bound to all addresses of its computer cannot list them."""
+    async with Sandbox(host="127.0.0.3") as sandbox:
+        sandbox._running[0].hosts = frozenset()  # type: ignore[index]
+        hosts = ("127.0.0.3", "127.0.0.1")
+        assert [(await status(sandbox, host, to="127.0.0.3"))[0] for host in hosts] == [200, 403]
+
+
+async def test_the_host_of_the_links_is_answered() -> None:
+    """Links that lead to a proxy in front of the sandbox must work."""
+    async with Sandbox(links_base="https://Proxy.example:444/api/v1") as sandbox:
+        assert [(await status(sandbox, host))[0] for host in ("proxy.example", "example")] == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("bound", "named"),
+    [("0.0.0.0", True), ("::", True), ("192.0.2.1", True), ("127.0.0.1", False), ("localhost", False)],
+)
+def test_the_name_of_the_computer_counts_where_others_reach_it(
+    bound: str, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the address itself."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "Build-7.local")
+    names = served_names(bound, None, frozenset())
+
+    assert ("build-7.local" in names) == named
+    assert {bound, "localhost", "127.0.0.1", "::1"} <= names
+
+
+async def test_the_client_says_what_to_do(sandbox: Sandbox) -> None:
+    """A client that was pointed at a name which is not allowed fails at once, with the sandbox's sentence."""
+    connector = aiohttp.TCPConnector(resolver=EverythingIsHere())
+    port = sandbox.url.rpartition(":")[2]
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        AsyncMultiCart(
+            sandbox.api_key, base_url=f"http://sandbox.example:{port}", session=session, allow_http=True
+        ) as client,
+    ):
+        with pytest.raises(errors.PermissionDeniedError, match="--allow-host NAME"):
+            await client.collections.list()
+
+
+class EverythingIsHere(aiohttp.abc.AbstractResolver):
+    """Each name has the address of this computer."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> Any:
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "name", ["http://sandbox", "sandbox:8080", "", ".", None, b"sandbox", "a b", "a/b", "127.0.0.1:80", "user@host"]
+)
+def test_what_is_no_name_cannot_be_allowed(name: Any) -> None:
+    """It is an error at construction that shows what is expected."""
+    with pytest.raises(ValueError, match="allowed_hosts: expected a host name without scheme and port") as found:
+        Sandbox(allowed_hosts=["sandbox", name])
+    assert repr(name) in str(found.value)
+
+
+def test_one_string_is_not_a_list_of_names() -> None:
+    """Its letters would be allowed, one by one."""
+    with pytest.raises(ValueError, match=r"allowed_hosts: expected a list of names, got a string; write \['sandbox'\]"):
+        Sandbox(allowed_hosts="sandbox")
+
+
+@example("..")
+@example("a..")
+@example("[@]")
+@example("[fe80::1%eth0]:80")
+@example("\u0130.")
+@given(st.text(max_size=30) | st.from_regex(r"[a-z0-9.\-\[\]:%@/]{0,30}", fullmatch=True))
+def test_a_name_has_one_spelling(text: str) -> None:
+    """What a header names is a name that can be allowed, in a spelling that stays as it is."""
+    name = host_name(text)
+    if name:
+        assert check_host_name(name) == name
+
+
+async def test_a_binding_that_others_reach_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the address, and the line of the user; with warnings as errors nothing stays open."""
+    monkeypatch.setattr(server, "is_loopback", lambda _address: False)
+    with pytest.warns(
+        errors.MultiCartWarning, match=r"listens on 127\.0\.0\.1, port \d+, where other computers"
+    ) as entered:
+        async with Sandbox():
+            pass
+    sandbox = Sandbox()
+    with pytest.warns(errors.MultiCartWarning) as started:
+        await sandbox.start()
+    await sandbox.aclose()
+    with pytest.raises(errors.MultiCartWarning):
+        await sandbox.start()
+
+    assert [str(Path(found[0].filename)) for found in (entered, started)] == [__file__, __file__]
+    with pytest.raises(RuntimeError, match="not running"):
+        sandbox.now()
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
+)
+def test_loopback_is_what_only_this_computer_reaches(address: str, expected: bool) -> None:
+    """All addresses at once are not."""
+    assert is_loopback(address) is expected
+
+
+async def test_a_binding_on_this_computer_is_no_warning() -> None:
+    """Warnings are errors in this test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with Sandbox(host="localhost"):
+            pass
+
+
+async def test_a_base_of_links_without_a_host_adds_no_name() -> None:
+    """An empty name in a request does not meet an empty one of ours."""
+    async with Sandbox(links_base="/api/v1") as sandbox:
+        assert [(await status(sandbox, host))[0] for host in ("", ".", "localhost")] == [403, 403, 200]

@@ -1,0 +1,139 @@
+"""What a sandbox remembers of its requests is bounded, in number and in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_api import Api
+
+from multicart_async.sandbox import SeenRequest
+from multicart_async.sandbox.recording import Recording
+
+MIB = 2**20
+GET = "/schedules/get/"
+
+
+def seen(path: str = GET, *, fields: Any = None, headers: tuple[str, ...] = ()) -> SeenRequest:
+    """A request as it is remembered."""
+    return SeenRequest(
+        method="POST", target=f"/api/v1{path}", path=path, headers=headers, has_credential=True, fields=fields
+    )
+
+
+def growing(kind: str, number: int) -> SeenRequest:
+    """A request of some 64 KiB, new in each place that can be large."""
+    text = f"{number:05}" * 13_107
+    if kind == "small values":
+        return seen(fields={"a": [[float(number)] for _ in range(200)]})
+    return {
+        "body": lambda: seen(fields={"a": text}),
+        "upload": lambda: seen(fields={"file": text.encode()}),
+        "deep": lambda: seen(fields={"a": {"b": [text]}}),
+        "names": lambda: seen(fields={text: 1}),
+        "path": lambda: seen(text),
+        "headers": lambda: seen(headers=(text,)),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["body", "upload", "deep", "names", "path", "headers", "small values"])
+def test_the_memory_of_requests_is_bounded(kind: str) -> None:
+    """Whichever part of a request is large: the oldest are forgotten, and the last ones are there."""
+    recording = Recording()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(1000):
+            recording.note(growing(kind, number), counted_as=GET)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert 8 * MIB < taken < 17 * MIB
+    assert recording.requests[-1] == growing(kind, 999)
+    assert recording.requests[-20] == growing(kind, 980)
+    assert recording.counts == {GET: 1000}
+
+
+def test_ten_thousand_small_requests_are_remembered() -> None:
+    """The bound of memory does not touch what ordinary tests send."""
+    recording = Recording()
+    for number in range(10_001):
+        recording.note(seen(fields={"schedule_id": number}, headers=("host", "x-api-key")), counted_as=GET)
+
+    assert [recording.requests[place].fields for place in (0, -1)] == [{"schedule_id": 1}, {"schedule_id": 10_000}]
+    assert len(recording.requests) == 10_000
+
+
+def test_the_last_request_is_always_there() -> None:
+    """A test may look at what it has just sent, however large it was; it alone is kept then."""
+    recording = Recording()
+    recording.note(seen(), counted_as=GET)
+    large = seen(fields={"file": bytes(20 * MIB)})
+    recording.note(large, counted_as=GET)
+
+    assert list(recording.requests) == [large]
+
+    recording.note(seen(), counted_as=GET)
+    recording.note(seen(fields={"file": bytes(3 * MIB)}), counted_as=GET)
+
+    assert len(recording.requests) == 2
+
+
+def test_what_a_test_has_cleared_is_not_counted() -> None:
+    """The deque belongs to the user too: the sum is that of what it holds."""
+    recording = Recording()
+    for _ in range(10):
+        for number in range(200):
+            recording.note(growing("body", number), counted_as=GET)
+        recording.requests.clear()
+    for number in range(200):
+        recording.note(growing("body", number), counted_as=GET)
+
+    assert len(recording.requests) == 200
+
+
+def test_counts_of_unknown_paths_are_bounded() -> None:
+    """Documented paths are counted each, and of others so many; all of them are in the sum."""
+    recording = Recording()
+    for number in range(10_500):
+        recording.note(seen(), counted_as=f"/{number}" + "x" * 8000)
+    recording.note(seen(), counted_as="/0" + "x" * 8000)
+
+    assert len(recording.counts) == 10_001
+    assert recording.counts["(other paths)"] == 500
+    assert recording.counts["/0" + "x" * 198] == 2
+    assert recording.counts.total() == 10_501
+
+
+def test_names_of_dropped_fields_are_bounded() -> None:
+    """Their number and their length; the last ones are there."""
+    recording = Recording()
+    recording.note_dropped(GET, ["a"])
+    recording.note_dropped(GET, [f"{number}" for number in range(20_000)])
+    recording.note_dropped(GET, ["x" * 8000])
+
+    assert len(recording.dropped) == 10_000
+    assert recording.dropped[-2:] == [(GET, "19999"), (GET, "x" * 200)]
+
+
+async def test_requests_of_64_kib_are_forgotten_in_time(api: Api) -> None:
+    """The sandbox itself keeps to the bound."""
+    for number in range(400):
+        await api.call(GET, schedule_id=1, text=f"{number:04}" * 16_384)
+
+    assert 100 < len(api.sandbox.requests) < 256
+    assert str(api.sandbox.requests[-1].fields).count("0399") == 16_384
+    assert api.sandbox.counts == {GET: 400}
+
+
+async def test_an_upload_is_remembered_as_one_request(api: Api) -> None:
+    """Its file is one of the fields."""
+    form = aiohttp.FormData({"collection_id": "1"})
+    form.add_field("file", b"x" * MIB, filename="items.csv")
+    async with api.session.post(f"{api.sandbox.url}/schedules/amazon/asin/create/bulk/", data=form):
+        pass
+
+    assert api.sandbox.requests[-1].size > MIB
