@@ -43,7 +43,8 @@ async def add_all(
         except MultiCartError as error:
             error.report = total
             raise
-        total += own(answer.value) if answer.repeated else answer.value
+        added = own(answer.value) if answer.repeated else answer.value
+        total += call.redactor.value(added) if added.error_rows else added  # which become an error's text
     return total
 
 

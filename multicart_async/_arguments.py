@@ -32,6 +32,7 @@ __all__ = [
     "ids",
     "is_decimal",
     "is_rewritten",
+    "is_text",
     "item",
     "items",
     "mismatch",
@@ -96,8 +97,13 @@ def a_text(argument: str, value: object, *, needed: bool = False) -> None:
     """Raises unless *value* is a text with something in it that can be sent, or, if not *needed*, not given."""
     if value is UNSET and not needed:
         return
-    if not isinstance(value, str) or not value.strip() or _HALF.search(value):
+    if not is_text(value):
         raise mismatch(argument, "a non-empty string that UTF-8 can encode", value)
+
+
+def is_text(value: object) -> bool:
+    """Return whether *value* is a text with something in it that can be sent."""
+    return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
 
 
 def a_line(argument: str, value: object) -> None:

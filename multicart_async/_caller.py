@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import partial
+from collections.abc import Generator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 import anyio.lowlevel
@@ -14,11 +13,12 @@ from multicart_async._codec import body, decode, decode_in_steps
 from multicart_async._credentials import PLAIN_HTTP
 from multicart_async._endpoint import Endpoint
 from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
-from multicart_async._hidden import HiddenBytes
+from multicart_async._hidden import DOTS, RedactedBody
 from multicart_async._lifeline import Lifeline
+from multicart_async._redaction import Redactor
 from multicart_async._response_headers import note_headers
 from multicart_async._retry import call_verdict, is_refusal
-from multicart_async.config import Limits, conceal_text
+from multicart_async.config import Limits
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -26,6 +26,7 @@ from multicart_async.errors import (
     InvalidResponseError,
     MultiCartError,
     OutcomeUnknownError,
+    ResponseTooLargeError,
 )
 from multicart_async.transport import Form, Response, Transport
 
@@ -54,14 +55,14 @@ class Caller:
         attempts: Attempts | None = None,
         limits: Limits = Limits(),
         life: Lifeline | None = None,
-        conceal: Callable[[bytes], bytes] = bytes,
         exposed: str = "",
+        redactor: Redactor = Redactor(),
     ) -> None:
         self._exposed = exposed
         self._transport = transport
+        self.redactor = redactor
         self.life = life or Lifeline()
         self._attempts = attempts or Attempts(life=self.life)
-        self._conceal = conceal
         self._room = anyio.CapacityLimiter(limits.requests)
 
     async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> T:
@@ -91,7 +92,11 @@ class Caller:
         return await self._attempts.run(endpoint.path, attempt, lambda error: call_verdict(error, endpoint.safety))
 
     async def _fitting(
-        self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form, sent: bytes | Form, number: int
+        self,
+        endpoint: Endpoint[T],
+        fields: Mapping[str, object] | Form,
+        sent: bytes | RedactedBody | Form,
+        number: int,
     ) -> T:
         """Make one attempt; a read whose response belongs to another request is made again, on a new connection."""
         value = await self._once(endpoint, sent, number)
@@ -105,43 +110,39 @@ class Caller:
             raise InvalidResponseError(endpoint.path, reason)
         return value
 
-    async def _once(self, endpoint: Endpoint[T], sent: bytes | Form, number: int) -> T:
+    async def _once(self, endpoint: Endpoint[T], sent: bytes | RedactedBody | Form, number: int) -> T:
+        own = Redactor(sent.secrets if isinstance(sent, RedactedBody) else ())
+        redactor = self.redactor.including(own.secrets)
         try:
             response = await self._in_room(endpoint, sent, number)
+        except InvalidResponseError as error:  # whose headers may repeat what was sent
+            redactor.error(error)
+            raise
         except APIConnectionError as error:
             if not error.sent or endpoint.safety in {"read", "repeatable"}:
                 raise
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
+        fault: MultiCartError
         try:
-            return await self._decoded(endpoint, response, sent)
+            return await self._understood(endpoint, response, self.redactor if endpoint.private else redactor)
         except MultiCartError as error:
-            note_headers(error, response.headers, partial(conceal_text, self._conceal))
-            del response
-            raise error.with_traceback(None) from error.__cause__  # its frames would keep the whole response
-
-    async def _decoded(self, endpoint: Endpoint[T], response: Response, sent: bytes | Form) -> T:
+            fault = error.with_traceback(None)  # its frames hold the answer
         if endpoint.private:
-            return _private_value(endpoint, response, sent)
-        try:
-            return await self._understood(endpoint, response)
-        except MultiCartError:
-            concealed = self._concealed(response)
-            if concealed == response:
-                raise
-        return await self._understood(endpoint, concealed)  # which fails in the same way, without the key in a text
+            fault = _private_fault(fault, own)
+        note_headers(fault, response.headers, redactor.text)
+        del response  # or the frames of the error would keep it
+        raise redactor.error(fault)
 
-    def _concealed(self, response: Response) -> Response:
-        headers = {name: conceal_text(self._conceal, value) for name, value in response.headers.items()}
-        return Response(response.status, self._conceal(response.payload), headers)
-
-    async def _understood(self, endpoint: Endpoint[T], response: Response) -> T:
+    async def _understood(self, endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
         if len(response.payload) > _LARGE:
+            if endpoint.private:  # it would be read in steps, and a traceback of what comes in between would show it
+                raise ResponseTooLargeError(endpoint.path, f"more than {_LARGE} bytes, expected a short answer")
             with self.life.guard():
-                return await _unhurried(_in_steps(endpoint, response))
-        return _value(endpoint, response)
+                return await _unhurried(_in_steps(endpoint, response, redactor))
+        return _value(endpoint, response, redactor)
 
-    async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | Form, number: int) -> Response:
+    async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | Form, number: int) -> Response:
         try:
             self._room.acquire_nowait()
         except anyio.WouldBlock:
@@ -153,7 +154,7 @@ class Caller:
         finally:
             self._room.release()
 
-    async def _send(self, endpoint: Endpoint[Any], sent: bytes | Form, number: int) -> Response:
+    async def _send(self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | Form, number: int) -> Response:
         path, public = endpoint.path, endpoint.public
         fresh = endpoint.changes or number > 1  # the pool may be full of connections that died together
         if endpoint.method == "GET":
@@ -162,39 +163,38 @@ class Caller:
         return await self._transport.post(path, sent, fresh=fresh, public=public)
 
 
-def _value(endpoint: Endpoint[T], response: Response) -> T:
+def _value(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
     data: Any = open_envelope(
-        endpoint.path, response.status, response.headers, response.payload, private=endpoint.private
+        endpoint.path,
+        response.status,
+        response.headers,
+        response.payload,
+        redactor=redactor,
+        private=endpoint.private,
     )
     return decode(data, endpoint.returns, endpoint.path)
 
 
-def _private_value(endpoint: Endpoint[T], response: Response, sent: bytes | Form) -> T:
-    """The same; an error comes without the frames that held the answer, and does not repeat what was sent in confidence."""
-    fault: MultiCartError
-    try:
-        return _value(endpoint, response)
-    except MultiCartError as error:
-        fault = error.with_traceback(None)
-    secrets = sent.secrets if isinstance(sent, HiddenBytes) else ()
-    if isinstance(fault, APIError) and not _is_harmless(fault.detail, secrets):
-        fault = APIError.of(
-            fault.path,
-            fault.code,
-            NOT_SHOWN,
-            http_status=fault.http_status,
-            retry_after=fault.retry_after,
-            in_envelope=fault.in_envelope,
-        )
-    raise fault
+def _private_fault(fault: MultiCartError, own: Redactor) -> MultiCartError:
+    """The same, or one without its detail, if that may hold a key or token or repeats what was sent in confidence."""
+    if not isinstance(fault, APIError) or _is_harmless(fault.detail, own):
+        return fault
+    return APIError.of(
+        fault.path,
+        fault.code,
+        NOT_SHOWN,
+        http_status=fault.http_status,
+        retry_after=fault.retry_after,
+        in_envelope=fault.in_envelope,
+    )
 
 
-def _is_harmless(detail: object, secrets: Iterable[str]) -> bool:
-    return isinstance(detail, str) and not any(secret in detail for secret in secrets)
+def _is_harmless(detail: object, own: Redactor) -> bool:
+    return isinstance(detail, str) and DOTS not in detail and not own.echoes(detail)
 
 
-def _in_steps(endpoint: Endpoint[T], response: Response) -> Generator[None, None, T]:
-    data = yield from open_large_envelope(endpoint.path, response.status, response.headers, response.payload)
+def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> Generator[None, None, T]:
+    data = yield from open_large_envelope(endpoint.path, response.status, response.headers, response.payload, redactor)
     return (yield from decode_in_steps(data, endpoint.returns, endpoint.path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -27,11 +28,12 @@ async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGe
     downloader.life.check()
     async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
         try:
-            await admit(stream, link.label, downloader.conceal)
+            await admit(stream, link.label, downloader.redactor)
         except MultiCartError as error:
             downloader.attempts.note(link.label, error, 1)
+            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
             raise
-        meter = Meter(link.label, stream, _check(link, stream, downloader.limits), downloader.conceal)
+        meter = Meter(link.label, stream, _check(link, stream, downloader.limits), downloader.redactor)
         try:
             yield _Checked(stream, meter)
         finally:
@@ -84,7 +86,13 @@ class _Checked:
         return self._stream.proved
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            await self._meter.take(piece)
-            yield piece
-        await self._meter.finish()
+        piece = b""
+        try:
+            async for piece in self._stream:
+                await self._meter.take(piece)
+                yield piece
+            await self._meter.finish()
+        except (MultiCartError, asyncio.CancelledError) as error:
+            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            del piece
+            raise

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, cast, get_args, get_origin
 
-from multicart_async._hidden import HiddenBytes, hidden_in
+from multicart_async._hidden import Redacted, RedactedBody, find_redacted
 from multicart_async._quick_rows import StructureError, make_structurer
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError, InvalidResponseError
@@ -21,22 +21,29 @@ T = TypeVar("T")
 
 _STEP = 250  # rows: about a millisecond
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+def _revealed(value: object) -> object:
+    if isinstance(value, Redacted):
+        return value.reveal()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def body(fields: Mapping[str, object]) -> bytes:
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_revealed)
+
+
+def body(fields: Mapping[str, object]) -> bytes | RedactedBody:
     """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
 
-    With something hidden in them it is `HiddenBytes`.
+    With something redacted in them it is a `RedactedBody`.
 
     Raises:
         ArgumentError: Something in them is not JSON.
     """
     given = {name: value for name, value in fields.items() if value is not UNSET}
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[Redacted, ...] = ()
     try:
-        secrets = tuple(hidden_in(given))
-        return HiddenBytes.of(_json(given), secrets) if secrets else _json(given)
+        secrets = tuple(find_redacted(given))
+        return RedactedBody(_json(given), secrets) if secrets else _json(given)
     except (TypeError, ValueError, RecursionError) as error:
         reason = f"cannot be sent as JSON: {error}"
         cause = None if secrets else error  # which can be a UnicodeEncodeError: it holds the whole text

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from multicart_async._json_steps import STRICT, parse_in_steps
+from multicart_async._redaction import MAX_ESCAPED, Redactor
+from multicart_async._text import bounded_detail
 from multicart_async.errors import APIError, InvalidResponseError
 
 __all__ = ["NOT_SHOWN", "open_envelope", "open_large_envelope", "refusal", "retry_after", "snippet"]
@@ -23,30 +24,43 @@ _IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d
 
 
 def open_envelope(
-    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, *, private: bool = False
+    path: str,
+    http_status: int,
+    headers: Mapping[str, str],
+    payload: bytes,
+    *,
+    redactor: Redactor = Redactor(),
+    private: bool = False,
 ) -> Any:
-    """The envelope's data. What is no envelope is not shown if it is *private*.
+    """The envelope's data. What is no envelope is not shown if it is *private*; *redactor* takes secrets out of errors.
 
     Raises:
         APIError: ``status`` is 0, or HTTP says that it failed.
         InvalidResponseError: No envelope, or one that does not say how it went.
     """
-    return _open(path, http_status, headers, payload, _parse(payload), private=private)
+    return _open(path, http_status, headers, payload, _parse(payload), redactor, private=private)
 
 
 def open_large_envelope(
-    path: str, http_status: int, headers: Mapping[str, str], payload: bytes
+    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
 ) -> Generator[None, None, Any]:
     """The same in small steps."""
     try:
         answer = yield from parse_in_steps(payload.decode())
     except (ValueError, RecursionError):
         answer = None
-    return _open(path, http_status, headers, payload, answer, private=False)
+    return _open(path, http_status, headers, payload, answer, redactor, private=False)
 
 
 def _open(
-    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, answer: Any, *, private: bool
+    path: str,
+    http_status: int,
+    headers: Mapping[str, str],
+    payload: bytes,
+    answer: Any,
+    redactor: Redactor,
+    *,
+    private: bool,
 ) -> Any:
     if 300 <= http_status <= 399:
         # following would repeat the body, or lose it, at a place that nobody named
@@ -54,7 +68,9 @@ def _open(
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
-            detail = NOT_SHOWN if private else snippet(payload) if answer is None else cast("object", answer)
+            detail: object = NOT_SHOWN
+            if not private:
+                detail = snippet(payload, redactor) if answer is None else _redacted(cast("object", answer), redactor)
             if http_status == 404 and answer is None:  # not the service: it answers in JSON, under HTTP 200
                 detail = (
                     f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
@@ -67,15 +83,16 @@ def _open(
                 retry_after=retry_after(headers),
                 in_envelope=False,
             )
-        shown = NOT_SHOWN if private else snippet(payload)
+        shown = NOT_SHOWN if private else snippet(payload, redactor)
         raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
     envelope = cast("dict[str, Any]", answer)
     status = envelope["status"]
     if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them
-        raise InvalidResponseError(path, f"the envelope's status is {str(status)[:20]!r}", http_status=http_status)
+        shown = NOT_SHOWN if private else repr(redactor.text(str(status))[:20])
+        raise InvalidResponseError(path, f"the envelope's status is {shown}", http_status=http_status)
     if status == 0 or not good:
-        raise refusal(path, envelope, http_status=http_status, headers=headers)
-    _refuse_hidden_error(path, envelope, http_status)
+        raise refusal(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
+    _refuse_hidden_error(path, envelope, http_status, redactor)
     return envelope.get("data")
 
 
@@ -85,15 +102,14 @@ def refusal(
     *,
     http_status: int,
     headers: Mapping[str, str],
-    conceal: Callable[[bytes], bytes] | None = None,
+    redactor: Redactor = Redactor(),
 ) -> APIError:
-    """The error that a failing envelope means: by its code, never by its text, in which *conceal* hides the credential."""
-    if conceal is not None:
-        envelope = cast("dict[str, Any]", json.loads(conceal(json.dumps(dict(envelope)).encode())))
+    """The error that a failing envelope means: by its code, never by its text, out of which *redactor* takes secrets."""
     code = envelope.get("code")
     if type(code) is not int or 200 <= code <= 299:
         code = http_status if http_status >= 400 else None
-    return APIError.of(path, code, _detail(envelope), http_status=http_status, retry_after=retry_after(headers))
+    detail = _redacted(_detail(envelope), redactor)
+    return APIError.of(path, code, detail, http_status=http_status, retry_after=retry_after(headers))
 
 
 def _detail(envelope: Mapping[str, Any]) -> object:
@@ -105,13 +121,18 @@ def _detail(envelope: Mapping[str, Any]) -> object:
     return rest if more else only
 
 
-def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int) -> None:
+def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
     """The Playground answers ``status`` 1 without credits and hides the error in ``data.output.error``."""
     data = envelope.get("data")
     output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
     error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
     if error:
-        raise APIError(path, None, error, http_status=http_status)
+        raise APIError(path, None, _redacted(error, redactor), http_status=http_status)
+
+
+def _redacted(detail: object, redactor: Redactor) -> object:
+    """Return *detail* without secrets; of a large one the beginning, which is more than an error keeps."""
+    return redactor.value(bounded_detail(detail, MAX_ESCAPED))
 
 
 def _parse(payload: bytes) -> Any:
@@ -122,9 +143,9 @@ def _parse(payload: bytes) -> Any:
         return None
 
 
-def snippet(payload: bytes) -> str:
-    """The beginning of an answer that nobody expected, in one line."""
-    text = " ".join(payload[:400].decode("utf-8", "replace").split())
+def snippet(payload: bytes, redactor: Redactor = Redactor()) -> str:
+    """The beginning of an unexpected answer, in one line. It is redacted before it is cut."""
+    text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace"))[:400].split())
     return repr(text[:200]) if text else "an empty body"
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Self, cast
 
-from multicart_async._hidden import DOTS, HiddenText
+from multicart_async._hidden import HiddenText, Redacted
 from multicart_async._short_repr import short_repr
 from multicart_async.errors import ArgumentError
 
@@ -18,7 +18,8 @@ __all__ = ["ExtraHeaders"]
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")  # a token, as HTTP calls it
 _VALUE: Final = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?\Z")
 _USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?\Z")
-_MIN_CONCEALED: Final = 8  # characters: a shorter word is in every text
+_SCHEME: Final = re.compile(r"[A-Za-z]+ +(\S+)\Z")
+_MIN_REDACTED: Final = 8  # characters: a shorter word is in every text
 _SET_HERE: Final = {  # what is set for each request, or would change what a request or its response means
     "x-api-key": "pass api_key instead",
     "authorization": "pass token, or api_key, instead",
@@ -46,10 +47,10 @@ class ExtraHeaders:
 
     def __init__(self, headers: object = {}, user_agent: object = None) -> None:
         self._kind = type(headers).__name__
-        self._fields: tuple[tuple[object, object], ...] | None = None
+        self._fields: tuple[tuple[object, Redacted], ...] | None = None
         if isinstance(headers, Mapping):
             fields = cast("Mapping[object, object]", headers).items()
-            self._fields = tuple((_plain(name), _plain(value)) for name, value in fields)
+            self._fields = tuple((_plain(name), Redacted(_plain(value))) for name, value in fields)
         self._user_agent = user_agent
 
     def checked(self) -> Self:
@@ -62,7 +63,7 @@ class ExtraHeaders:
         if self._fields is None:
             raise ArgumentError("headers", f"expected a mapping of names to values, got {self._kind}")
         seen: set[str] = set()
-        for name, good in [(name, _is_value(value)) for name, value in self._fields]:  # frames show no value
+        for name, good in [(name, _is_value(value)) for name, value in self._fields]:
             lower = _checked_name(name)
             if not good:
                 reason = f"the value of {name} must be a string of ASCII characters in one line, without whitespace around it"
@@ -81,20 +82,14 @@ class ExtraHeaders:
     def headers(self, user_agent: str) -> dict[str, str]:
         """Return all of them, *user_agent* with its suffix among them."""
         suffix = "" if self._user_agent is None else f" {self._user_agent}"
-        return {**{name: HiddenText(value) for name, value in self._texts()}, "User-Agent": f"{user_agent}{suffix}"}
+        own = {cast("str", name): HiddenText(value.reveal()) for name, value in self._fields or ()}
+        return {**own, "User-Agent": f"{user_agent}{suffix}"}
 
-    def conceal(self, payload: bytes) -> bytes:
-        """Return *payload* with dots in the place of each value: a service that repeats one must not bring it into a text.
-
-        Short values stay, and so do those whose removal could break the JSON around them.
-        """
-        for _, value in self._texts():
-            if len(value) >= _MIN_CONCEALED and re.search("[A-Za-z]", value) and not re.search(r'["\\]', value):
-                payload = payload.replace(value.encode(), DOTS.encode())
-        return payload
-
-    def _texts(self) -> list[tuple[str, str]]:
-        return cast("list[tuple[str, str]]", [*(self._fields or ())])
+    def secrets(self) -> list[Redacted]:
+        """Return the values of 8 characters and more, and what follows a scheme in them, as in ``Bearer …``."""
+        texts = [str(value.reveal()) for _, value in self._fields or ()]
+        texts += [found[1] for text in texts if (found := _SCHEME.match(text))]
+        return [Redacted(text) for text in texts if len(text) >= _MIN_REDACTED]
 
     def __repr__(self) -> str:
         return f"<ExtraHeaders {[name for name, _ in self._fields or ()]!r}>"
@@ -105,8 +100,9 @@ def _plain(value: object) -> object:
     return str.__str__(value) if isinstance(value, str) else value
 
 
-def _is_value(value: object) -> bool:
-    return isinstance(value, str) and _VALUE.match(value) is not None
+def _is_value(value: Redacted) -> bool:
+    text = value.reveal()
+    return isinstance(text, str) and _VALUE.match(text) is not None
 
 
 def _checked_name(name: object) -> str:

@@ -1,55 +1,74 @@
-"""Values that show as dots, and are sent as they are: passwords, one-time codes, tokens.
+"""Passwords, one-time codes, keys and tokens, out of sight from the call to the bytes that leave.
 
-A traceback with local variables shows them by `repr`, and a failed call has many frames. So a secret is wrapped when it
-comes in, and stays so until the bytes leave.
+A traceback with local variables shows them by `repr`, or reads the values of all texts and numbers, and a failed call has
+many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `HiddenText` and
+`HiddenBytes` are what it is built of: aiohttp needs texts and bytes, and these show dots to a trace that logs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, TypeVar, cast
 
-__all__ = ["DOTS", "HiddenBytes", "HiddenNumber", "HiddenText", "conceal", "hidden_in"]
+from multicart_async._unset import UNSET
+
+__all__ = ["DOTS", "HiddenBytes", "HiddenText", "Redacted", "RedactedBody", "conceal", "find_redacted"]
 
 DOTS: Final = "••••••••"
 
 T = TypeVar("T")
 
-_PLAIN: Final = frozenset({str, int, bool, float, type(None)})  # most of what is sent, and nothing of it hidden
+_MAX_DEPTH: Final = 100  # of what is taken apart; what lies deeper, or holds itself, is hidden as one
+_OPEN: Final = frozenset({bool, type(None), type(UNSET)})  # types whose values tell nothing
+
+
+class Redacted:
+    """A value that is no text, no number and no bytes itself. It can be neither pickled nor copied.
+
+    It is the variable of a function, where nothing that follows attributes finds it. Call `reveal` only in functions that
+    are not coroutines, and in no function that raises: a traceback holds the frames of all others.
+    """
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: object) -> None:
+        self._reveal: Callable[[], Any] = lambda: value
+
+    def reveal(self) -> Any:
+        """Return the value."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return DOTS
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled or copied")
+
+
+class RedactedBody(Redacted):
+    """The bytes of a request's body, ``size`` of them. ``secrets`` are those values in it that are secret."""
+
+    __slots__ = ("secrets", "size")
+
+    def __init__(self, content: bytes, secrets: tuple[Redacted, ...]) -> None:
+        super().__init__(content)
+        self.size = len(content)
+        self.secrets = secrets
 
 
 class HiddenText(str):
-    """A text; whatever shows it by `repr` shows dots. A slice of it is one too."""
+    """A text that shows dots by `repr`, as a value of a header."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return repr(DOTS)
 
-    def __getitem__(self, index: Any) -> HiddenText:
-        return HiddenText(super().__getitem__(index))
-
-
-class HiddenNumber(int):
-    """A whole number; `repr` and `str` show dots. JSON has it right: its encoder asks `int` itself."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return DOTS
-
 
 class HiddenBytes(bytes):
-    """The body of a request with ``secrets`` in it. aiohttp sends a slice of it, which hides as well."""
+    """Bytes that show dots by `repr`. aiohttp sends a slice of them, which hides as well."""
 
-    secrets: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, content: bytes, secrets: tuple[str, ...]) -> HiddenBytes:
-        """*content*, with what is secret in it at hand."""
-        made = cls(content)
-        made.secrets = secrets
-        return made
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"b'{DOTS}'"
@@ -60,29 +79,28 @@ class HiddenBytes(bytes):
 
 
 def conceal(value: T) -> T:
-    """The same, with all texts, numbers and bytes of it hidden. Anything else passes; it never raises for a plain one."""
-    hidden: object = value
-    if isinstance(value, str):
-        hidden = HiddenText(str.__str__(value))  # what an enum of texts is on the wire, not what it calls itself
-    elif isinstance(value, int) and not isinstance(value, bool):
-        hidden = HiddenNumber(value)
-    elif isinstance(value, bytes | bytearray):
-        hidden = HiddenBytes(value)
-    elif isinstance(value, Mapping):
-        hidden = {name: conceal(part) for name, part in cast("Mapping[Any, object]", value).items()}
-    elif isinstance(value, list | tuple):
-        hidden = [conceal(part) for part in cast("list[object]", value)]
-    return cast("T", hidden)
+    """Return *value* with all texts, numbers and bytes of it `Redacted`; mappings become dicts, and sequences lists."""
+    return cast("T", _concealed(value, ()))
 
 
-def hidden_in(value: object) -> Iterator[HiddenText]:
-    """All that is hidden in it, as texts."""
-    if isinstance(value, HiddenText):
+def _concealed(value: object, above: tuple[object, ...]) -> object:
+    if type(value) in _OPEN or isinstance(value, Redacted):
+        return value
+    if len(above) < _MAX_DEPTH and not any(value is each for each in above):
+        within = (*above, value)
+        if isinstance(value, Mapping):
+            return {name: _concealed(part, within) for name, part in cast("Mapping[Any, object]", value).items()}
+        if isinstance(value, list | tuple):
+            return [_concealed(part, within) for part in cast("list[object]", value)]
+    # what an enum of texts is on the wire, not what it calls itself
+    return Redacted(str.__str__(value) if isinstance(value, str) else value)
+
+
+def find_redacted(value: object) -> Iterator[Redacted]:
+    """Yield all that is `Redacted` in mappings and lists."""
+    if isinstance(value, Redacted):
         yield value
-    elif isinstance(value, HiddenNumber):
-        yield HiddenText(int.__repr__(value))
     elif isinstance(value, Mapping | list):
         rows = cast("Mapping[Any, object] | list[object]", value)
         for part in rows.values() if isinstance(rows, Mapping) else rows:
-            if type(part) not in _PLAIN:
-                yield from hidden_in(part)
+            yield from find_redacted(part)

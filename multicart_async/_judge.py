@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from multicart_async._arguments import a_count, an_id, mismatch
+from multicart_async._redaction import Redactor
 from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 
@@ -35,10 +36,18 @@ class RunJudge:
     the start; otherwise only when it stays.
     """
 
-    def __init__(self, started: StartedRun, *, refuse_ambiguous: bool, before: Collection | None = None) -> None:
+    def __init__(
+        self,
+        started: StartedRun,
+        *,
+        refuse_ambiguous: bool,
+        before: Collection | None = None,
+        redactor: Redactor = Redactor(),
+    ) -> None:
         self._started = started
         self._refuse_ambiguous = refuse_ambiguous
         self._before = before
+        self._redactor = redactor
         self._moved = False
         self._failed_looks = 0
         self.last: RunState | None = None
@@ -54,14 +63,14 @@ class RunJudge:
         if len(new) > 1 and self._refuse_ambiguous:
             numbers = ", ".join(str(run.id) for run in new)
             reason = f"collection {self._started.collection_id} has more than one new run: {numbers}"
-            raise AmbiguousRunError(reason, started=self._started, runs=new)
+            raise self._redactor.error(AmbiguousRunError(reason, started=self._started, runs=new))
         done = next((run for run in new if run.is_download_generated), None)
         return done if done is None or len(new) == 1 else attrs.evolve(done, ambiguous=True)
 
     def state(self, rows: Sequence[Run], status: str | None, waited: float) -> RunState:
         """What is known now, of the finished run or else of the smallest new one."""
         run = self.finished(rows) or next(iter(self._new(rows)), None)
-        self.last = RunState(run=run, schedule_status=status, waited=waited)
+        self.last = RunState(run=run, schedule_status=self._redactor.value(status), waited=waited)
         return self.last
 
     def observe(self, collection: Collection) -> None:
@@ -79,12 +88,9 @@ class RunJudge:
         enough = _CONFIRMED if self._new(rows) else _CONFIRMED_WITHOUT_RUN
         if self._moved or self._differs(collection) or self._failed_looks >= enough:
             message = collection.failed_message
-            raise RunFailedError(
-                f"the run of collection {self._started.collection_id} failed: {message or 'no reason is given'}",
-                started=self._started,
-                last=self.last,
-                failed_message=message,
-            )
+            reason = f"the run of collection {self._started.collection_id} failed: {message or 'no reason is given'}"
+            error = RunFailedError(reason, started=self._started, last=self.last, failed_message=message)
+            raise self._redactor.error(error)
 
     def _differs(self, collection: Collection) -> bool:
         before = self._before

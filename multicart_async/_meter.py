@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from multicart_async._content import Check, Defect
 from multicart_async._content.document import EnvelopeInstead, RecordCount, envelope_in
 from multicart_async._envelope import refusal, retry_after, snippet
+from multicart_async._redaction import Redactor
 from multicart_async._response_headers import note_headers
 from multicart_async._threads import finish, start_short
-from multicart_async.config import conceal_text
 from multicart_async.errors import (
     APIError,
     DownloadError,
@@ -29,31 +27,31 @@ PIECE = 1 << 20  # looked at in one thread hop
 SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
 
 
-async def admit(stream: ByteStream, label: str, conceal: Callable[[bytes], bytes]) -> None:
+async def admit(stream: ByteStream, label: str, redactor: Redactor) -> None:
     """Raise unless the response can be the file: HTTP 200, and not coded in a way that cannot be decoded.
 
     What it is called decides nothing: a file labelled ``text/html`` is looked at like any other.
     """
     if stream.status != 200:
-        error = _refused(stream, label, conceal(await _beginning(stream)))
-        note_headers(error, stream.headers, partial(conceal_text, conceal))
-        raise error
+        error = _refused(stream, label, await _beginning(stream), redactor)
+        note_headers(error, stream.headers, redactor.text)
+        raise redactor.error(error)
     label_of_coding = stream.headers.get("content-encoding", "")
     if codings(label_of_coding) not in {(), ("gzip",)}:
-        shown = conceal_text(conceal, label_of_coding)[:40]
+        shown = redactor.text(label_of_coding)[:40]
         raise IntegrityError(
             label, f"the body has Content-Encoding {shown!r}, which was not requested and cannot be checked"
         )
 
 
-def _refused(stream: ByteStream, label: str, body: bytes) -> APIError:
+def _refused(stream: ByteStream, label: str, body: bytes, redactor: Redactor) -> APIError:
     """The error that a status other than 200 means, with what *body* says."""
     status, headers = stream.status, stream.headers
     envelope = envelope_in(body)
     if envelope is not None:
-        return refusal(label, envelope, http_status=status, headers=headers)
+        return refusal(label, envelope, http_status=status, headers=headers, redactor=redactor)
     pause = retry_after(headers)
-    return APIError.of(label, status, snippet(body), http_status=status, retry_after=pause, in_envelope=False)
+    return APIError.of(label, status, snippet(body, redactor), http_status=status, retry_after=pause, in_envelope=False)
 
 
 async def _beginning(stream: ByteStream) -> bytes:
@@ -71,8 +69,8 @@ async def _beginning(stream: ByteStream) -> bytes:
 class Meter:
     """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
 
-    def __init__(self, label: str, stream: ByteStream, check: Check, conceal: Callable[[bytes], bytes] = bytes) -> None:
-        self._conceal = conceal
+    def __init__(self, label: str, stream: ByteStream, check: Check, redactor: Redactor = Redactor()) -> None:
+        self._redactor = redactor
         self._label = label
         self._check = check
         self._hash = hashlib.sha256()
@@ -152,8 +150,9 @@ class Meter:
     def _judge(self, defect: Defect) -> MultiCartError:
         envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
-            error = refusal(self._label, envelope, http_status=self._stream.status, headers={}, conceal=self._conceal)
-            note_headers(error, self._stream.headers, partial(conceal_text, self._conceal))
+            redactor, status = self._redactor, self._stream.status
+            error = refusal(self._label, envelope, http_status=status, headers={}, redactor=redactor)
+            note_headers(error, self._stream.headers, redactor.text)
             return error
         if not self._stream.proved and not defect.final:  # nothing proves that all of it came
             return IncompleteDownloadError(self._label, str(defect))

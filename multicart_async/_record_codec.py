@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeGuard, TypeVar, Union, cast, get_args, get_
 import attrs
 import cattrs
 
+from multicart_async._redaction import MAX_ESCAPED, Redactor
 from multicart_async.errors import ArgumentError
 
 __all__ = ["RecordReader", "record_reader"]
 
 T = TypeVar("T")
-Conceal = Callable[[bytes], bytes]
 _Hook = Callable[[Any, Any], Any]
 
 _SHOWN = 80  # characters of a value
@@ -34,12 +34,12 @@ class RecordReader(Generic[T]):
     structure: Callable[[object], T]
     into: Any
 
-    def misfit(self, value: object, conceal: Conceal = bytes) -> str:
-        """Return why *value* does not fit, without the credential that *conceal* hides."""
+    def misfit(self, value: object, redactor: Redactor = Redactor()) -> str:
+        """Return why *value* does not fit, without the secrets that *redactor* knows."""
         if self.into is dict or not _is_object(value):
-            return f"expected an object, got {_shown(value, conceal)}"
+            return f"expected an object, got {_shown(value, redactor)}"
         try:
-            return "; ".join(_misfits(value, self.into, "", conceal))
+            return "; ".join(_misfits(value, self.into, "", redactor))
         except RecursionError:
             return "it is nested too deeply"
 
@@ -82,7 +82,7 @@ def _refuse_unknown(kind: Any, path: str, seen: set[Any]) -> None:
         raise TypeError(f"{path} is {_name(kind)}") from error
 
 
-def _misfits(value: object, kind: Any, path: str, conceal: Conceal) -> Iterator[str]:
+def _misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
     """Yield each place where *value* is not what *kind* says."""
     if value is not None:
         kind = _without_none(kind)
@@ -91,40 +91,39 @@ def _misfits(value: object, kind: Any, path: str, conceal: Conceal) -> Iterator[
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001 -- hooks raise many kinds, and so does a class of the caller
-        inner = list(islice(_inner_misfits(value, kind, path, conceal), _FAULTS))
+        inner = list(islice(_inner_misfits(value, kind, path, redactor), _FAULTS))
         if not inner and _is_object(value) and _has_fields(kind):
-            inner = [f"{path or 'it'}: {_name(kind)} raises {type(error).__name__}: {_cut(str(error), conceal)}"]
-        yield from inner or [f"{path}: expected {_name(kind)}, got {_shown(value, conceal)}"]
+            inner = [f"{path or 'it'}: {_name(kind)} raises {type(error).__name__}: {_cut(str(error), redactor)}"]
+        yield from inner or [f"{path}: expected {_name(kind)}, got {_shown(value, redactor)}"]
 
 
-def _inner_misfits(value: object, kind: Any, path: str, conceal: Conceal) -> Iterator[str]:
+def _inner_misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
     if _is_object(value) and _has_fields(kind):
         for name, (hint, needed) in _fields_of(kind).items():
             place = f"{path}.{name}".removeprefix(".")
             if name in value:
-                yield from _misfits(value[name], hint, place, conceal)
+                yield from _misfits(value[name], hint, place, redactor)
             elif needed:
                 yield f"{place}: expected {_name(hint)}, got nothing"
     elif _is_object(value) and _is_mapping(kind):
         for name, item in value.items():
-            yield from _misfits(item, _inner(kind), f"{path}[{_cut(name, conceal)!r}]", conceal)
+            yield from _misfits(item, _inner(kind), f"{path}[{_cut(name, redactor)!r}]", redactor)
     elif _is_array(value) and _is_list(kind):
         for number, item in enumerate(value):
-            yield from _misfits(item, _inner(kind), f"{path}[{number}]", conceal)
+            yield from _misfits(item, _inner(kind), f"{path}[{number}]", redactor)
 
 
-def _shown(value: object, conceal: Conceal) -> str:
+def _shown(value: object, redactor: Redactor) -> str:
     if value is None:
         return "null"
     if _is_object(value) or _is_array(value):
         return f"{type(value).__name__} of {len(value)}"
-    text = repr(_cut(value, conceal)) if isinstance(value, str) else repr(value)[:_SHOWN]
+    text = repr(_cut(value, redactor)) if isinstance(value, str) else repr(value)[:_SHOWN]
     return f"{type(value).__name__} {text}"
 
 
-def _cut(text: str, conceal: Conceal) -> str:
-    start = text[: 64 * _SHOWN].encode("utf-8", "surrogatepass")  # half a credential could not be hidden
-    return conceal(start).decode("utf-8", "surrogatepass")[:_SHOWN]
+def _cut(text: str, redactor: Redactor) -> str:
+    return redactor.text(text[:MAX_ESCAPED])[:_SHOWN]  # half a credential could not be found
 
 
 def _name(kind: Any) -> str:

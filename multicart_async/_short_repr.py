@@ -8,7 +8,7 @@ from itertools import islice
 from types import NoneType
 from typing import Any, Final, cast
 
-from multicart_async._hidden import HiddenBytes, HiddenNumber, HiddenText
+from multicart_async._hidden import Redacted
 from multicart_async._unset import UNSET
 
 __all__ = ["short_repr"]
@@ -20,7 +20,7 @@ _MAX_BITS: Final = 256  # of an integer: 78 digits, and Python refuses to write 
 
 _PLAIN: Final = frozenset(
     {
-        *(bool, float, complex, NoneType, type, type(UNSET), HiddenText, HiddenNumber, HiddenBytes),
+        *(bool, float, complex, NoneType, type, type(UNSET), Redacted),
         *(dt.date, dt.time, dt.datetime, dt.timedelta),
     }
 )

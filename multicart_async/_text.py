@@ -78,26 +78,26 @@ def as_lines(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(as_line, texts))
 
 
-def bounded_detail(detail: object) -> object:
+def bounded_detail(detail: object, limit: int = MAX_DETAIL) -> object:
     """Return *detail*, a value from JSON, as it is if it is small.
 
-    Else return the beginning of it: of a string, or of the JSON text of another value, `MAX_DETAIL` bytes.
+    Else return the beginning of it: of a string, or of the JSON text of another value, *limit* bytes.
     """
-    text, whole = (detail, True) if isinstance(detail, str) else _beginning_of_json(detail)
-    sizes = accumulate(len(letter.encode("utf-8", "surrogatepass")) for letter in text[: MAX_DETAIL + 1])
-    ends = [size for size in sizes if size <= MAX_DETAIL]
+    text, whole = (detail, True) if isinstance(detail, str) else _beginning_of_json(detail, limit)
+    sizes = accumulate(len(letter.encode("utf-8", "surrogatepass")) for letter in text[: limit + 1])
+    ends = [size for size in sizes if size <= limit]
     if whole and len(ends) == len(text):
         return detail
     return text[: sum(size <= MAX_DETAIL - _MARK_BYTES for size in ends)] + _MARK
 
 
-def _beginning_of_json(value: object) -> tuple[str, bool]:
+def _beginning_of_json(value: object, limit: int) -> tuple[str, bool]:
     """Return the JSON text of *value*, as far as it is needed, and whether that is all of it."""
     text = ""
     try:
         for part in _encoder.iterencode(value):
-            text += part[: MAX_DETAIL + 1]
-            if len(text) > MAX_DETAIL:
+            text += part[: limit + 1]
+            if len(text) > limit:
                 return text, False
     except (RecursionError, TypeError, ValueError):  # nested too deeply, or no JSON
         return text, False

@@ -21,6 +21,7 @@ from multicart_async._crew import Crew, each, pull
 from multicart_async._judge import FAILED, RunJudge, a_started
 from multicart_async._lifeline import Lifeline
 from multicart_async._outcome import Outcome
+from multicart_async._redaction import Redactor
 from multicart_async.errors import (
     ArgumentError,
     MultiCartError,
@@ -97,6 +98,7 @@ class ManyWaits:
         width: int = 8,
         tell: Callable[[StartedRun, RunState], None],
         before: Callable[[StartedRun], Collection | None] = lambda _: None,
+        redactor: Redactor = Redactor(),
     ) -> None:
         a_policy(policy)
         self._service = service
@@ -106,6 +108,7 @@ class ManyWaits:
         self._width = width
         self._tell = tell
         self._before = before
+        self._redactor = redactor
         self._watched: dict[int, _Watched] = {}
         self._due: deque[int] = deque()
         self._looking = 0
@@ -152,7 +155,9 @@ class ManyWaits:
 
     def _take(self, started: StartedRun) -> None:
         a_started(started)
-        judge = RunJudge(started, refuse_ambiguous=self._policy.on_ambiguous == "raise", before=self._before(started))
+        refuse = self._policy.on_ambiguous == "raise"
+        before = self._before(started)
+        judge = RunJudge(started, refuse_ambiguous=refuse, before=before, redactor=self._redactor)
         watched = self._watched.setdefault(started.collection_id, _Watched())
         watched.entries.append(_Entry(started, judge, Pace(self._policy, self._clock)))
         watched.seen = None  # whatever is known of its row, of this run it is not
@@ -314,6 +319,7 @@ class ManyWaits:
             with anyio.move_on_after(seconds_for_a_look(entry.pace.left)):
                 return await self._service.look(entry.judge, entry.started, entry.pace)
         except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises: the others are waited for
+            error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
             return as_failure(f"runs of collection {entry.started.collection_id}", error)
         return None
 
@@ -377,7 +383,7 @@ class ManyWaits:
         reason = (
             f"no finished run of collection {started.collection_id} above {started.after} in {entry.pace.waited:.0f} s"
         )
-        error = WaitTimeoutError(reason, started=started, last=entry.judge.last)
+        error = self._redactor.error(WaitTimeoutError(reason, started=started, last=entry.judge.last))
         error.__cause__ = entry.failures.last
         return Outcome(started, error=error)
 

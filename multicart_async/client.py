@@ -22,6 +22,7 @@ from multicart_async._credentials import Given, resolve
 from multicart_async._endpoint import ANYTHING, Endpoint, Safety
 from multicart_async._extra_headers import ExtraHeaders
 from multicart_async._failures import Listener
+from multicart_async._hidden import conceal
 from multicart_async._lifeline import Lifeline
 from multicart_async._plan import Files
 from multicart_async._repair import Repairer
@@ -46,7 +47,7 @@ from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.polling import Clock
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, check_browsable, guarded
 from multicart_async.sync import Mirror, Wish
-from multicart_async.transport import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, is_proxy_url
+from multicart_async.transport import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, Proxy, seal_proxy
 from multicart_async.verify import verify
 
 __all__ = ["AsyncMultiCart"]
@@ -110,25 +111,25 @@ class AsyncMultiCart:
         headers: Mapping[str, str] = {},
         user_agent: str | None = None,
     ) -> None:
-        given = Given(api_key, token, api_key_file, api_key_command)
+        given, way = Given(api_key, token, api_key_file, api_key_command), seal_proxy(proxy)
         extra = ExtraHeaders(headers, user_agent)
-        del api_key, token, api_key_command, headers  # a traceback with local variables must not find them
+        del api_key, token, api_key_command, headers, proxy  # a traceback with local variables must not find them
         self._life = life = Lifeline()
         self._settings = attrs.evolve(resolve(given, base_url, allow_http=allow_http), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
-        proxy = _checked_proxy(proxy)
+        _check_proxy(way)
         emit = Listener(_checked_listener(on_event))
         network = Network(
-            proxy=proxy, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
+            proxy=way, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
         attempts = Attempts(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
-        conceal, exposed = self._settings.conceal, self._settings.exposed
+        redactor, exposed = self._transport.redactor, self._settings.exposed
         self._call = call = Caller(
-            self._transport, attempts=attempts, limits=limits, life=life, conceal=conceal, exposed=exposed
+            self._transport, attempts=attempts, limits=limits, life=life, exposed=exposed, redactor=redactor
         )
         self._downloader = Downloader(
-            self._transport, attempts=attempts, limits=limits, life=life, emit=emit, conceal=conceal
+            self._transport, attempts=attempts, limits=limits, life=life, emit=emit, redactor=redactor
         )
         self._limits = limits
         self._results = results = Results(self._downloader, self._settings.base_url)
@@ -181,13 +182,17 @@ class AsyncMultiCart:
         """The ``data`` of a call that has no method here: POST *fields* as JSON to *path* below the base URL.
 
         The way out when the service has something new. Credential, retries and errors are as everywhere; *safety* says
-        what may be done when the answer is lost: ``"read"`` asks again, ``"unsafe"`` never.
+        what may be done when the answer is lost: ``"read"`` asks again, ``"unsafe"`` never. The values of *fields* may be
+        secrets: tracebacks show dots, and so does an error of the service that repeats a value of 3 characters or more.
 
         Raises:
             APIError: The service refused.
-            ArgumentError: *path* does not begin with one slash, or holds what no path does.
+            ArgumentError: *path* does not begin with one slash, or holds what no path does; or *fields* is no mapping, or
+                holds what is not JSON.
         """
+        fields = conceal(fields)
         _check_path(path)
+        _check_fields(fields)
         a_choice("safety", safety, Safety)
         return await self._call(Endpoint(path, ANYTHING, safety=safety), fields)
 
@@ -307,11 +312,15 @@ def _checked_listener(on_event: Callable[[Event], None] | None) -> Emit:
     return on_event or silent
 
 
-def _checked_proxy(proxy: str | None) -> str | None:
-    if proxy and not is_proxy_url(proxy):  # its text may hold a password
+def _check_fields(fields: object) -> None:
+    if not isinstance(fields, Mapping):
+        raise mismatch("fields", "a mapping from names of fields to values", fields)
+
+
+def _check_proxy(proxy: Proxy | None) -> None:
+    if proxy is not None and not proxy.is_usable:
         reason = f"expected an absolute http or https URL such as http://proxy.example:3128; {SOCKS_ADVICE}"
         raise ArgumentError("proxy", reason)
-    return proxy or None  # an empty variable is none
 
 
 def _check_kinds(**values: tuple[object, type]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import attrs
 
 from multicart_async._extra_headers import ExtraHeaders
-from multicart_async._hidden import DOTS, HiddenText
+from multicart_async._hidden import DOTS, HiddenText, Redacted
+from multicart_async._redaction import Redactor
 from multicart_async._short_repr import short_repr
 from multicart_async.errors import ConfigurationError
 
-__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts", "conceal_text"]
+__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
 
 BASE_URL = "https://multicartapi.com/api/v1"
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
@@ -112,39 +113,38 @@ class Limits:
     file_bytes: int | None = attrs.field(default=None, validator=_optional_count)
 
 
-def conceal_text(conceal: Callable[[bytes], bytes], text: str) -> str:
-    """The same of a text, as of a header: bytes of it that are no UTF-8 stand in it as half characters."""
-    return conceal(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
-
-
 class Secret:
     """A key or token that shows only its public prefix. It cannot be pickled."""
 
     __slots__ = ("_header", "_value")
 
     def __init__(self, value: object, header: str) -> None:
-        self._value = value
+        self._value = Redacted(value)
         self._header = header
 
     def check(self, argument: str) -> None:
         """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
-        if not isinstance(self._value, str) or not _PRINTABLE.match(self._value):
+        if not self._is_word():
             raise ConfigurationError(
                 f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
             )
 
     def headers(self) -> dict[str, str]:
         """The header that carries it, ``x-api-key`` or ``Authorization``."""
-        text = str(self._value)
+        text = str(self._value.reveal())
         return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
 
-    def conceal(self, payload: bytes) -> bytes:
-        """*payload* with dots in its place. A word of a few letters is in every text, and no credential."""
-        text = str(self._value).encode()
-        return payload.replace(text, DOTS.encode()) if len(text) >= _LEAST else payload
+    def secrets(self) -> list[Redacted]:
+        """Itself, and its part after the public prefix. A word of a few letters is in every text, and no credential."""
+        text = str(self._value.reveal())
+        return [Redacted(part) for part in (text, text.partition(".")[2]) if len(part) >= _LEAST]
+
+    def _is_word(self) -> bool:
+        text = self._value.reveal()
+        return isinstance(text, str) and _PRINTABLE.match(text) is not None
 
     def __repr__(self) -> str:
-        prefix, dot, _ = str(self._value).partition(".")
+        prefix, dot, _ = str(self._value.reveal()).partition(".")
         return f"{prefix[:16]}.{DOTS}" if dot else DOTS
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -163,13 +163,10 @@ class Settings:
     exposed: str = attrs.field(default="", kw_only=True)
     extra: ExtraHeaders = attrs.field(factory=ExtraHeaders, eq=False)
 
-    def conceal(self, payload: bytes) -> bytes:
-        """*payload* with dots in the place of the credential: a service that repeats it must not bring it into a text.
-
-        The values of the caller's own headers are hidden in the same way.
-        """
-        payload = self.extra.conceal(payload)
-        return payload if self.credential is None else self.credential.conceal(payload)
+    @property
+    def redactor(self) -> Redactor:
+        """It knows the credential and the values of the caller's own headers: a service may repeat them."""
+        return Redactor([*(self.credential.secrets() if self.credential else ()), *self.extra.secrets()])
 
 
 def seal(value: object, header: str) -> Secret | None:

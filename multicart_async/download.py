@@ -5,6 +5,7 @@ The sink pulls the bytes; what proves them runs in between, so that a sink sees 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -19,11 +20,13 @@ from multicart_async._free_space import FreeSpace
 from multicart_async._lifeline import Lifeline
 from multicart_async._links import Place
 from multicart_async._meter import Meter, admit
+from multicart_async._redaction import Redactor
 from multicart_async._resume import Ticket
 from multicart_async._retry import is_transient
 from multicart_async.config import Limits
 from multicart_async.errors import (
     APIError,
+    DiskError,
     IncompleteDownloadError,
     IntegrityError,
     MultiCartError,
@@ -88,9 +91,9 @@ class Downloader:
         life: Lifeline | None = None,
         emit: Emit = silent,
         now: Callable[[], float] = time.monotonic,
-        conceal: Callable[[bytes], bytes] = bytes,
+        redactor: Redactor = Redactor(),
     ) -> None:
-        self.conceal = conceal
+        self.redactor = redactor
         self.transport = transport
         self.life = life or Lifeline()
         self.attempts = attempts or Attempts(emit=emit, life=self.life)
@@ -170,8 +173,12 @@ class _Transfer:
         try:
             async with slot(self._owner):
                 meter = await self._put()
-        except MultiCartError as error:
+        except DiskError as error:
             self._broken = error
+            raise
+        except (MultiCartError, asyncio.CancelledError) as error:
+            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            self._broken = error if isinstance(error, MultiCartError) else None
             raise
         finally:
             self._owner.space.forget(self)  # not before it is in place, or gone
@@ -215,9 +222,9 @@ class _Transfer:
                 ) as stream:
                     reader = _Reader(stream)
                     if meter is None:
-                        await admit(stream, self._label, self._owner.conceal)
+                        await admit(stream, self._label, self._owner.redactor)
                         check = self._wanted.check(full=not stream.proved, limits=self._owner.limits)
-                        meter = Meter(self._label, stream, check, self._owner.conceal)
+                        meter = Meter(self._label, stream, check, self._owner.redactor)
                         meters.append(meter)
                         ticket = Ticket.of(stream)
                         self._expected = stream.length
@@ -243,7 +250,7 @@ class _Transfer:
     async def _refused(self, stream: ByteStream) -> MultiCartError:
         """Why the rest does not come now; raises what will not pass."""
         try:
-            await admit(stream, self._label, self._owner.conceal)
+            await admit(stream, self._label, self._owner.redactor)
         except APIError as error:
             if not is_transient(error):
                 raise

@@ -281,6 +281,7 @@ async def follow(
                 failures.succeeded()
         except MultiCartError as error:
             if failures.is_final(error):
+                error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
                 raise
         if seen is not None and seen.value is not None and seen.mark != told:
             told = seen.mark

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 import anyio.lowlevel
@@ -18,7 +18,6 @@ from multicart_async._record_codec import RecordReader
 from multicart_async._record_parser import STEP, NotRecordsError, RecordParser
 from multicart_async._response_headers import note_headers
 from multicart_async._retry import is_transient
-from multicart_async.config import conceal_text
 from multicart_async.download import STALE_LINK, Downloader, Refresh, Wanted, slot
 from multicart_async.errors import (
     APIError,
@@ -72,7 +71,8 @@ async def read_records(
                     yield record
                     continue
                 if on_invalid == "raise":
-                    reason = reader.misfit(value, downloader.conceal)
+                    reason = reader.misfit(value, downloader.redactor)
+                    del values, value  # which may repeat the credential
                     raise page.noted(InvalidResponseError(wanted.link.label, f"record {number}: {reason}"))
     finally:
         await page.close()
@@ -124,7 +124,7 @@ class _Page:
     def noted(self, error: E) -> E:
         """Return *error* with the headers of the response that has caused it."""
         if self._stream is not None:
-            note_headers(error, self._stream.headers, partial(conceal_text, self._owner.conceal))
+            note_headers(error, self._stream.headers, self._owner.redactor.text)
         return error
 
     async def some(self) -> list[Any] | None:
@@ -133,8 +133,11 @@ class _Page:
             try:
                 with self._owner.life.guard():
                     values = await self._next()
+            except asyncio.CancelledError as error:
+                error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+                raise
             except MultiCartError as error:
-                self.noted(error)
+                self.noted(error).__traceback__ = None
                 await self.close()
                 await self._recover(error)
             else:
@@ -151,6 +154,7 @@ class _Page:
         if self._stream is None:
             await self._begin()
         await anyio.lowlevel.checkpoint()
+        defect: NotRecordsError
         try:
             if self._place >= len(self._part):
                 part = await anext(self._parts, None)
@@ -162,7 +166,8 @@ class _Page:
             self._place += len(piece)
             return self._parse(piece)
         except NotRecordsError as error:
-            raise await self._verdict(error) from error
+            defect = error
+        raise await self._verdict(defect)  # not from the defect: its frames hold what came
 
     async def _begin(self) -> None:
         self._tries += 1
@@ -170,7 +175,7 @@ class _Page:
         await self._open.enter_async_context(slot(self._owner))
         opening = self._owner.transport.stream(self._url, label=self._label, fresh=self._tries > 1)
         self._stream = await self._open.enter_async_context(opening)
-        await admit(self._stream, self._label, self._owner.conceal)
+        await admit(self._stream, self._label, self._owner.redactor)
         self._parts = aiter(self._stream)
         self._part, self._place = b"", 0
         self._parser = RecordParser(self._owner.limits)
@@ -209,7 +214,7 @@ class _Page:
         raise InvalidResponseError(self._label, "the service sent an answer in place of the file")
 
     def _refusal(self, envelope: dict[str, Any]) -> APIError:
-        return refusal(self._label, envelope, http_status=200, headers={}, conceal=self._owner.conceal)
+        return refusal(self._label, envelope, http_status=200, headers={}, redactor=self._owner.redactor)
 
     def _other_file(self) -> IntegrityError:
         return IntegrityError(self._label, "the file has changed while it was read")

@@ -14,6 +14,7 @@ from typing import Any
 import anyio.lowlevel
 import attrs
 
+from multicart_async._hidden import RedactedBody
 from multicart_async.polling import Clock
 from multicart_async.transport import ByteStream, Form, Response
 
@@ -93,11 +94,13 @@ class FakeTransport:
         """Append to the script."""
         self._answers.extend(answers)
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+    ) -> Response:
         """The next answer of the script."""
-        return await self._answer(
-            "POST", path, body if isinstance(body, Form) else json.loads(body), fresh=fresh, public=public
-        )
+        content: bytes | Form = body.reveal() if isinstance(body, RedactedBody) else body
+        sent = content if isinstance(content, Form) else json.loads(content)
+        return await self._answer("POST", path, sent, fresh=fresh, public=public)
 
     async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
         """The next answer of the script."""

@@ -1,17 +1,19 @@
-"""What is hidden shows as dots, and is sent as it is."""
+"""What is secret is nothing that can be read, and is sent as it is."""
 
 from __future__ import annotations
 
+import copy
 import enum
 import json
 import pickle
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
+from typing import Any
 
 import pytest
 from support.leaks import Haul
 
 from multicart_async._codec import body
-from multicart_async._hidden import DOTS, HiddenBytes, HiddenNumber, HiddenText, conceal, hidden_in
+from multicart_async._hidden import DOTS, HiddenBytes, HiddenText, Redacted, RedactedBody, conceal, find_redacted
 from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
@@ -24,68 +26,85 @@ class Kind(str, enum.Enum):  # noqa: UP042 -- the one that calls itself by its n
     ONE = "one"
 
 
-def test_hidden_values_are_the_values() -> None:
-    """They compare, measure and calculate as before."""
-    assert SECRET == conceal(SECRET)
-    assert 482931 == conceal(482931)
-    assert SECRET.encode() == conceal(SECRET.encode())
-    assert (len(SECRET), 482932) == (len(conceal(SECRET)), conceal(482931) + 1)
+def test_what_is_redacted_is_the_value() -> None:
+    """For those who ask for it."""
+    assert conceal(SECRET).reveal() == SECRET
+    assert conceal(482931).reveal() == 482931
+    assert conceal(SECRET.encode()).reveal() == SECRET.encode()
 
 
-@pytest.mark.parametrize(
-    "value", [SECRET, 482931, SECRET.encode(), bytearray(b"x"), [SECRET], {"a": {"b": (1, SECRET)}}]
-)
-def test_hidden_values_show_dots(value) -> None:
-    """Alone, in what holds them, and in slices."""
-    shown = repr(conceal(value))
+@pytest.mark.parametrize("value", [SECRET, 482931, 4829.31, SECRET.encode(), bytearray(b"x"), {SECRET}, object()])
+def test_what_is_redacted_is_nothing_that_can_be_read(value: Any) -> None:
+    """No text, number or bytes, and it has nothing of these in an attribute."""
+    hidden = conceal(value)
 
-    assert DOTS in shown
-    assert SECRET not in shown
-    assert "482931" not in shown + str(HiddenNumber(482931)) + f"{HiddenNumber(482931)}"
+    assert (type(hidden), repr(hidden), str(hidden)) == (Redacted, DOTS, DOTS)
+    assert not hasattr(hidden, "__dict__")
+    assert isinstance(hidden._reveal, FunctionType)
 
 
-@pytest.mark.parametrize("value", [SECRET, SECRET.encode()])
-def test_a_part_of_what_is_hidden_is_hidden(value) -> None:
-    """A logger that shortens what it shows takes slices; aiohttp sends one."""
-    part = conceal(value)[1:5]
+def test_mappings_and_sequences_stay_open() -> None:
+    """As what JSON has, with all that is in them redacted."""
+    hidden = conceal(MappingProxyType({"a": (1, {"b": "x"})}))
 
-    assert value[1:5] == part
-    assert DOTS in repr(part)
-    assert value[0] == conceal(value)[0]
+    assert repr(hidden) == f"{{'a': [{DOTS}, {{'b': {DOTS}}}]}}"
+    assert [secret.reveal() for secret in find_redacted(hidden)] == [1, "x"]
 
 
-@pytest.mark.parametrize("value", [None, True, 1.5, UNSET])
-def test_what_tells_nothing_is_not_hidden(value) -> None:
-    """Null, truth values, floats and `UNSET` stay what they are."""
+@pytest.mark.parametrize("value", [None, True, UNSET])
+def test_what_tells_nothing_is_not_hidden(value: Any) -> None:
+    """Null, truth values and `UNSET` stay what they are, and so does what is redacted already."""
     assert conceal(value) is value
+    assert conceal(hidden := Redacted(1)) is hidden
 
 
-def test_every_mapping_and_sequence_becomes_what_json_has() -> None:
-    """With all that is in them hidden."""
-    assert {"a": [1, "x"]} == conceal(MappingProxyType({"a": (1, "x")}))
+def test_what_holds_itself_is_redacted_as_one() -> None:
+    """Many ways through it do not cost more than one."""
+    fields: dict[str, Any] = {}
+    fields |= {"a": fields, "b": fields, "c": 1}
+
+    assert repr(conceal(fields)) == f"{{'a': {DOTS}, 'b': {DOTS}, 'c': {DOTS}}}"
 
 
-def test_a_text_is_hidden_as_it_is_on_the_wire() -> None:
+def test_what_is_nested_too_deeply_is_redacted_as_one() -> None:
+    """Python's own limit is not reached."""
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+
+    assert repr(conceal(nested)) == "[" * 100 + DOTS + "]" * 100
+
+
+def test_a_text_is_redacted_as_it_is_on_the_wire() -> None:
     """An enum of texts calls itself by its name."""
-    assert "one" == conceal(Kind.ONE)
-    assert '["one"]' == json.dumps(conceal([Kind.ONE]))
+    assert type(conceal(Kind.ONE).reveal()) is str
+    assert conceal(Kind.ONE).reveal() == "one"
 
 
-def test_what_is_hidden_is_found() -> None:
-    """At every depth, as texts; what is not hidden is not."""
-    fields = {"a": HiddenText("x"), "b": "plain", "c": {"d": [HiddenNumber(5), 6]}, "e": HiddenBytes(b"?")}
+@pytest.mark.parametrize("spread", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_is_redacted_is_not_spread(spread: Any) -> None:
+    """Neither pickle nor copy takes it along."""
+    with pytest.raises(TypeError, match="cannot be pickled or copied"):
+        spread(conceal([SECRET])[0])
 
-    assert ["x", "5"] == list(hidden_in(fields))
+
+def test_what_is_sent_shows_dots_to_those_who_log_it() -> None:
+    """A trace of aiohttp is told of headers, and of slices of the body."""
+    part = HiddenBytes(SECRET.encode())[:5]
+
+    assert repr([HiddenText(SECRET), part]) == f"['{DOTS}', b'{DOTS}']"
+    assert (bytes(part), HiddenBytes(b"a")[0]) == (SECRET[:5].encode(), 97)
 
 
 def test_a_body_with_secrets_is_sent_as_it_is_and_shown_as_dots() -> None:
-    """It remembers what is secret in it."""
+    """It knows what is secret in it."""
     sent = body({"email": "ops@example.com", "password": conceal(SECRET), "otp": conceal(12345)})
 
-    assert {"email": "ops@example.com", "password": SECRET, "otp": 12345} == json.loads(sent)
-    assert isinstance(sent, HiddenBytes)
-    assert (SECRET, "12345") == sent.secrets
-    assert f"b'{DOTS}'" == repr(sent) == repr(sent[:20])
+    assert isinstance(sent, RedactedBody)
+    assert json.loads(sent.reveal()) == {"email": "ops@example.com", "password": SECRET, "otp": 12345}
+    assert sent.size == len(sent.reveal())
+    assert [secret.reveal() for secret in sent.secrets] == [SECRET, 12345]
+    assert repr(sent) == DOTS
 
 
 def test_a_body_without_secrets_is_plain() -> None:
@@ -112,8 +131,3 @@ def test_fields_that_hold_themselves_cannot_be_sent() -> None:
 
     with pytest.raises(ArgumentError, match="cannot be sent as JSON"):
         body(fields)
-
-
-def test_what_is_hidden_travels_hidden() -> None:
-    """A pickle keeps its kind."""
-    assert DOTS in repr(pickle.loads(pickle.dumps(conceal([SECRET, 5]))))

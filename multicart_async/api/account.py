@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from multicart_async._arguments import a_flag, a_text, further
+from multicart_async._arguments import a_flag, a_text, further, is_text
 from multicart_async._caller import Caller
 from multicart_async._endpoint import ANYTHING, Endpoint
-from multicart_async._hidden import HiddenNumber, HiddenText, conceal
+from multicart_async._hidden import Redacted, conceal
 from multicart_async._unset import UNSET, Unset
 from multicart_async.errors import ArgumentError
 from multicart_async.models import Credits, Login, Profile, Undocumented
@@ -137,26 +137,40 @@ class Account:
             OutcomeUnknownError: No answer came. Try to log in before you register again.
         """
         password, otp, extra = conceal(password), conceal(otp), conceal(extra)
+        code = _code(otp)
         _check_password(password)
-        needed = {"name": name, "email": email, "password": password, "country": country}
+        needed = {"name": name, "email": email, "country": country}
         for argument, text in needed.items():
             a_text(argument, text, needed=True)
+        _check_code(code)
         a_text("business_name", business_name)
         a_text("address_1", address_1)
-        fields = {**needed, "otp": _code(otp), "business_name": business_name, "address_1": address_1}
+        fields = {**needed, "password": password, "otp": code, "business_name": business_name, "address_1": address_1}
         return await self._call(REGISTER, {**fields, **further(extra, *fields)})
 
 
-def _code(otp: object) -> int:
+def _code(otp: object) -> Redacted:
     """The code as the service takes it: a number, which has lost the zeros that it may have begun with."""
-    if isinstance(otp, HiddenText) and _SIX_DIGITS.match(otp):
-        return HiddenNumber(otp)
-    if isinstance(otp, HiddenNumber) and 0 <= otp <= 999_999:
-        return otp
-    raise ArgumentError("otp", "expected the 6 digits of the code, as a number or as a string")  # got what is not shown
+    number = otp.reveal() if isinstance(otp, Redacted) else None
+    if isinstance(number, str) and _SIX_DIGITS.match(number):
+        number = int(number)
+    return Redacted(number if type(number) is int and 0 <= number <= 999_999 else None)
+
+
+def _check_code(code: Redacted) -> None:
+    if code.reveal() is None:  # what was given is not shown
+        raise ArgumentError("otp", "expected the 6 digits of the code, as a number or as a string")
 
 
 def _check_password(password: object) -> None:
-    if not isinstance(password, HiddenText):  # what is neither a string nor a number is not hidden
-        raise ArgumentError("password", f"expected a string, got an object of type {type(password).__name__}")
-    a_text("password", password, needed=True)
+    kind, good = _kind_of(password)
+    if kind is not str:
+        raise ArgumentError("password", f"expected a string, got an object of type {kind.__name__}")
+    if not good:
+        raise ArgumentError("password", "expected a non-empty string that UTF-8 can encode, got another one")
+
+
+def _kind_of(password: object) -> tuple[type, bool]:
+    """Return the type of what was given, and whether it can be sent: this function raises nothing."""
+    value: object = password.reveal() if isinstance(password, Redacted) else password
+    return type(value), is_text(value)

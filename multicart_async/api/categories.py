@@ -264,7 +264,8 @@ class Categories:
 
         def timed_out() -> WaitTimeoutError:
             reason = f"category scrape {collection_id} is not finished after {pace.waited:.0f} s"
-            return WaitTimeoutError(reason, started=started, last=next(iter(last), None))
+            error = WaitTimeoutError(reason, started=started, last=next(iter(last), None))
+            return self._call.redactor.error(error)
 
         async with aclosing(follow(look, pace, timed_out)) as runs:
             async for run in runs:
@@ -288,14 +289,14 @@ class Categories:
         kind = RunCancelledError if message == CANCELLED else CategoryFailedError
         what = "was cancelled" if kind is RunCancelledError else "failed"
         reason = f"category scrape {collection_id} {what}: {message or 'no reason is given'}"
-        raise kind(reason, started=started, last=run, failed_message=message)
+        raise self._call.redactor.error(kind(reason, started=started, last=run, failed_message=message))
 
     def _tell(self, run: CategoryRun, waited: float) -> None:
         self._emit(
             RunProgress(
                 collection_id=run.collection,
                 run_id=run.id,
-                status=run.stage,
+                status=self._call.redactor.value(run.stage),
                 waited=waited,
                 finished=run.is_download_generated,
             )

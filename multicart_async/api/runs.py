@@ -236,6 +236,7 @@ class Runs:
             width=self._limits.requests,
             tell=self._tell,
             before=self._starter.before,
+            redactor=self._call.redactor,
         )
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
@@ -294,14 +295,14 @@ class Runs:
         a_started(started)
         a_policy(policy)
         before = self._starter.before(started)
-        judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before)
+        redactor = self._call.redactor
+        judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
         pace = Pace(policy, self._clock)
 
         def timed_out() -> WaitTimeoutError:
-            reason = (
-                f"no finished run of collection {started.collection_id} above {started.after} in {pace.waited:.0f} s"
-            )
-            return WaitTimeoutError(reason, started=started, last=judge.last)
+            above = f"of collection {started.collection_id} above {started.after}"
+            reason = f"no finished run {above} in {pace.waited:.0f} s"
+            return redactor.error(WaitTimeoutError(reason, started=started, last=judge.last))
 
         async with aclosing(follow(lambda: self._looks.look(judge, started, pace), pace, timed_out)) as states:
             async for state in states:
@@ -310,12 +311,8 @@ class Runs:
 
     def _tell(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
-            _log.warning(
-                "collection %s has more than one new run above %s; %s may be somebody else's",
-                started.collection_id,
-                started.after,
-                state.run.id,
-            )
+            text = "collection %s has more than one new run above %s; %s may be somebody else's"
+            _log.warning(text, started.collection_id, started.after, state.run.id)
         self._emit(
             RunProgress(
                 collection_id=started.collection_id,

@@ -107,12 +107,13 @@ class Zipcodes:
             if row is None:
                 raise NotFoundError(LIST.path, 404, f"zipcode {zipcode_id} is not in the list")
             last[:] = [row]
-            return Look(row, row.status, finished=_is_active(row))
+            return Look(row, row.status, finished=self._is_active(row))
 
         def timed_out() -> WaitTimeoutError:
             status = (last[0].status or "without a status") if last else "not seen"
             reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.waited:.0f} s"
-            return WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
+            error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
+            return self._call.redactor.error(error)
 
         async with aclosing(follow(look, pace, timed_out)) as rows:
             return [row async for row in rows][-1]
@@ -136,7 +137,7 @@ class Zipcodes:
         lock = self._locks.setdefault((domain, postcode), anyio.Lock())
         async with lock:  # who comes later finds it in the list
             row = await self._found_or_created(postcode, domain)
-        if _is_active(row):
+        if self._is_active(row):
             return row
         domain_id = row.domain.id if row.domain is not None and row.domain.id is not None else UNSET
         return await self._active(row.id, domain_id, pace)
@@ -198,14 +199,14 @@ class Zipcodes:
             if row is not None or not await pace.pause():
                 return row
 
+    def _is_active(self, row: Zipcode) -> bool:
+        if row.status in {"failed", "inactive"}:
+            reason = f"postcode {row.zipcode} (zipcode {row.id}) is {row.status}"
+            raise self._call.redactor.error(ZipcodeFailedError(reason, zipcode=row))
+        return row.status == "active"
+
 
 def _check_postcode(value: object) -> None:
     a_postcode("postcode", value)
     if len(str(value)) > LONGEST:
         raise mismatch("postcode", f"at most {LONGEST} characters", value)
-
-
-def _is_active(row: Zipcode) -> bool:
-    if row.status in {"failed", "inactive"}:
-        raise ZipcodeFailedError(f"postcode {row.zipcode} (zipcode {row.id}) is {row.status}", zipcode=row)
-    return row.status == "active"

@@ -2,7 +2,7 @@
 
 from multicart_async.transport._aiohttp import AiohttpTransport, Network
 from multicart_async.transport._gzip import codings
-from multicart_async.transport._proxy import SOCKS_ADVICE, is_proxy_url
+from multicart_async.transport._proxy import SOCKS_ADVICE, Proxy, seal_proxy
 from multicart_async.transport._seam import ByteStream, Form, Response, Transport
 
 __all__ = [
@@ -11,8 +11,9 @@ __all__ = [
     "ByteStream",
     "Form",
     "Network",
+    "Proxy",
     "Response",
     "Transport",
     "codings",
-    "is_proxy_url",
+    "seal_proxy",
 ]

@@ -12,18 +12,18 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final, Literal, TypeVar
 
 import aiohttp
 import attrs
 from yarl import URL
 
+from multicart_async._hidden import RedactedBody
 from multicart_async._lifeline import Lifeline
 from multicart_async._pacing import ByteThrottle
 from multicart_async._response_headers import note_headers
 from multicart_async._version import __version__
-from multicart_async.config import Limits, Settings, Timeouts, conceal_text
+from multicart_async.config import Limits, Settings, Timeouts
 from multicart_async.errors import (
     ConfigurationError,
     InvalidResponseError,
@@ -32,8 +32,8 @@ from multicart_async.errors import (
     UnreachableResultError,
 )
 from multicart_async.transport._evidence import Evidence, PoolConnector, multipart
-from multicart_async.transport._faults import HEADERS, LINE_BYTES, Route, fault_of_call
-from multicart_async.transport._proxy import address, environment_proxy
+from multicart_async.transport._faults import HEADERS, LINE_BYTES, Route, fault_of_call, forget_request
+from multicart_async.transport._proxy import Proxy, address, environment_proxy, seal_proxy
 from multicart_async.transport._seam import ByteStream, Form, Response
 from multicart_async.transport._stream import AiohttpStream, lower
 from multicart_async.transport._throttled import ThrottledStream
@@ -49,9 +49,9 @@ _Kind = Literal["calls", "new calls", "files", "new files"]
 
 @attrs.frozen
 class Network:
-    """How to get out: what is handed to aiohttp as it is."""
+    """How to get out: what is handed to aiohttp as it is, but for the password of a proxy."""
 
-    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
+    proxy: Proxy | None = attrs.field(default=None, converter=seal_proxy)
     trust_env: bool = False
     ssl_context: ssl.SSLContext | None = None
     session: aiohttp.ClientSession | None = None
@@ -72,7 +72,6 @@ class AiohttpTransport:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._common = settings.extra.headers(USER_AGENT)
         self._base = URL(settings.base_url)
         self._origin = _origin(self._base)
         self._timeouts = timeouts
@@ -80,14 +79,24 @@ class AiohttpTransport:
         self._limits = limits
         self._network = network
         self._proxy = network.proxy or (environment_proxy(self._base) if network.trust_env else None)
-        self._route = _route(self._base, self._proxy, network, settings.conceal)
+        self.redactor = settings.redactor.including(self._proxy.secrets() if self._proxy else ())
+        self._route = Route(
+            self._base.scheme,
+            address(self._base.raw_host, self._base.port),
+            self._proxy.address if self._proxy else None,
+            trust_env=network.trust_env,
+            ssl_context=network.ssl_context if network.session is None else None,
+            redactor=self.redactor,
+        )
         self._life = life or Lifeline()
         self._now = now
         rate = limits.bytes_per_second
         self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._life.sleep)
         self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+    ) -> Response:
         """See `Transport.post`."""
         return await self._call("POST", path, body, "new calls" if fresh else "calls", public=public)
 
@@ -95,15 +104,16 @@ class AiohttpTransport:
         """See `Transport.get`."""
         return await self._call("GET", path, None, "new calls" if fresh else "calls", public=public)
 
-    async def _call(self, method: str, path: str, body: bytes | Form | None, kind: _Kind, *, public: bool) -> Response:
+    async def _call(
+        self, method: str, path: str, body: bytes | RedactedBody | Form | None, kind: _Kind, *, public: bool
+    ) -> Response:
         if not public and self._settings.credential is None:
             raise ConfigurationError(
                 f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
             )
-        credential = {} if public else self._credential()
         evidence = Evidence(tracked=body is None or self._network.session is not None)
         return await self._bounded(
-            path, kind, evidence, lambda: self._exchange(method, path, body, kind, credential, evidence)
+            path, kind, evidence, lambda: self._exchange(method, path, body, kind, evidence, public=public)
         )
 
     async def _bounded(self, path: str, kind: _Kind, evidence: Evidence, work: Callable[[], Awaitable[T]]) -> T:
@@ -115,7 +125,7 @@ class AiohttpTransport:
         fault: MultiCartError
         try:
             with self._life.guard(self._timeouts.request):
-                return await work()
+                return await _forgetful(work())
         except MultiCartError:
             raise
         except asyncio.CancelledError as error:
@@ -135,18 +145,19 @@ class AiohttpTransport:
         self,
         method: str,
         path: str,
-        body: bytes | Form | None,
+        body: bytes | RedactedBody | Form | None,
         kind: _Kind,
-        credential: dict[str, str],
         evidence: Evidence,
+        *,
+        public: bool,
     ) -> Response:
-        headers = {**self._common, "Accept": "application/json", **credential}
+        headers = {"Accept": "application/json"}
         data: aiohttp.Payload | None = None
         if body is not None:
             content, content_type = await multipart(body) if isinstance(body, Form) else (body, "application/json")
             data, headers["Content-Type"] = evidence.body(content), content_type
         place = URL(self._settings.base_url + path, encoded=True)
-        async with await self._request(kind, method, place, headers, evidence, data=data) as answer:
+        async with await self._request(kind, method, place, headers, evidence, data=data, public=public) as answer:
             evidence.reused = False  # a connection that brings an answer was not dead
             return Response(answer.status, await self._body(path, answer), lower(answer))
 
@@ -160,18 +171,25 @@ class AiohttpTransport:
         *,
         data: aiohttp.Payload | None = None,
         decode: bool = True,
+        public: bool = False,
     ) -> aiohttp.ClientResponse:
-        """Ask for *place* and wait for the head of the answer. Nothing is left to what a borrowed session says."""
+        """Ask for *place* and wait for the head of the answer. Nothing is left to what a borrowed session says.
+
+        Credentials are no variables here: they are added to *headers* by functions that have ended when the wait begins.
+        """
+        proxy = self._proxy
+        tunnel = place.scheme == "https"
         with evidence:
             return await self._session(kind).request(
                 method,
                 place,
                 data=data,
-                headers=headers,
+                headers=self._headers(headers, public=public, tunnel=tunnel),
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=decode,
-                proxy=self._proxy,
+                proxy=proxy.location() if proxy else None,
+                proxy_headers=proxy.headers() if proxy and tunnel else None,
                 timeout=self._connecting,
                 max_line_size=LINE_BYTES,
                 max_field_size=LINE_BYTES,
@@ -186,13 +204,13 @@ class AiohttpTransport:
         promised = answer.content_length or 0
         while promised <= most and pieces.size <= most:
             if not pieces.take(await answer.content.readany()):
-                return b"".join(pieces)
+                return pieces.joined()
         answer.close()
         raise self._noted(ResponseTooLargeError(path, f"more than {most} bytes (Limits.response_bytes)"), answer)
 
     def _noted(self, error: E, answer: aiohttp.ClientResponse) -> E:
         """*error*, with those headers of *answer* that it keeps."""
-        note_headers(error, lower(answer), partial(conceal_text, self._settings.conceal))
+        note_headers(error, lower(answer), self.redactor.text)
         return error
 
     @asynccontextmanager
@@ -201,7 +219,7 @@ class AiohttpTransport:
     ) -> AsyncGenerator[ByteStream, None]:
         """See `Transport.stream`."""
         prime_allocator()
-        answer = await self._open(url, label, headers, "new files" if fresh else "files")
+        answer = await _forgetful(self._open(url, label, headers, "new files" if fresh else "files"))
         stream = AiohttpStream(
             answer, label, self._timeouts, self._limits.file_bytes, self._life, self._now, self._route
         )
@@ -215,35 +233,35 @@ class AiohttpTransport:
         place, hops = URL(url, encoded=True), 0
         while True:
             if not self._same_origin(place):
-                raise UnreachableResultError(
-                    label, f"leads to another origin ({_origin(place)}), where the key must not go"
-                )
+                there = self.redactor.text(_origin(place))
+                raise UnreachableResultError(label, f"leads to another origin ({there}), where the key must not go")
             answer = await self._get(place, label, headers, kind)
             if not 300 <= answer.status <= 399:
                 return answer
             answer.close()
-            there = _redirected(place, answer.headers.get("Location"))
-            if there is None or hops == _HOPS:
-                reason = "a redirect that leads nowhere" if there is None else f"more than {_HOPS} redirects"
+            target = _redirected(place, answer.headers.get("Location"))
+            if target is None or hops == _HOPS:
+                reason = "a redirect that leads nowhere" if target is None else f"more than {_HOPS} redirects"
                 raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
-            place, hops = there, hops + 1
+            place, hops = target, hops + 1
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
-        asked = {
-            **self._common,
-            "Accept-Encoding": "identity",  # coded, a length proves nothing
-            **headers,
-            **self._credential(),
-        }
+        asked = {"Accept-Encoding": "identity", **headers}  # coded, a length proves nothing
         evidence = Evidence(tracked=True)
         # the time is that of the headers: a drip of them counts too
         return await self._bounded(
             label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
         )
 
-    def _credential(self) -> dict[str, str]:
-        credential = self._settings.credential
-        return credential.headers() if credential else {}
+    def _headers(self, own: Mapping[str, str], *, public: bool, tunnel: bool) -> dict[str, str]:
+        """Return all that a request says: in a *tunnel* the proxy reads nothing of it."""
+        credential, proxy = self._settings.credential, self._proxy
+        return {
+            **self._settings.extra.headers(USER_AGENT),
+            **own,
+            **(credential.headers() if credential and not public else {}),
+            **(proxy.headers() if proxy and not tunnel else {}),
+        }
 
     def _same_origin(self, place: URL) -> bool:
         return place.user is None and place.password is None and _origin(place) == self._origin
@@ -277,31 +295,34 @@ class AiohttpTransport:
             self._sessions.pop(kind, None)  # not before: who is cancelled here leaves it to the next
 
 
-class _Pieces(list[bytes]):
-    """What came of an answer. A token may be in it: a traceback with local variables shows its size alone."""
+class _Pieces:
+    """What came of an answer. A token may be in it: what shows the variables of a frame shows the size alone."""
 
-    size = 0
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
 
     def __repr__(self) -> str:
         return f"<{self.size} bytes>"
 
     def take(self, piece: bytes) -> bool:
         """Keep the next one; an empty one is the end."""
-        self.append(piece)
+        self._parts.append(piece)
         self.size += len(piece)
         return bool(piece)
 
+    def joined(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._parts)
 
-def _route(base: URL, proxy: str | None, network: Network, conceal: Callable[[bytes], bytes]) -> Route:
-    by = None if proxy is None else URL(proxy)
-    return Route(
-        base.scheme,
-        address(base.raw_host, base.port),
-        None if by is None else address(by.raw_host, by.port),
-        trust_env=network.trust_env,
-        ssl_context=network.ssl_context if network.session is None else None,
-        conceal=conceal,
-    )
+
+async def _forgetful(work: Awaitable[T]) -> T:
+    """Return what *work* does; a cancellation and an error of ours come without the frames that hold the request."""
+    try:
+        return await work
+    except (asyncio.CancelledError, MultiCartError) as error:
+        forget_request(error)
+        raise
 
 
 def _is_cancelled() -> bool:

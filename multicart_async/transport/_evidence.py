@@ -16,6 +16,7 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
+from multicart_async._hidden import HiddenBytes, RedactedBody
 from multicart_async.transport._seam import Form
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Evidence:
         self._connected = True
         self.reused = reused
 
-    def body(self, content: bytes) -> aiohttp.Payload:
+    def body(self, content: bytes | RedactedBody) -> aiohttp.Payload:
         """Return *content* as a payload whose writing is noted here."""
         self._has_body = True
         return _NotedPayload(content, self._writers)
@@ -96,7 +97,7 @@ class _NotedPayload(aiohttp.Payload):
     may wait for a peer that does not read.
     """
 
-    def __init__(self, content: bytes, writers: list[AbstractStreamWriter]) -> None:
+    def __init__(self, content: bytes | RedactedBody, writers: list[AbstractStreamWriter]) -> None:
         super().__init__(content)
         self._content = content
         self._writers = writers
@@ -104,7 +105,7 @@ class _NotedPayload(aiohttp.Payload):
     @property
     def size(self) -> int:
         """The length in bytes."""
-        return len(self._content)
+        return self._content.size if isinstance(self._content, RedactedBody) else len(self._content)
 
     @property
     def autoclose(self) -> bool:
@@ -113,12 +114,12 @@ class _NotedPayload(aiohttp.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the content as text."""
-        return self._content.decode(encoding, errors)
+        return self._bytes().decode(encoding, errors)
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         """Return the content; reading it is no writing."""
         del encoding, errors
-        return self._content
+        return self._bytes()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Write all of it."""
@@ -129,7 +130,11 @@ class _NotedPayload(aiohttp.Payload):
         self._writers.append(writer)
         end = self.size if content_length is None else min(self.size, content_length)
         for start in range(0, end, _SLICE):
-            await writer.write(self._content[start : min(start + _SLICE, end)])
+            await writer.write(self._bytes()[start : min(start + _SLICE, end)])
+
+    def _bytes(self) -> bytes:
+        content = self._content
+        return HiddenBytes(content.reveal()) if isinstance(content, RedactedBody) else content
 
 
 class PoolConnector(aiohttp.TCPConnector):

@@ -5,10 +5,10 @@ Ours are raised outside of the ``except`` block, so that no traceback leads into
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import ssl
-from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -16,7 +16,7 @@ import aiohttp
 import attrs
 from aiohttp.http import HttpProcessingError
 
-from multicart_async.config import conceal_text
+from multicart_async._redaction import Redactor
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -31,7 +31,7 @@ from multicart_async.transport._evidence import Evidence
 from multicart_async.transport._proxy import address, unused_proxy
 from multicart_async.transport._tls import handshake_failure, is_cut_handshake, is_tls_error
 
-__all__ = ["HEADERS", "LINE_BYTES", "Route", "fault_of_call", "fault_of_stream"]
+__all__ = ["HEADERS", "LINE_BYTES", "Route", "fault_of_call", "fault_of_stream", "forget_request"]
 
 LINE_BYTES: Final = 1 << 16
 """The longest status line or header of a response."""
@@ -52,7 +52,7 @@ class Route:
     proxy: str | None = None
     trust_env: bool = False
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
-    conceal: Callable[[bytes], bytes] = attrs.field(default=bytes, repr=False)
+    redactor: Redactor = attrs.field(factory=Redactor, repr=False)
 
     def __str__(self) -> str:
         return self.host if self.proxy is None else f"{self.host} through the proxy {self.proxy}"
@@ -61,7 +61,7 @@ class Route:
         """Return *error* as a text that holds no key: of aiohttp's the name alone, for their texts hold URLs."""
         name = type(error).__name__
         text = "" if _package(type(error).__module__) == "aiohttp" else _text(error)
-        text = conceal_text(self.conceal, text)[:_SHOWN]
+        text = self.redactor.text(text)[:_SHOWN]
         return f"{name}: {text}" if text else name
 
 
@@ -88,9 +88,7 @@ def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError
     if isinstance(error, aiohttp.InvalidURL):
         return ConfigurationError(f"{path}: the proxy or base_url is no URL that aiohttp can ask for")
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError) and _is_own(error):
-        return ConfigurationError(
-            f"{path}: no request can be made to {route}: {conceal_text(route.conceal, _text(error))}"
-        )
+        return ConfigurationError(f"{path}: no request can be made to {route}: {route.redactor.text(_text(error))}")
     reason, passing = _no_connection(error, route)
     return APIConnectionError(path, reason, sent=False, passing=passing)
 
@@ -187,10 +185,30 @@ def _harmless(error: Exception, route: Route) -> Exception | None:
     if not all(isinstance(value, _PLAIN) for value in held):
         return None
     text = f"{held!r} {_text(cause)}"
-    if conceal_text(route.conceal, text) != text:
+    if route.redactor.text(text) != text:
         return None
     cause.__cause__ = cause.__context__ = None
     return cause.with_traceback(None)
+
+
+def forget_request(error: asyncio.CancelledError | MultiCartError) -> None:
+    """Take from *error* the frames below the caller's, which hold the request, and what aiohttp raised meanwhile.
+
+    A cancellation passes this package as it is, so it cannot be raised afresh as other errors are.
+    """
+    error.__traceback__ = None
+    each: BaseException | None = error
+    while each is not None:
+        if each.__cause__ is not None and _is_of_request(each.__cause__):
+            each.__cause__ = None
+        if each.__context__ is not None and _is_of_request(each.__context__):
+            each.__context__ = None
+        each = each.__context__
+
+
+def _is_of_request(error: BaseException) -> bool:
+    modules = [type(error).__module__, *_modules(error.__traceback__)]
+    return any(_package(module) == "aiohttp" for module in modules)
 
 
 def _text(error: Exception) -> str:
@@ -202,15 +220,16 @@ def _text(error: Exception) -> str:
 
 def _is_own(error: Exception) -> bool:
     """Return whether aiohttp, or what it stands on, has raised *error*, and not a middleware, a connector or a trace."""
-    return _package(_innermost(error.__traceback__)) in _OWN
+    return _package(_modules(error.__traceback__)[-1]) in _OWN
 
 
-def _innermost(traceback: TracebackType | None) -> str:
-    name = ""
+def _modules(traceback: TracebackType | None) -> list[str]:
+    """Return the names of the modules that it goes through, from an empty one to the innermost."""
+    names = [""]
     while traceback is not None:
-        name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        names.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
         traceback = traceback.tb_next
-    return name
+    return names
 
 
 def _package(module: str) -> str:

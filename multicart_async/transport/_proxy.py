@@ -6,26 +6,79 @@ import os
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
+from aiohttp import encode_basic_auth
 from yarl import URL
 
+from multicart_async._hidden import HiddenText, Redacted
 from multicart_async.errors import ConfigurationError
 
-__all__ = ["SOCKS_ADVICE", "address", "environment_proxy", "is_proxy_url", "unused_proxy"]
+__all__ = ["SOCKS_ADVICE", "Proxy", "address", "environment_proxy", "seal_proxy", "unused_proxy"]
 
 SOCKS_ADVICE: Final = "for SOCKS pass session= with a connector of aiohttp-socks instead"
 _SYSTEM: Final = "the proxy settings of this system"
 
 
-def is_proxy_url(value: object) -> bool:
-    """Return whether *value* is an absolute http or https URL with a host."""
-    try:
-        parts = URL(value) if isinstance(value, str) else None  # yarl looks at some parts when they are asked for
-        return parts is not None and parts.scheme in {"http", "https"} and bool(parts.raw_host) and bool(parts.port)
-    except ValueError:
-        return False
+class Proxy:
+    """A proxy by its URL, of which only host and port show: user and password are kept like a key."""
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: object) -> None:
+        self._url = Redacted(url)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is an absolute http or https URL with a host."""
+        url = self._url.reveal()
+        try:
+            parts = URL(url) if isinstance(url, str) else None  # yarl looks at some parts when they are asked for
+            return parts is not None and parts.scheme in {"http", "https"} and bool(parts.raw_host) and bool(parts.port)
+        except ValueError:
+            return False
+
+    @property
+    def is_socks(self) -> bool:
+        """Whether it is a URL for the SOCKS protocol."""
+        return str(self._url.reveal()).lower().startswith("socks")
+
+    @property
+    def address(self) -> str:
+        """``host:port``, for a text."""
+        url = URL(self._url.reveal())
+        return address(url.raw_host, url.port)
+
+    def location(self) -> str:
+        """Return the URL without user and password."""
+        url = URL(self._url.reveal())
+        return str(url if url.raw_user is None and url.raw_password is None else url.with_user(None))
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that proves who asks, if user or password are given.
+
+        In the URL they would stand in the keys of aiohttp's pool, which a warning of a connection left open shows.
+        """
+        url = URL(self._url.reveal())
+        if url.raw_user is None and url.raw_password is None:
+            return {}
+        return {"Proxy-Authorization": HiddenText(encode_basic_auth(url.user or "", url.password or ""))}
+
+    def secrets(self) -> list[Redacted]:
+        """Return what a proxy may repeat of it: the password, or else the user, and both as they are sent."""
+        url = URL(self._url.reveal())
+        texts = [url.password, url.raw_password] if url.raw_password else [url.user, url.raw_user]
+        texts += [value.partition(" ")[2] for value in self.headers().values()]
+        return [Redacted(text) for text in texts if text]
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self.address if self.is_usable else 'that is no URL'}>"
 
 
-def environment_proxy(base: URL) -> str | None:
+def seal_proxy(url: object) -> Proxy | None:
+    """Return the proxy of that URL; an empty one is none."""
+    return url if isinstance(url, Proxy) else Proxy(url) if url else None
+
+
+def environment_proxy(base: URL) -> Proxy | None:
     """Return the proxy that the environment names for the one origin that is ever asked.
 
     aiohttp's own ``trust_env`` would also read netrc, and send the password there beside our key.
@@ -36,10 +89,10 @@ def environment_proxy(base: URL) -> str | None:
     host = base.host or ""
     if proxy_bypass(host) or proxy_bypass(f"{host}:{base.port}"):
         return None
-    proxies = getproxies()
     for scheme in (base.scheme, "all"):
-        if proxy := proxies.get(scheme, "").strip():
-            return _usable(proxy, _variable(scheme) or _SYSTEM)
+        if (proxy := _named(scheme)) is not None:
+            _check(proxy, _variable(scheme) or _SYSTEM)
+            return proxy
     return None
 
 
@@ -53,14 +106,17 @@ def address(host: str | None, port: int | None) -> str:
     return f"[{host}]:{port}" if host and ":" in host else f"{host}:{port}"
 
 
-def _usable(proxy: str, variable: str) -> str:
-    url = proxy if "://" in proxy else f"http://{proxy}"
-    if url.lower().startswith("socks"):
+def _named(scheme: str) -> Proxy | None:
+    url = getproxies().get(scheme, "").strip()
+    return seal_proxy(f"http://{url}" if url and "://" not in url else url)
+
+
+def _check(proxy: Proxy, variable: str) -> None:
+    if proxy.is_socks:
         reason = "names a SOCKS proxy, which aiohttp cannot use by itself"
         raise ConfigurationError(f"{variable}: {reason}; {SOCKS_ADVICE}, and leave out trust_env")
-    if not is_proxy_url(url):
+    if not proxy.is_usable:
         raise ConfigurationError(f"{variable}: expected an http or https URL such as http://proxy.example:3128")
-    return url
 
 
 def _variable(scheme: str) -> str | None:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import attrs
 
+from multicart_async._hidden import RedactedBody
+
 __all__ = ["ByteStream", "Form", "Response", "Transport"]
 
 
@@ -51,7 +53,9 @@ class ByteStream(Protocol):
 class Transport(Protocol):
     """Sends calls and opens files. It knows no endpoint and no model. What waits in it ends when the client is closed."""
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+    ) -> Response:
         """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: without a credential.
 
         A `asyncio.CancelledError` that leaves it has the attribute ``request_sent``, which is true, if the request had

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -13,7 +14,7 @@ import anyio.lowlevel
 from multicart_async._lifeline import Lifeline
 from multicart_async.config import Timeouts
 from multicart_async.errors import IncompleteDownloadError, IntegrityError, MultiCartError, StalledDownloadError
-from multicart_async.transport._faults import Route, fault_of_stream
+from multicart_async.transport._faults import Route, fault_of_stream, forget_request
 from multicart_async.transport._gzip import Gunzip, GzipError, codings
 
 __all__ = ["AiohttpStream", "lower"]
@@ -155,7 +156,11 @@ class AiohttpStream:
             if not self._life.closed and ((piece := body.read_nowait()) or body.at_eof()):
                 return piece  # waiting costs more than reading
             with self._life.guard(min(self._read, left)):
-                return await body.readany()
+                try:
+                    return await body.readany()
+                except asyncio.CancelledError as error:
+                    forget_request(error)
+                    raise
         except MultiCartError:
             raise
         except Exception as error:  # noqa: BLE001 -- a borrowed session may raise anything

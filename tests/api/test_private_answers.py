@@ -9,7 +9,14 @@ from support.groups import groups_over
 from support.leaks import Haul
 
 from multicart_async.config import RetryPolicy
-from multicart_async.errors import APIError, InvalidResponseError, MultiCartError, NotFoundError, ServerError
+from multicart_async.errors import (
+    APIError,
+    InvalidResponseError,
+    MultiCartError,
+    NotFoundError,
+    ResponseTooLargeError,
+    ServerError,
+)
 from multicart_async.testing import FakeTransport, ok, refused
 from multicart_async.transport import Response
 
@@ -98,3 +105,14 @@ async def test_other_answers_are_shown_as_before() -> None:
     groups = groups_over(FakeTransport(plain({"oops": 1})))
     with pytest.raises(InvalidResponseError, match="oops"):
         await groups.account.profile()
+
+
+async def test_a_private_answer_is_short() -> None:
+    """It is read at once, so that no traceback from in between shows it; a long one would hold the loop for that."""
+    content = b'{"code": 200, "data": {"api_key": "' + b"x" * (256 << 10) + b'"}, "status": 1}'
+    groups = groups_over(FakeTransport(Response(200, content)))
+
+    with pytest.raises(ResponseTooLargeError, match="more than 262144 bytes, expected a short answer") as caught:
+        await groups.account.details()
+
+    assert "xxx" not in repr(vars(caught.value))

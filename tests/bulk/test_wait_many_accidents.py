@@ -136,3 +136,16 @@ def test_one_that_waits_behind_such_a_pause_keeps_its_deadline() -> None:
 
     assert {round(each.at) for each in told} == {100}
     assert world.requests.total() == 1
+
+
+class _EndOfTheProcess(BaseException):
+    """As what a signal raises: it is no failure of a poll."""
+
+
+@pytest.mark.parametrize("path", [LIST, HISTORY])
+def test_what_is_no_error_of_a_poll_ends_all(path: str) -> None:
+    """It leaves as itself."""
+    world = World(trouble=lambda asked, _, now: _EndOfTheProcess() if asked == path and now > 15 else None)
+
+    with pytest.raises(_EndOfTheProcess):
+        world.wait(*(world.add(number, ready=80) for number in range(1, 6)))

@@ -18,7 +18,9 @@ from record_classes import Branch, Leaf, Node, Tree
 from support.groups import Groups, groups_over
 
 from multicart_async import Limits, RetryPolicy, _record_codec
+from multicart_async._hidden import DOTS, Redacted
 from multicart_async._record_codec import record_reader
+from multicart_async._redaction import Redactor
 from multicart_async.errors import ArgumentError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.events import RecordsSkipped, Retrying
 from multicart_async.testing import FakeFile, FakeTransport
@@ -303,7 +305,7 @@ async def test_the_number_of_a_record_counts_all_values() -> None:
 async def test_a_credential_in_a_value_is_hidden() -> None:
     """Also where only a part of it would be shown."""
     groups = over(json.dumps([{"asin": "x" * 70 + "mc_live_secret.0123456789"}, {"asin": 5}]).encode())
-    groups.downloader.conceal = lambda payload: payload.replace(b"mc_live_secret.0123456789", b"...")
+    groups.downloader.redactor = Redactor([Redacted("mc_live_secret.0123456789")])
 
     @attrs.frozen
     class Number:
@@ -311,7 +313,7 @@ async def test_a_credential_in_a_value_is_hidden() -> None:
 
     with pytest.raises(InvalidResponseError) as caught:
         await read(groups, into=Number)
-    assert str(caught.value) == f"{LABEL}: record 1: asin: expected int, got str '{'x' * 70}...'"
+    assert str(caught.value) == f"{LABEL}: record 1: asin: expected int, got str '{'x' * 70}{DOTS}'"
 
 
 async def test_a_record_that_is_nested_too_deeply_for_its_class() -> None:

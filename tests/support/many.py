@@ -38,7 +38,7 @@ START = "/schedules/run/result/"
 STEADY = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=3600)
 """A tick every ten seconds, exactly."""
 
-Trouble = Callable[[str, int, float], Response | Exception | float | None]
+Trouble = Callable[[str, int, float], Response | BaseException | float | None]
 """Path, collection and moment of a request: what to answer instead, or how long to take, or nothing special."""
 
 
@@ -151,7 +151,7 @@ class World:
         try:
             trouble = self.trouble(path, number, self.now())
             await self._sleep(trouble if isinstance(trouble, float) else self.latency)
-            if isinstance(trouble, Exception):
+            if isinstance(trouble, BaseException):
                 raise trouble
             return trouble if isinstance(trouble, Response) else self._answer(path, number, fields)
         finally:

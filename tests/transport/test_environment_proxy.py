@@ -28,6 +28,13 @@ def no_proxies(monkeypatch) -> None:
             monkeypatch.delenv(name)
 
 
+def location(base: str) -> str:
+    """Where the proxy of the environment is."""
+    proxy = environment_proxy(URL(base))
+    assert proxy is not None
+    return proxy.location()
+
+
 def made(base: str, **given) -> AsyncMultiCart:
     return AsyncMultiCart(KEY, base_url=base, trust_env=True, allow_http=True, **given)
 
@@ -74,7 +81,10 @@ def test_a_proxy_may_lack_its_scheme(monkeypatch, base, variable) -> None:
     """``host:3128`` means http, as for curl; blanks around it do not count."""
     monkeypatch.setenv(variable, " user:word@proxy.example:3128 ")
 
-    assert environment_proxy(URL(base)) == "http://user:word@proxy.example:3128"
+    proxy = environment_proxy(URL(base))
+    assert proxy is not None
+    assert proxy.location() == "http://proxy.example:3128"
+    assert proxy.headers() == {"Proxy-Authorization": "Basic dXNlcjp3b3Jk"}
 
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
@@ -84,7 +94,7 @@ def test_the_variable_of_the_scheme_goes_before_the_one_for_all(monkeypatch, bas
     monkeypatch.setenv("HTTPS_PROXY", "http://https.example:1")
     monkeypatch.setenv("ALL_PROXY", "socks5://all.example:1")
 
-    assert environment_proxy(URL(base)) == f"http://{URL(base).scheme}.example:1"
+    assert location(base) == f"http://{URL(base).scheme}.example:1"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +124,7 @@ def test_another_host_is_not_spared(monkeypatch, spared) -> None:
     monkeypatch.setenv("ALL_PROXY", "proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", spared)
 
-    assert environment_proxy(URL(HTTPS)) == "http://proxy.example:3128"
+    assert location(HTTPS) == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize("value", ["", "  "])
@@ -143,7 +153,7 @@ def test_the_argument_goes_before_the_environment(monkeypatch) -> None:
     """And what the environment holds is not looked at."""
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
 
-    assert made(HTTP, proxy="http://own.example:3128")._transport._proxy == "http://own.example:3128"
+    assert repr(made(HTTP, proxy="http://own.example:3128")._transport._proxy) == "<Proxy own.example:3128>"
 
 
 @pytest.mark.parametrize("proxy", ["socks5://proxy.example:1080", "http://proxy.example:99999"])

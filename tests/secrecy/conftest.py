@@ -1,0 +1,19 @@
+"""One scan for each test, and what it has looked at in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from support.scanner import Scan
+from verbs import SECRETS
+
+
+@pytest.fixture
+def scan(caplog: pytest.LogCaptureFixture, record_property: pytest.FixtureRequest) -> Iterator[Scan]:
+    """A search for all secrets, in the logs too; the report in JUnit's format has its figures."""
+    caplog.set_level(logging.DEBUG)
+    scan = Scan(SECRETS)
+    yield scan
+    record_property("scanned", f"{scan.things} things, {scan.texts} texts, {len(scan.secrets)} secrets")  # type: ignore[operator]

@@ -1,0 +1,181 @@
+"""Secrets are taken out of texts, in each way in which a service may have escaped them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multicart_async._hidden import DOTS, Redacted
+from multicart_async._redaction import Redactor
+from multicart_async.errors import APIError, InvalidResponseError
+from multicart_async.models import StartedRun
+
+KEY = "c4n4ry/+Zm9v=b4r"
+EXAMPLES = int(os.environ.get("MULTICART_REDACTION_EXAMPLES", "60"))  # 5,000 take five minutes
+
+
+def redactor(*secrets: object) -> Redactor:
+    return Redactor([Redacted(secret) for secret in secrets])
+
+
+def ways(character: str) -> st.SearchStrategy[str]:
+    """The ways in which one character is escaped."""
+    code = ord(character)
+    units = character.encode("utf-16-be").hex()
+    found = [
+        "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)),
+        "".join(f"%{byte:02X}" for byte in character.encode()),
+        "".join(f"%{byte:02x}" for byte in character.encode()),
+        f"&#{code};",
+        f"&#x{code:X};",
+        f"&#x{code:x};",
+        *([f"\\x{code:02x}"] if code < 256 else []),
+        *([f"\\{character}"] if character in '/"\\' else []),
+        *([character] if character not in "\\%&+" else []),
+        *(
+            {"&": ["&amp;"], "<": ["&lt;"], '"': ["&quot;"], "=": ["&equals;"], " ": ["+"], "é": ["&eacute;"]}.get(
+                character, []
+            )
+        ),
+    ]
+    return st.sampled_from(found)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), st.text(st.sampled_from('aZ09 /+=%&<>"\\#;ué☃😀'), min_size=8, max_size=24))
+def test_every_mixture_of_escapes_is_found(data: st.DataObject, secret: str) -> None:
+    """Each character in a way of its own, and the whole of it twice."""
+    once = "".join(data.draw(ways(character)) for character in secret)
+    twice = "".join(data.draw(ways(character)) for character in once)
+    known = redactor(secret)
+
+    assert known.text(f"<{secret}>") == f"<{DOTS}>"
+    assert known.text(f"<{once}>") == f"<{DOTS}>"
+    assert known.text(f"<{twice}>") == f"<{DOTS}>"
+    assert known.echoes(f"<{twice}>")
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.text(), st.text(min_size=1))
+def test_what_has_no_secret_in_it_stays(text: str, secret: str) -> None:
+    """As it came, with its escapes; and nothing raises for it."""
+    known = redactor(f"a key that is in no text {secret}")
+
+    assert known.text(text) == text
+    assert not known.echoes(text)
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        (KEY, f"{KEY}{KEY}, {KEY[:-1]}", f"{DOTS}{DOTS}, {KEY[:-1]}"),
+        (KEY, r"a \u0041 b", r"a \u0041 b"),
+        (KEY, rf"a \u0041 {KEY} b%20", rf"a \u0041 {DOTS} b%20"),
+        (KEY, "a%20c4n4ry%2F%2BZm9v%3Db4r", f"a {DOTS}"),
+        ("1234567", "1234567, 12345678, x1234567", f"{DOTS}, 12345678, x1234567"),
+        ("abc", "abc abcd %61bc", f"{DOTS} abcd {DOTS}"),
+        ("ab", "ab", "ab"),
+        ("", "x", "x"),
+        ("a\nb\tc\x08d", r"a\nb\tc\bd", DOTS),
+        (482931, "code 482931.", f"code {DOTS}."),
+        ("%41%42%43%44", "%2541%2542%2543%2544", DOTS),
+        ("aaaaaaaa", "&#1114112; &#xffffff; &zzz; &#97;aaaaaaa", f"\ufffd \ufffd &zzz; {DOTS}"),
+    ],
+)
+def test_a_secret_is_found(secret: object, text: str, shown: str) -> None:
+    """A long one anywhere, a short one as a word, and none of two characters."""
+    assert redactor(secret).text(text) == shown
+
+
+def test_the_longest_secret_goes_first() -> None:
+    """One may be a part of another."""
+    assert redactor("12345678", "12345678.abcdefgh").text("12345678.abcdefgh 12345678") == f"{DOTS} {DOTS}"
+
+
+def test_a_text_that_was_escaped_more_than_three_times_stays() -> None:
+    """Each round costs time, and nothing escapes so often."""
+    text = KEY
+    for _ in range(4):
+        text = "".join(f"%{byte:02X}" for byte in text.encode())
+
+    assert redactor(KEY).text(text) == text
+    assert not redactor(KEY).echoes(text)
+
+
+def test_without_secrets_nothing_is_looked_at() -> None:
+    """What comes is what goes."""
+    value = {"a": ["x"]}
+    known = Redactor()
+
+    assert known.value(value) is value
+    assert known.text("x" * 2_000_000) == "x" * 2_000_000
+    assert known.including([]) is known
+    assert known.error(error := APIError("/p/", 1, value)).detail is value
+    assert error.args == (str(value),)
+
+
+def test_a_text_of_a_failure_ends_somewhere() -> None:
+    """An error has no use for megabytes, and unescaping them would take seconds."""
+    assert len(redactor(KEY).text("x" * 2_000_000)) == 1 << 20
+
+
+@attrs.frozen
+class Row:
+    """A row."""
+
+    id: int
+    name: str
+    more: Mapping[str, Any] = {}
+
+
+def test_values_are_redacted_to_their_last_text() -> None:
+    """Names of fields, numbers in JSON, rows; what is an id stays."""
+    known = redactor(KEY, 482931)
+    row = Row(482931, KEY, {KEY: (482931, 5, 1.5, True, None)})
+
+    assert known.value([row]) == [Row(482931, DOTS, {DOTS: (DOTS, 5, 1.5, True, None)})]
+    assert known.value(clean := Row(1, "a")).name == "a"
+    assert known.value(clean) == clean
+
+
+def test_what_is_nested_too_deeply_is_not_shown() -> None:
+    """Python's own limit is not reached."""
+    nested: list[Any] = [KEY]
+    for _ in range(10_000):
+        nested = [nested]
+
+    assert repr(redactor(KEY).value(nested)) == "[" * 100 + repr(DOTS) + "]" * 100
+
+
+def test_an_error_is_redacted_in_all_its_attributes() -> None:
+    """But for its path, which is ours, its numbers, and other errors, which were redacted when they were made."""
+    error = InvalidResponseError(f"/{KEY}/", f"no: {KEY}", http_status=482931)
+    error.report = [StartedRun(collection_id=1, after=2), KEY]
+    error.add_note(KEY)
+
+    assert redactor(KEY, 482931).error(error) is error
+    assert error.path == f"/{KEY}/"
+    assert (error.reason, error.args, error.http_status) == (f"no: {DOTS}", (f"no: {DOTS}",), 482931)
+    assert error.report == [StartedRun(collection_id=1, after=2), DOTS]
+    assert error.__notes__ == [DOTS]
+
+
+@pytest.mark.parametrize("text", ["the code 12 is wrong", "a%31%32b", "\\u0031\\u0032"])
+def test_the_shortest_secret_is_an_echo(text: str) -> None:
+    """Where a call is private, its sentence is not shown then."""
+    assert redactor(12).echoes(text)
+    assert not redactor(12, "").echoes("no")
+
+
+def test_it_shows_nothing_of_what_it_knows() -> None:
+    """A variable of a frame, after it was used."""
+    known = redactor(KEY)
+    known.text("x")
+
+    assert KEY not in repr(known) + repr(vars(known))
