@@ -1,7 +1,7 @@
 """Large JSON in small steps, so that an event loop can do something else in between. No I/O, no loop.
 
-`json.loads` of a few megabytes holds the loop, and from a thread the interpreter, for tens of milliseconds. Here an
-object is taken apart as far as the items of its arrays, and those are given to the parser in C, some at a time.
+`json.loads` of a few megabytes holds the loop, and from a thread the interpreter, for tens of milliseconds. Here what is
+long is taken apart, and what is short is given to the parser in C, of arrays some items at a time.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
-__all__ = ["COMMA", "STRICT", "end_of_blanks", "parse_in_steps"]
+from multicart_async._value_end import ValueEnd
+
+__all__ = ["STRICT", "end_of_blanks", "parse_in_steps"]
+
+_Steps: TypeAlias = Generator[None, None, tuple[Any, int]]
 
 _STEP = 1 << 17  # characters: about a millisecond
+_LOOK = 1 << 12  # characters: most rows have less
+_BRACKETS: Final = frozenset("{[")
 _FEW = 100  # members or items, where they are not cut by their length
 _BLANKS = re.compile(r"[ \t\n\r]*")
-COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
 
 
@@ -29,59 +34,98 @@ STRICT = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse_in_steps(text: str) -> Generator[None, None, Any]:
-    """What `STRICT` makes of *text*, with a pause now and then. Raises what it raises."""
-    try:
-        return (yield from _object(text))
-    except (ValueError, IndexError):  # no object, or not as simple as it looked
-        return STRICT.decode(text)
+    """What `STRICT` makes of *text*, with a pause now and then.
+
+    Raises:
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return (yield from _Reader(text).read())
 
 
-def _object(text: str) -> Generator[None, None, dict[str, Any]]:
-    found: dict[str, Any] = {}
-    at = _after("{", text, 0)
-    members = 0  # more than there are in what was found: names can come twice
-    while True:
-        if text[at] != '"':
-            raise ValueError("a name")
-        name, at = STRICT.raw_decode(text, at)
-        at = _after(":", text, at)
-        found[name], at = (yield from _array(text, at)) if text[at] == "[" else STRICT.raw_decode(text, at)
-        comma = COMMA.match(text, at)
-        if comma is None:
-            break
-        at = comma.end()
-        members += 1
-        if members % _FEW == 0:
-            yield
-    if _after("}", text, at) != len(text):
-        raise ValueError("something behind the end")
-    return found
+class _Reader:
+    """Reads *text*. Its generators return a value and where something else comes behind it; ``None`` is a pause."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._count = 0  # members and items that were read by themselves
+        self._paused = 0
 
-def _array(text: str, start: int) -> Generator[None, None, tuple[list[Any], int]]:
-    found: list[Any] = []
-    at = paused = _after("[", text, start)
-    if text[at] == "]":
-        return found, at + 1
-    worth = at + _STEP  # from here on: looking for a cut in a short array would cost more than the array
-    while True:
-        if at >= worth:
-            cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
-            if cut and (several := _items(text[at : cut.start() + 1])):
-                found += several
-                at = paused = cut.end() - 1
+    def read(self) -> Generator[None, None, Any]:
+        """Read all of it."""
+        text = self._text
+        try:
+            value, end = yield from self._value(end_of_blanks(text, 0))
+        except IndexError:
+            raise ValueError("it ends too early") from None
+        if end != len(text):
+            raise ValueError("something is behind its end")
+        return value
+
+    def _value(self, at: int) -> _Steps:
+        sign = self._text[at]
+        if sign in _BRACKETS and self._is_long(at):
+            value, end = yield from (self._object(at) if sign == "{" else self._array(at))
+        else:
+            value, end = STRICT.raw_decode(self._text, at)
+        return value, end_of_blanks(self._text, end)
+
+    def _is_long(self, at: int) -> bool:
+        """Return whether the object or array is too long for one step. Most are so short that a first look shows it."""
+        text = self._text
+        return len(text) - at > _STEP and all(_goes_on(text[at : at + length]) for length in (_LOOK, _STEP))
+
+    def _object(self, start: int) -> _Steps:
+        text, found = self._text, dict[str, Any]()
+        at = end_of_blanks(text, start + 1)
+        if text[at] == "}":
+            return found, at + 1
+        while True:
+            if text[at] != '"':
+                raise ValueError("a name is missing")
+            name, at = STRICT.raw_decode(text, at)
+            found[name], at = yield from self._value(_after(":", text, at))
+            if text[at] != ",":
+                return found, _after("}", text, at)
+            at = end_of_blanks(text, at + 1)
+            if self._is_due(at):
                 yield
-                continue
-            worth = 2 * at - start  # in vain, as it may be again: not before the array is twice as long
-        item, end = STRICT.raw_decode(text, at)
-        found.append(item)
-        comma = COMMA.match(text, end)
-        if comma is None:
-            return found, _after("]", text, end)
-        at = comma.end()
-        if len(found) % _FEW == 0 or at - paused >= _STEP:
-            paused = at
-            yield
+
+    def _array(self, start: int) -> _Steps:
+        text, found = self._text, list[Any]()
+        at = end_of_blanks(text, start + 1)
+        if text[at] == "]":
+            return found, at + 1
+        worth = at + _STEP  # from here on: looking for a cut in a short array would cost more than the array
+        while True:
+            if at >= worth:
+                cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
+                if cut and (several := _items(text[at : cut.start() + 1])):
+                    found += several
+                    at = self._paused = cut.end() - 1
+                    yield
+                    continue
+                worth = 2 * at - start  # in vain, as it may be again: not before the array is twice as long
+            item, at = yield from self._value(at)
+            found.append(item)
+            if text[at] != ",":
+                return found, _after("]", text, at)
+            at = end_of_blanks(text, at + 1)
+            if self._is_due(at):
+                yield
+
+    def _is_due(self, at: int) -> bool:
+        """Return whether it is time for a pause: a few members or items, or a step of text, after the last one."""
+        self._count += 1
+        due = self._count % _FEW == 0 or at - self._paused >= _STEP
+        if due:
+            self._paused = at
+        return due
+
+
+def _goes_on(beginning: str) -> bool:
+    """Return whether an object or array goes on behind its *beginning*."""
+    return ValueEnd().find(beginning.encode("utf-8", "surrogatepass")) < 0
 
 
 def _items(text: str) -> list[Any]:

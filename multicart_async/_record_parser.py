@@ -6,11 +6,12 @@ Each element of an array is decoded by itself. One that is cut is held as bytes 
 from __future__ import annotations
 
 import json
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Any
 
-from multicart_async._json_steps import COMMA, end_of_blanks
+from multicart_async._json_steps import end_of_blanks
 from multicart_async._value_end import BARE, ValueEnd
 from multicart_async.config import Limits
 
@@ -20,6 +21,7 @@ STEP = 1 << 17
 """Bytes to feed at a time: decoding them takes about a millisecond."""
 
 _decode = json.JSONDecoder().raw_decode
+_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _BOM = "\ufeff"
 _UTF8 = ("utf-8", "surrogatepass")  # as `json.loads` decodes bytes
 _NEAR = 16  # characters: a cut shows as an error no farther before it, or as a string without an end
@@ -127,7 +129,7 @@ class RecordParser:
         text, size = self._text, len(self._text)
         while place < size:
             end = self._element(place)
-            comma = COMMA.match(text, end)
+            comma = _COMMA.match(text, end)
             if comma is None:
                 self._next = self._separator
                 return end
