@@ -1,12 +1,13 @@
 # Needs python3 (3.11 or later), pip and make. Everything is set up in .venv, once, and again when pyproject.toml changes.
 
 PYTHON ?= python3
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 HOUSE := ../shared/checks/house.py
 SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test check contract bench format clean
+.PHONY: help demo test check contract fuzz bench format clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -33,6 +34,9 @@ check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests w
 
 contract: $(VENV)/contract.ready ## Hold the sandbox and the client against tests/contract/openapi.yaml.
 	tests/contract/run $(BIN)/python $(VENV)/prism
+
+fuzz: $(VENV)/test.ready ## Let a hostile service answer every call, for MINUTES=10.
+	MULTICART_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest --capture=no --show-capture=no tests/fuzz
 
 format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 	$(BIN)/ruff check --fix

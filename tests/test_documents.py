@@ -155,6 +155,20 @@ def test_links_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(target.read_text("utf-8")), link
 
 
+def test_the_tests_that_security_names_are_there() -> None:
+    """Each promise has one, and another name would prove nothing."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENTS["SECURITY.md"])
+
+    lacking = [
+        name
+        for path, name in named
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    ]
+
+    assert len(named) > 15
+    assert lacking == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_are_there(name: str) -> None:
     """Targets of make, examples and scripts that a document names."""
