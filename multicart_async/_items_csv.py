@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from multicart_async._arguments import MOST_ITEMS, check_local_path, is_decimal, is_rewritten, mismatch
-from multicart_async._regular_file import MAX_FILE_BYTES, open_regular
+from multicart_async._regular_file import MAX_FILE_BYTES, open_regular, read_whole
 from multicart_async._short_repr import short_repr
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import AsinRow, SkuRow
@@ -111,9 +111,7 @@ def _read(source: str | os.PathLike[str] | bytes) -> bytes:
     if isinstance(source, str) and "\n" in source:
         raise mismatch("source", "a path, or the content of a CSV as bytes", source)
     try:
-        descriptor = open_regular(source, max_bytes=MAX_FILE_BYTES, links=True)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(MAX_FILE_BYTES).removeprefix(BOM_UTF8)
+        return read_whole(open_regular(source, max_bytes=MAX_FILE_BYTES, links=True)).removeprefix(BOM_UTF8)
     except (TypeError, ValueError) as error:
         raise mismatch("source", "a path or bytes", source) from error
     except OSError as error:

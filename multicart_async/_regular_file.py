@@ -11,13 +11,14 @@ import os
 import stat
 from typing import Final
 
-__all__ = ["MAX_FILE_BYTES", "open_regular"]
+__all__ = ["MAX_FILE_BYTES", "open_regular", "read_whole"]
 
 MAX_FILE_BYTES: Final = 256 << 20
 """How large a manifest, a journal or a CSV to import may be, which are read into memory."""
 
 _SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_PIECE: Final = 1 << 16
 _NO_PEER: Final = frozenset(
     {errno.ENXIO, errno.ENODEV}
 )  # a socket, a pipe that nothing reads, a device without a driver
@@ -53,6 +54,17 @@ def open_regular(
         os.close(descriptor)
         raise
     return descriptor
+
+
+def read_whole(descriptor: int, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """Return all of the file behind *descriptor*, which is closed: at most *max_bytes*, however it grows meanwhile."""
+    parts: list[bytes] = []
+    with os.fdopen(descriptor, "rb") as file:
+        size = max(os.fstat(descriptor).st_size + 1, _PIECE)  # not far more: Python reserves what is asked for
+        while max_bytes and (piece := file.read(min(size, max_bytes))):  # some file systems tell no size
+            parts.append(piece)
+            max_bytes -= len(piece)
+    return b"".join(parts)
 
 
 def _check(found: os.stat_result, max_bytes: int | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._arguments import check_local_path
-from multicart_async._regular_file import MAX_FILE_BYTES
+from multicart_async._regular_file import MAX_FILE_BYTES, read_whole
 from multicart_async._threads import finish, in_thread, opened, start, start_short
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.sinks._folder_lock import locked
@@ -193,9 +193,7 @@ class DirectorySink:
         folder, word = _split(name)
         try:
             with self._open(folder) as place:
-                descriptor = place.open_regular(word, max_bytes=MAX_FILE_BYTES)
-            with os.fdopen(descriptor, "rb") as file:
-                return file.read(MAX_FILE_BYTES)
+                return read_whole(place.open_regular(word, max_bytes=MAX_FILE_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -14,7 +14,7 @@ from support.groups import groups_over
 from multicart_async import errors
 from multicart_async._category_csv import category_csv
 from multicart_async._journal import Journal
-from multicart_async._regular_file import open_regular
+from multicart_async._regular_file import open_regular, read_whole
 from multicart_async._shard_notes import ShardNotes
 from multicart_async.models import StartedRun
 from multicart_async.sinks import DirectorySink
@@ -81,6 +81,17 @@ def test_a_file_is_opened(tmp_path) -> None:
     for descriptor in (open_regular(tmp_path / "elsewhere", max_bytes=8), open_regular(path, links=True)):
         with os.fdopen(descriptor, "rb") as file:
             assert file.read() == b"precious"
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 200_000])
+def test_a_file_is_read_whole(tmp_path, size) -> None:
+    """Up to a bound, and where the file system tells no size too."""
+    (tmp_path / "a").write_bytes(content := os.urandom(size))
+
+    assert read_whole(open_regular(tmp_path / "a")) == content
+    assert read_whole(open_regular(tmp_path / "a"), 100) == content[:100]
+    assert b"cpu" in read_whole(open_regular("/proc/stat"))
+    assert open_below(tmp_path) == []
 
 
 def test_a_loop_is_a_loop_where_links_are_followed(tmp_path) -> None:
