@@ -114,12 +114,12 @@ class _NotedPayload(aiohttp.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the content as text."""
-        return self._bytes().decode(encoding, errors)
+        return self._part().decode(encoding, errors)
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         """Return the content; reading it is no writing."""
         del encoding, errors
-        return self._bytes()
+        return self._part()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Write all of it."""
@@ -130,11 +130,11 @@ class _NotedPayload(aiohttp.Payload):
         self._writers.append(writer)
         end = self.size if content_length is None else min(self.size, content_length)
         for start in range(0, end, _SLICE):
-            await writer.write(self._bytes()[start : min(start + _SLICE, end)])
+            await writer.write(self._part(start, min(start + _SLICE, end)))
 
-    def _bytes(self) -> bytes:
+    def _part(self, start: int = 0, end: int | None = None) -> bytes:
         content = self._content
-        return HiddenBytes(content.reveal()) if isinstance(content, RedactedBody) else content
+        return HiddenBytes(content.reveal()[start:end]) if isinstance(content, RedactedBody) else content[start:end]
 
 
 class PoolConnector(aiohttp.TCPConnector):

@@ -97,6 +97,12 @@ async def submit_many(scene: Scene) -> list[Any]:
     return await drained(scene.client.categories.submit_many(requests, scene.folder, policy=PATIENCE))
 
 
+async def category(scene: Scene) -> Any:
+    """The result of a category scrape, to the folder."""
+    run = await scene.client.categories.submit_and_wait(NODE, **AMAZON, policy=PATIENCE)
+    return await scene.client.categories.download(run, scene.folder)
+
+
 async def run_many(scene: Scene) -> list[Any]:
     """Two runs, with a journal of their own."""
     journal = scene.folder.parent / f"{scene.word()}.journal"
@@ -183,6 +189,7 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "categories.result": lambda s: s.client.categories.result(s.one),
     "categories.wait": lambda s: s.client.categories.wait(s.one, policy=PATIENCE),
     "categories.watch": lambda s: drained(s.client.categories.watch(s.one, policy=PATIENCE)),
+    "categories.download": category,
     "categories.cancel": lambda s: s.client.categories.cancel(s.one),
     "outputs.list": lambda s: s.client.outputs.list(s.one),
     "outputs.iterate": lambda s: drained(s.client.outputs.iterate(s.one)),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import random
+import re
 import shutil
 import tempfile
 import time
@@ -148,6 +150,22 @@ def _errors_of(value: object) -> list[Exception]:
     parts = [value, *getattr(value, "failures", ()), *(value if isinstance(value, list) else ())]
     found = [getattr(part, "error", part) for part in parts]
     return [part for part in found if isinstance(part, Exception)]
+
+
+def test_every_verb_is_fuzzed() -> None:
+    """All public methods of the client and its groups, but for those that send nothing."""
+    client = AsyncMultiCart(Sandbox.api_key, base_url="http://127.0.0.1:9")
+    groups = {name: value for name, value in vars(client).items() if name[0] != "_"}
+    methods = {
+        f"{prefix}{name}"
+        for prefix, owner in [("", client), *((f"{name}.", group) for name, group in groups.items())]
+        for name, method in inspect.getmembers(type(owner), inspect.isfunction)
+        if name[0] != "_"
+    }
+
+    called = {re.sub(r" .*", "", name) for name in VERBS}
+
+    assert methods - called == {"aclose"}
 
 
 def fuzzed(examples: int, steps: int, *, same: bool) -> None:
