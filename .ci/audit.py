@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-PATIENCE = 120  # seconds
+TIMEOUT = 120  # seconds
 COMMAND = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--format", "json", "--path"]
 
 
@@ -16,7 +16,7 @@ def report(dependencies: list[dict[str, Any]]) -> list[str]:
     skipped = [row["name"] for row in dependencies if "skip_reason" in row]
     lines = [
         f"{row['name']} {row['version']}: {' '.join([hole['id'], *hole['aliases']])}, "
-        f"mended in {', '.join(hole['fix_versions']) or 'no version'}"
+        f"fixed in {', '.join(hole['fix_versions']) or 'no version'}"
         for row in audited
         for hole in row["vulns"]
     ]
@@ -31,10 +31,10 @@ def report(dependencies: list[dict[str, Any]]) -> list[str]:
 def audit(folder: str) -> list[str]:
     """Return the lines of the report on *folder*, or why there is none."""
     try:
-        done = subprocess.run([*COMMAND, folder], capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
+        done = subprocess.run([*COMMAND, folder], capture_output=True, text=True, timeout=TIMEOUT, check=False)  # noqa: S603
         dependencies = json.loads(done.stdout)["dependencies"]
     except subprocess.TimeoutExpired:
-        return [f"NOT AUDITED: pip-audit has not ended within {PATIENCE} s"]
+        return [f"NOT AUDITED: pip-audit has not ended within {TIMEOUT} s"]
     except ValueError:
         last = done.stderr.strip().rpartition("\n")[2]
         return [f"NOT AUDITED: the database of pip-audit cannot be reached: {last[:200]}"]

@@ -176,7 +176,7 @@ def _value(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
 
 
 def _private_fault(fault: MultiCartError, own: Redactor) -> MultiCartError:
-    """The same, or one without its detail, if that may hold a key or token or repeats what was sent in confidence."""
+    """Return *fault*, or a copy without its detail, if that may hold a key or token or repeats a secret that was sent."""
     if not isinstance(fault, APIError) or _is_harmless(fault.detail, own):
         return fault
     return APIError.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from multicart_async._arguments import a_flag
 from multicart_async._key_sources import KeyCommand, KeyFile, without_line_break
+from multicart_async._loopback import is_loopback
+from multicart_async._short_repr import short_repr
 from multicart_async.config import BASE_URL, Settings, seal
 from multicart_async.errors import ArgumentError, ConfigurationError
 
@@ -22,7 +23,7 @@ _VISIBLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 
 
 class Given:
-    """What the caller of the client has said about its credential, out of sight at once; it is looked at later."""
+    """The arguments of the client that give its credential: sealed at once, checked later."""
 
     def __init__(
         self, api_key: object = None, token: object = None, file: object = None, command: object = None
@@ -36,10 +37,10 @@ class Given:
 def resolve(
     given: Given, base_url: str | None, environ: Mapping[str, str] = os.environ, *, allow_http: bool = False
 ) -> Settings:
-    """Return key or token and base URL: from arguments, else from file or command, else from the environment.
+    """Return the credential and the base URL: from arguments, else from file or command, else from the environment.
 
-    The variables are ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty one is none. A file
-    or command that is not needed is not touched.
+    The variables are ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty one counts as not
+    set. A file or command that is not needed is not touched.
 
     Raises:
         ConfigurationError: Two where one is expected, a malformed credential, none in the file or from the command, a base
@@ -61,10 +62,10 @@ def resolve(
     if api_key is not None and token is not None:
         raise ConfigurationError(f"{names[0]} and {names[1]} are both given, expected one of them")
     place, parts = _base_url(url, origin)
-    exposed = "" if allow_http or parts.scheme == "https" or _is_loopback(parts.hostname or "") else origin
+    exposed = "" if allow_http or parts.scheme == "https" or is_loopback(parts.hostname or "") else origin
     credential = api_key or token
     if exposed and (credential or source):
-        raise ConfigurationError(f"{origin}: the credential {PLAIN_HTTP}")
+        raise ConfigurationError(f"{origin} {short_repr(place)}: the credential {PLAIN_HTTP}")
     if credential is not None:
         credential.check(names[0] if api_key else names[1])
     elif source is not None:
@@ -90,16 +91,3 @@ def _absolute(text: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if good else None
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether *host*, in lower case, cannot be another machine."""
-    name = host.removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False  # also 127.1, which a name server may be asked for
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback

@@ -1,4 +1,4 @@
-"""What an error means for a call for many: the failure of one of them, or the end of all."""
+"""What an error means for a call that handles many runs: one of them fails, or the whole call ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger("multicart_async")
 
 
 class Listener:
-    """Call *listen* with each event, and mark what it raises: that ends the call, whatever else does not."""
+    """Call *listen* with each event, and mark the errors that it raises: they end a call for many, as no other error does."""
 
     def __init__(self, listen: Emit) -> None:
         self._listen = listen
@@ -34,9 +34,9 @@ def ends_all(error: BaseException) -> bool:
 
 
 def failure_of(error: Exception) -> MultiCartError:
-    """Return *error* as the failure of one of many; one that nothing has foreseen is its cause, and is logged.
+    """Return *error* as the failure of one of many. An error of another library becomes its cause, and is logged.
 
-    What ends all is raised.
+    An error that ends the whole call is raised.
     """
     if ends_all(error):
         raise error
@@ -49,6 +49,6 @@ def failure_of(error: Exception) -> MultiCartError:
 
 
 def _place(error: Exception) -> str:
-    """Return where *error* was raised: its traceback is not kept for each of many."""
+    """Return the place where *error* was raised, because its traceback is not kept."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else "elsewhere"

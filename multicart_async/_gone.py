@@ -82,7 +82,7 @@ class GoneFinder:
             return
         try:
             await self._get(collection)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+        except Exception as error:  # noqa: BLE001 -- no error of one may stop the others
             self._note(collection, failure_of(error))
 
     def _note(self, collection: int, error: MultiCartError) -> None:

@@ -1,4 +1,4 @@
-"""Passwords, one-time codes, keys and tokens, out of sight from the call to the bytes that leave.
+"""Passwords, one-time codes, keys and tokens, hidden from the call until the bytes are sent.
 
 A traceback with local variables shows them by `repr`, or reads the values of all texts and numbers, and a failed call has
 many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `HiddenText` and
@@ -18,8 +18,8 @@ DOTS: Final = "••••••••"
 
 T = TypeVar("T")
 
-_MAX_DEPTH: Final = 100  # of what is taken apart; what lies deeper, or holds itself, is hidden as one
-_OPEN: Final = frozenset({bool, type(None), type(UNSET)})  # types whose values tell nothing
+_MAX_DEPTH: Final = 100  # of nesting; a value that is deeper, or contains itself, is hidden as a whole
+_OPEN: Final = frozenset({bool, type(None), type(UNSET)})  # types whose values reveal nothing
 
 
 class Redacted:

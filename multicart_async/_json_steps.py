@@ -124,7 +124,7 @@ class _Reader:
 
 
 def _goes_on(beginning: str) -> bool:
-    """Return whether an object or array goes on behind its *beginning*."""
+    """Return whether an object or array continues after its *beginning*."""
     return ValueEnd().find(beginning.encode("utf-8", "surrogatepass")) < 0
 
 

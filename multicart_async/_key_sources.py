@@ -1,4 +1,4 @@
-"""An API key from a file or from a command. Nothing that either of them holds or prints gets into an error."""
+"""An API key from a file or from a command. No error shows what the file holds or the command prints."""
 
 from __future__ import annotations
 
@@ -13,62 +13,62 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, cast
 
+from multicart_async._regular_file import open_regular
 from multicart_async._short_repr import short_repr
 from multicart_async.config import Secret, seal
 from multicart_async.errors import ArgumentError
 
 __all__ = ["KeyCommand", "KeyFile", "without_line_break"]
 
-_MOST = 4096  # bytes of a key with all that may surround it
-_PATIENCE = 60.0  # seconds for a command, which may ask its user for a fingerprint
+_MAX_BYTES = 4096  # of a key and what may surround it
+_TIMEOUT = 60.0  # seconds for a command, which may ask its user for a fingerprint
 _POSIX = os.name == "posix"
-_OPENING = (
-    os.O_RDONLY  # links are followed: the files of a Kubernetes secret are links
-    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for a writer
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+_COMMAND = "expected a command line with balanced quotes, or a sequence of strings, that begins with a program"
+_ADVICE = "expected a regular file that holds the key alone; for a program that prints it use api_key_command"
 
 
 def without_line_break(text: str) -> str:
-    """Return *text* without the one line break that an editor, a shell or a program has left at its end."""
+    """Return *text* without one line break at its end, which editors, shells and programs add."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def _sealed(pipe: IO[bytes]) -> tuple[Secret | None, int]:
-    """Return what *pipe* holds, out of sight, and its size, as far as a key may be long; above that, nothing of it."""
-    content = pipe.read(_MOST + 1)
-    if len(content) > _MOST:
+    """Return the content of *pipe*, sealed, and its size. Of content that is too long for a key, return the size alone."""
+    content = pipe.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
         return None, len(content)
     return seal(without_line_break(content.decode("latin-1")), "x-api-key"), len(content)
 
 
 class KeyFile:
-    """The argument ``api_key_file``: a regular file that holds the key, and that only its owner can change."""
+    """The argument ``api_key_file``: a regular file that holds the key and that only its owner can change."""
 
     def __init__(self, path: object) -> None:
         self._given = path
 
     def read(self) -> Secret:
-        """Return the key. Raises `ConfigurationError` if the file, its mode or its content is not right."""
+        """Return the key.
+
+        Raises:
+            ConfigurationError: The file cannot be read, others have access to it, or its content is not a key.
+        """
         path = self._path()
         shown = short_repr(path)
         key, size = None, 0
         try:
-            descriptor = os.open(path, _OPENING)
-            try:
-                trouble = _trouble(os.fstat(descriptor), path)
-                if trouble is None:
-                    with open(descriptor, "rb", closefd=False) as file:
-                        key, size = _sealed(file)
-            finally:
-                os.close(descriptor)
+            # links are followed: the files of a Kubernetes secret are links
+            with os.fdopen(open_regular(path, max_bytes=_MAX_BYTES, links=True), "rb") as file:
+                exposure = _exposure(os.fstat(file.fileno()), path) if _POSIX else None
+                if exposure is None:
+                    key, size = _sealed(file)
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "the name cannot be encoded"
-            reason = f"cannot read {shown} ({why}); expected a file that holds the key alone"
-            raise ArgumentError("api_key_file", reason) from error
-        if trouble is not None or key is None:
-            raise ArgumentError("api_key_file", f"{shown} {trouble or _too_long(size)}")
+            hint = "; ~ is not expanded" if path.startswith("~") else ""
+            raise ArgumentError("api_key_file", f"cannot read {shown} ({why}); {_ADVICE}{hint}") from error
+        if exposure is not None:
+            raise ArgumentError("api_key_file", f"{shown} {exposure}")
+        if key is None:  # a file without a size, as those of the kernel
+            raise ArgumentError("api_key_file", f"{shown} has {size:,} bytes or more; {_ADVICE}")
         key.check(f"api_key_file {shown}")
         return key
 
@@ -80,22 +80,8 @@ class KeyFile:
         return path
 
 
-def _trouble(status: os.stat_result, path: str) -> str | None:
-    """Return what is wrong with the file, if anything is."""
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
-        return f"is {kind}, expected a regular file; for a program that prints the key use api_key_command"
-    if status.st_size > _MOST:
-        return _too_long(status.st_size)
-    return _exposure(status, path) if _POSIX else None
-
-
-def _too_long(size: int) -> str:
-    return f"has {size} bytes or more, expected at most {_MOST}: a file that holds the key alone"
-
-
 def _exposure(status: os.stat_result, path: str) -> str | None:
-    """Return who else can get at the file. Its group may read it: so containers hand secrets to their processes."""
+    """Return who else can read or change the file. Its group may read it, which is how containers pass secrets on."""
     user = os.geteuid()
     if status.st_uid not in {0, user}:
         owner = f"belongs to user {status.st_uid}, expected user {user}, which runs this process, or root"
@@ -119,10 +105,15 @@ class KeyCommand:
         return "<a command>"
 
     def read(self) -> Secret:
-        """Run the program and return the key. Raises `ConfigurationError` if it fails, or what it prints is no key."""
+        """Run the program and return the key.
+
+        Raises:
+            ConfigurationError: The program cannot be run, fails, takes too long, or prints something else.
+        """
         words = _Words(self._command)
         if not words:
-            raise ArgumentError("api_key_command", "expected a command line, or a sequence of strings, with a program")
+            kind = type(self._command).__name__
+            raise ArgumentError("api_key_command", f"{_COMMAND}, got an object of type {kind}")
         program = short_repr(words[0])
         outcome = _run(words, program)
         del words  # an argument may be secret, and an error is raised below
@@ -134,7 +125,7 @@ class KeyCommand:
 
 
 class _Words(list[str]):
-    """A command in words; none if it has none. A traceback with local variables shows their number alone."""
+    """The words of a command; empty if it is malformed. Its ``repr`` shows only their number, also in a traceback."""
 
     def __init__(self, command: object) -> None:
         super().__init__()
@@ -157,7 +148,7 @@ def _unquoted(word: str) -> str:
 
 
 class _Outcome:
-    """What a program printed: read by a thread, since not every system can wait for a pipe with a time limit."""
+    """What a program printed. A thread reads it, because not every system can wait for a pipe with a timeout."""
 
     def __init__(self) -> None:
         self.key: Secret | None = None
@@ -166,7 +157,7 @@ class _Outcome:
         self.size = 0
 
     def read(self, pipe: IO[bytes]) -> None:
-        """Take what comes, up to the end."""
+        """Read *pipe* to its end, or until the content is too long."""
         with pipe:
             self.key, self.size = _sealed(pipe)
 
@@ -182,7 +173,7 @@ def _run(words: _Words, program: str) -> _Outcome:
         outcome.trouble = f"cannot be run ({error.strerror}); expected a program on the PATH, or the path of one"
         return outcome
     except ValueError:  # no cause: it may hold an argument
-        outcome.trouble = "cannot be run: an argument holds a character that no argument can hold"
+        outcome.trouble = "cannot be run: an argument holds a NUL character, or one that cannot be encoded; remove it"
         return outcome
     process.args = program  # what its repr shows
     try:
@@ -193,20 +184,20 @@ def _run(words: _Words, program: str) -> _Outcome:
 
 
 def _ended(process: subprocess.Popen[bytes], outcome: _Outcome) -> str | None:
-    """Wait for the end of *process*; return what was wrong, if anything was."""
+    """Wait for *process* to end. Return what was wrong, or ``None``."""
     assert process.stdout is not None
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _TIMEOUT
     reader = threading.Thread(target=outcome.read, args=(process.stdout,), daemon=True)
     reader.start()
-    reader.join(_PATIENCE)
-    if outcome.size > _MOST:
-        return f"printed more than {_MOST} bytes, expected the key alone"
+    reader.join(_TIMEOUT)
+    if outcome.size > _MAX_BYTES:
+        return f"printed more than {_MAX_BYTES:,} bytes, expected the key alone"
     if not reader.is_alive():
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(until - time.monotonic(), 0.0))
     status = process.returncode
     if status is None:
-        return f"did not end within {_PATIENCE:g} s (it, or what it started), and was ended; run it by hand to see why"
+        return f"did not end within {_TIMEOUT:g} s (it, or what it started), and was killed; run it by hand to see why"
     if status:
         how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
         return f"{how}; run it by hand to see why"
@@ -216,7 +207,7 @@ def _ended(process: subprocess.Popen[bytes], outcome: _Outcome) -> str | None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End it, and all that it has started, unless it has ended. Its id is not another's before it was waited for."""
+    """Kill the process group, unless *process* has ended. Its id cannot be reused before it has been waited for."""
     if process.returncode is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL) if _POSIX else process.kill()

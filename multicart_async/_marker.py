@@ -45,7 +45,7 @@ def render_marker(marker: Marker) -> bytes:
 
 
 async def load_marker(sink: Sink, collection: int) -> Marker | None:
-    """Return the marker of a collection in *sink*; ``None`` where there is none that can be read and believed."""
+    """Return the marker of a collection in *sink*; ``None`` if there is none that can be read and trusted."""
     name = f"{collection}/{MARKER}"
     try:
         if isinstance(sink, DirectorySink) and (await sink.size(name) or 0) > _MAX_BYTES:

@@ -1,4 +1,4 @@
-"""Exceptions that survive `pickle` and `copy` with all that they hold, whatever arguments they are made with."""
+"""Exceptions that survive `pickle` and `copy` with all their attributes, even if ``__init__`` takes other arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Pickled"]
 
 
 class Pickled(BaseException):
-    """``args`` and attributes travel, ``_slots`` too: attributes that a builtin class does not keep in ``__dict__``."""
+    """Pickle ``args``, the attributes, and those in ``_slots``, which a builtin class does not keep in ``__dict__``."""
 
     _slots: ClassVar[tuple[str, ...]] = ()
 

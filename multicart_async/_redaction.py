@@ -1,4 +1,4 @@
-r"""Secrets that a service, or a proxy before it, repeats: taken out of every text before an error is made of it.
+r"""Remove secrets from texts of the service, or of a proxy before it, before an error is made of them.
 
 They are looked for as they are, and in every mixture of escapes: those of JSON and of Python (``\u003d``, ``\x3d``,
 ``\/``), percent-encoding (``%3D``, ``+`` for a blank) and those of HTML (``&#61;``, ``&#x3D;``, ``&equals;``), also where
@@ -46,7 +46,7 @@ _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 @attrs.frozen
 class _Needles:
-    """What is looked for: parts of a text, and words."""
+    """The forms of the secrets: long ones are found anywhere in a text, short ones only as a word."""
 
     parts: tuple[str, ...]
     words: re.Pattern[str] | None
@@ -66,14 +66,14 @@ class _Needles:
 
 
 class Redactor:
-    """Takes *secrets* out of texts. Those shorter than 3 characters stay, and those shorter than 8 go where they are words."""
+    """Replace *secrets* in texts by dots: those of 8 characters or more anywhere, those of 3 to 7 only where they are words."""
 
     def __init__(self, secrets: Iterable[Redacted] = ()) -> None:
         self.secrets = tuple(secrets)
         self._needles: Redacted | None = None  # made when they are needed, which is seldom
 
     def including(self, secrets: Iterable[Redacted]) -> Redactor:
-        """Return one that knows *secrets* too."""
+        """Return a redactor that also knows *secrets*."""
         more = tuple(secrets)
         return Redactor(self.secrets + more) if more else self
 
@@ -104,7 +104,7 @@ class Redactor:
             return error
         error.args = self.value(error.args)
         for name, value in self._changed(vars(error), _MAX_DEPTH).items():
-            if name != "path":  # which is ours, or the caller's
+            if name != "path":  # given by this library, or by the caller
                 setattr(error, name, value)
         return error
 

@@ -1,7 +1,7 @@
-"""A regular file, opened so that nothing put in its place can do harm: no pipe holds the thread, no link leads elsewhere.
+"""A regular file, opened so that what another user puts in its place does no harm: neither a pipe nor a link.
 
-What was looked at before it was opened may be something else by then. So it is opened first, in a way in which nothing can
-wait, and looked at by its descriptor.
+A file that is checked by its path may be replaced before it is opened. So it is opened first, without waiting for anything,
+and checked by its descriptor.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import Final
 __all__ = ["MAX_FILE_BYTES", "open_regular", "read_whole"]
 
 MAX_FILE_BYTES: Final = 256 << 20
-"""How large a manifest, a journal or a CSV to import may be, which are read into memory."""
+"""The largest manifest, journal or CSV to import: these are read into memory."""
 
 _SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _PIECE: Final = 1 << 16
-_NO_PEER: Final = frozenset(
-    {errno.ENXIO, errno.ENODEV}
-)  # a socket, a pipe that nothing reads, a device without a driver
+_NO_PEER: Final = frozenset({errno.ENXIO, errno.ENODEV})  # a socket, a pipe without reader, a device without driver
 
 
 def open_regular(
@@ -33,9 +31,9 @@ def open_regular(
     max_bytes: int | None = None,
     links: bool = False,
 ) -> int:
-    """Return a descriptor of the regular file *name*, which is looked for in the open folder *dir_fd*, if there is one.
+    """Open the regular file *name*, in the open folder *dir_fd* if that is given, and return its descriptor.
 
-    With *links*, a link in its place is followed. *flags* and *mode* are as those of `os.open`.
+    With *links*, a link in its place is followed. *flags* and *mode* are those of `os.open`.
 
     Raises:
         OSError: It is something else, a link, or larger than *max_bytes*; or it cannot be opened.

@@ -1,6 +1,6 @@
-"""Text of others, made fit to be shown and to be kept: escaped for a terminal, and cut to a bound. No I/O.
+"""Untrusted text, made safe to show and to keep: escaped for a terminal and cut to a bound. No I/O.
 
-What is cut cannot be searched for a credential any more, so redact first.
+Redact before cutting: a credential that is cut in two is not found.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    r"""Return *text* as a terminal shows it unharmed, at most *limit* characters of it.
+    r"""Return *text* escaped for a terminal, at most *limit* characters of it.
 
     Control and format characters, lone surrogates, and separators of lines and paragraphs (Cc, Cf, Cs, Zl, Zp) are
-    escaped as in a string of Python: ``\x1b``, ``\u202e``. Everything else stays, a backslash too, so the result can be
-    read and not be decoded. What is too long loses its middle.
+    escaped as in a string of Python: ``\x1b``, ``\u202e``. Everything else stays, a backslash too, so the result is
+    for reading, not for decoding. Text that is too long loses its middle.
     """
     if limit is not None:
         text = shorten(text, limit)  # before anything is made of all of it

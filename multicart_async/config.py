@@ -39,16 +39,6 @@ def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
         raise ConfigurationError(f"{name}: expected a positive integer, got {short_repr(value)}")
 
 
-def _optional_seconds(owner: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None:
-        _number()(owner, field, value)
-
-
-def _optional_count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None:
-        _count(owner, field, value)
-
-
 def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LONGEST
     if value is not None and not good:
@@ -69,7 +59,7 @@ class Timeouts:
     connect: float = attrs.field(default=10.0, validator=_number())
     request: float = attrs.field(default=60.0, validator=_number())
     read: float = attrs.field(default=60.0, validator=_number())
-    transfer: float | None = attrs.field(default=None, validator=_optional_seconds)
+    transfer: float | None = attrs.field(default=None, validator=attrs.validators.optional(_number()))
 
 
 @attrs.frozen
@@ -110,7 +100,7 @@ class Limits:
     unpacked_bytes: int = attrs.field(default=2**38, validator=_count)
     requests_per_second: float | None = attrs.field(default=None, validator=_rate)
     bytes_per_second: float | None = attrs.field(default=None, validator=_rate)
-    file_bytes: int | None = attrs.field(default=None, validator=_optional_count)
+    file_bytes: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
 
 
 class Secret:
@@ -135,7 +125,7 @@ class Secret:
         return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
 
     def secrets(self) -> list[Redacted]:
-        """Itself, and its part after the public prefix. A word of a few letters is in every text, and no credential."""
+        """Return itself and its part after the public prefix; parts below 8 characters are left out, as they match any text."""
         text = str(self._value.reveal())
         return [Redacted(part) for part in (text, text.partition(".")[2]) if len(part) >= _LEAST]
 
@@ -155,7 +145,7 @@ class Secret:
 class Settings:
     """Credential and base URL, headers of the caller's own.
 
-    ``exposed``: what has given the base URL, if nothing secret may go there, because it is plain http over a network.
+    ``exposed`` is the name of the setting with the base URL if no secret may go there (plain http to another machine).
     """
 
     base_url: str
@@ -165,7 +155,7 @@ class Settings:
 
     @property
     def redactor(self) -> Redactor:
-        """It knows the credential and the values of the caller's own headers: a service may repeat them."""
+        """A redactor of the credential and of the caller's own headers, which a service may repeat."""
         return Redactor([*(self.credential.secrets() if self.credential else ()), *self.extra.secrets()])
 
 

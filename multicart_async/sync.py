@@ -209,7 +209,7 @@ class Mirror:
             while (collection_id := await self._next(ids)) is not None:
                 try:
                     await self._list(collection_id, send)
-                except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+                except Exception as error:  # noqa: BLE001 -- no error of one may stop the others
                     self._fail(collection_id, None, failure_of(error))
 
     async def _next(self, ids: AsyncGenerator[int, None]) -> int | None:
@@ -315,7 +315,7 @@ class Mirror:
                 self._tally.runs += 1
                 try:
                     await self._fetch(job)
-                except Exception as error:  # noqa: BLE001 -- whatever it is, it stops no other
+                except Exception as error:  # noqa: BLE001 -- no error of one may stop the others
                     self._fail(job.run.collection, job.run, failure_of(error))
 
     async def _fetch(self, job: _Job) -> None:

@@ -27,7 +27,7 @@ def raised_by_a_listener(error: Exception) -> Exception:
 
 
 def test_a_listener_hears_each_event() -> None:
-    """And raises nothing of its own."""
+    """Each event is passed on, and nothing is raised."""
     heard: list[Event] = []
     Listener(heard.append)(EVENT)
 
@@ -36,7 +36,7 @@ def test_a_listener_hears_each_event() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("mine"), ServerError("/p/", 500, "told again")], ids=repr)
 def test_what_a_listener_raises_ends_all(error: Exception) -> None:
-    """It leaves as itself, also if it is an error of ours that it passes on."""
+    """An error from the listener is raised unchanged, even if it is one of this library."""
     assert raised_by_a_listener(error) is error
     assert ends_all(error)
     for work in (failure_of, lambda one: outcome_of(7, one), lambda one: as_failure("a poll", one)):
@@ -46,13 +46,13 @@ def test_what_a_listener_raises_ends_all(error: Exception) -> None:
 
 
 def test_the_end_of_the_client_ends_all() -> None:
-    """Nothing else can succeed."""
+    """A closed client ends the whole call, because nothing else can succeed."""
     with pytest.raises(ClientClosedError):
         failure_of(ClientClosedError())
 
 
 def test_an_error_of_ours_is_a_failure() -> None:
-    """As it is."""
+    """An error of this library is the failure itself."""
     error = ServerError("/p/", 500, "no")
 
     assert failure_of(error) is error
@@ -60,7 +60,7 @@ def test_an_error_of_ours_is_a_failure() -> None:
 
 
 def test_an_unforeseen_error_is_the_cause_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged in one safe line, with the place where it was raised: its traceback is dropped in a mirror."""
+    """An unexpected error is logged in one safe line, with the place where it was raised."""
     with pytest.raises(ValueError, match="n/a") as caught:
         int("n/a\x1b")
     with caplog.at_level(logging.WARNING, "multicart_async"):
@@ -74,6 +74,6 @@ def test_an_unforeseen_error_is_the_cause_of_a_failure(caplog: pytest.LogCapture
 
 
 def test_an_error_that_was_never_raised_has_no_place(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a failure like any other."""
+    """An error without a traceback is a failure like any other."""
     assert str(failure_of(KeyError("x"))) == "unexpected KeyError: 'x'"
     assert caplog.messages == ["unexpected KeyError: 'x'; raised elsewhere"]

@@ -341,7 +341,7 @@ def test_any_other_rate_is_taken(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "5", [1]], ids=repr)
 def test_time_of_a_transfer_and_bytes_of_a_file_are_checked(value: object) -> None:
-    """As the other times and sizes are; the error names the field."""
+    """A wrong value is an error that names the field, as for other times and sizes."""
     with pytest.raises(ConfigurationError, match=r"\ATimeouts\.transfer: expected seconds, above 0, got "):
         Timeouts(transfer=value)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"\ALimits\.file_bytes: expected a positive integer, got "):
@@ -349,7 +349,7 @@ def test_time_of_a_transfer_and_bytes_of_a_file_are_checked(value: object) -> No
 
 
 def test_a_transfer_may_take_for_ever_and_a_file_be_of_any_size() -> None:
-    """That is the default, and can be said."""
+    """``None`` means no bound, and is the default."""
     assert (Timeouts(transfer=None), Limits(file_bytes=None)) == (Timeouts(), Limits())
     assert (Timeouts(transfer=0.5).transfer, Limits(file_bytes=1).file_bytes) == (0.5, 1)
 

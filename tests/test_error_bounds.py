@@ -61,7 +61,7 @@ def with_text(error: MultiCartError, text: str) -> MultiCartError:
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("text", [EVIL, EVIL * 1_000, "x" * 100_000], ids=["evil", "long and evil", "long"])
 def test_the_text_of_an_error_is_short_and_safe(error: MultiCartError, text: str) -> None:
-    """Whatever is in its attributes: one line of 500 characters, in a traceback too; the attributes stay raw."""
+    """For any attributes the text is one line of at most 500 characters, also in a traceback; attributes are kept."""
     twin = with_text(error, text)
 
     assert len(str(twin)) <= 500
@@ -79,7 +79,7 @@ REFUSED: dict[str, Any] = {
 
 @pytest.mark.parametrize("detail", REFUSED.values(), ids=REFUSED)
 def test_a_refusal_keeps_4_kib_of_its_detail(detail: Any) -> None:
-    """Also in ``args``, in a pickle and in a copy; a structure becomes the beginning of its JSON text."""
+    """The bound holds in ``args``, pickles and copies too; a structure becomes the beginning of its JSON text."""
     error = APIError.of("/p/", 400, detail)
 
     for one in (error, copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
@@ -93,14 +93,14 @@ def test_a_refusal_keeps_4_kib_of_its_detail(detail: Any) -> None:
 
 
 def test_a_small_detail_stays_as_it_came() -> None:
-    """With its control characters, and a structure as one."""
+    """A small detail keeps its control characters, and a structure stays a structure."""
     assert APIError("/p/", 400, {"why": EVIL}).detail == {"why": EVIL}
     assert APIError("/p/", 400, EVIL).detail == EVIL
     assert str(APIError("/p/", 400, "a\x1bb")) == r"/p/: code 400: a\x1bb"
 
 
 def test_our_own_words_at_the_end_are_not_cut() -> None:
-    """The foreign middle is: attempts and advice stand behind it."""
+    """A long text of the service loses its middle; attempts and advice after it stay."""
     refused = APIError("/p/", 500, LONG)
     lost = APIConnectionError("/p/", LONG)
     refused.attempts = lost.attempts = 3
@@ -113,7 +113,7 @@ def test_our_own_words_at_the_end_are_not_cut() -> None:
 
 
 def test_a_file_name_is_shown_with_its_line_breaks_escaped() -> None:
-    """Else two files would look the same; the attribute has the name as it is."""
+    """A line break in a name is escaped, so that two names do not look alike; the attribute is unchanged."""
     error = DiskError("/data/a\nb\x1b", "no")
 
     assert str(error) == r"/data/a\nb\x1b: no"
@@ -122,7 +122,7 @@ def test_a_file_name_is_shown_with_its_line_breaks_escaped() -> None:
 
 @pytest.mark.parametrize("kind", [RunFailedError, CategoryFailedError])
 def test_a_failed_message_is_kept_in_part(kind: type[RunFailedError]) -> None:
-    """Its first 4 KiB, raw; a short one is whole."""
+    """Of a long message the first 4 KiB are kept, unescaped; a short one is kept whole."""
     error = kind(f"the run failed: {LONG}", started=STARTED, failed_message=LONG)
 
     assert error.failed_message is not None
@@ -133,7 +133,7 @@ def test_a_failed_message_is_kept_in_part(kind: type[RunFailedError]) -> None:
 
 
 def test_what_the_service_answered_is_not_cut_in_a_model() -> None:
-    """``last`` is a value of the service, and so is a row's ``failed_message``."""
+    """``last`` and the ``failed_message`` of a row are values of the service, and are not cut."""
     state = RunState(run=None, schedule_status="x" * 10_000, waited=1.0)
 
     assert WaitTimeoutError("no", last=state).last.schedule_status == "x" * 10_000
@@ -141,7 +141,7 @@ def test_what_the_service_answered_is_not_cut_in_a_model() -> None:
 
 
 def test_rejected_rows_are_shown_in_part() -> None:
-    """The item and the reason of the first; ``added`` has all of them whole."""
+    """The text shows the first item and its reason; ``added`` has all rows whole."""
     added = Added(success_count=1, error_rows=(ErrorRow(asin="B" * 10_000, error=LONG + EVIL),))
     error = ItemsRejectedError(added)
 
@@ -152,7 +152,7 @@ def test_rejected_rows_are_shown_in_part() -> None:
 
 
 def test_a_warning_is_safe_to_print() -> None:
-    """Names of collections come into it."""
+    """Names of collections are escaped in warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.warn(f"the name {EVIL}", MultiCartWarning, stacklevel=1)
@@ -162,7 +162,7 @@ def test_a_warning_is_safe_to_print() -> None:
 
 
 def test_an_event_keeps_a_short_status_and_shows_it_escaped() -> None:
-    """An error in it is short by itself."""
+    """A long status is cut, and the ``repr`` of the event escapes it."""
     event = RunProgress(collection_id=1, run_id=None, status=EVIL + LONG, waited=0.0, finished=False)
     again = Retrying(path="/p/", attempt=2, error=APIError("/p/", 500, EVIL + LONG))
 
@@ -176,7 +176,7 @@ def test_an_event_keeps_a_short_status_and_shows_it_escaped() -> None:
 
 
 def test_a_report_is_safe_to_print() -> None:
-    """Its failures, differences and reasons, also of errors that are not ours; paths stay as they are on the disk."""
+    """Failures, differences and reasons are escaped, also those of other libraries' errors; paths are unchanged."""
     failures = (SyncFailure(101, 88, f"page{EVIL}", ValueError(EVIL)), SyncFailure(None, None, None, OSError(EVIL)))
     report = SyncReport(failures=failures, differences=(f"a{EVIL}", LONG))
     verified = VerifyFailure(f"101/88/{EVIL}", f"cannot be read: {EVIL}{LONG}")

@@ -151,7 +151,7 @@ def test_sharded_import_tells_ids_and_what_was_not_taken(capsys) -> None:
 
 @pytest.mark.parametrize("name", ["category", "quickstart", "sharded_import"])
 def test_examples_escape_what_a_terminal_would_act_upon(name) -> None:
-    """Everything else is shown as it is."""
+    """Control characters are escaped, and everything else is printed unchanged."""
     assert example(name).plain("é 日本 $5 \x1b]52;c;\x07\n\u202e") == r"é 日本 $5 \x1b]52;c;\x07\n\u202e"
 
 
@@ -196,7 +196,7 @@ async def test_demo_fails_with_one_error(tmp_path) -> None:
     """That of the job that failed first, and no group of errors."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(errors.DiskError, match="a file is in the way"):
+    with pytest.raises(errors.DiskError, match="expected a folder, but "):
         await example("demo").main(tmp_path / "file", collections={"One": 2, "Two": 2}, seconds_per_item=0.001)
 
 

@@ -340,7 +340,7 @@ def test_values_show_as_dots() -> None:
 
 
 def test_values_that_are_long_enough_are_secrets() -> None:
-    """A value of seven characters may be any word; what follows a scheme may be repeated without it."""
+    """A value of 8 characters or more is redacted, also without its scheme; a shorter one may be any word."""
     own = {
         "a": "gateway",
         "b": "gateways",

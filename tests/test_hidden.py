@@ -27,7 +27,7 @@ class Kind(str, enum.Enum):  # noqa: UP042 -- the one that calls itself by its n
 
 
 def test_what_is_redacted_is_the_value() -> None:
-    """For those who ask for it."""
+    """``reveal`` returns the original value."""
     assert conceal(SECRET).reveal() == SECRET
     assert conceal(482931).reveal() == 482931
     assert conceal(SECRET.encode()).reveal() == SECRET.encode()
@@ -35,7 +35,7 @@ def test_what_is_redacted_is_the_value() -> None:
 
 @pytest.mark.parametrize("value", [SECRET, 482931, 4829.31, SECRET.encode(), bytearray(b"x"), {SECRET}, object()])
 def test_what_is_redacted_is_nothing_that_can_be_read(value: Any) -> None:
-    """No text, number or bytes, and it has nothing of these in an attribute."""
+    """A redacted value is not a string, number or bytes, and has no attribute that holds one."""
     hidden = conceal(value)
 
     assert (type(hidden), repr(hidden), str(hidden)) == (Redacted, DOTS, DOTS)
@@ -44,7 +44,7 @@ def test_what_is_redacted_is_nothing_that_can_be_read(value: Any) -> None:
 
 
 def test_mappings_and_sequences_stay_open() -> None:
-    """As what JSON has, with all that is in them redacted."""
+    """Mappings become dicts and sequences lists, with all values in them redacted."""
     hidden = conceal(MappingProxyType({"a": (1, {"b": "x"})}))
 
     assert repr(hidden) == f"{{'a': [{DOTS}, {{'b': {DOTS}}}]}}"
@@ -53,13 +53,13 @@ def test_mappings_and_sequences_stay_open() -> None:
 
 @pytest.mark.parametrize("value", [None, True, UNSET])
 def test_what_tells_nothing_is_not_hidden(value: Any) -> None:
-    """Null, truth values and `UNSET` stay what they are, and so does what is redacted already."""
+    """None, booleans, `UNSET` and values that are redacted already are left as they are."""
     assert conceal(value) is value
     assert conceal(hidden := Redacted(1)) is hidden
 
 
 def test_what_holds_itself_is_redacted_as_one() -> None:
-    """Many ways through it do not cost more than one."""
+    """A structure that contains itself is redacted as a whole, however many ways lead through it."""
     fields: dict[str, Any] = {}
     fields |= {"a": fields, "b": fields, "c": 1}
 
@@ -83,13 +83,13 @@ def test_a_text_is_redacted_as_it_is_on_the_wire() -> None:
 
 @pytest.mark.parametrize("spread", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_what_is_redacted_is_not_spread(spread: Any) -> None:
-    """Neither pickle nor copy takes it along."""
+    """A redacted value can be neither pickled nor copied."""
     with pytest.raises(TypeError, match="cannot be pickled or copied"):
         spread(conceal([SECRET])[0])
 
 
 def test_what_is_sent_shows_dots_to_those_who_log_it() -> None:
-    """A trace of aiohttp is told of headers, and of slices of the body."""
+    """A trace of aiohttp that logs headers or slices of the body by ``repr`` shows dots."""
     part = HiddenBytes(SECRET.encode())[:5]
 
     assert repr([HiddenText(SECRET), part]) == f"['{DOTS}', b'{DOTS}']"
@@ -97,7 +97,7 @@ def test_what_is_sent_shows_dots_to_those_who_log_it() -> None:
 
 
 def test_a_body_with_secrets_is_sent_as_it_is_and_shown_as_dots() -> None:
-    """It knows what is secret in it."""
+    """The body knows its secrets, is sent unchanged, and shows dots."""
     sent = body({"email": "ops@example.com", "password": conceal(SECRET), "otp": conceal(12345)})
 
     assert isinstance(sent, RedactedBody)

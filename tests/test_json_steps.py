@@ -83,7 +83,7 @@ def test_long_arrays_have_the_same_value(value, indent, separators) -> None:
 
 @given(JSON, st.integers(0, 200), st.sampled_from(["", ",", "}", "]", "{", '"', "NaN", "x"]))
 def test_what_is_refused_is_the_same(value, at, instead) -> None:
-    """A text that was damaged somewhere is refused, or means the same."""
+    """A damaged text is rejected, or decoded to the same value, as by the decoder itself."""
     text = json.dumps(value)
     text = text[:at] + instead + text[at + 1 :]
 
@@ -159,7 +159,7 @@ def test_rows_behind_one_that_is_long_are_taken_several_at_a_time_again() -> Non
     ids=["members", "of an item", "deep", "many small ones", "arrays", "behind what looks like a cut"],
 )
 def test_nothing_long_is_decoded_at_once(value) -> None:
-    """However it is nested: no call of the decoder gets more than two steps of text, and pauses are regular."""
+    """For any nesting, no call of the decoder gets more than two steps of text, and pauses are regular."""
     lengths: list[int] = []
 
     def decode(text: str, at: int) -> tuple[Any, int]:
@@ -177,7 +177,7 @@ def test_nothing_long_is_decoded_at_once(value) -> None:
 
 @pytest.mark.parametrize("text", ["{%s}", "[%s]", '{"a": [%s], "b": {%s}}'])
 def test_what_is_empty_may_be_long(text) -> None:
-    """By its blanks alone."""
+    """An empty container may be long because of its whitespace."""
     text = text.replace("%s", " \n" * 100)
 
     assert parsed(text)[0] == json.loads(text)
@@ -187,7 +187,7 @@ def test_what_is_empty_may_be_long(text) -> None:
     "text", ['{"a": [], 5: "%s"}', '{"a": "%s" "b"}', '{"a": "%s"]', '["%s" 5]', '["%s"} ', '{"a": "%s"} x']
 )
 def test_what_is_long_and_no_json_is_refused(text) -> None:
-    """Wherever it ceases to be JSON."""
+    """A long text is rejected wherever it stops being JSON."""
     with pytest.raises(ValueError, match=r"."):
         parsed(text.replace("%s", "x" * 100))
 

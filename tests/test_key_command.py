@@ -52,7 +52,7 @@ def refused(command: object, **given) -> str:
 
 
 def test_a_command_is_a_line_or_its_words(tmp_path) -> None:
-    """A line is split as a shell does it; there is no shell that would do more."""
+    """A line is split as by a shell, but no shell is run."""
     words = program(tmp_path, "print(key)")
     for command in (words, tuple(words), shlex.join(words)):
         assert sent(AsyncMultiCart(api_key_command=command)) == {"x-api-key": SECRET[::-1]}
@@ -63,21 +63,21 @@ def test_a_command_is_a_line_or_its_words(tmp_path) -> None:
 
 @pytest.mark.parametrize("end", ["", "\\n", "\\r\\n"])
 def test_one_line_break_that_is_printed_is_not_the_key(tmp_path, end) -> None:
-    """Most programs end their line."""
+    """One line break after the key is ignored, because most programs print one."""
     command = program(tmp_path, f"sys.stdout.write(key + '{end}')")
 
     assert sent(AsyncMultiCart(api_key_command=command)) == {"x-api-key": SECRET[::-1]}
 
 
 def test_a_command_has_no_input_and_a_session_of_its_own(tmp_path) -> None:
-    """It cannot wait for a line, and Ctrl-C is not its business; the environment is inherited."""
+    """The command has no input and gets no Ctrl-C; it inherits the environment."""
     command = program(tmp_path, "print(sys.stdin.read() + os.environ['HOME'] + str(os.getsid(0) == os.getpid()))")
 
     assert sent(AsyncMultiCart(api_key_command=command)) == {"x-api-key": os.environ["HOME"] + "True"}
 
 
 def test_what_a_command_says_on_stderr_is_not_taken(tmp_path, capfd) -> None:
-    """It goes where that of this process goes, and into no text of ours."""
+    """The command's stderr is that of this process, and gets into no text of ours."""
     text = refused(program(tmp_path, "sys.stderr.write('not ' + 'unlocked'); sys.exit(3)"))
 
     assert "unlocked" not in text
@@ -88,14 +88,14 @@ FAILURES = {
     "status": ("print(key); sys.exit(3)", "ended with status 3; run it by hand to see why"),
     "signal": ("print(key, flush=True); os.kill(os.getpid(), 9)", "was ended by signal 9; run it by hand to see why"),
     "nothing": ("", "printed nothing, expected the key on its standard output"),
-    "too much": ("print(key * 4096); time.sleep(600)", "printed more than 4096 bytes, expected the key alone"),
-    "endless": ("while True: print(key)", "printed more than 4096 bytes, expected the key alone"),
+    "too much": ("print(key * 4096); time.sleep(600)", "printed more than 4,096 bytes, expected the key alone"),
+    "endless": ("while True: print(key)", "printed more than 4,096 bytes, expected the key alone"),
 }
 
 
 @pytest.mark.parametrize("case", FAILURES)
 def test_a_command_that_fails_says_how(tmp_path, case) -> None:
-    """The program is named, its arguments and what it printed are not."""
+    """The error names the program, but neither its arguments nor its output."""
     text, reason = FAILURES[case]
 
     assert refused(program(tmp_path, text)) == f"api_key_command: './get-key' {reason}"
@@ -103,7 +103,7 @@ def test_a_command_that_fails_says_how(tmp_path, case) -> None:
 
 @pytest.mark.parametrize("text", ["print()", "print(key, key)", "print(key + '\\n')", "print('é' + key)"])
 def test_what_is_printed_and_no_key_is_refused(tmp_path, text) -> None:
-    """By the same check as any other key."""
+    """The output is checked like any other key."""
     assert "api_key_command './get-key': expected 1 to 512 visible ASCII characters" in refused(program(tmp_path, text))
 
 
@@ -116,12 +116,12 @@ SLOW = {
 
 @pytest.mark.parametrize("case", SLOW)
 def test_a_command_that_does_not_end_is_ended(tmp_path, case, monkeypatch) -> None:
-    """So is what it has started."""
-    monkeypatch.setattr(_key_sources, "_PATIENCE", 0.5)
+    """After the timeout the program and the processes that it has started are killed."""
+    monkeypatch.setattr(_key_sources, "_TIMEOUT", 0.5)
     note = tmp_path / "group"
     command = program(tmp_path, f"open({str(note)!r}, 'w').write(str(os.getpgrp()))\n{SLOW[case]}")
 
-    assert "did not end within 0.5 s (it, or what it started), and was ended" in refused(command)
+    assert "did not end within 0.5 s (it, or what it started), and was killed" in refused(command)
     if note.exists():  # a loaded machine may not even have begun it
         until = time.monotonic() + 30
         while is_alive(int(note.read_text() or 0)) and time.monotonic() < until:
@@ -142,27 +142,28 @@ def is_alive(group: int) -> bool:
 
 
 def test_a_program_that_is_missing_or_none_is_named(tmp_path) -> None:
-    """With the system's reason; the cause has no frames, in which the arguments would stand."""
+    """The error has the system's reason; its cause has no frames, because they hold the arguments."""
     plain = tmp_path / "plain"
     plain.write_text("no program")
 
     missing = refused(["no-such-program-7f3a9d", SECRET])
     assert missing.startswith("api_key_command: 'no-such-program-7f3a9d' cannot be run (No such file or directory); ")
     assert "cannot be run (Permission denied); expected a program on the PATH" in refused([str(plain), SECRET])
-    assert "an argument holds a character" in refused([PYTHON, f"{SECRET}\0"])
-    assert "an argument holds a character" in refused([PYTHON, f"{SECRET}\ud800"])
+    assert "an argument holds a NUL character, or one" in refused([PYTHON, f"{SECRET}\0"])
+    assert "that cannot be encoded; remove it" in refused([PYTHON, f"{SECRET}\ud800"])
 
 
 @pytest.mark.parametrize("command", ["", "  ", [], [""], f"get {SECRET} 'open", 7, b"get", [b"get"], ["get", 7], {}])
 def test_what_is_no_command_is_refused(command) -> None:
-    """Its text is not shown: it may hold a secret."""
-    expected = "api_key_command: expected a command line, or a sequence of strings, with a program"
-    assert refused(command) == expected
+    """The error shows the type but not the text, which may hold a secret."""
+    expected = "a command line with balanced quotes, or a sequence of strings, that begins with a program"
+    kind = type(command).__name__
+    assert refused(command) == f"api_key_command: expected {expected}, got an object of type {kind}"
 
 
 @pytest.mark.parametrize("argument", ["api_key", "token"])
 def test_an_argument_beats_the_command(argument, tmp_path) -> None:
-    """Which is not run."""
+    """With a key or token as argument the command is not run."""
     command = program(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')")
     AsyncMultiCart(**{argument: "own.key"}, api_key_command=command)
 
@@ -170,14 +171,14 @@ def test_an_argument_beats_the_command(argument, tmp_path) -> None:
 
 
 def test_a_command_beats_the_environment(tmp_path, monkeypatch) -> None:
-    """A token there is no second credential."""
+    """With a command, a token in the environment is ignored."""
     monkeypatch.setenv("MULTICART_TOKEN", "e.t")
 
     assert sent(AsyncMultiCart(api_key_command=program(tmp_path, "print(key)"))) == {"x-api-key": SECRET[::-1]}
 
 
 def test_a_command_of_windows_keeps_its_backslashes(monkeypatch) -> None:
-    """A quoted path loses its quotation marks alone."""
+    """Quotation marks around a path are removed, and backslashes are kept."""
     monkeypatch.setattr(_key_sources, "_POSIX", False)  # as there
     line = r'"C:\Program Files\pass\pass.exe" show C:\keys\multicart'
 

@@ -49,14 +49,14 @@ def test_a_key_is_read_from_a_file(file, kind) -> None:
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["nothing", "LF", "CRLF"])
 def test_one_line_break_at_the_end_of_a_file_is_not_the_key(file, end) -> None:
-    """Editors add one."""
+    """One line break at the end is ignored, because editors add one."""
     file.write_bytes(f"{KEY}{end}".encode())
 
     assert sent(AsyncMultiCart(api_key_file=file)) == {"x-api-key": KEY}
 
 
 def test_a_link_to_a_key_file_is_followed(file, tmp_path) -> None:
-    """The files of a Kubernetes secret are links to links."""
+    """Links are followed, because the files of a Kubernetes secret are links to links."""
     (tmp_path / "..data").symlink_to(tmp_path)
     (tmp_path / "link").symlink_to("..data/key")
 
@@ -77,7 +77,7 @@ NO_KEYS = {
 
 @pytest.mark.parametrize("case", NO_KEYS)
 def test_a_file_whose_content_is_no_key_is_refused(file, case) -> None:
-    """By the same check as any other key; the error names argument and path."""
+    """The content is checked like any other key; the error names argument and path."""
     file.write_bytes(NO_KEYS[case])
 
     text = str(refused(file))
@@ -91,19 +91,19 @@ def test_a_file_of_4096_bytes_is_read_and_a_larger_one_is_not(file) -> None:
     assert "expected 1 to 512" in str(refused(file))
 
     file.write_bytes(b"x" * 4097)
-    assert "has 4097 bytes or more, expected at most 4096" in str(refused(file))
+    assert "(it has 4,097 bytes, and at most 4,096 are read); expected a regular file" in str(refused(file))
 
 
 @pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="a file of Linux's kernel")
 def test_a_file_that_tells_no_size_is_bounded_too() -> None:
-    """Files of the kernel have size 0, and hold more."""
-    assert "has 4097 bytes or more" in str(refused("/proc/self/pagemap"))
+    """Files of the kernel report size 0 and may hold more, so reading is bounded too."""
+    assert "has 4,097 bytes or more; expected a regular file" in str(refused("/proc/self/pagemap"))
 
 
 @posix
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o640, 0o700, 0o750])
 def test_owner_and_reading_group_are_trusted(file, mode) -> None:
-    """Containers hand secrets over with the mode 0440."""
+    """The group may read the file, because containers provide secrets with mode 0440."""
     file.chmod(mode)
 
     assert sent(AsyncMultiCart(api_key_file=file)) == {"x-api-key": KEY}
@@ -131,7 +131,7 @@ def test_the_command_to_type_can_be_typed(tmp_path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
 def test_a_file_of_another_user_is_refused(file) -> None:
-    """He could put his own key there, and see what is made with it."""
+    """Another user could replace the key by his own, and see what is made with it."""
     os.chown(file, 12345, -1)
 
     text = str(refused(file))
@@ -141,7 +141,7 @@ def test_a_file_of_another_user_is_refused(file) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be another user")
 def test_a_file_of_root_is_trusted_by_all(file, monkeypatch) -> None:
-    """So it is handed to a service that runs as a user of its own."""
+    """A file of root is accepted, because services get their secrets that way."""
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
 
     assert sent(AsyncMultiCart(api_key_file=file)) == {"x-api-key": KEY}
@@ -152,28 +152,30 @@ def test_what_is_no_regular_file_is_refused(tmp_path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     os.mkfifo(tmp_path / "fifo", 0o600)
 
-    assert "is a folder, expected a regular file" in str(refused(tmp_path))
-    assert "is a pipe or device, expected a regular file; for a program" in str(refused(tmp_path / "fifo"))
-    assert "is a pipe or device" in str(refused("/dev/null"))
+    assert "(it is not a file, but a folder); expected a regular file" in str(refused(tmp_path))
+    assert "(it is not a file); expected a regular file that holds the key" in str(refused(tmp_path / "fifo"))
+    assert "(it is not a file); expected a regular file" in str(refused("/dev/null"))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path) -> None:
-    """The system's reason, with what is expected."""
+    """The error has the system's reason and what is expected; for a path with ``~`` it says that this is not expanded."""
     text = str(refused(tmp_path / "none"))
-    assert text.endswith("(No such file or directory); expected a file that holds the key alone")
+    assert "(No such file or directory); expected a regular file that holds the key alone" in text
+    assert text.endswith("for a program that prints it use api_key_command")
+    assert str(refused("~/none")).endswith("; ~ is not expanded")
     assert "the name cannot be encoded" in str(refused("\ud800"))
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", 7, b"key"], ids=repr)
 def test_what_is_no_path_is_refused(path) -> None:
-    """It is no missing file."""
+    """A value that is not a path is rejected as such, not as a missing file."""
     assert str(refused(path)).startswith("api_key_file: expected the path of a file, got ")
 
 
 @pytest.mark.parametrize("argument", ["api_key", "token"])
 def test_an_argument_beats_the_file(argument, tmp_path) -> None:
-    """Which is not even looked for."""
+    """With a key or token as argument the file is not opened."""
     client = AsyncMultiCart(**{argument: "own.key"}, api_key_file=tmp_path / "none")
 
     assert list(sent(client)) == ["x-api-key" if argument == "api_key" else "Authorization"]
@@ -181,7 +183,7 @@ def test_an_argument_beats_the_file(argument, tmp_path) -> None:
 
 @pytest.mark.parametrize("variable", ["MULTICART_API_KEY", "MULTICART_TOKEN"])
 def test_a_file_beats_the_environment(file, variable, monkeypatch) -> None:
-    """A token there is no second credential, and a key there does not stand in for a file that is missing."""
+    """With a file the environment is ignored: its token is no conflict, and its key no substitute."""
     monkeypatch.setenv(variable, "e.e")
 
     assert sent(AsyncMultiCart(api_key_file=file)) == {"x-api-key": KEY}
@@ -189,6 +191,6 @@ def test_a_file_beats_the_environment(file, variable, monkeypatch) -> None:
 
 
 def test_a_file_and_a_command_together_are_refused(file) -> None:
-    """One of them would be ignored."""
+    """Giving both is an error, because one of them would be ignored."""
     text = str(refused(file, api_key_command=["echo", "key"]))
     assert text == "api_key_file: api_key_command is given too, expected one of them"

@@ -43,53 +43,53 @@ REASON = "would be readable on the network with http; use https, or pass allow_h
 @pytest.mark.parametrize("url", ELSEWHERE)
 @pytest.mark.parametrize("kind", ["api_key", "token"])
 def test_a_credential_does_not_go_over_plain_http(url, kind) -> None:
-    """The client cannot be made; the error names the argument and the way out, and shows no key."""
+    """The client cannot be made; the error names argument, URL and the way out, and shows no key."""
     with pytest.raises(ConfigurationError) as caught:
         AsyncMultiCart(**{kind: KEY}, base_url=url)
     haul = Haul()
     haul.add_error(caught.value)
 
-    assert str(caught.value) == f"base_url: the credential {REASON}"
+    assert str(caught.value) == f"base_url {url!r}: the credential {REASON}"
     assert haul.where(KEY) == []
 
 
 def test_the_variable_that_names_plain_http_is_named(monkeypatch) -> None:
-    """Where it was no argument; a key of the environment counts like any other."""
+    """If the URL is from the environment the error names the variable; a key from there counts too."""
     monkeypatch.setenv("MULTICART_BASE_URL", ELSEWHERE[0])
     monkeypatch.setenv("MULTICART_API_KEY", KEY)
 
-    with pytest.raises(ConfigurationError, match=f"^MULTICART_BASE_URL: the credential {REASON}$"):
+    with pytest.raises(ConfigurationError, match=f"^MULTICART_BASE_URL '{ELSEWHERE[0]}': the credential {REASON}$"):
         AsyncMultiCart()
 
 
 def test_a_file_and_a_command_are_credentials_too(tmp_path) -> None:
-    """They are not read, nor run, when their key could not be used."""
+    """The file is not read and the command not run if their key could not be used."""
     for given in ({"api_key_file": tmp_path / "none"}, {"api_key_command": ["no-such-program"]}):
-        with pytest.raises(ConfigurationError, match=r"^base_url: the credential would be readable"):
+        with pytest.raises(ConfigurationError, match=r"^base_url '.+': the credential would be readable"):
             AsyncMultiCart(base_url=ELSEWHERE[0], **given)
 
 
 @pytest.mark.parametrize("url", [*LOOPBACK, "https://10.0.0.7", "HTTPS://Service.Example"])
 def test_loopback_and_https_take_a_credential(url) -> None:
-    """Nothing leaves the machine there, or nothing readable."""
+    """The credential does not leave the machine, or is encrypted."""
     assert AsyncMultiCart(KEY, base_url=url)._settings.exposed == ""
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_plain_http_can_be_allowed(url) -> None:
-    """For a network that is encrypted otherwise, for instance."""
+    """``allow_http=True`` permits it, for a network that is encrypted otherwise, for instance."""
     assert AsyncMultiCart(KEY, base_url=url, allow_http=True)._settings.credential is not None
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
 def test_allow_http_is_true_or_false(value) -> None:
-    """Any other value was meant for something else."""
+    """Any value but True and False is rejected."""
     with pytest.raises(ConfigurationError, match=r"^allow_http: expected True or False, got "):
         AsyncMultiCart(KEY, allow_http=value)
 
 
 async def test_a_password_does_not_go_over_plain_http() -> None:
-    """A client without a credential can be made, but its calls in confidence are refused before anything is sent."""
+    """A client without a credential can be made, but a call with a password is rejected before anything is sent."""
     mail, new = "a@example.com", {"name": "A", "country": "Australia", "otp": 1}
     async with AsyncMultiCart(base_url="http://service.invalid") as client:
         for call in (
@@ -106,7 +106,7 @@ async def test_a_password_does_not_go_over_plain_http() -> None:
 
 
 async def test_what_is_public_needs_no_https() -> None:
-    """Nothing of it is secret; it gets as far as the network."""
+    """A public call has no secret, so it is sent."""
     async with AsyncMultiCart(base_url="http://127.0.0.1:1", allow_http=False) as client:
         client._call._exposed = "base_url"
         with pytest.raises(ConnectionError):

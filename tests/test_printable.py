@@ -31,12 +31,12 @@ SHOWN = {
 
 @pytest.mark.parametrize(("text", "shown"), SHOWN.items(), ids=map(ascii, SHOWN))
 def test_what_a_terminal_would_act_upon_is_escaped(text: str, shown: str) -> None:
-    """Control and format characters, lone surrogates, separators; everything else stays, a backslash too."""
+    """Control and format characters, lone surrogates and separators are escaped; all others, backslashes too, stay."""
     assert printable(text) == shown
 
 
 def test_every_character_is_escaped_by_its_category() -> None:
-    """All of Unicode, one by one."""
+    """Each character of Unicode is escaped or kept according to its category."""
     wrong = [
         number
         for number in range(0x110000)
@@ -48,7 +48,7 @@ def test_every_character_is_escaped_by_its_category() -> None:
 
 @given(st.text(st.characters(exclude_categories=[])), st.integers(20, 200))
 def test_what_is_long_loses_its_middle(text: str, limit: int) -> None:
-    """With its escapes it has no more characters than were asked for, and both ends are there."""
+    """The escaped text has no more characters than the limit, and keeps both ends."""
     whole, shown = printable(text), printable(text, limit)
 
     assert len(shown) <= limit
@@ -59,21 +59,21 @@ def test_what_is_long_loses_its_middle(text: str, limit: int) -> None:
 
 
 def test_no_escape_is_cut_in_two() -> None:
-    """Half of one would be read as something else."""
+    """An escape is kept or left out as a whole, because half of one would be misread."""
     shown = printable("\U000e0001" * 400, MAX_TEXT)
 
     assert set(shown.replace("…", "").split("\\")) == {"", "U000e0001"}
 
 
 def test_a_short_text_stays_as_it_is() -> None:
-    """Up to the limit, to the character."""
+    """A text of exactly the limit is not cut."""
     assert shorten("x" * 500) == "x" * 500
     assert shorten("x" * 300 + "y" * 201) == "x" * 299 + "…" + "y" * 200
     assert shorten("\x1b") == "\x1b"
 
 
 def test_a_line_has_no_line_breaks() -> None:
-    """Whitespace of ASCII is a blank, other line breaks are escaped."""
+    """ASCII whitespace becomes a blank, and other line breaks are escaped."""
     assert as_line(" a\r\n\tb  c\v\f") == "a b c"
     assert as_lines(["a\u2028b", "\x1c"]) == (r"a\u2028b", r"\x1c")
 
@@ -98,13 +98,13 @@ LARGE: list[Any] = [
 
 @pytest.mark.parametrize("detail", SMALL, ids=range(len(SMALL)))
 def test_a_small_detail_is_kept_as_it_is(detail: Any) -> None:
-    """Up to 4 KiB of JSON text, or of a string."""
+    """A detail of at most 4 KiB, as a string or as JSON text, is kept."""
     assert bounded_detail(detail) is detail
 
 
 @pytest.mark.parametrize("detail", LARGE, ids=range(len(LARGE)))
 def test_a_large_detail_becomes_its_beginning(detail: Any) -> None:
-    """Of a string, or of the JSON text of a structure; at most 4 KiB in UTF-8, and marked."""
+    """At most 4 KiB in UTF-8 of the string or JSON text are kept, with a mark."""
     kept = bounded_detail(detail)
 
     assert isinstance(kept, str)
@@ -116,7 +116,7 @@ def test_a_large_detail_becomes_its_beginning(detail: Any) -> None:
 
 
 def test_what_is_no_json_is_cut_too() -> None:
-    """A fault of a caller: there is no JSON text of it."""
+    """A value without a JSON text is cut too."""
     itself: list[Any] = []
     itself.append(itself)
 
@@ -124,7 +124,7 @@ def test_what_is_no_json_is_cut_too() -> None:
 
 
 def test_a_large_structure_is_not_written_whole() -> None:
-    """A million values cost no more than a thousand."""
+    """Cutting a million values costs no more than cutting a thousand."""
     detail = {"rows": [1] * 1_000_000}
     tracemalloc.start()
     try:

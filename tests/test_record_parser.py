@@ -326,7 +326,7 @@ def test_values_are_not_held() -> None:
 @pytest.mark.parametrize("end", [b'", nope}]', b'\xff"}]', b'"} x]', b'"}x'], ids=range(4))
 @pytest.mark.parametrize("size", [1 << 10, STEP, 10 * MIB])
 def test_an_error_does_not_hold_the_text(end: bytes, size: int) -> None:
-    """The decoder's own errors do, and would as its context: a report of many failures would hold all of their texts."""
+    """The decoder's own errors hold the whole text, so they must not be the context of ours."""
     with pytest.raises(NotRecordsError) as caught:
         parsed(*in_pieces(b'[{"a": "' + b"x" * MIB + end, size))
 

@@ -50,7 +50,7 @@ def ways(character: str) -> st.SearchStrategy[str]:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data(), st.text(st.sampled_from('aZ09 /+=%&<>"\\#;ué☃😀'), min_size=8, max_size=24))
 def test_every_mixture_of_escapes_is_found(data: st.DataObject, secret: str) -> None:
-    """Each character in a way of its own, and the whole of it twice."""
+    """A secret is found if each character is escaped in another way, and all of it twice."""
     once = "".join(data.draw(ways(character)) for character in secret)
     twice = "".join(data.draw(ways(character)) for character in once)
     known = redactor(secret)
@@ -64,7 +64,7 @@ def test_every_mixture_of_escapes_is_found(data: st.DataObject, secret: str) -> 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.text(), st.text(min_size=1))
 def test_what_has_no_secret_in_it_stays(text: str, secret: str) -> None:
-    """As it came, with its escapes; and nothing raises for it."""
+    """A text without a secret is unchanged, with its escapes, and never raises."""
     known = redactor(f"a key that is in no text {secret}")
 
     assert known.text(text) == text
@@ -89,17 +89,17 @@ def test_what_has_no_secret_in_it_stays(text: str, secret: str) -> None:
     ],
 )
 def test_a_secret_is_found(secret: object, text: str, shown: str) -> None:
-    """A long one anywhere, a short one as a word, and none of two characters."""
+    """A long secret is found anywhere, a short one as a word, and one of two characters never."""
     assert redactor(secret).text(text) == shown
 
 
 def test_the_longest_secret_goes_first() -> None:
-    """One may be a part of another."""
+    """The longest secret is replaced first, because another one may be a part of it."""
     assert redactor("12345678", "12345678.abcdefgh").text("12345678.abcdefgh 12345678") == f"{DOTS} {DOTS}"
 
 
 def test_a_text_that_was_escaped_more_than_three_times_stays() -> None:
-    """Each round costs time, and nothing escapes so often."""
+    """A text that is escaped four times is left alone, because each round costs time."""
     text = KEY
     for _ in range(4):
         text = "".join(f"%{byte:02X}" for byte in text.encode())
@@ -109,7 +109,7 @@ def test_a_text_that_was_escaped_more_than_three_times_stays() -> None:
 
 
 def test_without_secrets_nothing_is_looked_at() -> None:
-    """What comes is what goes."""
+    """Without secrets a value is returned unchanged."""
     value = {"a": ["x"]}
     known = Redactor()
 
@@ -121,7 +121,7 @@ def test_without_secrets_nothing_is_looked_at() -> None:
 
 
 def test_a_text_of_a_failure_ends_somewhere() -> None:
-    """An error has no use for megabytes, and unescaping them would take seconds."""
+    """A text of megabytes is cut, because unescaping it would take seconds."""
     assert len(redactor(KEY).text("x" * 2_000_000)) == 1 << 20
 
 
@@ -135,7 +135,7 @@ class Row:
 
 
 def test_values_are_redacted_to_their_last_text() -> None:
-    """Names of fields, numbers in JSON, rows; what is an id stays."""
+    """Keys, strings and numbers of JSON and rows are redacted; ids stay."""
     known = redactor(KEY, 482931)
     row = Row(482931, KEY, {KEY: (482931, 5, 1.5, True, None)})
 
@@ -145,7 +145,7 @@ def test_values_are_redacted_to_their_last_text() -> None:
 
 
 def test_what_is_nested_too_deeply_is_not_shown() -> None:
-    """Python's own limit is not reached."""
+    """A value that is nested too deeply is replaced as a whole, before Python's own limit is reached."""
     nested: list[Any] = [KEY]
     for _ in range(10_000):
         nested = [nested]
@@ -154,7 +154,7 @@ def test_what_is_nested_too_deeply_is_not_shown() -> None:
 
 
 def test_an_error_is_redacted_in_all_its_attributes() -> None:
-    """But for its path, which is ours, its numbers, and other errors, which were redacted when they were made."""
+    """All attributes are redacted but the path, numbers, and other errors, which were redacted when they were made."""
     error = InvalidResponseError(f"/{KEY}/", f"no: {KEY}", http_status=482931)
     error.report = [StartedRun(collection_id=1, after=2), KEY]
     error.add_note(KEY)
@@ -168,13 +168,13 @@ def test_an_error_is_redacted_in_all_its_attributes() -> None:
 
 @pytest.mark.parametrize("text", ["the code 12 is wrong", "a%31%32b", "\\u0031\\u0032"])
 def test_the_shortest_secret_is_an_echo(text: str) -> None:
-    """Where a call is private, its sentence is not shown then."""
+    """A text with even a short secret is an echo, so a private call does not show it."""
     assert redactor(12).echoes(text)
     assert not redactor(12, "").echoes("no")
 
 
 def test_it_shows_nothing_of_what_it_knows() -> None:
-    """A variable of a frame, after it was used."""
+    """A redactor in a frame shows no secret, also after its use."""
     known = redactor(KEY)
     known.text("x")
 

@@ -51,4 +51,4 @@ class Outputs:
             InvalidResponseError: The service answered another record than was asked for.
         """
         an_id("output_id", output_id)
-        return await self._call(GET, {"asin_id": output_id})  # named for an ASIN, and wants the output's id
+        return await self._call(GET, {"asin_id": output_id})  # named after an ASIN, but expects the output's id

@@ -311,7 +311,7 @@ class Runs:
 
     def _tell(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
-            text = "collection %s has more than one new run above %s; %s may be somebody else's"
+            text = "collection %s has more than one new run above %s; %s may belong to another start"
             _log.warning(text, started.collection_id, started.after, state.run.id)
         self._emit(
             RunProgress(

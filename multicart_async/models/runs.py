@@ -24,7 +24,7 @@ class Run(Model):
     """One execution of a collection (the service says runner).
 
     ``is_download_generated`` is the only sign that it is finished. ``ambiguous`` is ours: there was more than one new
-    run when this one was waited for, so it may be somebody else's.
+    run when this one was waited for, so it may belong to another start.
     """
 
     id: Strict[int]

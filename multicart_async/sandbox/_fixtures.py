@@ -1,4 +1,4 @@
-"""What the fixtures of `pytest_plugin` do, with the help of pytest-asyncio; registered when the first one is used."""
+"""The asynchronous fixtures behind those of `pytest_plugin`; they are registered when the first one is used."""
 
 from __future__ import annotations
 

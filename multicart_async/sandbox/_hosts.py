@@ -1,7 +1,7 @@
-"""Host names: which of them a sandbox answers to, and which addresses other computers reach.
+"""Host names: which of them a sandbox answers to, and which one its URL has.
 
-A page in a browser can give its own name the address 127.0.0.1 (DNS rebinding), and would then read the sandbox as if
-it were its own site. The ``Host`` of such a request is the name of the page: a sandbox answers to its own names only.
+A web page can give its own name the address 127.0.0.1 (DNS rebinding), and could then read the sandbox as if that were
+its own site. The ``Host`` of such a request is the name of the page, so a sandbox answers only to names of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from multicart_async._loopback import is_loopback
 from multicart_async._short_repr import short_repr
 
-_LABEL = r"[^.\[\]:/?#@\s]+"
+_LABEL = r"[^.\[\]:/?#@*\s]+"
 _HOST = re.compile(rf"(\[[^\[\]\s]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d*)?")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -64,17 +65,19 @@ def check_host_names(names: Iterable[str]) -> frozenset[str]:
 def served_names(bound: str, links_base: str | None, allowed: frozenset[str]) -> frozenset[str]:
     """Return all names that a sandbox answers to: local ones, its address, the host of its links, allowed ones."""
     names = {normalized(bound), *_LOCAL_NAMES, *allowed}
-    if normalized(bound) != "localhost" and not is_loopback(bound):
+    if not is_loopback(normalized(bound)):
         names.add(normalized(socket.gethostname()))
     if links_base is not None:
         names.add(normalized(urlsplit(links_base).hostname or ""))
     return frozenset(names - {""})
 
 
-def is_loopback(address: str) -> bool:
-    """Return whether it is an address that only this computer reaches."""
-    found = _address(address)
-    return found is not None and found.is_loopback
+def local_host(bound: str) -> str:
+    """Return the host of a URL for this computer: *bound*, or loopback where that stands for all addresses."""
+    address = _address(bound)
+    if address is None or not address.is_unspecified:
+        return bound
+    return "127.0.0.1" if address.version == 4 else "::1"
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Literal, Self
 import attrs
 from aiohttp import web
 
+from multicart_async._loopback import is_loopback
 from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox import _lifecycle, _seed
 from multicart_async.sandbox._app import PREFIX, Service
-from multicart_async.sandbox._hosts import is_loopback, served_names
+from multicart_async.sandbox._hosts import local_host, served_names
 from multicart_async.sandbox._options import Options
 from multicart_async.sandbox._run import run_of
 from multicart_async.sandbox._sending import hang_up
@@ -62,7 +63,7 @@ def _warn_if_public(runner: web.AppRunner, stacklevel: int) -> None:
         if not is_loopback(host):
             warnings.warn(
                 f"the sandbox listens on {host}, port {port}, where other computers reach it: its API key is no "
-                "secret, so they can read and change all that is in it. Bind it to 127.0.0.1 unless that is wanted",
+                "secret, so they can read and change all that is in it. Bind it to 127.0.0.1 unless that is intended",
                 MultiCartWarning,
                 stacklevel=stacklevel,
             )
@@ -84,11 +85,11 @@ class Sandbox:
     Args:
         host: Address to listen on. One that other computers reach is a `MultiCartWarning`: the key is no secret.
         port: Port to listen on; 0 takes a free one.
-        allowed_hosts: Further names under which it may be asked, such as that of a container, without port. It answers
-            to its own address, localhost, the host of ``links_base`` and, where other computers reach it, the name of
-            this one; any other ``Host`` is code 403, so that no page in a browser reaches it under a name of its own.
+        allowed_hosts: Further host names that it answers to, without port, such as that of a container. It always
+            answers to its own address, localhost, the host of ``links_base`` and, where other computers reach it, the
+            name of this one. Any other ``Host`` is code 403, so that no web page reaches it by DNS rebinding.
         database: A file that keeps the state, so that a sandbox can be stopped and started again. Only its owner
-            can read it (mode 0600), and what SQLite keeps beside it.
+            can read it and the files that SQLite keeps beside it (mode 0600).
         ssl_context: Serve https.
         links_base: What ``download_links`` begin with, instead of the base URL that was asked.
         seed: The same seed, collection and run give result files with the same bytes.
@@ -221,9 +222,9 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The base URL, such as ``http://127.0.0.1:49152/api/v1``."""
+        """The base URL for this computer, such as ``http://127.0.0.1:49152/api/v1``."""
         scheme = "https" if self._options.ssl_context else "http"
-        host, port = self._address
+        host, port = local_host(self._address[0]), self._address[1]
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}"
 
     def client(
@@ -241,7 +242,7 @@ class Sandbox:
         return client.AsyncMultiCart(
             self.api_key,
             base_url=self.url,
-            allow_http=True,  # its key is no secret, and it may be asked on an address that others reach
+            allow_http=True,  # its key is no secret, and it may listen on an address that others reach
             timeouts=timeouts or config.Timeouts(),
             retry=retry or config.RetryPolicy(),
             limits=limits or config.Limits(),

@@ -41,8 +41,8 @@ class DirectorySink:
     that is there after a power cut may be empty. Where folders cannot be flushed, only the files are. Several
     processes may use one folder.
 
-    *root* itself may be a link; links below it are not followed, so that nothing outside of it is read, written or
-    removed, whoever else can write there. What is no file is neither read nor replaced.
+    *root* itself may be a link. Links below it are not followed, so that nothing outside of it is read, written or
+    removed, even if other users can write there. Pipes, devices and folders in the place of a file are not replaced.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
@@ -119,7 +119,7 @@ class DirectorySink:
         return await self._look(self._size, name)
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `BrowsableSink.list`. Temporary files of transfers under way are not shown; a link has no size, as a folder."""
+        """See `BrowsableSink.list`. Temporary files are not shown. The size of a link is ``None``, as of a folder."""
         path = self.path(folder) if folder else self.root
         return await in_thread(_of_disk, path, self._list, folder)
 
@@ -181,7 +181,7 @@ class DirectorySink:
         if folder not in self._swept:
             path = self.root / folder
             await finish(start_short(_of_disk, path, sweep, partial(self._open, folder)))
-            self._swept[folder] = None  # not before: who comes meanwhile must not pass unchecked
+            self._swept[folder] = None  # only now: a call that comes meanwhile must sweep too
             if len(self._swept) > _REMEMBERED:
                 del self._swept[next(iter(self._swept))]
 
@@ -232,7 +232,7 @@ class DirectorySink:
     def _rename(self, old: str, new: str) -> None:
         (source, word), (target, new_word) = _split(old), _split(new)
         with self._open(source) as place, self._open(target) as there:
-            refuse_special(there, new_word)
+            _of_disk(self.root / new, refuse_special, there, new_word)
             place.move(word, there, new_word)
             if self._durable:
                 there.flush()
@@ -252,7 +252,7 @@ class DirectorySink:
         while not place.exists() and place != place.parent:
             place = place.parent
         if not place.is_dir():
-            raise OSError(errno.ENOTDIR, "dest: a file is in the way, a folder is wanted")
+            raise OSError(errno.ENOTDIR, f"dest: expected a folder, but {place.name} is a file")
         if not os.access(place, os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, "dest: not writable")
 

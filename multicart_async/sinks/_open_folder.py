@@ -1,8 +1,9 @@
-"""A folder held open: what is done in it is done there, and nowhere else, whatever its path leads to by then.
+"""A folder that is held open: each operation happens in that folder, even if its path leads elsewhere by then.
 
-Each folder below the destination is opened in the one before, and is no link. So a folder that another process replaces by a
-link while a file is written is not left for the place that the link leads to. Systems whose calls take no descriptor of a
-folder (Windows) look at each folder before they use its path: there a link that comes in between is followed.
+Each folder below the destination is opened relative to the one above it, and links are rejected. So if another process
+replaces a folder by a link while a file is written, the file stays in the original folder. On systems whose calls take no
+descriptor of a folder (Windows), each folder is checked before its path is used: a link that is created between the check
+and the use is followed there.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from multicart_async._regular_file import open_regular
 __all__ = ["FolderOpener", "OpenFolder"]
 
 _FOLDER: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_SEARCH: Final = _FOLDER | getattr(os, "O_PATH", os.O_RDONLY)  # to look up names, a folder need not be readable
+_SEARCH: Final = _FOLDER | getattr(os, "O_PATH", os.O_RDONLY)  # looking up names needs no permission to read
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _HAS_DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename} <= os.supports_dir_fd
 _CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class OpenFolder:
-    """The folder at *path*, open as *descriptor*; ``None`` where the system has no such thing."""
+    """The folder at *path*, open as *descriptor*, which is ``None`` on systems without descriptors of folders."""
 
     __slots__ = ("_descriptor", "_path")
 
@@ -37,10 +38,10 @@ class OpenFolder:
 
     @classmethod
     def open(cls, root: Path, parts: Sequence[str] = (), *, create: bool = False, durable: bool = False) -> Self:
-        """Open the folder *parts* below *root*, one after the other. *root* and what is above it may be links.
+        """Open the folders *parts* below *root*, one in the other, and return the last. *root* and its parents may be links.
 
-        *create* makes those that are missing; *durable* flushes their names to the disk too, because a file in a folder
-        without a name is lost.
+        *create* makes those that are missing; *durable* also flushes their names to the disk, because a file is lost if the
+        name of its folder is.
 
         Raises:
             OSError: One of them is missing, a link, or no folder.
@@ -102,7 +103,7 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def close(self) -> None:
-        """Let it go. Twice is once."""
+        """Close the descriptor. Closing twice is harmless."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -129,11 +130,11 @@ class OpenFolder:
         return os.open(self._at("."), os.O_RDONLY | _FOLDER, dir_fd=self._descriptor)
 
     def stat(self, name: str) -> os.stat_result:
-        """Return what *name* is; of a link, what the link is."""
+        """Return the status of *name*; links are not followed."""
         return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
 
     def move(self, name: str, target: OpenFolder, new: str) -> None:
-        """Give *name* the name *new* in *target*, in one step; what has that name is replaced."""
+        """Rename *name* to *new* in *target*, in one step; what has that name is replaced."""
         os.replace(self._at(name), target._at(new), src_dir_fd=self._descriptor, dst_dir_fd=target._descriptor)
 
     def unlink(self, name: str) -> None:
@@ -146,7 +147,7 @@ class OpenFolder:
 
     @contextlib.contextmanager
     def entries(self) -> Generator[Sequence[os.DirEntry[str]], None, None]:
-        """Yield what is in it; the entries can be asked for more only inside the block."""
+        """Yield the entries. Ask them for their status inside the block only."""
         if self._descriptor is None:
             with os.scandir(self._path) as found:
                 yield [*found]
@@ -159,7 +160,7 @@ class OpenFolder:
             os.close(descriptor)
 
     def flush(self) -> None:
-        """Flush its names to the disk, where its file system can do that; what is in the files is flushed apart."""
+        """Flush the names in it to the disk, where the file system can. The content of files is flushed separately."""
         if os.name == "nt":  # pragma: no cover -- Windows opens no folders
             return
         try:

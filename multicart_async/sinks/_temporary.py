@@ -197,7 +197,7 @@ class Temporary:
             assert self._part is not None
             if _own(descriptor, self._folder, self._part):
                 return
-            self.discard()  # somebody who sweeps was quicker than our lock
+            self.discard()  # a process that sweeps was quicker than our lock
         raise OSError(errno.EAGAIN, "no temporary file could be kept")
 
     def _new(self) -> int:
@@ -247,13 +247,13 @@ def _still_locked(descriptor: int) -> Generator[None, None, None]:
 
 
 def refuse_special(folder: OpenFolder, name: str) -> None:
-    """A rename would replace a pipe or a device without a word. A link is replaced, not followed: that is fine."""
+    """Raise `OSError` if *name* is a pipe, device or folder: a rename would replace it. A link is replaced, not followed."""
     try:
         mode = folder.stat(name).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-        raise OSError(errno.EEXIST, "there is something that is not a file under the final name")
+        raise OSError(errno.EEXIST, f"{name} is not a file, so it is not replaced; remove it")
 
 
 def sweep(open_folder: FolderOpener) -> None:
@@ -266,7 +266,7 @@ def sweep(open_folder: FolderOpener) -> None:
         with folder.entries() as entries:
             names = [entry.name for entry in entries if is_temporary(entry.name)]
         for name in names:
-            with contextlib.suppress(OSError):  # somebody else may sweep too
+            with contextlib.suppress(OSError):  # another process may sweep too
                 _sweep_one(folder, name)
 
 

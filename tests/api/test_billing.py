@@ -73,7 +73,7 @@ async def test_the_old_price_is_left_as_it_came(price: Any) -> None:
 
 
 async def test_an_invoice_can_be_read_by_its_owner_alone(tmp_path) -> None:
-    """It names a person and an address."""
+    """An invoice names a person and an address, so its file has mode 0600."""
     groups = with_invoice(FakeFile.whole(PDF, headers={"content-type": "application/pdf"}))
 
     done = await groups.billing.download_invoice(5, tmp_path)

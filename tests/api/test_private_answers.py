@@ -108,7 +108,7 @@ async def test_other_answers_are_shown_as_before() -> None:
 
 
 async def test_a_private_answer_is_short() -> None:
-    """It is read at once, so that no traceback from in between shows it; a long one would hold the loop for that."""
+    """A response that may hold a secret is decoded at once, not in steps, so it is bounded to 256 KiB."""
     content = b'{"code": 200, "data": {"api_key": "' + b"x" * (256 << 10) + b'"}, "status": 1}'
     groups = groups_over(FakeTransport(Response(200, content)))
 

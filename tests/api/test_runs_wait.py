@@ -155,13 +155,13 @@ async def test_a_service_that_ignores_skip_is_not_asked_for_ever() -> None:
 
 
 async def test_of_several_new_runs_the_smallest_finished_one_is_taken(caplog: pytest.LogCaptureFixture) -> None:
-    """It may be somebody else's, so it is marked, and a warning is logged."""
+    """It may belong to another start, so it is marked, and a warning is logged."""
     groups = over([run_row(90, finished=True), run_row(89, finished=True), run_row(91), run_row(87, finished=True)])
     with caplog.at_level(logging.WARNING, "multicart_async"):
         run = await groups.runs.wait(STARTED)
 
     assert (89, True) == (run.id, run.ambiguous)
-    assert ["collection 101 has more than one new run above 87; 89 may be somebody else's"] == caplog.messages
+    assert ["collection 101 has more than one new run above 87; 89 may belong to another start"] == caplog.messages
 
 
 async def test_several_new_runs_are_an_error_when_the_policy_says_so() -> None:

@@ -144,7 +144,7 @@ class _EndOfTheProcess(BaseException):
 
 @pytest.mark.parametrize("path", [LIST, HISTORY])
 def test_what_is_no_error_of_a_poll_ends_all(path: str) -> None:
-    """It leaves as itself."""
+    """An exception that a signal raises, for instance, ends the call unchanged."""
     world = World(trouble=lambda asked, _, now: _EndOfTheProcess() if asked == path and now > 15 else None)
 
     with pytest.raises(_EndOfTheProcess):

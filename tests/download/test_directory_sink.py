@@ -188,7 +188,7 @@ async def test_check_refuses_a_file_in_the_way(tmp_path, below) -> None:
     """A file where the folder, or one above it, should be."""
     (tmp_path / "file").write_bytes(b"1")
 
-    with pytest.raises(DiskError, match="a file is in the way"):
+    with pytest.raises(DiskError, match="expected a folder, but "):
         await DirectorySink(tmp_path / "file" / below).check()
 
     assert [] == temporaries_below(tmp_path)

@@ -69,7 +69,7 @@ async def test_a_file_in_the_way_is_told_before_any_request(tmp_path) -> None:
     runs = groups_over(transport).runs
 
     for dest in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(DiskError, match="in the way"):
+        with pytest.raises(DiskError, match="expected a folder, but file is a file"):
             await runs.download(run_of(1), dest)
 
     assert ([], []) == (transport.sent, transport.opened)

@@ -43,7 +43,7 @@ def answering(content: bytes):
 
 @pytest.mark.parametrize("case", BODIES)
 async def test_a_file_above_the_limit_is_refused(tmp_path, case) -> None:
-    """However its end is marked, coded or not; it is asked for once, and nothing is left of it."""
+    """A file above the limit is rejected in each framing and coding, is requested once, and leaves nothing behind."""
     async with RawServer(answering(BODIES[case])) as server:
         async with AsyncMultiCart(KEY, base_url=server.url, limits=SMALL) as client:
             with pytest.raises(IntegrityError, match=r"Limits\.file_bytes"):
@@ -58,7 +58,7 @@ async def test_a_file_above_the_limit_is_refused(tmp_path, case) -> None:
 
 
 async def test_a_length_above_the_limit_is_refused_at_once(tmp_path) -> None:
-    """Not a byte of the body is waited for, and no file is begun."""
+    """If the headers announce too many bytes, no byte of the body is read and no file is begun."""
     seen: list[object] = []
 
     async def handler(exchange: Exchange) -> None:
@@ -76,7 +76,7 @@ async def test_a_length_above_the_limit_is_refused_at_once(tmp_path) -> None:
 
 
 async def test_a_bomb_ends_at_the_limit() -> None:
-    """A hundred kilobytes of gzip hold a hundred megabytes: no more of them come out than are allowed."""
+    """Of gzip that unpacks to a thousand times its size, no more bytes are unpacked than are allowed."""
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
     received = 0
@@ -94,7 +94,7 @@ async def test_a_bomb_ends_at_the_limit() -> None:
 
 
 async def test_bytes_that_decode_to_nothing_count() -> None:
-    """Empty members of gzip could come for ever, and the file would never grow."""
+    """Empty members of gzip count as received bytes, because the file itself would never grow."""
 
     async def endless(exchange: Exchange) -> None:
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
@@ -107,7 +107,7 @@ async def test_bytes_that_decode_to_nothing_count() -> None:
 
 
 async def test_the_rest_of_a_file_is_added_to_its_beginning(tmp_path) -> None:
-    """A transfer that goes on in the middle brings no more than one that does not."""
+    """A transfer that is continued in the middle may receive no more bytes than one that is not."""
     half = len(PAGE) // 2
 
     async def handler(exchange: Exchange) -> None:
@@ -133,7 +133,7 @@ async def test_the_rest_of_a_file_is_added_to_its_beginning(tmp_path) -> None:
 
 
 async def test_a_refusal_is_not_measured(tmp_path) -> None:
-    """The body of an error says why there is no file, however long it is."""
+    """The body of an error explains why there is no file, so its length is not checked."""
 
     async def handler(exchange: Exchange) -> None:
         await exchange.answer(b'{"code": 403, "data": "No.", "status": 0}' + b" " * 500, status="403 Forbidden")
@@ -147,7 +147,7 @@ async def test_a_refusal_is_not_measured(tmp_path) -> None:
 
 
 async def test_every_kind_of_file_has_the_limit(tmp_path) -> None:
-    """Pages, archives, invoices, records and raw bytes."""
+    """Pages, archives, invoices, records and raw bytes are bounded."""
     async with Sandbox(instant=True) as sandbox, sandbox.client(limits=Limits(file_bytes=100)) as client:
         (collection,) = sandbox.add_collections(1, items=20)
         run = await client.runs.latest(collection)
@@ -177,7 +177,7 @@ async def test_every_kind_of_file_has_the_limit(tmp_path) -> None:
 
 
 async def test_an_old_copy_stays(tmp_path) -> None:
-    """What is refused has not touched the file that it was to replace."""
+    """A rejected file does not change the file that it was to replace."""
     async with Sandbox(instant=True) as sandbox, sandbox.client() as client:
         (collection,) = sandbox.add_collections(1, items=20)
         run = await client.runs.latest(collection)
@@ -193,7 +193,7 @@ async def test_an_old_copy_stays(tmp_path) -> None:
 
 
 async def test_a_mirror_goes_on_after_a_file_above_the_limit(tmp_path) -> None:
-    """It is a failure of its run alone."""
+    """The file is a failure of its run; other runs are mirrored."""
     async with Sandbox(instant=True) as sandbox, sandbox.client(limits=Limits(file_bytes=30_000)) as client:
         (large,) = sandbox.add_collections(1, items=100)
         (small,) = sandbox.add_collections(1, items=5)
@@ -204,7 +204,7 @@ async def test_a_mirror_goes_on_after_a_file_above_the_limit(tmp_path) -> None:
 
 
 async def test_a_slow_transfer_ends_at_its_limit() -> None:
-    """It never stalls, and comes nowhere: not tried again, because it would take as long again."""
+    """A transfer that never stalls but is too slow ends, and is not retried, because it would take as long again."""
 
     async def drip(exchange: Exchange) -> None:
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
@@ -233,7 +233,7 @@ class LoopClock:
 
 
 async def test_silence_ends_at_the_nearer_limit(tmp_path) -> None:
-    """Where that is the one of the whole transfer, the file is not asked for again, from the middle neither."""
+    """If the limit of the whole transfer is nearer, the file is not requested again, not even its rest."""
 
     for timeouts, version, reason, requests in (
         (Timeouts(read=60, transfer=0.2), b'"1"', "within 0.2 s (Timeouts.transfer), 4 bytes have come", 1),
@@ -256,7 +256,7 @@ async def test_silence_ends_at_the_nearer_limit(tmp_path) -> None:
 
 
 async def test_time_of_the_consumer_is_none_of_the_transfer() -> None:
-    """What the disk or the throttle takes is not the network's."""
+    """Time that the disk or the throttle takes does not count as time of the transfer."""
     clock = Clock()
     content = b"x" * (1 << 20)
 

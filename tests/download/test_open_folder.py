@@ -27,7 +27,7 @@ def calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 async def test_files_are_written_read_and_removed(tmp_path) -> None:
-    """All that a sink does, in folders that are made on the way."""
+    """All operations of a sink work in folders that are created on the way."""
     sink = DirectorySink(tmp_path / "new" / "dest")
 
     await sink.put("101/88/a", chunks(b"1" * (1 << 20), b"2"))
@@ -54,7 +54,7 @@ async def test_files_are_written_read_and_removed(tmp_path) -> None:
 
 @pytest.mark.parametrize("place", ["101", "101/88"])
 async def test_no_call_goes_through_a_link(tmp_path, place) -> None:
-    """Each is refused, with the name of the link; what is behind it stays as it was."""
+    """Each call is rejected with the name of the link, and its target stays unchanged."""
     dest, outside = tmp_path / "dest", tmp_path / "outside"
     (outside / "88").mkdir(parents=True)
     for folder in (outside, outside / "88"):
@@ -90,7 +90,7 @@ async def test_no_call_goes_through_a_link(tmp_path, place) -> None:
 
 @pytest.mark.parametrize("place", ["101", "101/88"])
 async def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path, place) -> None:
-    """Of the system."""
+    """The error is that of the system."""
     (tmp_path / place).parent.mkdir(exist_ok=True)
     (tmp_path / place).write_bytes(b"1")
 
@@ -99,7 +99,7 @@ async def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path, place) -> N
 
 
 async def test_a_missing_folder_holds_nothing(tmp_path) -> None:
-    """At each level."""
+    """A missing folder, at any level, has no files, and is not an error."""
     (tmp_path / "101").mkdir()
 
     for folder in ("101/88", "102/88"):
@@ -110,7 +110,7 @@ async def test_a_missing_folder_holds_nothing(tmp_path) -> None:
 
 
 def test_a_root_that_is_no_folder_is_an_error(tmp_path) -> None:
-    """As the system says."""
+    """The error is that of the system."""
     (tmp_path / "file").touch()
 
     with pytest.raises(NotADirectoryError):
@@ -118,7 +118,7 @@ def test_a_root_that_is_no_folder_is_an_error(tmp_path) -> None:
 
 
 def test_new_folders_are_flushed_where_that_is_asked_for(tmp_path, monkeypatch) -> None:
-    """Each name in the folder above it."""
+    """With *durable*, the name of each new folder is flushed in the folder above it."""
     flushed = flushed_folders(monkeypatch)
 
     temporary(tmp_path / "new", "101", "a", durable=True).publish(b"1")
@@ -127,7 +127,7 @@ def test_new_folders_are_flushed_where_that_is_asked_for(tmp_path, monkeypatch) 
 
 
 def test_another_writer_may_make_the_folder_first(tmp_path, monkeypatch) -> None:
-    """Then it is there, which is all that counts."""
+    """A folder that another writer creates at the same time is used."""
     make = os.mkdir
 
     def late(name: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
@@ -142,7 +142,7 @@ def test_another_writer_may_make_the_folder_first(tmp_path, monkeypatch) -> None
 
 
 def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkeypatch) -> None:
-    """As when another call prunes it."""
+    """A folder that another call prunes before the first byte is created again."""
     (tmp_path / "101").mkdir()
     opened: list[OpenFolder] = []
 
@@ -163,7 +163,7 @@ def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkey
 
 
 def test_a_folder_that_is_replaced_while_a_file_is_written_gets_nothing(tmp_path, calls) -> None:
-    """The file goes to the folder that was there at first, wherever that is now; with paths alone that cannot be had."""
+    """The file stays in the original folder, wherever that was moved; with paths alone that is not possible."""
     if calls == "by paths":
         pytest.skip("not promised where the system has no descriptors of folders")
     (tmp_path / "outside").mkdir()
@@ -180,7 +180,7 @@ def test_a_folder_that_is_replaced_while_a_file_is_written_gets_nothing(tmp_path
 
 
 def test_a_folder_that_is_gone_leaves_nothing_to_write_to(tmp_path) -> None:
-    """Its loss is told as what it is, in the middle of a file too, and no descriptor is left."""
+    """The error says that the folder was removed, also in the middle of a file, and no descriptor is left open."""
     one = temporary(tmp_path, "101", "a")
     one.write(b"who")
     shutil.rmtree(tmp_path / "101")
@@ -194,7 +194,7 @@ def test_a_folder_that_is_gone_leaves_nothing_to_write_to(tmp_path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to give its rights up")
 def test_a_folder_that_may_be_searched_need_not_be_readable(tmp_path, calls) -> None:
-    """As a drop box, or a home with mode 711: only its names are looked up."""
+    """In a folder with mode 711, such as a drop box, only names are looked up, which needs no permission to read."""
     if calls == "by paths":
         pytest.skip("the same by nature")
     for path in (tmp_path, *tmp_path.parents[:-1]):
@@ -212,7 +212,7 @@ def test_a_folder_that_may_be_searched_need_not_be_readable(tmp_path, calls) -> 
 
 
 def test_a_path_of_the_root_is_kept(tmp_path: Path) -> None:
-    """Even if it is a link, as a destination may be."""
+    """The path of a destination that is a link is kept."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
 

@@ -463,11 +463,11 @@ async def test_a_durable_rename_flushes_the_name(tmp_path, monkeypatch) -> None:
 
 
 async def test_a_link_or_pipe_under_the_final_name_is_not_followed(tmp_path) -> None:
-    """A rename would replace a pipe without a word."""
+    """The error names the pipe that is in the way, not the file to be renamed, and says what to do."""
     (tmp_path / "a").touch()
     os.mkfifo(tmp_path / "b")
 
-    with pytest.raises(DiskError, match="not a file"):
+    with pytest.raises(DiskError, match=r"/b: b is not a file, so it is not replaced; remove it$"):
         await DirectorySink(tmp_path).rename("a", "b")
 
 

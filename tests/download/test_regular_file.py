@@ -59,7 +59,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", ["alone", "in an open folder"])
 def test_what_is_no_file_is_refused_at_once(tmp_path, kind, place) -> None:
-    """By what was opened, not by a look before it; no descriptor is left."""
+    """The check uses the opened descriptor, not the path, and leaves no descriptor open."""
     path = made(tmp_path / "a", kind)
     folder = os.open(tmp_path, os.O_RDONLY)
 
@@ -75,7 +75,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, kind, place) -> None:
 
 
 def test_a_file_is_opened(tmp_path) -> None:
-    """With *links* through one, for a path that its user has named."""
+    """A regular file is opened, with *links* also through a link, for a path that the user has given."""
     path = made(tmp_path / "a", "a link")
 
     for descriptor in (open_regular(tmp_path / "elsewhere", max_bytes=8), open_regular(path, links=True)):
@@ -95,7 +95,7 @@ def test_a_file_is_read_whole(tmp_path, size) -> None:
 
 
 def test_a_loop_is_a_loop_where_links_are_followed(tmp_path) -> None:
-    """What the system says of it is not changed."""
+    """A loop of links keeps the error of the system."""
     path = made(tmp_path / "a", "a loop of links")
 
     with pytest.raises(OSError, match="Too many levels"):
@@ -104,7 +104,7 @@ def test_a_loop_is_a_loop_where_links_are_followed(tmp_path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_folder_of_files_reads_none_of_them(tmp_path, kind) -> None:
-    """Whole or in pieces; its error names the path."""
+    """Links, pipes and the like are not read, whole or in pieces, nor too large files whole; the error names the path."""
     made(tmp_path / "a", kind)
     sink = DirectorySink(tmp_path)
 
@@ -121,7 +121,7 @@ async def test_a_folder_of_files_reads_none_of_them(tmp_path, kind) -> None:
 
 
 async def test_a_device_with_every_name_of_a_folder_is_not_written_to(tmp_path) -> None:
-    """The link to it is replaced."""
+    """A link to a device is replaced, not followed."""
     made(tmp_path / "a", "a device")
 
     await DirectorySink(tmp_path).put("a", chunks(b"1"))
@@ -136,7 +136,7 @@ def journals(path: Path) -> list[Journal | ShardNotes]:
 
 @pytest.mark.parametrize("kind", [*KINDS, "a device"])
 async def test_a_journal_that_is_no_file_is_refused(tmp_path, kind) -> None:
-    """Before a byte of it is read; a device that never ends would be read for ever."""
+    """A journal that is not a regular file is rejected before a byte is read, because a device may never end."""
     path = made(tmp_path / "runs.journal", kind)
 
     for journal in journals(path):
@@ -151,7 +151,7 @@ async def test_a_journal_that_is_no_file_is_refused(tmp_path, kind) -> None:
 
 
 async def test_a_device_itself_is_no_journal() -> None:
-    """It was read for ever."""
+    """A device that never ends is rejected, where it was read for ever before."""
     for name in ("/dev/full", "/dev/zero"):
         with pytest.raises(errors.DiskError, match="journal: it is not a file"):
             async with Journal(name):
@@ -159,7 +159,7 @@ async def test_a_device_itself_is_no_journal() -> None:
 
 
 async def test_a_journal_can_be_read_by_its_owner_alone(tmp_path) -> None:
-    """It tells what an account spends. One that is there keeps its mode."""
+    """A new journal has mode 0600, because it shows what an account spends; an existing one keeps its mode."""
     (tmp_path / "old").touch(0o644)
     before = os.umask(0o022)
     try:
@@ -173,7 +173,7 @@ async def test_a_journal_can_be_read_by_its_owner_alone(tmp_path) -> None:
 
 
 async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypatch) -> None:
-    """A note that would not fit is an error before anything follows from it."""
+    """An entry that would not fit is an error before anything is sent."""
     monkeypatch.setattr("multicart_async._ledger.MAX_FILE_BYTES", 200)
     path = tmp_path / "runs.journal"
 
@@ -190,7 +190,7 @@ async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypat
 
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a socket", "a file of 6 GiB", "a device"])
 async def test_a_csv_to_import_is_a_file(tmp_path, kind) -> None:
-    """Nothing is sent, and no thread is held."""
+    """Anything but a regular file is rejected; nothing is sent, and no thread is blocked."""
     path = made(tmp_path / "items.csv", kind)
 
     groups = groups_over(FakeTransport())
@@ -202,7 +202,7 @@ async def test_a_csv_to_import_is_a_file(tmp_path, kind) -> None:
 
 
 async def test_a_csv_to_import_may_be_a_link(tmp_path) -> None:
-    """Its user has named it."""
+    """A link is followed, because the user has given its path."""
     made(tmp_path / "items.csv", "a link")
     (tmp_path / "elsewhere").write_text("asin\nB0\n")
 

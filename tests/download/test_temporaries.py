@@ -264,7 +264,7 @@ async def test_a_folder_that_is_a_link_to_elsewhere_is_refused_each_time(tmp_pat
 
 
 async def test_a_link_within_the_destination_is_not_followed(tmp_path) -> None:
-    """It may lead to the folder of another collection. The destination itself may be a link."""
+    """A link may lead to the folder of another collection; only the destination itself may be a link."""
     (tmp_path / "real" / "102").mkdir(parents=True)
     (tmp_path / "real" / "101").symlink_to("102")
     (tmp_path / "dest").symlink_to("real")

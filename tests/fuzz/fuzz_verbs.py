@@ -19,8 +19,8 @@ CODE = "483920"
 NODE = "https://www.amazon.com.au/b?node=5130777051"
 AMAZON: Mapping[str, Any] = {"domain": "amazon.com.au", "postcode": "4500"}
 STORE: Mapping[str, Any] = {"store_id": "W411", "postcode": "4500"}
-PATIENCE = PollPolicy(poll_interval=0.02, max_poll_interval=0.05, wait_timeout=0.4)
-MOST = 2_000  # rows that are taken from what may never end
+POLICY = PollPolicy(poll_interval=0.02, max_poll_interval=0.05, wait_timeout=0.4)
+MAX_ROWS = 2_000  # rows that are taken from what may never end
 
 
 @attrs.define
@@ -57,7 +57,7 @@ async def drained(rows: AsyncIterator[Any]) -> list[Any]:
     found: list[Any] = []
     async for row in rows:
         found.append(row)
-        if len(found) >= MOST:
+        if len(found) >= MAX_ROWS:
             break
     await rows.aclose()  # type: ignore[attr-defined]
     return found
@@ -94,25 +94,25 @@ async def raw(scene: Scene) -> int:
 async def submit_many(scene: Scene) -> list[Any]:
     """Two category scrapes."""
     requests = [CategoryRequest(NODE, **AMAZON), CategoryRequest(f"{NODE}1", **AMAZON)]
-    return await drained(scene.client.categories.submit_many(requests, scene.folder, policy=PATIENCE))
+    return await drained(scene.client.categories.submit_many(requests, scene.folder, policy=POLICY))
 
 
 async def category(scene: Scene) -> Any:
     """The result of a category scrape, to the folder."""
-    run = await scene.client.categories.submit_and_wait(NODE, **AMAZON, policy=PATIENCE)
+    run = await scene.client.categories.submit_and_wait(NODE, **AMAZON, policy=POLICY)
     return await scene.client.categories.download(run, scene.folder)
 
 
 async def run_many(scene: Scene) -> list[Any]:
     """Two runs, with a journal of their own."""
     journal = scene.folder.parent / f"{scene.word()}.journal"
-    return await drained(scene.client.runs.run_many(scene.collections, scene.folder, policy=PATIENCE, journal=journal))
+    return await drained(scene.client.runs.run_many(scene.collections, scene.folder, policy=POLICY, journal=journal))
 
 
 async def wait_many(scene: Scene) -> list[Any]:
     """For two runs, of which one may never come."""
     started = [StartedRun(scene.one, 0), StartedRun(scene.collections[-1], 1_000)]
-    return await drained(scene.client.runs.wait_many(started, policy=PATIENCE))
+    return await drained(scene.client.runs.wait_many(started, policy=POLICY))
 
 
 async def sharded(scene: Scene) -> Any:
@@ -143,8 +143,8 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "settings.officeworks_stores": lambda s: s.client.settings.officeworks_stores(refresh=True),
     "zipcodes.create": lambda s: s.client.zipcodes.create("2000", domain_id=1),
     "zipcodes.list": lambda s: s.client.zipcodes.list(),
-    "zipcodes.wait_active": lambda s: s.client.zipcodes.wait_active(15, policy=PATIENCE),
-    "zipcodes.ensure": lambda s: s.client.zipcodes.ensure("4500", domain="amazon.com.au", policy=PATIENCE),
+    "zipcodes.wait_active": lambda s: s.client.zipcodes.wait_active(15, policy=POLICY),
+    "zipcodes.ensure": lambda s: s.client.zipcodes.ensure("4500", domain="amazon.com.au", policy=POLICY),
     "collections.create": lambda s: s.client.collections.create(s.word(), notification_email="ops@example.com"),
     "collections.create_sharded": sharded,
     "collections.list": lambda s: s.client.collections.list(),
@@ -154,7 +154,7 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "collections.delete_many": lambda s: s.client.collections.delete_many([10**6, 10**6 + 1]),
     "asins.create": lambda s: s.client.asins.create(s.one, s.word().upper(), domain_id=1, zipcode_id=15),
     "asins.create_many": lambda s: s.client.asins.create_many(s.one, [s.word().upper() for _ in range(3)], **AMAZON),
-    "asins.add": lambda s: s.client.asins.add(s.one, [s.word().upper()], **AMAZON, policy=PATIENCE),
+    "asins.add": lambda s: s.client.asins.add(s.one, [s.word().upper()], **AMAZON, policy=POLICY),
     "asins.import_csv": lambda s: s.client.asins.import_csv(
         s.one, [AsinRow("amazon.com.au", "4500", s.word().upper(), False)]
     ),
@@ -162,7 +162,7 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "asins.list": lambda s: s.client.asins.list(s.one),
     "asins.iterate": lambda s: drained(s.client.asins.iterate(s.one)),
     "asins.count": lambda s: s.client.asins.count(s.one),
-    "asins.wait_ingested": lambda s: s.client.asins.wait_ingested(s.one, 5, policy=PATIENCE),
+    "asins.wait_ingested": lambda s: s.client.asins.wait_ingested(s.one, 5, policy=POLICY),
     "asins.get": lambda s: s.client.asins.get(1),
     "asins.update": lambda s: s.client.asins.update(1, custom_id=s.word()),
     "asins.delete": lambda s: s.client.asins.delete(10**6),
@@ -174,9 +174,9 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "runs.list": lambda s: s.client.runs.list(s.one),
     "runs.iterate": lambda s: drained(s.client.runs.iterate(s.one)),
     "runs.latest": latest,
-    "runs.wait": lambda s: s.client.runs.wait(StartedRun(s.one, 0), policy=PATIENCE),
-    "runs.start_and_wait": lambda s: s.client.runs.start_and_wait(s.one, policy=PATIENCE),
-    "runs.watch": lambda s: drained(s.client.runs.watch(StartedRun(s.one, 0), policy=PATIENCE)),
+    "runs.wait": lambda s: s.client.runs.wait(StartedRun(s.one, 0), policy=POLICY),
+    "runs.start_and_wait": lambda s: s.client.runs.start_and_wait(s.one, policy=POLICY),
+    "runs.watch": lambda s: drained(s.client.runs.watch(StartedRun(s.one, 0), policy=POLICY)),
     "runs.wait_many": wait_many,
     "runs.run_many": run_many,
     "runs.download": download,
@@ -184,11 +184,11 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "runs.records": records,
     "runs.records skipping": lambda s: records(s, on_invalid="skip"),
     "categories.submit": lambda s: s.client.categories.submit(NODE, **AMAZON),
-    "categories.submit_and_wait": lambda s: s.client.categories.submit_and_wait(NODE, **AMAZON, policy=PATIENCE),
+    "categories.submit_and_wait": lambda s: s.client.categories.submit_and_wait(NODE, **AMAZON, policy=POLICY),
     "categories.submit_many": submit_many,
     "categories.result": lambda s: s.client.categories.result(s.one),
-    "categories.wait": lambda s: s.client.categories.wait(s.one, policy=PATIENCE),
-    "categories.watch": lambda s: drained(s.client.categories.watch(s.one, policy=PATIENCE)),
+    "categories.wait": lambda s: s.client.categories.wait(s.one, policy=POLICY),
+    "categories.watch": lambda s: drained(s.client.categories.watch(s.one, policy=POLICY)),
     "categories.download": category,
     "categories.cancel": lambda s: s.client.categories.cancel(s.one),
     "outputs.list": lambda s: s.client.outputs.list(s.one),

@@ -197,7 +197,7 @@ class Mangling:
                 return Reply(tuple(whole[start : start + size] for start in range(0, len(whole), size)), end)
             case "drip":
                 return Reply((head, *(body[place : place + 1] for place in range(min(len(body), 40)))), "close", 0.01)
-            case "twice":  # an answer that nobody has asked for
+            case "twice":  # an answer without a request
                 return Reply((whole, whole), end)
         return Reply((whole,), end)
 

@@ -1,4 +1,4 @@
-"""Whatever the service sends: an error of ours or a value, in time, in bounded memory, and without a secret in any text.
+"""For any response: an error of ours or a value, in time, in bounded memory, and without a secret in any text.
 
 A few hundred answers in the suite; `make fuzz MINUTES=60` goes on for an hour.
 """
@@ -68,7 +68,7 @@ class HostileService(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """A sandbox behind a man in the middle, and a client that is not patient."""
+        """A sandbox behind a man in the middle, and a client with short timeouts."""
         random.seed(0)  # the jitter of pauses
         self.place = Path(tempfile.mkdtemp())
         self.middle = Middle().__enter__()
@@ -122,7 +122,7 @@ class HostileService(RuleBasedStateMachine):
 
     @rule()
     def whole(self) -> None:
-        """What lies in the folder with a manifest is what the manifest says, whatever has happened."""
+        """A folder with a manifest holds exactly what the manifest says, after any failure."""
         self.middle.plan(())
         if self.scene.folder.is_dir():
             report = self.loop.run_until_complete(self.scene.client.verify(self.scene.folder))
@@ -187,7 +187,7 @@ def fuzzed(examples: int, steps: int, *, same: bool) -> None:
 
 @pytest.mark.timeout(0 if MINUTES else 60)
 def test_a_hostile_service_gets_an_error_or_a_value() -> None:
-    """Never a crash, a hang, a held loop, memory without a bound, or a secret."""
+    """No response causes a crash, a hang, a blocked loop, unbounded memory, or a secret in a text."""
     until = time.monotonic() + 60 * MINUTES
     fuzzed(6, 20, same=not MINUTES)
     while time.monotonic() < until:

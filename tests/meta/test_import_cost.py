@@ -38,7 +38,7 @@ def loaded() -> set[str]:
 
 
 def test_an_import_loads_nearly_nothing(nothing: set[str]) -> None:
-    """Beside itself, the package loads a few modules of Python that are there without a file; not even typing."""
+    """Besides itself, the package loads only a few modules that are built into Python; not even typing."""
     found = loaded_by("import multicart_async") - nothing
 
     assert {name for name in found if name.startswith("multicart_async")} == {
@@ -51,7 +51,7 @@ def test_an_import_loads_nearly_nothing(nothing: set[str]) -> None:
 
 @pytest.mark.parametrize("name", ["errors", "__version__", "UNSET"])
 def test_a_light_name_loads_no_library(name: str) -> None:
-    """Who catches an error or tells the version needs no HTTP."""
+    """The errors and the version can be imported without the HTTP library."""
     found = loaded_by(f"import multicart_async\nmulticart_async.{name}")
 
     assert not found & {"aiohttp", "anyio", "asyncio", "yarl", "cattrs", "multicart_async.client"}
@@ -77,7 +77,7 @@ def test_an_import_configures_no_logging() -> None:
 
 
 def test_the_plugin_for_pytest_loads_nothing_else(nothing: set[str]) -> None:
-    """Pytest loads it in every run of all who have the package installed."""
+    """The plugin loads no other module, because pytest imports it in every run."""
     found = loaded_by("import pytest, multicart_async.sandbox.pytest_plugin") - loaded_by("import pytest") - nothing
 
     assert {name for name in found if not name.startswith("multicart_async")} == set()

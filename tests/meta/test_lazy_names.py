@@ -59,7 +59,7 @@ def test_type_checkers_and_python_see_the_same_names(package: ModuleType) -> Non
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_each_name_is_that_of_its_module(package: ModuleType) -> None:
-    """It is the same object, not a copy or a stand-in."""
+    """A name of the package is the same object as in its module, not a copy."""
     for name, home in package._MODULES.items():
         module = import_module(f"{package.__name__}.{home}")
         assert getattr(package, name) is (module if name == home else getattr(module, name))
@@ -89,7 +89,7 @@ def test_a_star_import_brings_all_that_is_listed() -> None:
 
 
 def test_a_listing_has_all_names_and_loads_nothing() -> None:
-    """``dir()``, as completion in a shell uses it."""
+    """``dir()`` lists all names, for completion in a shell, and imports none."""
     code = (
         "import sys, multicart_async as m\n"
         "assert {*m._MODULES} <= {*dir(m)}\n"
@@ -104,7 +104,7 @@ def test_a_listing_has_all_names_and_loads_nothing() -> None:
     ["nothing", "Limit", "_private", "__wrapped__", "errors.APIError", "no folder", "\0", "", "\ud800", "x" * 999],
 )
 def test_an_unknown_name_is_an_attribute_error(package: ModuleType, name: str) -> None:
-    """The text and its parts are those of any module, so that Python can propose a name."""
+    """The error has the text and attributes of an ordinary one, so that Python can suggest a name."""
     assert not hasattr(package, name)
     with pytest.raises(AttributeError) as found:
         getattr(package, name)
@@ -114,14 +114,14 @@ def test_an_unknown_name_is_an_attribute_error(package: ModuleType, name: str) -
 
 
 def test_an_unknown_name_cannot_be_imported() -> None:
-    """It is the ImportError that every package gives."""
+    """The error is the ImportError of any package."""
     with pytest.raises(ImportError, match="cannot import name 'nothing' from 'multicart_async'"):
         from multicart_async import nothing  # noqa: F401, PLC0415
 
 
 @pytest.mark.parametrize("statement", ["import multicart_async", "import multicart_async.errors, multicart_async"])
 def test_public_modules_are_attributes(statement: str) -> None:
-    """``multicart_async.config.Limits`` needs no import of its own, after either import."""
+    """After either import, ``multicart_async.config.Limits`` needs no import of its own."""
     modules = ["errors", "events", "models", "config", "polling", "sinks", "sharding", "transport", "sandbox"]
     code = "\n".join([statement, *(f"assert multicart_async.{name}.__all__" for name in modules)])
 
@@ -129,7 +129,7 @@ def test_public_modules_are_attributes(statement: str) -> None:
 
 
 def test_what_breaks_in_a_module_is_not_hidden(tmp_path: Path) -> None:
-    """A library that is missing is an ImportError that names it, not an attribute that is not there."""
+    """A missing library is an ImportError that names it, not a missing attribute."""
     (tmp_path / "aiohttp.py").write_text("raise ModuleNotFoundError(\"No module named 'multidict'\", name='multidict')")
     code = (
         "import multicart_async as m\n"
@@ -141,7 +141,7 @@ def test_what_breaks_in_a_module_is_not_hidden(tmp_path: Path) -> None:
 
 
 def test_a_module_that_lacks_another_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package of the same kind, one of whose modules imports what is not installed."""
+    """The error of a module that imports a missing library names that library."""
     folder = tmp_path / "lazy_package"
     folder.mkdir()
     (folder / "__init__.py").write_text(
@@ -160,7 +160,7 @@ def test_a_module_that_lacks_another_says_which(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_class_survives_pickle_and_copy() -> None:
-    """Both find it by the module where it is defined, in a process that has imported nothing too."""
+    """Pickle and copy find a class by its module, also in a process that has imported nothing."""
     limits = multicart_async.Limits(requests=3)
 
     assert pickle.loads(pickle.dumps(multicart_async.Limits)) is multicart_async.Limits
@@ -169,7 +169,7 @@ def test_a_class_survives_pickle_and_copy() -> None:
 
 
 def test_inspection_sees_what_is_there() -> None:
-    """``inspect.getmembers``, as documentation tools use it, with the names as they are."""
+    """``inspect.getmembers``, which documentation tools use, shows the names of the package."""
     members = dict(inspect.getmembers(multicart_async))
 
     assert {*multicart_async.__all__} <= {*members}
@@ -177,7 +177,7 @@ def test_inspection_sees_what_is_there() -> None:
 
 
 def test_threads_may_look_for_names_at_the_same_time() -> None:
-    """Each of them gets every name, and all get the same objects."""
+    """Each thread gets every name, and all threads get the same objects."""
     code = """
 import threading, multicart_async as m
 names, found = sorted(m._MODULES), []

@@ -35,7 +35,7 @@ def umask(mask: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o777], ids=oct)
 async def test_a_new_database_is_its_owners_alone(mask: int, tmp_path: Path) -> None:
-    """With the files that SQLite keeps beside it, under each umask."""
+    """A new database and the files beside it have mode 0600 under each umask."""
     path = tmp_path / "state.db"
     with umask(mask):
         async with Sandbox(database=path) as sandbox:
@@ -48,7 +48,7 @@ async def test_a_new_database_is_its_owners_alone(mask: int, tmp_path: Path) -> 
     ("before", "after"), [(0o644, 0o600), (0o666, 0o600), (0o640, 0o600), (0o777, 0o700), (0o600, 0o600)], ids=oct
 )
 async def test_an_existing_database_is_taken_from_others(before: int, after: int, tmp_path: Path) -> None:
-    """One that an earlier version made is as safe from now on, and is used as it is."""
+    """A database of an earlier version gets mode 0600 too, and is used as it is."""
     path = tmp_path / "state.db"
     async with Sandbox(database=path) as sandbox:
         sandbox.add_collections(2)
@@ -59,7 +59,7 @@ async def test_an_existing_database_is_taken_from_others(before: int, after: int
 
 
 async def test_files_beside_an_existing_database_are_taken_too(tmp_path: Path) -> None:
-    """They stay after a sandbox that was killed, and have the last of its data."""
+    """The files that a killed sandbox leaves hold its latest data, and get mode 0600."""
     path, copy = tmp_path / "state.db", tmp_path / "killed.db"
     async with Sandbox(database=path) as sandbox:
         sandbox.add_collections(1)
@@ -72,7 +72,7 @@ async def test_files_beside_an_existing_database_are_taken_too(tmp_path: Path) -
 
 
 async def test_a_link_to_a_database_is_followed(tmp_path: Path) -> None:
-    """The file that it leads to is made, and is private, also when it was not there."""
+    """The target of a link is private too, also if it is created."""
     link, path = tmp_path / "link", tmp_path / "state.db"
     link.symlink_to(path)
     async with Sandbox(database=link) as sandbox:
@@ -81,7 +81,7 @@ async def test_a_link_to_a_database_is_followed(tmp_path: Path) -> None:
 
 
 async def test_memory_can_be_named_as_sqlite_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file comes to be."""
+    """``:memory:`` creates no file."""
     monkeypatch.chdir(tmp_path)
     async with Sandbox(database=":memory:") as sandbox:
         sandbox.add_collections(1)
@@ -90,7 +90,7 @@ async def test_memory_can_be_named_as_sqlite_does(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
 async def test_what_is_no_file_is_refused_as_it_is(kind: str, tmp_path: Path) -> None:
-    """A device or a folder must not lose its mode, and a pipe would wait for its other end."""
+    """A device or folder keeps its mode, and a pipe does not block."""
     path = tmp_path / "state.db"
     os.mkfifo(path, 0o666) if kind == "pipe" else path.mkdir(0o755)
     before = modes(path)
@@ -101,7 +101,7 @@ async def test_what_is_no_file_is_refused_as_it_is(kind: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
 def test_the_command_refuses_what_is_no_file(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line, at once."""
+    """The command ends at once with an error of one line."""
     path = tmp_path / "state.db"
     os.mkfifo(path) if kind == "pipe" else path.mkdir()
     with pytest.raises(SystemExit):
@@ -114,7 +114,7 @@ def test_the_command_refuses_what_is_no_file(kind: str, tmp_path: Path, capsys: 
 async def test_a_file_that_cannot_be_taken_from_others_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of another user, that all may read: its data would not be private."""
+    """A readable database of another user is rejected, because its data would not be private."""
     path = tmp_path / "state.db"
     path.touch(0o644)
     monkeypatch.setattr(Path, "chmod", not_permitted)

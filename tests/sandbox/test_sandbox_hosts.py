@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multicart_async import AsyncMultiCart, errors
+from multicart_async._loopback import is_loopback
 from multicart_async.sandbox import Sandbox, server
-from multicart_async.sandbox._hosts import check_host_name, host_name, is_loopback, served_names
+from multicart_async.sandbox._hosts import check_host_name, host_name, served_names
 from multicart_async.sandbox.faults import Status
 
 CALL = "POST /api/v1/schedules/get_schedules/ HTTP/1.{minor}\r\n{host}x-api-key: {key}\r\nContent-Length: 0\r\n\r\n"
@@ -74,13 +75,13 @@ STRANGE = [
 
 @pytest.mark.parametrize("host", OWN)
 async def test_a_request_for_this_computer_is_answered(host: str, sandbox: Sandbox) -> None:
-    """In each spelling; the port is not compared, as one may be forwarded to ours."""
+    """Each spelling of a local name is accepted, with any port, as a port may be forwarded."""
     assert (await status(sandbox, host))[0] == 200
 
 
 @pytest.mark.parametrize("host", STRANGE)
 async def test_a_request_for_another_name_is_refused(host: str, sandbox: Sandbox) -> None:
-    """That is how a page in a browser would come in; the answer says what to do, and not the name that came."""
+    """A web page would use its own name; the response says what to do, without that name."""
     found, text = await status(sandbox, host)
 
     assert found == 403
@@ -90,12 +91,12 @@ async def test_a_request_for_another_name_is_refused(host: str, sandbox: Sandbox
 
 
 async def test_a_request_without_a_host_is_refused(sandbox: Sandbox) -> None:
-    """HTTP/1.0 has such; no browser sends them, and no client of ours."""
+    """Requests of HTTP/1.0 without ``Host``, which no browser sends, are rejected."""
     assert (await status(sandbox, None, minor=0))[0] == 403
 
 
 async def test_a_refused_request_leaves_no_trace(sandbox: Sandbox) -> None:
-    """It is not remembered, uses up no fault, and the connection can be used again."""
+    """A rejected request is not recorded, uses up no fault, and leaves the connection usable."""
     sandbox.faults.add("*", Status(503))
     await status(sandbox, "attacker.example")
 
@@ -105,7 +106,7 @@ async def test_a_refused_request_leaves_no_trace(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ["sandbox", "Sandbox.", "SANDBOX"])
 async def test_a_name_can_be_allowed(name: str) -> None:
-    """Such as that of a container, in any spelling, beside those that are allowed anyway."""
+    """An allowed name, such as that of a container, is accepted in any spelling, beside the default names."""
     async with Sandbox(allowed_hosts=["other", name]) as sandbox:
         assert [(await status(sandbox, host))[0] for host in ("sandbox:8080", "other", "localhost", "another")] == [
             200,
@@ -116,14 +117,14 @@ async def test_a_name_can_be_allowed(name: str) -> None:
 
 
 async def test_an_address_that_it_is_bound_to_is_answered() -> None:
-    """Each computer has more than one address for itself."""
+    """A computer has more than one loopback address; the one that the sandbox is bound to is accepted."""
     async with Sandbox(host="127.0.0.3") as sandbox:
         hosts = ("127.0.0.3:{port}", "127.0.0.4:{port}")
         assert [(await status(sandbox, host, to="127.0.0.3"))[0] for host in hosts] == [200, 403]
 
 
 async def test_the_address_that_a_connection_came_to_is_answered() -> None:
-    """One that is bound to all addresses of its computer cannot list them."""
+    """A sandbox that is bound to all addresses cannot list them, so it accepts the one that a connection uses."""
     async with Sandbox(host="127.0.0.3") as sandbox:
         sandbox._running[0].hosts = frozenset()  # type: ignore[index]
         hosts = ("127.0.0.3", "127.0.0.1")
@@ -131,7 +132,7 @@ async def test_the_address_that_a_connection_came_to_is_answered() -> None:
 
 
 async def test_the_host_of_the_links_is_answered() -> None:
-    """Links that lead to a proxy in front of the sandbox must work."""
+    """The host of ``links_base`` is accepted, so that links through a proxy before the sandbox work."""
     async with Sandbox(links_base="https://Proxy.example:444/api/v1") as sandbox:
         assert [(await status(sandbox, host))[0] for host in ("proxy.example", "example")] == [200, 403]
 
@@ -143,7 +144,7 @@ async def test_the_host_of_the_links_is_answered() -> None:
 def test_the_name_of_the_computer_counts_where_others_reach_it(
     bound: str, named: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside the address itself."""
+    """If other computers reach the sandbox, the name of this one is accepted beside its address."""
     monkeypatch.setattr(socket, "gethostname", lambda: "Build-7.local")
     names = served_names(bound, None, frozenset())
 
@@ -152,7 +153,7 @@ def test_the_name_of_the_computer_counts_where_others_reach_it(
 
 
 async def test_the_client_says_what_to_do(sandbox: Sandbox) -> None:
-    """A client that was pointed at a name which is not allowed fails at once, with the sandbox's sentence."""
+    """A client that uses a name which is not allowed fails at once, with the sentence of the sandbox."""
     connector = aiohttp.TCPConnector(resolver=EverythingIsHere())
     port = sandbox.url.rpartition(":")[2]
     async with (
@@ -176,17 +177,18 @@ class EverythingIsHere(aiohttp.abc.AbstractResolver):
 
 
 @pytest.mark.parametrize(
-    "name", ["http://sandbox", "sandbox:8080", "", ".", None, b"sandbox", "a b", "a/b", "127.0.0.1:80", "user@host"]
+    "name",
+    ["http://sandbox", "sandbox:8080", "", ".", None, b"sandbox", "a b", "a/b", "127.0.0.1:80", "user@host", "*"],
 )
 def test_what_is_no_name_cannot_be_allowed(name: Any) -> None:
-    """It is an error at construction that shows what is expected."""
+    """Anything but a host name is an error at construction that shows what is expected."""
     with pytest.raises(ValueError, match="allowed_hosts: expected a host name without scheme and port") as found:
         Sandbox(allowed_hosts=["sandbox", name])
     assert repr(name) in str(found.value)
 
 
 def test_one_string_is_not_a_list_of_names() -> None:
-    """Its letters would be allowed, one by one."""
+    """A string is rejected, because its letters would be allowed one by one."""
     with pytest.raises(ValueError, match=r"allowed_hosts: expected a list of names, got a string; write \['sandbox'\]"):
         Sandbox(allowed_hosts="sandbox")
 
@@ -198,14 +200,14 @@ def test_one_string_is_not_a_list_of_names() -> None:
 @example("\u0130.")
 @given(st.text(max_size=30) | st.from_regex(r"[a-z0-9.\-\[\]:%@/]{0,30}", fullmatch=True))
 def test_a_name_has_one_spelling(text: str) -> None:
-    """What a header names is a name that can be allowed, in a spelling that stays as it is."""
+    """Each name from a header can be allowed, and normalizing it again does not change it."""
     name = host_name(text)
     if name:
         assert check_host_name(name) == name
 
 
 async def test_a_binding_that_others_reach_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names the address, and the line of the user; with warnings as errors nothing stays open."""
+    """The warning names the address and points at the user's line; as an error it leaves nothing open."""
     monkeypatch.setattr(server, "is_loopback", lambda _address: False)
     with pytest.warns(
         errors.MultiCartWarning, match=r"listens on 127\.0\.0\.1, port \d+, where other computers"
@@ -229,16 +231,24 @@ async def test_a_binding_that_others_reach_is_a_warning(monkeypatch: pytest.Monk
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
 )
 def test_loopback_is_what_only_this_computer_reaches(address: str, expected: bool) -> None:
-    """All addresses at once are not."""
+    """The address that stands for all others is not loopback."""
     assert is_loopback(address) is expected
 
 
 async def test_a_binding_on_this_computer_is_no_warning() -> None:
-    """Warnings are errors in this test."""
+    """A sandbox on localhost emits no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         async with Sandbox(host="localhost"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("bound", "host"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.3", "127.0.0.3"), ("box", "box")]
+)
+def test_the_url_of_all_addresses_is_loopback(bound: str, host: str) -> None:
+    """A client on this computer may send a key to the printed URL, which it may not with 0.0.0.0."""
+    assert Sandbox(host=bound, port=8080).url == f"http://{host}:8080/api/v1"
 
 
 async def test_a_base_of_links_without_a_host_adds_no_name() -> None:

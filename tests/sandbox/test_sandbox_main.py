@@ -117,7 +117,7 @@ def test_a_wrong_call_is_one_line(words: list[str], reason: str, capsys: Any) ->
 
 @pytest.mark.parametrize("name", ["nowhere/sandbox.db", "notes.txt", "folder", "loop"])
 def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path, capsys: Any) -> None:
-    """No such folder, a file that is no database, a folder, a link to itself: the path is named, and the file is as it was."""
+    """The error names the path, is one line, and leaves the file unchanged."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "notes.txt").write_text(
@@ -146,7 +146,7 @@ def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any)
 
 
 def test_a_name_does_not_reach_the_terminal_raw(tmp_path: Path, capsys: Any) -> None:
-    """Control characters in it are escaped."""
+    """Control characters in a path are escaped."""
     path = tmp_path / "a\x1b]0;b\x07\n.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE users (something INTEGER)")
@@ -253,7 +253,7 @@ def test_options_reach_the_sandbox(tmp_path: Path) -> None:
 
 
 async def test_a_public_binding_is_one_line_of_warning(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On stderr, before the address is printed, also where warnings are errors; it serves all the same."""
+    """The warning is printed on stderr before the address, also if warnings are errors, and the sandbox serves."""
     monkeypatch.setattr(server, "is_loopback", lambda _address: False)
 
     async with asyncio.TaskGroup() as group:

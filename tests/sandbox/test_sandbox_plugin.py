@@ -76,7 +76,7 @@ def project(tmp_path: Path) -> Project:
 
 
 async def test_the_sandbox_fixture_is_a_running_sandbox(multicart_sandbox: Sandbox) -> None:
-    """It serves on this computer, with instant runs."""
+    """The sandbox of the fixture serves on this computer, with instant runs."""
     assert multicart_sandbox.url.startswith("http://127.0.0.1:")
     assert multicart_sandbox._options.scrape_seconds_per_item == 0
 
@@ -90,7 +90,7 @@ async def test_the_client_fixture_is_an_open_client_of_it(
 
 
 def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None:
-    """The plugin is imported in every run of pytest of all who have the package: it brings nothing with it."""
+    """The plugin loads only itself and the packages that contain it, because pytest imports it in every run."""
     project.pytest("--collect-only", "-p", f"no:{PLUGIN}")
     without = project.loaded
     project.pytest("--collect-only")
@@ -100,7 +100,7 @@ def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None
 
 @pytest.mark.parametrize("broken", ["aiohttp", "cattrs", "yarl"])
 def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project: Project) -> None:
-    """A library of ours that cannot be imported ends neither pytest nor a test that does not need it."""
+    """A dependency that cannot be imported breaks neither pytest nor tests without the fixtures."""
     found = project.pytest(**{broken: "raise RuntimeError('broken')", "test_own": "def test_own(): pass"})
 
     assert found.returncode == 0, found.stdout + found.stderr
@@ -108,7 +108,7 @@ def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project:
 
 
 def test_a_broken_dependency_is_named_to_its_users(project: Project) -> None:
-    """Tests that ask for a fixture fail with the library's own error, and the others pass."""
+    """Tests with a fixture fail with the error of the dependency, and the others pass."""
     found = project.pytest(aiohttp="raise RuntimeError('aiohttp is broken')", test_users=USERS)
 
     assert "RuntimeError: aiohttp is broken" in found.stdout
@@ -117,14 +117,14 @@ def test_a_broken_dependency_is_named_to_its_users(project: Project) -> None:
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_the_fixtures_work_in_each_mode_of_asyncio(mode: str, project: Project) -> None:
-    """Tests with and without a coroutine get them."""
+    """Coroutine tests and plain tests get the fixtures."""
     found = project.pytest(f"--asyncio-mode={mode}", test_users=USERS)
 
     assert "3 passed" in found.stdout, found.stdout + found.stderr
 
 
 def test_without_pytest_asyncio_the_fixtures_say_so(project: Project) -> None:
-    """The error has the command of pip; pytest-asyncio is not imported behind the user's back, and other tests pass."""
+    """The error has the command of pip; pytest-asyncio is not imported, and other tests pass."""
     users = USERS.replace("@pytest.mark.asyncio\nasync ", "").replace("await ", "")
     found = project.pytest("-p", "no:asyncio", test_users=users)
 
@@ -134,7 +134,7 @@ def test_without_pytest_asyncio_the_fixtures_say_so(project: Project) -> None:
 
 
 def test_a_plugin_that_is_not_loaded_is_not_used() -> None:
-    """That some program has imported pytest-asyncio does not mean that this run of pytest uses it."""
+    """If pytest-asyncio was imported but is not loaded as a plugin, the fixtures still raise the error."""
     request: Any = SimpleNamespace(
         config=SimpleNamespace(pluginmanager=SimpleNamespace(is_registered=lambda _plugin: False))
     )
@@ -144,7 +144,7 @@ def test_a_plugin_that_is_not_loaded_is_not_used() -> None:
 
 
 def test_the_client_is_of_a_sandbox_that_users_furnish(project: Project) -> None:
-    """A fixture of the user under the same name extends ours, and the client's fixture takes it."""
+    """The user can override the sandbox fixture, and the client uses the user's sandbox."""
     furnished = """
 import pytest
 import pytest_asyncio
@@ -164,7 +164,7 @@ async def test_own(multicart_client):
 
 
 def test_the_fixtures_end_after_each_test(project: Project) -> None:
-    """The client is closed, the sandbox does not run, and the next test gets new ones."""
+    """After a test its client is closed and its sandbox stopped; the next test gets new ones."""
     kept = """
 import pytest
 from multicart_async import errors
@@ -190,7 +190,7 @@ async def test_own(round, multicart_client, multicart_sandbox):
 
 
 def test_pytest_lists_the_fixtures_with_a_sentence(project: Project) -> None:
-    """``pytest --fixtures`` says what each is."""
+    """``pytest --fixtures`` shows a sentence for each fixture."""
     found = project.pytest("--fixtures")
 
     assert "a running sandbox of its own" in found.stdout

@@ -40,7 +40,7 @@ def growing(kind: str, number: int) -> SeenRequest:
 
 @pytest.mark.parametrize("kind", ["body", "upload", "deep", "names", "path", "headers", "small values"])
 def test_the_memory_of_requests_is_bounded(kind: str) -> None:
-    """Whichever part of a request is large: the oldest are forgotten, and the last ones are there."""
+    """Whichever part of a request is large, the oldest requests are forgotten and the latest are kept."""
     recording = Recording()
     tracemalloc.start()
     try:
@@ -58,7 +58,7 @@ def test_the_memory_of_requests_is_bounded(kind: str) -> None:
 
 
 def test_ten_thousand_small_requests_are_remembered() -> None:
-    """The bound of memory does not touch what ordinary tests send."""
+    """The bound of memory does not affect requests of ordinary size."""
     recording = Recording()
     for number in range(10_001):
         recording.note(seen(fields={"schedule_id": number}, headers=("host", "x-api-key")), counted_as=GET)
@@ -68,7 +68,7 @@ def test_ten_thousand_small_requests_are_remembered() -> None:
 
 
 def test_the_last_request_is_always_there() -> None:
-    """A test may look at what it has just sent, however large it was; it alone is kept then."""
+    """The latest request is kept, even alone, however large it is."""
     recording = Recording()
     recording.note(seen(), counted_as=GET)
     large = seen(fields={"file": bytes(20 * MIB)})
@@ -83,7 +83,7 @@ def test_the_last_request_is_always_there() -> None:
 
 
 def test_what_a_test_has_cleared_is_not_counted() -> None:
-    """The deque belongs to the user too: the sum is that of what it holds."""
+    """A test may clear the deque itself: the sum is computed from what it holds."""
     recording = Recording()
     for _ in range(10):
         for number in range(200):
@@ -96,7 +96,7 @@ def test_what_a_test_has_cleared_is_not_counted() -> None:
 
 
 def test_counts_of_unknown_paths_are_bounded() -> None:
-    """Documented paths are counted each, and of others so many; all of them are in the sum."""
+    """Documented paths are counted one by one, other paths up to a bound, and the total is complete."""
     recording = Recording()
     for number in range(10_500):
         recording.note(seen(), counted_as=f"/{number}" + "x" * 8000)
@@ -109,7 +109,7 @@ def test_counts_of_unknown_paths_are_bounded() -> None:
 
 
 def test_names_of_dropped_fields_are_bounded() -> None:
-    """Their number and their length; the last ones are there."""
+    """Number and length of the names are bounded, and the latest names are kept."""
     recording = Recording()
     recording.note_dropped(GET, ["a"])
     recording.note_dropped(GET, [f"{number}" for number in range(20_000)])
@@ -120,7 +120,7 @@ def test_names_of_dropped_fields_are_bounded() -> None:
 
 
 async def test_requests_of_64_kib_are_forgotten_in_time(api: Api) -> None:
-    """The sandbox itself keeps to the bound."""
+    """A running sandbox keeps to the bound of memory."""
     for number in range(400):
         await api.call(GET, schedule_id=1, text=f"{number:04}" * 16_384)
 
@@ -130,7 +130,7 @@ async def test_requests_of_64_kib_are_forgotten_in_time(api: Api) -> None:
 
 
 async def test_an_upload_is_remembered_as_one_request(api: Api) -> None:
-    """Its file is one of the fields."""
+    """An uploaded file is one of the fields of its request."""
     form = aiohttp.FormData({"collection_id": "1"})
     form.add_field("file", b"x" * MIB, filename="items.csv")
     async with api.session.post(f"{api.sandbox.url}/schedules/amazon/asin/create/bulk/", data=form):

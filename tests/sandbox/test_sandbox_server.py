@@ -216,7 +216,7 @@ async def test_client_is_made_for_this_sandbox(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_names_of_the_package() -> None:
-    """Imported on first use; others are not there."""
+    """The names of the package are imported on first use; an unknown name is an error."""
     assert {"Credits", "Sandbox", "SeenRequest", "faults"} == {
         getattr(package, name).__name__.rsplit(".", 1)[-1] for name in package.__all__
     }

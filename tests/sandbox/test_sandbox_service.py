@@ -127,7 +127,7 @@ async def test_requests_are_counted_by_documented_path(api: Any) -> None:
 
 
 async def test_links_follow_the_host_that_was_asked() -> None:
-    """So that they work behind another name, once that is allowed."""
+    """Links have the host of the request, so that they work under another allowed name."""
     async with served(instant=True, allowed_hosts=["scraper"]) as api:
         body = {"collection_id": await api.started("B01")}
         url = api.sandbox.url + "/schedules/collections/results/download/"

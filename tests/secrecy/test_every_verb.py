@@ -73,7 +73,7 @@ def look_at(scan: Scan, client: AsyncMultiCart, folder: Path, caplog: pytest.Log
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_no_answer_brings_a_secret_into_an_error(name: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
-    """Of all verbs; each that fails has an error, and each error is looked at by all tools."""
+    """Each method is called, and each error is searched by all tools."""
     async with RawServer(ANSWERS[name]) as server, client_of(server, scan) as client:
         ends = await endings(client, VERBS, tmp_path)
         look_at(scan, client, tmp_path, caplog)
@@ -86,7 +86,7 @@ async def test_no_answer_brings_a_secret_into_an_error(name: str, scan: Scan, ca
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_no_form_of_a_secret_is_shown(name: str, scan: Scan, tmp_path: Path) -> None:
-    """At the beginning of a page, which is what an error shows of it."""
+    """No escaped form is shown, even at the beginning of a page, which is the part that an error shows."""
     async with RawServer(PAGES[name]) as server, client_of(server, scan) as client:
         ends = await endings(client, FEW, tmp_path)
     for verb, error in ends.items():
@@ -98,7 +98,7 @@ async def test_no_form_of_a_secret_is_shown(name: str, scan: Scan, tmp_path: Pat
 
 @pytest.mark.parametrize("name", SILENCES)
 async def test_no_limit_of_time_shows_a_secret(name: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
-    """Requests were sent, and some answers have begun."""
+    """A timeout shows no secret, although requests were sent and some responses have begun."""
     async with RawServer(SILENCES[name]) as server, client_of(server, scan, timeouts=SHORT) as client:
         ends = await endings(client, VERBS, tmp_path)
         look_at(scan, client, tmp_path, caplog)
@@ -133,7 +133,7 @@ async def cancelled(
 @pytest.mark.parametrize("session", ["own", "borrowed"])
 @pytest.mark.parametrize("name", SILENCES)
 async def test_no_cancellation_shows_a_secret(name: str, session: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
-    """It is the one exception that passes as it is, and aiohttp's frames hold the request."""
+    """A cancellation passes unchanged, but without the frames of aiohttp, which hold the request."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(RawServer(SILENCES[name]))
         own = None if session == "own" else await stack.enter_async_context(aiohttp.ClientSession())
@@ -148,7 +148,7 @@ async def test_no_cancellation_shows_a_secret(name: str, session: str, scan: Sca
 
 
 async def test_no_closing_shows_a_secret(scan: Scan, tmp_path: Path) -> None:
-    """What was under way ends with an error of ours, whose context is a cancellation."""
+    """Calls that are under way end with an error of this library, whose context is a cancellation."""
     async with RawServer(SILENCES["silence"]) as server:
         client = client_of(server, scan)
         tasks = {name: asyncio.ensure_future(verb(client, tmp_path)) for name, verb in VERBS.items()}
@@ -166,7 +166,7 @@ async def test_no_closing_shows_a_secret(scan: Scan, tmp_path: Path) -> None:
 
 
 async def test_no_debug_mode_shows_a_secret(scan: Scan, caplog: Any, tmp_path: Path) -> None:
-    """asyncio's names each callback that is slow, and each is; what was not closed is told of by a warning."""
+    """The debug mode of asyncio logs slow callbacks and unclosed objects without a secret."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.slow_callback_duration = 0

@@ -49,7 +49,7 @@ async def half(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("answer", [nothing, half])
 async def test_no_waiting_frame_of_ours_holds_a_secret(answer: Any, scan: Scan, tmp_path: Path) -> None:
-    """Nothing is trimmed here: it is read out of the coroutines, by the values of what they hold."""
+    """The values in the frames of waiting coroutines, read without any cuts, hold no secret."""
     async with RawServer(answer) as server, client_of(server, scan) as client:
         verbs = {name: verb for name, verb in VERBS.items() if answer is nothing or name not in FILES}
         tasks = {name: asyncio.ensure_future(verb(client, tmp_path)) for name, verb in verbs.items()}
@@ -89,7 +89,7 @@ def made(case: str) -> AsyncMultiCart:
 
 @pytest.mark.parametrize("case", BAD)
 def test_no_frame_of_the_constructor_holds_a_secret(case: str, scan: Scan) -> None:
-    """For each argument that can be wrong."""
+    """No frame holds a secret, whichever argument is wrong."""
     with pytest.raises(ConfigurationError) as caught:
         made(case)
     scan.error(caught.value)

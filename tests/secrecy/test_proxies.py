@@ -67,7 +67,7 @@ def made(case: str, **given: Any) -> AsyncMultiCart:
 
 @pytest.mark.parametrize("case", BAD)
 def test_no_frame_of_the_constructor_shows_it(case: str, scan: Scan) -> None:
-    """Neither where it is wrong itself, nor where another argument is."""
+    """The frames do not show the password, whether the proxy or another argument is wrong."""
     with pytest.raises(ConfigurationError) as caught:
         made(case)
     scan.error(caught.value)
@@ -83,7 +83,7 @@ ENVIRONMENT = {
 
 @pytest.mark.parametrize("case", ENVIRONMENT)
 def test_no_frame_shows_that_of_the_environment(case: str, scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read in a function that has ended before anything is raised."""
+    """The proxy of the environment is read in a function that returns before anything is raised."""
     monkeypatch.setenv("ALL_PROXY", ENVIRONMENT[case])
     with pytest.raises(ConfigurationError) as caught:
         AsyncMultiCart(KEY, base_url=HTTP, allow_http=True, trust_env=True)
@@ -93,7 +93,7 @@ def test_no_frame_shows_that_of_the_environment(case: str, scan: Scan, monkeypat
 
 
 async def refuse(exchange: Exchange) -> None:
-    """With all that it was told, in the reason, a header and the page."""
+    """It repeats all that it received, in the reason, a header and the page."""
     reason = escapes(said(exchange, "plain"))["percent"]
     await exchange.answer(
         said(exchange).encode(), status=f"407 {reason}", X_Request_Id=said(exchange, "HTML by numbers")
@@ -115,7 +115,7 @@ async def garbage(exchange: Exchange) -> None:
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
 @pytest.mark.parametrize("answer", [refuse, repeat, garbage])
 async def test_no_answer_of_a_proxy_shows_it(answer: Callable[..., Any], base: str, scan: Scan, tmp_path: Path) -> None:
-    """What it says to a request, and to one for a tunnel."""
+    """The responses of a proxy, to a request and to CONNECT, do not bring the password into an error."""
     async with (
         RawServer(answer) as server,
         AsyncMultiCart(KEY, base_url=base, allow_http=True, proxy=url_of(server), retry=ONCE) as client,
@@ -133,7 +133,7 @@ async def test_no_answer_of_a_proxy_shows_it(answer: Callable[..., Any], base: s
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
 async def test_a_proxy_that_is_not_there(base: str, scan: Scan, tmp_path: Path) -> None:
-    """aiohttp's error knows the whole URL that it was given."""
+    """The error does not show the password, although aiohttp's error knows the whole URL."""
     async with RawServer(refuse) as server:
         server.refuse()
         async with AsyncMultiCart(KEY, base_url=base, allow_http=True, proxy=url_of(server), retry=ONCE) as client:
@@ -146,7 +146,7 @@ async def test_a_proxy_that_is_not_there(base: str, scan: Scan, tmp_path: Path) 
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
 async def test_no_cancellation_shows_it(base: str, scan: Scan, tmp_path: Path) -> None:
-    """Of a request, and of one for a tunnel."""
+    """The cancellation of a request, or of one through a tunnel, does not show the password."""
     async with (
         RawServer(nothing) as server,
         AsyncMultiCart(KEY, base_url=base, allow_http=True, proxy=url_of(server)) as client,
@@ -165,7 +165,7 @@ async def test_no_cancellation_shows_it(base: str, scan: Scan, tmp_path: Path) -
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
 async def test_no_limit_of_time_shows_it(base: str, scan: Scan, tmp_path: Path) -> None:
-    """The proxy is silent."""
+    """The timeout of a silent proxy does not show the password."""
     async with RawServer(nothing) as server:
         timeouts = Timeouts(request=0.1)
         async with AsyncMultiCart(
@@ -179,7 +179,7 @@ async def test_no_limit_of_time_shows_it(base: str, scan: Scan, tmp_path: Path) 
 
 
 async def test_no_warning_of_an_open_connection_shows_it(scan: Scan, caplog: Any) -> None:
-    """aiohttp names what is left open by the key of its pool, which holds the URL of a proxy as it was given."""
+    """aiohttp's warning shows the key of its pool, which must not contain the password."""
 
     async def answer(exchange: Exchange) -> bool:
         await exchange.answer(b'{"code": 200, "data": {}, "status": 1}')
@@ -213,7 +213,7 @@ async def test_no_warning_of_an_open_connection_shows_it(scan: Scan, caplog: Any
     ],
 )
 async def test_user_and_password_are_sent_as_they_are_meant(credentials: str, sent: str | None) -> None:
-    """Percent-decoded, in UTF-8, to the proxy alone."""
+    """User and password are sent percent-decoded, in UTF-8, to the proxy alone."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.answer(b'{"code": 200, "data": 1, "status": 1}')

@@ -26,7 +26,7 @@ def formed(secret: str, form: str) -> str:
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("form", FORMS)
 def test_it_finds_each_form(secret: str, form: str) -> None:
-    """In a text with something around it."""
+    """The scanner finds each escaped form within a text."""
     scan = Scan((secret,))
     scan.look("a", f"<{formed(secret, form)}>")
     scan.look("b", f"<{secret[1:]}>")
@@ -50,7 +50,7 @@ def leak(local: object) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("local", [KEY, KEY.encode(), [KEY], {"a": (KEY,)}], ids=lambda local: type(local).__name__)
 def test_each_tool_shows_local_variables(tool: str, local: Any) -> None:
-    """Texts, bytes, and what holds them."""
+    """Each tool shows strings, bytes, and containers of them, so that its silence proves something."""
     with pytest.raises(ZeroDivisionError) as caught:
         leak(local)
     caught.value.__traceback__ = caught.tb.tb_next  # without the frame of the test
@@ -61,7 +61,7 @@ def test_each_tool_shows_local_variables(tool: str, local: Any) -> None:
 
 
 def test_a_class_that_hides_from_repr_does_not_hide_from_all() -> None:
-    """Which is why secrets are no texts."""
+    """A string that hides in its ``repr`` is found, which is why secrets are not strings."""
     with pytest.raises(ZeroDivisionError) as caught:
         leak({"password": Text(KEY)})
     caught.value.__traceback__ = caught.tb.tb_next
@@ -91,7 +91,7 @@ PLACES: dict[str, Callable[[APIError], None]] = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_it_finds_a_secret_in_each_place_of_an_error(place: str) -> None:
-    """However far from its text."""
+    """The scanner finds a secret in any part of an error, however far from its text."""
     error = APIError("/p/", 400, "no")
     PLACES[place](error)
     scan = Scan((KEY,))
@@ -101,7 +101,7 @@ def test_it_finds_a_secret_in_each_place_of_an_error(place: str) -> None:
 
 
 def test_it_looks_into_files(tmp_path: Path) -> None:
-    """Their names, and the content of those that are not the service's."""
+    """The scanner searches the names of files, and the content of those that the service did not send."""
     (tmp_path / "manifest.json").write_text(KEY)
     (tmp_path / "page-0001.json").write_text(KEY)
     scan = Scan((KEY,))

@@ -18,7 +18,7 @@ VALUE = {"id": 101, "name": f"{KEY} {PASSWORD}", "token": KEY, "user": {"id": 1}
 
 
 async def answer(exchange: Exchange) -> bool:
-    """A row, a list of rows for those who want one, or a page."""
+    """A row, a list of rows where one is expected, or a page."""
     lists = exchange.path.endswith(("get_schedules/", "list/"))
     private = "/users/" in exchange.path  # whose answers are short
     more = "x" * (1_000 if private else 300_000)
@@ -30,7 +30,7 @@ async def answer(exchange: Exchange) -> bool:
 async def test_a_success_is_not_searched(
     scan: Scan, monkeypatch: pytest.MonkeyPatch, caplog: Any, tmp_path: Path
 ) -> None:
-    """Not even a large one; and neither the client nor what is written shows a secret afterwards."""
+    """A successful response is not searched; neither the client nor its files show a secret afterwards."""
 
     def refuse(self: Redactor, text: str) -> str:
         raise AssertionError("a text was searched")

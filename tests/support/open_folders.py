@@ -30,7 +30,7 @@ def flushed_folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def opener(folder: Path, *parts: str, durable: bool = False):
-    """What opens the folder *parts* below *folder*, and makes it if it is told so."""
+    """A function that opens the folder *parts* below *folder*, and creates it if its argument is true."""
     return lambda create: OpenFolder.open(folder, parts, create=create, durable=durable)
 
 

@@ -1,4 +1,4 @@
-"""Another user of the machine, without rights: swaps what lies in a folder for links, pipes and folders, as fast as it can.
+"""Another user of the machine, without privileges: replaces files and folders by links, pipes and folders, as fast as it can.
 
     python attacker.py FOLDER OUTSIDE SEED
 

@@ -46,7 +46,7 @@ def attacked(folder: Path, outside: Path, seed: int) -> Iterator[None]:
 
 @pytest.fixture
 def places(tmp_path) -> Iterator[tuple[Path, Path]]:
-    """A destination in which all may write, and a folder of ours that nobody else may enter."""
+    """A destination in which all users may write, and a folder that only this user may enter."""
     for path in (tmp_path, *tmp_path.parents[:-1]):
         path.chmod(path.stat().st_mode | 0o711)
     dest, outside = tmp_path / "dest", tmp_path / "outside"
@@ -87,7 +87,7 @@ def looks(folder: Path) -> dict[str, tuple[float, float, int]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_nothing_outside_is_read_written_or_removed(sandbox, client, places, seed) -> None:
-    """By any call that works in a folder; each ends in time, well or with an error of ours."""
+    """No call reads, writes or removes anything outside, and each ends in time, with a value or an error of ours."""
     dest, outside = places
     ids = sandbox.add_collections(3, runs=2, items=5)
     await client.sync(dest, runs="all", files="both")

@@ -27,7 +27,7 @@ async def half(sandbox, client, tmp_path) -> Path:
 
 
 async def test_it_is_finished_though_there_is_a_newer_run(client, half) -> None:
-    """Else `verify` would name it for ever."""
+    """An interrupted run is finished, or else `verify` would report it for ever."""
     before = await client.verify(half.parents[1])
 
     report = await client.sync(half.parents[1])
@@ -38,7 +38,7 @@ async def test_it_is_finished_though_there_is_a_newer_run(client, half) -> None:
 
 
 async def test_a_dry_run_counts_its_files(client, half) -> None:
-    """And fetches none."""
+    """A dry run counts the missing files and fetches none."""
     before = results(half)
 
     report = await client.sync(half.parents[1], dry_run=True)
@@ -48,7 +48,7 @@ async def test_a_dry_run_counts_its_files(client, half) -> None:
 
 
 async def test_what_is_not_to_be_kept_is_not_finished(client, half) -> None:
-    """It is removed, as every older run."""
+    """An interrupted run beyond *keep* is removed like any older run."""
     report = await client.sync(half.parents[1], keep=1)
 
     assert report.files == 3
@@ -56,7 +56,7 @@ async def test_what_is_not_to_be_kept_is_not_finished(client, half) -> None:
 
 
 async def test_a_run_that_the_service_no_longer_lists_stays(sandbox, client, half) -> None:
-    """What is there of it cannot be had again: it is named as gone, and only *prune* removes it."""
+    """An interrupted run that cannot be fetched any more is reported as gone, and only *prune* removes it."""
     gone = half.rename(half.parent / "77")
 
     report = await client.sync(half.parents[1])
@@ -68,7 +68,7 @@ async def test_a_run_that_the_service_no_longer_lists_stays(sandbox, client, hal
 
 
 async def test_folders_of_others_are_not_touched(client, half) -> None:
-    """A name that is a number does not make a folder that of a run, if something else lies in it."""
+    """A folder with a number for its name is not that of a run if it holds other files."""
     half.rename(half.parent / "90")
     (half / "notes").mkdir(parents=True)
 
@@ -80,7 +80,7 @@ async def test_folders_of_others_are_not_touched(client, half) -> None:
 
 @pytest.mark.parametrize("folder", ["101", "101/89"])
 async def test_a_folder_that_cannot_be_listed_stops_nothing(client, half, folder) -> None:
-    """The newest run comes all the same."""
+    """The newest run is fetched although another folder cannot be listed."""
 
     class Closed(DirectorySink):
         async def list(self, name: str) -> dict[str, int | None]:
@@ -95,7 +95,7 @@ async def test_a_folder_that_cannot_be_listed_stops_nothing(client, half, folder
 
 
 async def test_a_mirror_in_memory_is_finished_too(client, half) -> None:
-    """Any sink that can be listed."""
+    """Interrupted runs are finished in any sink that can be listed."""
     sink = MemorySink()
     sink.files = {
         str(path.relative_to(half.parents[1])): path.read_bytes()

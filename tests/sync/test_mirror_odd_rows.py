@@ -62,7 +62,7 @@ async def mirrored(groups: Groups, folder: Path, **wish: Any) -> SyncReport:
 
 @pytest.mark.parametrize("number", [0, -1, -(2**53)])
 async def test_a_listed_collection_with_an_odd_id_fails_alone(tmp_path, number) -> None:
-    """It cannot be asked for; the one behind it is mirrored."""
+    """A collection with an id of 0 or below is a failure, and the next one is mirrored."""
     groups = service([{"id": number}, {"id": 102}], {102: [run_row(90, 102)]})
 
     report = await mirrored(groups, tmp_path)
@@ -75,7 +75,7 @@ async def test_a_listed_collection_with_an_odd_id_fails_alone(tmp_path, number) 
 
 
 async def test_an_odd_id_that_was_given_is_the_callers_fault(tmp_path) -> None:
-    """An argument, so it ends the call."""
+    """An id that the caller gave is an argument, so a bad one ends the call."""
     mirror = mirror_over(service([], {}), DirectorySink(tmp_path))
 
     with pytest.raises(errors.ArgumentError, match=r"\Acollections: expected a positive integer, got 0"):
@@ -92,7 +92,7 @@ async def test_an_odd_id_that_was_given_is_the_callers_fault(tmp_path) -> None:
     ],
 )
 async def test_a_run_with_odd_ids_fails_alone(tmp_path, runs, dry_run, number, reason) -> None:
-    """No folder can be named after it; nothing of it is written."""
+    """No folder can be named after such a run, so nothing of it is written."""
     groups = service([{"id": 101}, {"id": 102}], {101: [run_row(number, 101)], 102: [run_row(90, 102)]})
 
     report = await mirrored(groups, tmp_path, runs=runs, dry_run=dry_run)
@@ -107,7 +107,7 @@ async def test_a_run_with_odd_ids_fails_alone(tmp_path, runs, dry_run, number, r
 
 @pytest.mark.parametrize("collection", [0, 102])
 async def test_a_run_of_another_collection_fails_its_list_alone(tmp_path, collection) -> None:
-    """It would be put into the folder of the other one."""
+    """A run of another collection is a failure, because it would be put into the wrong folder."""
     rows = {101: [{**run_row(88, 101), "collection": collection}], 102: [run_row(90, 102)]}
 
     report = await mirrored(service([{"id": 101}, {"id": 102}], rows), tmp_path)
@@ -118,7 +118,7 @@ async def test_a_run_of_another_collection_fails_its_list_alone(tmp_path, collec
 
 
 async def test_a_run_with_odd_ids_cannot_be_downloaded(tmp_path) -> None:
-    """Its folder would be none of the mirror's."""
+    """A run without positive ids is an ArgumentError, because its folder would not belong to the mirror."""
     groups = service([], {101: [run_row(0, 101)]})
     (run,) = await groups.runs.list(101)
 
@@ -132,7 +132,7 @@ LENIENT = ["total_exacted_result", "total_results", "created_at", "updated_at", 
 
 @pytest.mark.parametrize("name", LENIENT)
 async def test_an_odd_value_of_a_run_stops_nothing(tmp_path, name) -> None:
-    """Each run with one is mirrored all the same."""
+    """A run with an odd value in another field is mirrored."""
     rows = {number: [run_row(number, number, **{name: value})] for number, value in enumerate(ODD, 101)}
     groups = service([{"id": number} for number in rows], rows)
 
@@ -161,7 +161,7 @@ UNFORESEEN = [ValueError("n/a\x1b"), OverflowError("no"), RecursionError("no"), 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("check", ["changed", "all"])
 async def test_an_unforeseen_error_is_one_failure(tmp_path, error, check) -> None:
-    """Of the collection, or of the run; the others are mirrored, and its text is safe."""
+    """An unexpected error is a failure of its collection or run, with a safe text; the others are mirrored."""
     date = "2026-06-20T10:00:00Z"
     groups = service([{"id": 101, "updated_at": date}, {"id": 102}], {101: [run_row(88, 101)], 102: [run_row(90, 102)]})
     (tmp_path / "101/88").mkdir(parents=True)
@@ -181,7 +181,7 @@ async def test_an_unforeseen_error_is_one_failure(tmp_path, error, check) -> Non
 
 
 async def test_an_error_of_the_listener_ends_the_mirror(tmp_path) -> None:
-    """As itself: it is the caller's, and no run's failure."""
+    """An error of the caller's listener ends the call unchanged, and is not a failure of a run."""
     groups = service([{"id": 101}], {101: [run_row(88, 101)]})
 
     def listen(event: Event) -> None:
@@ -220,7 +220,7 @@ ANSWERS = {
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("work", ["a mirror", "starts"])
 async def test_refusals_of_many_words_are_not_kept(answer, work) -> None:
-    """Neither their text, nor the response in a frame of a traceback: 20 of 1 MiB take no MiB."""
+    """Of 20 refusals of 1 MiB neither text nor response stays in memory, not even in a frame of a traceback."""
     groups = groups_over(Refusing(answer), retry=RetryPolicy(attempts=1))  # type: ignore[arg-type]
     ids = range(1, 21)
     tracemalloc.start()

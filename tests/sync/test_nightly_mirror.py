@@ -121,7 +121,7 @@ async def test_a_night_that_cannot_begin(account, tmp_path, monkeypatch) -> None
 
     ended = [refused, in_the_way, without]
     assert [1, 1, 1] == [each.status for each in ended]
-    for each, word in zip(ended, ("Invalid key.", "a file is in the way", "MULTICART_API_KEY"), strict=True):
+    for each, word in zip(ended, ("Invalid key.", "expected a folder, but ", "MULTICART_API_KEY"), strict=True):
         assert word in each.err
         assert 1 == len(each.err.splitlines())
         assert "" == each.out

@@ -111,7 +111,7 @@ async def test_temporary_files_are_not_listed(tmp_path) -> None:
 
 
 async def test_a_link_is_listed_as_no_file(tmp_path) -> None:
-    """It is not followed, so it has no size."""
+    """A link is not followed, so its size is ``None``."""
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "file").touch()
 

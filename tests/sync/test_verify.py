@@ -211,7 +211,7 @@ async def test_a_link_to_nowhere_hides_nothing(client, mirror, place) -> None:
 
 @pytest.mark.parametrize("name", ["101", "101/88"])
 async def test_a_linked_folder_is_named_and_not_read(client, mirror, name) -> None:
-    """What it leads to may be anything, also another run."""
+    """A link may lead anywhere, even to another run, so it is reported and not read."""
     shutil.move(mirror / name, mirror.parent / "elsewhere")
     (mirror / name).symlink_to(mirror.parent / "elsewhere")
 
@@ -226,7 +226,7 @@ async def test_a_linked_folder_is_named_and_not_read(client, mirror, name) -> No
 
 
 async def test_a_mirror_that_is_a_link_itself_is_read(client, mirror) -> None:
-    """The destination may be on another disk."""
+    """The destination itself may be a link, to another disk for instance."""
     (mirror.parent / "link").symlink_to(mirror)
 
     report = await client.verify(mirror.parent / "link")

@@ -77,7 +77,7 @@ async def by_scope(work: Callable[[], Any]) -> BaseException:
 
 
 async def by_sibling(work: Callable[[], Any]) -> BaseException:
-    """A task group ends the others, and tells of the one that failed."""
+    """A task group cancels the others and reports the one that failed."""
 
     async def fail() -> None:
         await asyncio.sleep(0.1)
@@ -96,7 +96,7 @@ async def by_sibling(work: Callable[[], Any]) -> BaseException:
 @pytest.mark.parametrize("verb", [post, get, stream])
 @pytest.mark.parametrize("handler", [nothing, half])
 async def test_every_cancellation_ends_its_scope(handler: Any, verb: Any, end: Any, session: str) -> None:
-    """And none has a frame of aiohttp's, or of the functions that send."""
+    """Each cancellation ends its scope, and has no frame of aiohttp or of the functions that send."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(RawServer(handler))
         own = None if session == "own" else await stack.enter_async_context(aiohttp.ClientSession())
@@ -109,7 +109,7 @@ async def test_every_cancellation_ends_its_scope(handler: Any, verb: Any, end: A
 
 
 def test_an_error_of_the_callers_that_was_being_handled_is_kept() -> None:
-    """What aiohttp raised meanwhile is not: it holds the request."""
+    """The caller's own error stays the context, and aiohttp's, which holds the request, does not."""
     theirs = ValueError("theirs")
     error = asyncio.CancelledError()
     error.__context__ = theirs
@@ -123,7 +123,7 @@ def test_an_error_of_the_callers_that_was_being_handled_is_kept() -> None:
 
 
 def test_an_error_that_came_through_aiohttp_is_not_kept() -> None:
-    """Also if it is not of a class of aiohttp."""
+    """An error of another class that passed through aiohttp is not kept either."""
     error = InvalidResponseError("/p/", "no")
     try:
         aiohttp.helpers.BasicAuth.decode("\ud800")

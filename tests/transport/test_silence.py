@@ -100,7 +100,7 @@ async def test_eight_endless_files_do_not_hold_all_slots(case) -> None:
 
 @pytest.mark.parametrize("case", DRIPS)
 async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
-    """``Timeouts.request`` ends each of them; the next call has a place."""
+    """``Timeouts.request`` ends each endless response, so the next call gets a place."""
     head, drop = DRIPS[case]
 
     async def drip(exchange: Exchange) -> bool:

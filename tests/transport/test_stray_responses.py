@@ -40,7 +40,7 @@ def connected(server: RawServer, **given) -> AsyncMultiCart:
 
 @pytest.mark.parametrize("stray", [response({"id": STRAY}), response([{"id": STRAY}]), b"\0"])
 async def test_what_came_over_an_idle_connection_is_not_read(stray) -> None:
-    """The connection is closed, and a new one brings the response: of a list too, which has no id to compare."""
+    """The connection is closed and a new one is used, also for a list, which has no id to compare."""
     quiet = True
 
     async def handler(exchange: Exchange) -> bool:
@@ -61,7 +61,7 @@ async def test_what_came_over_an_idle_connection_is_not_read(stray) -> None:
 
 
 async def test_a_stray_response_after_a_request_is_noticed_by_its_id() -> None:
-    """The read is made again on a new connection, and what comes late over the old one is not read."""
+    """The read is repeated on a new connection, and the late response of the old one is not read."""
 
     async def handler(exchange: Exchange) -> bool:
         stray = response({"id": STRAY}) if exchange.number == 2 else b""
@@ -108,7 +108,7 @@ READS = {
 
 @pytest.mark.parametrize("case", READS)
 async def test_a_read_that_gets_another_id_twice_is_an_error(case) -> None:
-    """It says what was asked for and what came; it is made twice, and no more."""
+    """The read is made twice at most; the error says which id was expected and which came."""
     handler, read, expected = READS[case]
     async with RawServer(handler) as server, connected(server) as client:
         with pytest.raises(InvalidResponseError) as caught:
@@ -129,7 +129,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("case", CHANGES)
 async def test_a_change_that_gets_another_id_is_not_made_again(case) -> None:
-    """It may have taken effect."""
+    """The call is not repeated, because it may have taken effect."""
     async with RawServer(answering_stray) as server, connected(server) as client:
         with pytest.raises(InvalidResponseError, match=f"belongs to another request: .* 101, got {STRAY}$"):
             await CHANGES[case](client)
