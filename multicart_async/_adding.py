@@ -6,14 +6,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 from multicart_async._arguments import a_flag, an_id
 from multicart_async._caller import Caller
 from multicart_async._endpoint import Endpoint
 from multicart_async._items_csv import Layout, csv_parts, given_rows
+from multicart_async._redaction import Redactor
 from multicart_async._threads import in_thread
 from multicart_async.errors import MultiCartError
-from multicart_async.models import Added
+from multicart_async.models import Added, ErrorRow
 from multicart_async.transport import Form
 
 __all__ = ["DUPLICATE", "add_all", "import_csv", "in_batches", "own"]
@@ -44,8 +46,17 @@ async def add_all(
             error.report = total
             raise
         added = own(answer.value) if answer.repeated else answer.value
-        total += call.redactor.value(added) if added.error_rows else added  # which become an error's text
+        total += await _redacted(added, call.redactor) if added.error_rows else added
     return total
+
+
+async def _redacted(added: Added, redactor: Redactor) -> Added:
+    """The same without secrets, for its rows become the text of an error. There may be ten thousand."""
+    rows: list[ErrorRow] = []
+    for row in added.error_rows:
+        rows.append(redactor.value(row))
+        await cancel_shielded_checkpoint()  # what was added is not to be forgotten
+    return attrs.evolve(redactor.value(attrs.evolve(added, error_rows=())), error_rows=tuple(rows))
 
 
 async def import_csv(

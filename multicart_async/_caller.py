@@ -14,6 +14,7 @@ from multicart_async._credentials import PLAIN_HTTP
 from multicart_async._endpoint import Endpoint
 from multicart_async._envelope import NOT_SHOWN, open_envelope, open_large_envelope
 from multicart_async._hidden import DOTS, RedactedBody
+from multicart_async._json_steps import memory_in_steps
 from multicart_async._lifeline import Lifeline
 from multicart_async._redaction import Redactor
 from multicart_async._response_headers import note_headers
@@ -35,6 +36,7 @@ __all__ = ["Answer", "Caller"]
 T = TypeVar("T")
 
 _LARGE = 1 << 18  # bytes from which on an answer would hold the loop for milliseconds
+_MEMORY = 8  # times `Limits.response_bytes`: what the objects of an answer may take; rows of short fields take seven
 
 
 @attrs.frozen
@@ -64,6 +66,7 @@ class Caller:
         self.life = life or Lifeline()
         self._attempts = attempts or Attempts(life=self.life)
         self._room = anyio.CapacityLimiter(limits.requests)
+        self._memory = _MEMORY * limits.response_bytes
 
     async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | Form = {}) -> T:
         """The answer's data as the endpoint's type."""
@@ -139,7 +142,7 @@ class Caller:
             if endpoint.private:  # it would be read in steps, and a traceback of what comes in between would show it
                 raise ResponseTooLargeError(endpoint.path, f"more than {_LARGE} bytes, expected a short answer")
             with self.life.guard():
-                return await _unhurried(_in_steps(endpoint, response, redactor))
+                return await _unhurried(_in_steps(endpoint, response, redactor, self._memory))
         return _value(endpoint, response, redactor)
 
     async def _in_room(self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | Form, number: int) -> Response:
@@ -193,7 +196,10 @@ def _is_harmless(detail: object, own: Redactor) -> bool:
     return isinstance(detail, str) and DOTS not in detail and not own.echoes(detail)
 
 
-def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> Generator[None, None, T]:
+def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor, most: int) -> Generator[None, None, T]:
+    if (yield from memory_in_steps(response.payload)) > most:
+        reason = f"takes more than {most:,} bytes of memory: raise Limits.response_bytes to read it"
+        raise ResponseTooLargeError(endpoint.path, reason)
     data = yield from open_large_envelope(endpoint.path, response.status, response.headers, response.payload, redactor)
     return (yield from decode_in_steps(data, endpoint.returns, endpoint.path))
 

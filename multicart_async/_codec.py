@@ -85,5 +85,7 @@ def decode_in_steps(data: Any, returns: type[T], path: str) -> Generator[None, N
         if values is None:  # which row, and what of it? Asked outside of the block: an error would hold the rows
             values = [decode(row, kind, path, f"data[{number}]") for number, row in enumerate(step, start)]
         done += values
+        rows[start : start + _STEP] = [None] * len(step)  # all at once, they would take long to be freed
+        del step, values
         yield
     return cast("T", tuple(done))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from yarl import URL
+
 from multicart_async._arguments import a_flag
 from multicart_async._key_sources import KeyCommand, KeyFile, without_line_break
 from multicart_async._loopback import is_loopback
@@ -87,6 +89,7 @@ def _base_url(text: object, origin: str) -> tuple[str, SplitResult]:
 def _absolute(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
+        URL(text)  # which the requests are made with, and which refuses more
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return None

@@ -46,7 +46,9 @@ def open_large_envelope(
 ) -> Generator[None, None, Any]:
     """The same in small steps."""
     try:
-        answer = yield from parse_in_steps(payload.decode())
+        text = payload.decode()
+        yield  # it takes as long as reading what is one long text
+        answer = yield from parse_in_steps(text)
     except (ValueError, RecursionError):
         answer = None
     return _open(path, http_status, headers, payload, answer, redactor, private=False)

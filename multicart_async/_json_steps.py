@@ -13,13 +13,15 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from multicart_async._value_end import ValueEnd
 
-__all__ = ["STRICT", "end_of_blanks", "parse_in_steps"]
+__all__ = ["STRICT", "end_of_blanks", "memory_in_steps", "parse_in_steps"]
 
 _Steps: TypeAlias = Generator[None, None, tuple[Any, int]]
 
 _STEP = 1 << 17  # characters: about a millisecond
-_LOOK = 1 << 12  # characters: most rows have less
+_LOOKS = (1 << 6, 1 << 12, _STEP)  # characters: most rows have less than the second, and many members than the first
 _BRACKETS: Final = frozenset("{[")
+_SIGNS: Final = b'[]{},"'
+_SIGN_BYTES: Final = 32  # of memory, for each of them
 _FEW = 100  # members or items, where they are not cut by their length
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
@@ -41,6 +43,16 @@ def parse_in_steps(text: str) -> Generator[None, None, Any]:
         RecursionError: It is nested too deeply.
     """
     return (yield from _Reader(text).read())
+
+
+def memory_in_steps(payload: bytes) -> Generator[None, None, int]:
+    """About the bytes of memory that the objects take which *payload*, JSON in UTF-8, is read into."""
+    signs = 0
+    for start in range(0, len(payload), _STEP):
+        part = payload[start : start + _STEP]
+        signs += len(part) - len(part.translate(None, _SIGNS))
+        yield
+    return _SIGN_BYTES * signs
 
 
 class _Reader:
@@ -65,6 +77,7 @@ class _Reader:
     def _value(self, at: int) -> _Steps:
         sign = self._text[at]
         if sign in _BRACKETS and self._is_long(at):
+            yield  # a look at all of a step takes as long as reading it, and many may be nested
             value, end = yield from (self._object(at) if sign == "{" else self._array(at))
         else:
             value, end = STRICT.raw_decode(self._text, at)
@@ -73,7 +86,7 @@ class _Reader:
     def _is_long(self, at: int) -> bool:
         """Return whether the object or array is too long for one step. Most are so short that a first look shows it."""
         text = self._text
-        return len(text) - at > _STEP and all(_goes_on(text[at : at + length]) for length in (_LOOK, _STEP))
+        return len(text) - at > _STEP and all(_goes_on(text[at : at + length]) for length in _LOOKS)
 
     def _object(self, start: int) -> _Steps:
         text, found = self._text, dict[str, Any]()

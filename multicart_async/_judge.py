@@ -87,7 +87,7 @@ class RunJudge:
         self._failed_looks += 1
         enough = _CONFIRMED if self._new(rows) else _CONFIRMED_WITHOUT_RUN
         if self._moved or self._differs(collection) or self._failed_looks >= enough:
-            message = collection.failed_message
+            message = self._redactor.value(collection.failed_message)  # the error cuts it: a part would not be found
             reason = f"the run of collection {self._started.collection_id} failed: {message or 'no reason is given'}"
             error = RunFailedError(reason, started=self._started, last=self.last, failed_message=message)
             raise self._redactor.error(error)

@@ -175,6 +175,7 @@ def _run(words: _Words, program: str) -> _Outcome:
     except ValueError:  # no cause: it may hold an argument
         outcome.trouble = "cannot be run: an argument holds a NUL character, or one that cannot be encoded; remove it"
         return outcome
+    words.clear()  # an interrupt of the wait shows the frames that hold them
     process.args = program  # what its repr shows
     try:
         outcome.trouble = _ended(process, outcome)

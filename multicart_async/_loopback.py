@@ -8,9 +8,11 @@ __all__ = ["is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether *host*, in lower case and without brackets, cannot be another machine."""
-    name = host.removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    """Return whether *host*, in lower case and without brackets, cannot be another machine.
+
+    Names below ``localhost`` are not: some resolvers ask a name server for them.
+    """
+    if host.removesuffix(".") == "localhost":
         return True
     try:
         address = ipaddress.ip_address(host)

@@ -23,6 +23,8 @@ __all__ = ["Structure", "StructureError", "make_structurer"]
 Structure = Callable[[Any], Any]
 """Makes a value of a type from a JSON value, or raises `StructureError`."""
 
+_MOST_MEMBERS = 10_000
+"""Of one row: a model has a few dozen, and all others of them are kept in ``extra`` in one go."""
 _JSON_NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",
     bool: "a boolean",
@@ -84,6 +86,8 @@ def _model(kind: type[Model]) -> Structure:
         row: dict[str, Any] = value
         if type(row) is not dict:
             raise StructureError.of(f"a {kind.__name__} object", row)
+        if len(row) > _MOST_MEMBERS:
+            raise StructureError([("", f"expected at most {_MOST_MEMBERS} members, got {len(row)}")], strict=True)
         extra: dict[str, Any] = {}
         given: dict[str, Any] = {"extra": extra}
         faults: list[tuple[str, str]] | None = None

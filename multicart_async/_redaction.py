@@ -27,7 +27,9 @@ MAX_ESCAPED: Final = 1 << 16
 _LONG: Final = 8  # characters of a secret that is found anywhere
 _SHORT: Final = 3  # characters of a secret that is found where it is a word; a shorter one is in every text
 _ROUNDS: Final = 3  # how often a text may be escaped
-_MAX_TEXT: Final = 1 << 20  # characters: no error needs more
+_MAX_TEXT: Final = MAX_ESCAPED  # of a longer one so much is shown
+_MAX_WORK: Final = 1 << 18  # characters of texts with escapes in them, which take longer than others
+_NODE: Final = 8  # such characters are as much work as any value by itself
 _MAX_DEPTH: Final = 100
 _ESCAPE: Final = re.compile(
     r"""
@@ -64,6 +66,11 @@ class _Needles:
             text = text.replace(part, DOTS)
         return text if self.words is None else self.words.sub(DOTS, text)
 
+    def without_part(self, text: str) -> str:
+        """Return *text*, which was cut, without the beginning of what is looked for at its end."""
+        lengths = (size for part in self.parts for size in range(1, len(part)) if text.endswith(part[:size]))
+        return text[: len(text) - max(lengths, default=0)]
+
 
 class Redactor:
     """Replace *secrets* in texts by dots: those of 8 characters or more anywhere, those of 3 to 7 only where they are words."""
@@ -92,18 +99,21 @@ class Redactor:
             level = _unescaped(masked)
             if level == masked:
                 break
-        return shown
+        return shown if len(text) <= _MAX_TEXT else needles.without_part(shown)
 
     def value(self, value: T) -> T:
-        """Return *value* with its texts and numbers redacted: JSON, models, and what holds them."""
-        return cast("T", self._value(value, _MAX_DEPTH) if self.secrets else value)
+        """Return *value* with its texts and numbers redacted: JSON, models, and what holds them.
+
+        Of a very large one the beginning is looked at, and dots replace the rest.
+        """
+        return cast("T", _Walk(self).value(value, _MAX_DEPTH) if self.secrets else value)
 
     def error(self, error: E) -> E:
         """Redact the texts of *error*, in its arguments and attributes, and return it."""
         if not self.secrets:
             return error
         error.args = self.value(error.args)
-        for name, value in self._changed(vars(error), _MAX_DEPTH).items():
+        for name, value in _Walk(self).changed(vars(error), _MAX_DEPTH).items():
             if name != "path":  # given by this library, or by the caller
                 setattr(error, name, value)
         return error
@@ -113,28 +123,57 @@ class Redactor:
         known = {form for secret in self.secrets for form in _levels(_text(secret)) if form}
         return any(form in level for level in _levels(text) for form in known)
 
-    def _value(self, value: Any, depth: int) -> Any:
+
+class _Walk:
+    """Redacts one value, part by part, as far as that holds up an event loop for some hundredths of a second only."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._left = _MAX_WORK
+
+    def value(self, value: Any, depth: int) -> Any:
         kind = cast("type[object]", type(value))
+        self._left -= _NODE
         if isinstance(value, str):
-            return self.text(value)
+            return self._text(value)
         if kind in {int, float}:
-            return value if self.text(str(value)) == str(value) else DOTS
+            return value if self._text(str(value)) == str(value) else DOTS
         if not isinstance(value, Mapping | list | tuple) and not attrs.has(kind):
             return value
         if not depth:
             return DOTS
         if isinstance(value, Mapping):
-            rows = cast("Mapping[Any, object]", value)
-            return {self._value(name, depth - 1): self._value(part, depth - 1) for name, part in rows.items()}
+            return dict(self._members(cast("Mapping[Any, object]", value), depth - 1))
         if isinstance(value, list | tuple):
-            parts = [self._value(part, depth - 1) for part in cast("list[Any]", value)]
+            parts = [*self._parts(cast("list[Any]", value), depth - 1)]
             return parts if isinstance(value, list) else tuple(parts)
         return self._instance(value, depth - 1)
+
+    def _text(self, text: str) -> str:
+        dear = any(mark in text for mark in _MARKS)
+        self._left -= min(len(text), _MAX_TEXT) if dear else 0
+        return DOTS if self._left < 0 else self._redactor.text(text)
+
+    def _members(self, members: Mapping[Any, object], depth: int) -> Iterator[tuple[Any, Any]]:
+        """Yield *members* redacted, and dots in the place of those that are too many."""
+        for name, part in members.items():
+            if self._left < 0:
+                yield DOTS, DOTS
+                return
+            yield self.value(name, depth), self.value(part, depth)
+
+    def _parts(self, parts: Iterable[Any], depth: int) -> Iterator[Any]:
+        """Yield *parts* redacted, and dots in the place of those that are too many; of values of a class none is."""
+        for part in parts:
+            if self._left < 0 and not attrs.has(cast("type[object]", type(part))):
+                yield DOTS
+                return
+            yield self.value(part, depth)
 
     def _instance(self, value: Any, depth: int) -> Any:
         """Return a copy of a value of an attrs class, or itself if nothing of it is secret."""
         names = [field.name for field in attrs.fields(value.__class__)]
-        changed = self._changed({name: getattr(value, name) for name in names}, depth)
+        changed = self.changed({name: getattr(value, name) for name in names}, depth)
         if not changed:
             return value
         twin = copy.copy(value)
@@ -142,10 +181,10 @@ class Redactor:
             object.__setattr__(twin, name, part)
         return twin
 
-    def _changed(self, fields: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    def changed(self, fields: Mapping[str, Any], depth: int) -> dict[str, Any]:
         """Return those attributes that hold a secret, without it. A number by itself is an id or a code, and stays."""
         texts = {name: part for name, part in fields.items() if not isinstance(part, int | float)}
-        return {name: redacted for name, part in texts.items() if (redacted := self._value(part, depth)) is not part}
+        return {name: redacted for name, part in texts.items() if (redacted := self.value(part, depth)) is not part}
 
 
 def _text(secret: Redacted) -> str:

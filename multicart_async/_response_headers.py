@@ -31,6 +31,7 @@ _OTHERS: Final = ("date", "retry-after", "server", "via", "content-type")
 _RATE_LIMIT: Final = re.compile(r"(x-)?ratelimit(-[a-z0-9_-]{1,40})?\Z")
 _MAX_LENGTH = 200  # characters of a value
 _MAX_RATE_LIMITS = 16
+_LOOKED_AT = 30 * _MAX_LENGTH  # characters of a value in which a secret is looked for, which may be escaped
 
 
 class FromResponse:
@@ -56,7 +57,7 @@ def note_headers(error: BaseException, headers: Mapping[str, str], conceal: Call
     if isinstance(error, FromResponse):
         rates = [name for name in headers if _RATE_LIMIT.match(name)][:_MAX_RATE_LIMITS]
         names = [name for name in (*_IDS, *_OTHERS, *rates) if name in headers]
-        error.headers = {name: _shown(conceal(headers[name])) for name in names}
+        error.headers = {name: _shown(conceal(headers[name][:_LOOKED_AT])) for name in names}
 
 
 def _shown(value: str) -> str:

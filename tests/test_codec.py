@@ -346,3 +346,10 @@ def test_a_wrong_row_among_good_ones_is_named_by_its_number_in_steps_too() -> No
 
     assert "data[517].id" in str(caught.value)
     assert "data[518]" not in str(caught.value)
+
+
+def test_a_row_of_very_many_members_is_refused() -> None:
+    """They would be kept aside in one go; no row has a hundredth of them."""
+    row = {**RUN, **{f"m{number}": number for number in range(10_000)}}
+
+    assert "expected at most 10000 members, got 100" in str(wrong(row, Run))

@@ -246,6 +246,8 @@ BAD_URLS = [
     "https://host:0/",
     "https://host:99999/",
     "https://[::1",
+    "https://[::1].host/",
+    "https://[::1]host/",
     "https://user@host/",
     "https://user:pw@host/",
     "https://@host/",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async import _json_steps
-from multicart_async._json_steps import STRICT, parse_in_steps
+from multicart_async._json_steps import STRICT, memory_in_steps, parse_in_steps
 
 RAW_DECODE = STRICT.raw_decode
 ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n": None}]} for number in range(400)]
@@ -24,7 +24,7 @@ ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n"
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small text shows what a large one would."""
     monkeypatch.setattr(_json_steps, "_STEP", 64)
-    monkeypatch.setattr(_json_steps, "_LOOK", 16)
+    monkeypatch.setattr(_json_steps, "_LOOKS", (16, _json_steps._STEP))
     monkeypatch.setattr(_json_steps, "_FEW", 8)
 
 
@@ -197,6 +197,31 @@ def test_what_is_nested_too_deeply_is_refused(text) -> None:
     """As the decoder refuses it."""
     with pytest.raises((RecursionError, ValueError)):
         parsed(text)
+
+
+def test_there_are_pauses_on_the_way_into_depth() -> None:
+    """A look at each of a thousand long arrays, one in the other, takes as long as reading them."""
+    steps, pauses = parse_in_steps("[" * 100_000), 0
+    with pytest.raises((RecursionError, ValueError)):
+        for _ in steps:
+            pauses += 1
+
+    assert pauses > 50
+
+
+@pytest.mark.parametrize("payload", [b'[{"a":[]},"b"]' * 3_000, b"x" * 40_000])
+def test_the_memory_of_objects_is_estimated_by_their_signs(payload: bytes) -> None:
+    """32 bytes for each bracket, comma and quotation mark, with a pause after each step."""
+    steps, pauses, memory = memory_in_steps(payload), 0, -1
+    while memory < 0:
+        try:
+            next(steps)
+        except StopIteration as end:
+            memory = end.value
+        pauses += 1
+
+    assert memory == (32 * 11 * 3_000 if payload.startswith(b"[") else 0)
+    assert pauses > 10
 
 
 class Searches:

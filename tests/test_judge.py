@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multicart_async._hidden import Redacted
 from multicart_async._judge import RunJudge
+from multicart_async._redaction import Redactor
 from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, StartedRun
 
@@ -37,6 +39,20 @@ def failed_looks(verdict: RunJudge, rows: list[Run], collection: Collection = FA
         except RunFailedError:
             return look
     return most + 1
+
+
+@pytest.mark.parametrize("size", [*range(235, 255), *range(4_070, 4_096)])
+def test_a_reason_is_redacted_before_it_is_cut(size: int) -> None:
+    """A part of the key would not be found any more."""
+    key = "abcd.0123456789abcdefghij"
+    failed = attrs.evolve(FAILED, failed_message=f"{'x' * size}{key}{'x' * 5_000}")
+    verdict = RunJudge(STARTED, refuse_ambiguous=False, before=PROCESSING, redactor=Redactor([Redacted(key)]))
+
+    with pytest.raises(RunFailedError) as caught:
+        verdict.refuse_failed([], failed)
+
+    assert "abcd" not in str(caught.value)
+    assert "abcd" not in str(caught.value.failed_message)
 
 
 def test_an_older_run_is_never_the_one() -> None:

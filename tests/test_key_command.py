@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from support.leaks import Haul
+from support.scanner import Scan
 
 from multicart_async import AsyncMultiCart, _key_sources
+from multicart_async._key_sources import KeyCommand
 from multicart_async.errors import ConfigurationError
 
 KEY = "c4n4ry/+Zm9v=b4r~7f3a9d"
@@ -185,3 +189,17 @@ def test_a_command_of_windows_keeps_its_backslashes(monkeypatch) -> None:
     words = _key_sources._Words(line)
     assert list(words) == [r"C:\Program Files\pass\pass.exe", "show", r"C:\keys\multicart"]
     assert (repr(words), repr(_key_sources.KeyCommand(line))) == ("<3 words>", "<a command>")
+
+
+def test_an_interrupt_of_the_wait_shows_no_argument(monkeypatch) -> None:
+    """Nor do the frames that wait for the program, to tools that look into them."""
+    argument = "an-argument-that-is-secret"
+    command = KeyCommand([sys.executable, "-c", "", argument])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as caught:
+        patch.setattr(threading.Thread, "join", Mock(side_effect=KeyboardInterrupt))
+        command.read()
+
+    scan = Scan([argument])
+    scan.error(caught.value.with_traceback(caught.tb.tb_next))
+
+    assert scan.found == set()

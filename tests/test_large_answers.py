@@ -7,13 +7,19 @@ import json
 import anyio.lowlevel
 import pytest
 
+from multicart_async._adding import add_all
 from multicart_async._caller import Caller
+from multicart_async._codec import decode_in_steps
 from multicart_async._endpoint import Endpoint
-from multicart_async.errors import APIError, InvalidResponseError
-from multicart_async.models import Collection, Run
+from multicart_async._hidden import DOTS, Redacted
+from multicart_async._redaction import Redactor
+from multicart_async.config import Limits
+from multicart_async.errors import APIError, InvalidResponseError, ResponseTooLargeError
+from multicart_async.models import Added, Collection, Run
 from multicart_async.testing import FakeTransport, ok
 from multicart_async.transport import Response
 
+KEY = "c4n4ry.0123456789"
 LIST = Endpoint("/p/", tuple[Collection, ...], safety="read")
 ROWS = [{"id": number, "name": "n" * 100, "colour": number} for number in range(5_000)]
 
@@ -77,3 +83,47 @@ async def test_a_large_refusal_is_one() -> None:
 
     with pytest.raises(APIError):
         await Caller(FakeTransport(Response(200, payload)))(LIST)
+
+
+@pytest.mark.parametrize("data", ["[" + "{}," * 200_000 + "{}]", "[" + ("[" * 900 + "]" * 900 + ",") * 400 + "1]"])
+async def test_an_answer_that_takes_very_much_memory_is_refused(data) -> None:
+    """Before it is read: objects without anything in them take forty times what they have as JSON."""
+    payload = f'{{"code":200,"status":1,"data":{data}}}'.encode()
+    caller = Caller(FakeTransport(Response(200, payload)), limits=Limits(response_bytes=1 << 20))
+
+    with pytest.raises(
+        ResponseTooLargeError, match=r"more than 8,388,608 bytes of memory: raise Limits.response_bytes"
+    ):
+        await caller(LIST)
+
+
+async def test_a_large_row_of_short_fields_is_no_large_value() -> None:
+    """Rows as the service sends them fit, if the answer does."""
+    rows = [{"id": number, "collection": 1, "is_download_generated": False, "name": None} for number in range(9_000)]
+    payload = json.dumps({"code": 200, "status": 1, "data": rows}, separators=(",", ":")).encode()
+    caller = Caller(FakeTransport(Response(200, payload)), limits=Limits(response_bytes=len(payload)))
+
+    assert len(await caller(Endpoint("/p/", tuple[Run, ...], safety="read"))) == 9_000
+
+
+def test_rows_that_were_read_are_freed_step_by_step() -> None:
+    """All at once, half a million would hold the loop for a third of a second."""
+    rows = [{"id": number, "name": "n"} for number in range(1_000)]
+    steps = decode_in_steps(rows, tuple[Collection, ...], "/p/")
+
+    next(steps)
+
+    assert rows[:250] == [None] * 250
+    assert rows[250] == {"id": 250, "name": "n"}
+
+
+async def test_all_of_many_rejected_items_are_named() -> None:
+    """Each is looked through for secrets by itself, and others have their turn in between."""
+    rows = [{"asin": f"B{number:09d}", "error": f"a+b {KEY}", "domain": "amazon.com.au"} for number in range(5_000)]
+    answer = ok({"success_count": 0, "error_rows": rows})
+    call = Caller(FakeTransport(answer), redactor=Redactor([Redacted(KEY)]))
+
+    added = await add_all(call, Endpoint("/p/", Added, safety="unsafe"), [{}])
+
+    assert [row.item for row in added.error_rows] == [row["asin"] for row in rows]
+    assert {row.error for row in added.error_rows} == {f"a+b {DOTS}"}

@@ -122,7 +122,7 @@ def test_without_secrets_nothing_is_looked_at() -> None:
 
 def test_a_text_of_a_failure_ends_somewhere() -> None:
     """A text of megabytes is cut, because unescaping it would take seconds."""
-    assert len(redactor(KEY).text("x" * 2_000_000)) == 1 << 20
+    assert len(redactor(KEY).text("x" * 2_000_000)) == 1 << 16
 
 
 @attrs.frozen
@@ -142,6 +142,43 @@ def test_values_are_redacted_to_their_last_text() -> None:
     assert known.value([row]) == [Row(482931, DOTS, {DOTS: (DOTS, 5, 1.5, True, None)})]
     assert known.value(clean := Row(1, "a")).name == "a"
     assert known.value(clean) == clean
+
+
+@pytest.mark.parametrize("value", [["a+"] * 200_000, [5] * 200_000, {str(number): "%41" for number in range(200_000)}])
+def test_of_a_very_large_value_the_beginning_is_kept(value: Any) -> None:
+    """All of it would hold a loop for seconds; dots stand for what was not looked at."""
+    shown = redactor(KEY).value(value)
+
+    assert 1_000 < len(shown) < 40_000
+    assert list(shown)[-1] == DOTS
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_the_beginning_of_a_value_may_end_at_any_part(before: int) -> None:
+    """Also between the name of a member and its value."""
+    value = [*([None] * before), {f"k{number}": number for number in range(100_000)}]
+
+    shown = redactor(KEY).value(value)[before]
+
+    assert list(shown.items())[:2] == [("k0", 0), ("k1", 1)]
+    assert list(shown.items())[-1] == (DOTS, DOTS)
+
+
+def test_of_very_large_rows_all_are_kept() -> None:
+    """With their ids; texts that were not looked at are dots."""
+    rows = tuple(Row(number, "%41" * 1_000) for number in range(200))
+
+    shown = redactor(KEY).value(rows)
+
+    assert [row.id for row in shown] == list(range(200))
+    assert {row.name for row in shown} == {"%41" * 1_000, DOTS}
+
+
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
+    """Wherever the cut falls."""
+    texts = [redactor(KEY).text("x" * size + KEY * 9_000) for size in range(16)]
+
+    assert {text.strip("x" + DOTS) for text in texts} == {""}
 
 
 def test_what_is_nested_too_deeply_is_not_shown() -> None:

@@ -128,6 +128,15 @@ def test_a_secret_is_concealed_before_a_value_is_cut() -> None:
     assert error.request_id == "x" * 195 + "••••"
 
 
+def test_a_long_value_is_searched_only_as_far_as_needed() -> None:
+    """What is shown of it may be escaped, but not so much that 64 KiB of each header had to be looked through."""
+    lengths: list[int] = []
+
+    kept({"x-request-id": "%41" * 20_000}, lambda text: str(lengths.append(len(text))))
+
+    assert lengths == [6_000]
+
+
 def test_other_errors_have_no_headers() -> None:
     """Without a response there is nothing to keep."""
     error = APIConnectionError("/p/", "no")

@@ -283,7 +283,7 @@ class Categories:
             if isinstance(error, _FINAL) and error.in_envelope and not failed:
                 raise
         else:
-            status, message = collection.schedule_status, collection.failed_message
+            status, message = collection.schedule_status, self._call.redactor.value(collection.failed_message)
         if not failed and status != "Failed":
             return
         kind = RunCancelledError if message == CANCELLED else CategoryFailedError

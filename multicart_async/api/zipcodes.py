@@ -110,7 +110,7 @@ class Zipcodes:
             return Look(row, row.status, finished=self._is_active(row))
 
         def timed_out() -> WaitTimeoutError:
-            status = (last[0].status or "without a status") if last else "not seen"
+            status = (self._call.redactor.value(last[0].status) or "without a status") if last else "not seen"
             reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.waited:.0f} s"
             error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
             return self._call.redactor.error(error)
@@ -201,7 +201,7 @@ class Zipcodes:
 
     def _is_active(self, row: Zipcode) -> bool:
         if row.status in {"failed", "inactive"}:
-            reason = f"postcode {row.zipcode} (zipcode {row.id}) is {row.status}"
+            reason = f"postcode {self._call.redactor.value(row.zipcode)} (zipcode {row.id}) is {row.status}"
             raise self._call.redactor.error(ZipcodeFailedError(reason, zipcode=row))
         return row.status == "active"
 

@@ -128,3 +128,23 @@ async def test_no_text_under_status_one_becomes_a_leak(name: str, scan: Scan, ca
     scan.logs(caplog.records)
 
     assert scan.found == set()
+
+
+@pytest.mark.parametrize("name", ["run", "one of many runs", "scrape", "postcode", "late postcode", "items", "rows"])
+async def test_no_part_of_a_key_is_left_where_a_text_is_cut(name: str) -> None:
+    """Wherever the cut of a long reason falls: a secret is looked for before, as a part of it could not be found."""
+    kind, answers, call = CASES[name]
+    parts: set[str] = set()
+    for size in (*range(200, 320, 7), *range(4_074, 4_096, 7)):
+        long = json.dumps(f"{'x' * size}{KEY}{'x' * 5_000}")
+        told = json.loads(json.dumps(answers).replace(json.dumps(ALL), long))
+        async with (
+            RawServer(Service(**told)) as server,
+            AsyncMultiCart(KEY, base_url=server.url) as client,
+        ):
+            with pytest.raises(kind) as caught:
+                await call(client)
+        text = f"{caught.value} {getattr(caught.value, 'failed_message', '')}"
+        parts |= {KEY[:end] for end in range(8, len(KEY) + 1) if KEY[:end] in text}
+
+    assert parts == set()
