@@ -147,7 +147,7 @@ def _parse(payload: bytes) -> Any:
 
 def snippet(payload: bytes, redactor: Redactor = Redactor()) -> str:
     """The beginning of an unexpected answer, in one line. It is redacted before it is cut."""
-    text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace"))[:400].split())
+    text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace")).split())
     return repr(text[:200]) if text else "an empty body"
 
 

@@ -132,7 +132,7 @@ class _Words(list[str]):
         if isinstance(command, str):
             with suppress(ValueError):  # a quotation that does not end
                 self.extend(shlex.split(command) if _POSIX else map(_unquoted, shlex.split(command, posix=False)))
-        elif isinstance(command, Sequence) and not isinstance(command, bytes | bytearray):
+        elif isinstance(command, Sequence):
             parts = cast("Sequence[object]", command)
             self.extend(part for part in parts if isinstance(part, str))
             if len(self) != len(parts) or self[:1] == [""]:

@@ -61,7 +61,7 @@ def parse_marker(payload: bytes | None) -> Marker | None:
     if not isinstance(content, dict):
         return None
     updated_at, status, run = (content.get(name) for name in ("updated_at", "schedule_status", "run"))
-    good = isinstance(updated_at, str) and isinstance(status, str | None) and (run is None or type(run) is int)
+    good = isinstance(updated_at, str) and isinstance(status, str | None) and isinstance(run, int | None)
     return Marker(updated_at, status, run) if good else None  # type: ignore[arg-type]
 
 

@@ -40,7 +40,7 @@ _ESCAPE: Final = re.compile(
     | (?P<entity>&(?:\#[0-9]{1,7};? | \#x[0-9a-f]{1,6};? | [a-z][a-z0-9]{1,31};))
     | (?P<blank>\+)
     """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+    re.VERBOSE | re.IGNORECASE,
 )
 _MARKS: Final = "\\%&+"  # one of them begins each escape
 _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

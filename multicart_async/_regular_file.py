@@ -16,7 +16,7 @@ __all__ = ["MAX_FILE_BYTES", "open_regular", "read_whole"]
 MAX_FILE_BYTES: Final = 256 << 20
 """The largest manifest, journal or CSV to import: these are read into memory."""
 
-_SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _PIECE: Final = 1 << 16
 _NO_PEER: Final = frozenset({errno.ENXIO, errno.ENODEV})  # a socket, a pipe without reader, a device without driver

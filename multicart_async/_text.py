@@ -88,7 +88,7 @@ def bounded_detail(detail: object, limit: int = MAX_DETAIL) -> object:
     ends = [size for size in sizes if size <= limit]
     if whole and len(ends) == len(text):
         return detail
-    return text[: sum(size <= MAX_DETAIL - _MARK_BYTES for size in ends)] + _MARK
+    return text[: sum(size <= limit - _MARK_BYTES for size in ends)] + _MARK
 
 
 def _beginning_of_json(value: object, limit: int) -> tuple[str, bool]:

@@ -231,8 +231,8 @@ class Mirror:
             return
         latest, awaited, half = await self._newest(collection_id)
         self._unreached = 0
-        if awaited and (row is None or row.schedule_status != FAILED):
-            row = None  # its end need not show in the row: the next call shall ask again
+        if half or (awaited and (row is None or row.schedule_status != FAILED)):
+            row = None  # their end need not show in the row: the next call asks again
         for run in half:
             await send.send(_Job(run))
         if latest is not None:
@@ -279,7 +279,7 @@ class Mirror:
         await self._pruner.compare(collection_id, listed)
         last = newest.id if newest else 0
         wanted = self._pruner.wanted(collection_id, {last, *half})
-        return newest, max(listed, default=0) > last, [half[id_] for id_ in sorted(half) if id_ in wanted - {last}]
+        return newest, max(listed, default=0) > last, [run for id_, run in half.items() if id_ in wanted - {last}]
 
     async def _unfinished(self, collection_id: int) -> set[int]:
         if not isinstance(self._sink, BrowsableSink):

@@ -158,6 +158,7 @@ def test_an_empty_variable_is_none() -> None:
 def test_one_line_break_at_the_end_of_a_variable_is_the_files_not_the_keys(end: str) -> None:
     """A key that a shell has read from a file mostly has one; an argument with one is no key."""
     assert {"x-api-key": "a.b"} == headers(resolve(MULTICART_API_KEY=f"a.b{end}"))
+    assert {"Authorization": "Token a.b"} == headers(resolve(MULTICART_TOKEN=f"a.b{end}"))
     with pytest.raises(ConfigurationError, match="api_key"):
         resolve(f"a.b{end}")
 

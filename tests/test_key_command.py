@@ -203,3 +203,29 @@ def test_an_interrupt_of_the_wait_shows_no_argument(monkeypatch) -> None:
     scan.error(caught.value.with_traceback(caught.tb.tb_next))
 
     assert scan.found == set()
+
+
+def test_the_reason_of_the_system_is_the_cause() -> None:
+    """With its number, and without what was to be run."""
+    with pytest.raises(ConfigurationError, match="cannot be run") as caught:
+        AsyncMultiCart(api_key_command=["./missing", SECRET])
+
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+    assert caught.value.__cause__.__traceback__ is None
+
+
+def test_a_program_cannot_read_what_is_typed(tmp_path) -> None:
+    """The input of the process is not for it: it would wait for that, or take it away."""
+    reading, writing = os.pipe()
+    os.write(writing, b"typed\n")
+    os.close(writing)
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        text = refused(program(tmp_path, "print(sys.stdin.read(), end='')"))
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (before, reading):
+            os.close(descriptor)
+
+    assert "printed nothing" in text

@@ -41,6 +41,17 @@ def refused(path: object, **given) -> ConfigurationError:
     return caught.value
 
 
+def test_what_was_opened_is_looked_at(file, monkeypatch) -> None:
+    """By its descriptor: its name may be another file's by then."""
+
+    def refuse(*_: object, **__: object) -> os.stat_result:
+        raise AssertionError("by its name")
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+    assert sent(AsyncMultiCart(api_key_file=str(file))) == {"x-api-key": KEY}
+
+
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_key_is_read_from_a_file(file, kind) -> None:
     """The path may be a string or an object, and the key is sent as if it was an argument."""

@@ -30,7 +30,7 @@ def host_name(text: str) -> str | None:
 
 def normalized(name: str) -> str:
     """Return a name or address in its one spelling: lower case, no brackets, no dot at the end, IPv6 shortened."""
-    bare = name.removeprefix("[").removesuffix("]").removesuffix(".").lower()
+    bare = name.removesuffix(".").lower()
     address = _address(bare)
     if address is None:
         return bare

@@ -193,7 +193,7 @@ class DirectorySink:
         folder, word = _split(name)
         try:
             with self._open(folder) as place:
-                return read_whole(place.open_regular(word, max_bytes=MAX_FILE_BYTES))
+                return read_whole(place.open_regular(word, max_bytes=MAX_FILE_BYTES), MAX_FILE_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None
 

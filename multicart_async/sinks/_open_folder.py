@@ -20,8 +20,8 @@ from multicart_async._regular_file import open_regular
 
 __all__ = ["FolderOpener", "OpenFolder"]
 
-_FOLDER: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_SEARCH: Final = _FOLDER | getattr(os, "O_PATH", os.O_RDONLY)  # looking up names needs no permission to read
+# to look up names, a folder need not be readable
+_SEARCH: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _HAS_DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename} <= os.supports_dir_fd
 _CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -127,7 +127,7 @@ class OpenFolder:
 
     def open_itself(self) -> int:
         """Return a descriptor of the folder, to read, flush or lock it."""
-        return os.open(self._at("."), os.O_RDONLY | _FOLDER, dir_fd=self._descriptor)
+        return os.open(self._at("."), os.O_RDONLY, dir_fd=self._descriptor)
 
     def stat(self, name: str) -> os.stat_result:
         """Return the status of *name*; links are not followed."""
@@ -181,7 +181,6 @@ FolderOpener: TypeAlias = Callable[[bool], OpenFolder]
 def _opened(path: str) -> int | None:
     if _HAS_DIR_FD:
         return os.open(path, _SEARCH)
-    if not Path(path).is_dir():
-        number = errno.ENOTDIR if os.path.lexists(path) else errno.ENOENT
-        raise OSError(number, os.strerror(number))
+    if not stat.S_ISDIR(Path(path).stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     return None

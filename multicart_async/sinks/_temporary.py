@@ -30,14 +30,7 @@ __all__ = ["Temporary", "disk_error", "is_temporary", "refuse_special", "sweep"]
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 _OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
-_FLAGS = (
-    os.O_WRONLY
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # O_EXCL: a new one, and so no link
 _TRIES = 5
 _REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # a network file system reports a file that is gone as stale
 
@@ -203,15 +196,17 @@ class Temporary:
     def _new(self) -> int:
         """Return a descriptor of a new file."""
         part = f".mc-{secrets.token_hex(8)}.part"
-        folder = self._folder = self._folder or self._open_folder(True)
         try:
-            descriptor = folder.open_new(part, _FLAGS, self._mode)
-        except FileNotFoundError:  # removed since it was opened, as by a call that prunes
+            descriptor = self._made(part)
+        except FileNotFoundError:  # its folder was removed since it was opened, as by a call that prunes
             self._leave()
-            folder = self._folder = self._open_folder(True)
-            descriptor = folder.open_new(part, _FLAGS, self._mode)
+            descriptor = self._made(part)
         self._part = part
         return descriptor
+
+    def _made(self, part: str) -> int:
+        folder = self._folder = self._open_folder(True)
+        return folder.open_new(part, _FLAGS, self._mode)
 
 
 def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:

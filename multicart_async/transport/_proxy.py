@@ -28,13 +28,16 @@ class Proxy:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is an absolute http or https URL with a host."""
+        """Whether it is an absolute http or https URL with a host. Its user has no colon: in HTTP that ends the user."""
         url = self._url.reveal()
+        if not isinstance(url, str):
+            return False
         try:
-            parts = URL(url) if isinstance(url, str) else None  # yarl looks at some parts when they are asked for
-            return parts is not None and parts.scheme in {"http", "https"} and bool(parts.raw_host) and bool(parts.port)
+            parts = URL(url)
+            good = bool(parts.raw_host and parts.port)  # yarl looks at some parts when they are asked for
         except ValueError:
             return False
+        return good and parts.scheme in {"http", "https"} and ":" not in (parts.user or "")
 
     @property
     def is_socks(self) -> bool:
@@ -49,8 +52,7 @@ class Proxy:
 
     def location(self) -> str:
         """Return the URL without user and password."""
-        url = URL(self._url.reveal())
-        return str(url if url.raw_user is None and url.raw_password is None else url.with_user(None))
+        return str(URL(self._url.reveal()).with_user(None))
 
     def headers(self) -> dict[str, str]:
         """Return the header that proves who asks, if user or password are given.
@@ -65,7 +67,7 @@ class Proxy:
     def secrets(self) -> list[Redacted]:
         """Return what a proxy may repeat of it: the password, or else the user, and both as they are sent."""
         url = URL(self._url.reveal())
-        texts = [url.password, url.raw_password] if url.raw_password else [url.user, url.raw_user]
+        texts = [url.raw_password or url.raw_user]  # a `Redactor` finds them unescaped too
         texts += [value.partition(" ")[2] for value in self.headers().values()]
         return [Redacted(text) for text in texts if text]
 
@@ -86,8 +88,7 @@ def environment_proxy(base: URL) -> Proxy | None:
     Raises:
         ConfigurationError: aiohttp cannot use it. The text names the variable, not its value, which may hold a password.
     """
-    host = base.host or ""
-    if proxy_bypass(host) or proxy_bypass(f"{host}:{base.port}"):
+    if proxy_bypass(f"{base.host}:{base.port}"):  # which also looks for the host alone
         return None
     for scheme in (base.scheme, "all"):
         if (proxy := _named(scheme)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 import pytest
 from support.groups import groups_over
@@ -100,11 +101,35 @@ async def test_a_refusal_in_plain_words_is_shown() -> None:
     assert "/users/account-details: code 404: gone" == str(await failure(refused(404, "gone"), "details"))
 
 
+async def test_a_page_of_a_proxy_stays_one() -> None:
+    """Also where its text is not shown."""
+    assert not (await failure(plain(f"<html>{SECRET}".encode(), 503), "login")).in_envelope
+    assert (await failure(refused(503, {"key": SECRET}), "login")).in_envelope
+
+
 async def test_other_answers_are_shown_as_before() -> None:
     """Where no secret can be, the beginning of the answer helps."""
     groups = groups_over(FakeTransport(plain({"oops": 1})))
     with pytest.raises(InvalidResponseError, match="oops"):
         await groups.account.profile()
+
+
+async def test_what_another_call_says_of_its_failure_stays() -> None:
+    """An object too: there is nothing private in it."""
+    groups = groups_over(FakeTransport(refused(400, {"name": ["too long"]})))
+    with pytest.raises(APIError) as caught:
+        await groups.account.profile()
+
+    assert caught.value.detail == {"name": ["too long"]}
+
+
+async def test_no_frame_of_an_error_holds_the_response() -> None:
+    """Whose bytes a tool would show."""
+    error = await failure(refused(404, {"key": SECRET}), "details")
+
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [frame for frame in frames if frame.f_globals["__name__"].startswith("multicart_async.")]
+    assert not any(isinstance(value, Response) for frame in ours for value in frame.f_locals.values())
 
 
 async def test_a_private_answer_is_short() -> None:

@@ -15,7 +15,7 @@ from support.raw import Exchange, RawServer, framed
 from support.wires import FILE, KEY, LABEL, read_file, transport_to
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy, Timeouts
-from multicart_async.errors import IntegrityError, PermissionDeniedError, StalledDownloadError
+from multicart_async.errors import IncompleteDownloadError, IntegrityError, PermissionDeniedError, StalledDownloadError
 from multicart_async.sandbox import Sandbox
 
 PAGE = page_bytes(30)
@@ -132,6 +132,18 @@ async def test_the_rest_of_a_file_is_added_to_its_beginning(tmp_path) -> None:
     assert files_below(tmp_path)["101/88/page-0001.json"] == PAGE
 
 
+async def test_a_file_that_comes_whole_is_counted_from_its_beginning() -> None:
+    """Though its end alone was asked for: not every server knows of ranges."""
+    async with (
+        RawServer(answering(BODIES["length"])) as server,
+        transport_to(server, limits=EXACT) as transport,
+        transport.stream(server.url + FILE, label=LABEL, headers={"Range": "bytes=100-"}) as stream,
+    ):
+        content = b"".join([piece async for piece in stream])
+
+    assert content == PAGE
+
+
 async def test_a_refusal_is_not_measured(tmp_path) -> None:
     """The body of an error explains why there is no file, so its length is not checked."""
 
@@ -223,6 +235,38 @@ async def test_a_slow_transfer_ends_at_its_limit() -> None:
     assert text.startswith(f"{LABEL}: not complete within 20 s (Timeouts.transfer), ")
     assert text.endswith("bytes have come")
     assert caught.value.passing is False
+
+
+async def test_silence_after_a_slow_beginning_ends_at_the_limit() -> None:
+    """What has passed before counts."""
+
+    async def slow(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        await asyncio.sleep(0.01)  # it is waited for
+        hasten(15)
+        await exchange.send(b"[1, ")
+        await asyncio.sleep(0.01)
+        hasten(6)
+        await exchange.hang()
+
+    clock = LoopClock()
+    async with (
+        RawServer(slow) as server,
+        transport_to(server, timeouts=Timeouts(read=60, transfer=20), now=clock) as transport,
+    ):
+        began = clock()
+        with pytest.raises(StalledDownloadError, match=r"within 20 s \(Timeouts\.transfer\), 4 bytes have come"):
+            await read_file(transport, server.url + FILE)
+
+    assert clock() - began < 25
+
+
+async def test_a_connection_that_breaks_is_no_slow_transfer() -> None:
+    """Though less time was left for the transfer than for a silence."""
+    cut = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[1, ")
+    async with RawServer(cut) as server, transport_to(server, timeouts=Timeouts(read=60, transfer=20)) as transport:
+        with pytest.raises(IncompleteDownloadError):
+            await read_file(transport, server.url + FILE)
 
 
 class LoopClock:

@@ -12,7 +12,7 @@ from download_kit import chunks, files_below, open_below
 from support.open_folders import flushed_folders, opener, temporary
 
 from multicart_async import DirectorySink, errors
-from multicart_async.sinks import _open_folder
+from multicart_async.sinks import _folder_lock, _open_folder
 from multicart_async.sinks._open_folder import OpenFolder
 
 STALE = ".mc-0123456789abcdef.part"
@@ -98,6 +98,57 @@ async def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path, place) -> N
         await DirectorySink(tmp_path).put("101/88/a", chunks(b"1"))
 
 
+async def test_a_lock_that_is_waited_for_is_opened_once(tmp_path, monkeypatch) -> None:
+    """Each look at it that was in vain is closed."""
+    (tmp_path / "101").mkdir()
+    held = [True, True, True]
+
+    def flock(*_: object) -> None:
+        if held:
+            held.pop()
+            raise BlockingIOError(errno.EWOULDBLOCK, "held")
+
+    monkeypatch.setattr(_folder_lock.fcntl, "flock", flock)
+    monkeypatch.setattr(_folder_lock, "_POLL", 0.0)
+
+    async with DirectorySink(tmp_path).exclusive("101") as had:
+        assert had
+        assert len(open_below(tmp_path)) == 1
+    assert open_below(tmp_path) == []
+
+
+async def test_a_lock_that_another_call_holds_is_not_had(tmp_path) -> None:
+    """Where it is not waited for."""
+    (tmp_path / "101").mkdir()
+    sink = DirectorySink(tmp_path)
+
+    async with sink.exclusive("101") as first, sink.exclusive("101", wait=False) as second:
+        assert (first, second) == (True, False)
+    async with sink.exclusive("101", wait=False) as third:
+        assert third
+
+
+async def test_where_there_are_no_locks_each_is_had(tmp_path, monkeypatch) -> None:
+    """Nothing can be held against others there."""
+    (tmp_path / "101").mkdir()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_folder_lock.fcntl, "flock", refuse)
+
+    async with DirectorySink(tmp_path).exclusive("101") as had:
+        assert had
+
+
+async def test_a_missing_folder_cannot_be_locked(tmp_path) -> None:
+    """Nor is it made for that."""
+    with pytest.raises(errors.DiskError, match="No such file"):
+        await DirectorySink(tmp_path).exclusive("101").__aenter__()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_missing_folder_holds_nothing(tmp_path) -> None:
     """A missing folder, at any level, has no files, and is not an error."""
     (tmp_path / "101").mkdir()
@@ -124,6 +175,10 @@ def test_new_folders_are_flushed_where_that_is_asked_for(tmp_path, monkeypatch) 
     temporary(tmp_path / "new", "101", "a", durable=True).publish(b"1")
 
     assert flushed == [tmp_path, tmp_path / "new", tmp_path / "new" / "101"]
+
+    flushed.clear()
+    temporary(tmp_path / "other", "101", "a").publish(b"1")
+    assert flushed == []
 
 
 def test_another_writer_may_make_the_folder_first(tmp_path, monkeypatch) -> None:
@@ -219,3 +274,50 @@ def test_a_path_of_the_root_is_kept(tmp_path: Path) -> None:
     temporary(tmp_path / "link", "a").publish(b"1")
 
     assert files_below(tmp_path / "real") == {"a": b"1"}
+
+
+def test_another_writer_may_make_the_root_first(tmp_path, monkeypatch) -> None:
+    """Between the look at it and its making."""
+    root, opened = tmp_path / "new", _open_folder._opened
+
+    def late(path: str) -> int | None:
+        try:
+            return opened(path)
+        finally:
+            root.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(_open_folder, "_opened", late)
+
+    temporary(root, "a").publish(b"1")
+
+    assert files_below(root) == {"a": b"1"}
+
+
+def test_a_link_is_one_whichever_number_the_system_has_for_it(tmp_path, monkeypatch) -> None:
+    """Without O_DIRECTORY Linux says ELOOP of it, as other systems do with it."""
+    (tmp_path / "101").symlink_to(tmp_path)
+    monkeypatch.setattr(_open_folder, "_SEARCH", os.O_RDONLY)
+
+    with pytest.raises(OSError, match="101 is a link, and links below the destination are not followed") as caught:
+        OpenFolder.open(tmp_path, ["101"])
+
+    assert caught.value.errno == errno.ELOOP
+
+
+def test_a_part_that_is_no_folder_is_an_error(tmp_path) -> None:
+    """Of the system, before anything is looked for in it."""
+    (tmp_path / "101").touch()
+
+    with pytest.raises(NotADirectoryError):
+        OpenFolder.open(tmp_path, ["101"])
+
+
+def test_a_folder_is_closed_once(tmp_path) -> None:
+    """Its number may belong to another file by then."""
+    folder = OpenFolder.open(tmp_path)
+    folder.close()
+    file = os.open(tmp_path, os.O_RDONLY)
+
+    folder.close()
+
+    os.close(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from multicart_async._regular_file import open_regular, read_whole
 from multicart_async._shard_notes import ShardNotes
 from multicart_async.models import StartedRun
 from multicart_async.sinks import DirectorySink
+from multicart_async.sinks._open_folder import OpenFolder
 from multicart_async.testing import FakeTransport
 
 SPARSE = 6 << 30  # bytes of a file that takes none of the disk
@@ -92,6 +94,54 @@ def test_a_file_is_read_whole(tmp_path, size) -> None:
     assert read_whole(open_regular(tmp_path / "a"), 100) == content[:100]
     assert b"cpu" in read_whole(open_regular("/proc/stat"))
     assert open_below(tmp_path) == []
+
+
+def test_a_file_may_be_as_large_as_is_said(tmp_path) -> None:
+    """A byte more is too much."""
+    (tmp_path / "a").write_bytes(b"12345678")
+
+    os.close(open_regular(tmp_path / "a", max_bytes=8))
+
+    with pytest.raises(OSError, match="it has 8 bytes, and at most 7 are read"):
+        open_regular(tmp_path / "a", max_bytes=7)
+
+
+async def test_a_file_above_256_mib_is_not_read(tmp_path) -> None:
+    """By a sink."""
+    (tmp_path / "a").touch()
+    os.truncate(tmp_path / "a", (256 << 20) + 1)
+
+    with pytest.raises(errors.DiskError, match="it has 268,435,457 bytes, and at most 268,435,456 are read"):
+        await DirectorySink(tmp_path).read("a")
+
+
+async def test_a_file_that_grows_meanwhile_is_cut(tmp_path, monkeypatch) -> None:
+    """It was small enough when it was opened; its checksum shows that it is not whole."""
+    (tmp_path / "a").write_bytes(b"1")
+    monkeypatch.setattr("multicart_async.sinks._directory.MAX_FILE_BYTES", 10)
+    opened = OpenFolder.open_regular
+
+    def growing(folder: OpenFolder, name: str, *, max_bytes: int | None = None) -> int:
+        descriptor = opened(folder, name, max_bytes=max_bytes)
+        (tmp_path / name).write_bytes(b"n" * 100)
+        return descriptor
+
+    monkeypatch.setattr(OpenFolder, "open_regular", growing)
+
+    assert await DirectorySink(tmp_path).read("a") == b"n" * 10
+
+
+@pytest.mark.parametrize("number", [errno.ENXIO, errno.ENODEV], ids=errno.errorcode.__getitem__)
+def test_what_has_no_other_end_is_no_file(tmp_path, monkeypatch, number) -> None:
+    """A socket, a pipe, or a device without a driver: systems have several numbers for that."""
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+
+    with pytest.raises(OSError, match="it is not a file"):
+        open_regular(tmp_path / "a")
 
 
 def test_a_loop_is_a_loop_where_links_are_followed(tmp_path) -> None:
@@ -186,6 +236,20 @@ async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypat
         assert 101 in journal.noted
 
     assert path.stat().st_size <= 200
+
+
+async def test_a_journal_may_be_as_long_as_can_be_read(tmp_path, monkeypatch) -> None:
+    """To the last byte."""
+    async with Journal(tmp_path / "first") as journal:
+        await journal.note("intent", StartedRun(101, 87))
+    size = (tmp_path / "first").stat().st_size
+
+    for most in (size, size - 1):
+        monkeypatch.setattr("multicart_async._ledger.MAX_FILE_BYTES", most)
+        (tmp_path / "second").unlink(missing_ok=True)
+        async with Journal(tmp_path / "second") as journal:
+            with nullcontext() if most == size else pytest.raises(errors.DiskError, match="begin a new one"):
+                await journal.note("intent", StartedRun(101, 87))
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a socket", "a file of 6 GiB", "a device"])

@@ -17,6 +17,7 @@ from support.open_folders import flushed_folders, opener, temporary
 
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink, _temporary
+from multicart_async.sinks._open_folder import OpenFolder
 from multicart_async.sinks._temporary import sweep
 
 STALE = ".mc-0123456789abcdef.part"
@@ -160,6 +161,19 @@ async def test_a_link_under_the_temporary_name_is_not_followed(tmp_path, monkeyp
     assert b"precious" == victim.read_bytes()
 
 
+async def test_a_sink_looks_for_them_once_in_each_folder(tmp_path) -> None:
+    """And remembers the last 64 folders: a mirror may have 100,000."""
+    sink = DirectorySink(tmp_path)
+    for number in range(65):
+        await sink.put(f"{number}/a", chunks(b"1"))
+    first, last = (tmp_path / name / STALE for name in ("0", "64"))
+    for stale in (first, last):
+        stale.touch()
+        await sink.put(f"{stale.parent.name}/b", chunks(b"1"))
+
+    assert (first.exists(), last.exists()) == (False, True)
+
+
 def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
     """Nor where a file stands in its place."""
     (tmp_path / "file").write_bytes(b"1")
@@ -195,6 +209,51 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
     assert [] == open_below(tmp_path)
 
 
+def test_a_file_system_may_count_no_links(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that has its name is there all the same."""
+    fstat = os.fstat
+
+    def without(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        return os.stat_result((*found[:3], 0, *found[4:10]))
+
+    monkeypatch.setattr(os, "fstat", without)
+
+    one = temporary(tmp_path, "a")
+    one.write(b"who")
+    one.publish(b"le")
+
+    assert files_below(tmp_path) == {"a": b"whole"}
+
+
+def test_a_sweep_takes_only_the_file_that_it_has_looked_at(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one may have the name by then."""
+    (tmp_path / STALE).touch()
+    flock = _temporary.fcntl.flock
+
+    def replaced(descriptor: int, flags: int) -> None:
+        (tmp_path / "new").write_bytes(b"another's")
+        (tmp_path / "new").rename(tmp_path / STALE)
+        flock(descriptor, flags)
+
+    monkeypatch.setattr(_temporary.fcntl, "flock", replaced)
+
+    sweep(opener(tmp_path))
+
+    assert files_below(tmp_path) == {STALE: b"another's"}
+
+
+def test_a_file_system_may_number_a_file_otherwise_by_its_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some do. A file that has a name is there."""
+    monkeypatch.setattr(OpenFolder, "stat", lambda *_: os.stat_result((0o100644, 1, 1, 1, 0, 0, 0, 0, 0, 0)))
+
+    one = temporary(tmp_path, "a")
+    one.write(b"who")
+    one.publish(b"le")
+
+    assert files_below(tmp_path) == {"a": b"whole"}
+
+
 def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each one is locked by somebody else at once, it is given up after a few, and nothing is left."""
 
@@ -208,6 +267,13 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
 
     assert {} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
+
+
+def test_an_error_without_a_number_says_what_it_says() -> None:
+    """Some come from Python, and not from the system."""
+    error = _temporary.disk_error(Path("a"), OSError("odd"))
+
+    assert (str(error), error.errno) == ("a: odd", None)
 
 
 @pytest.mark.parametrize("kind", ["link", "ring"])
@@ -297,6 +363,22 @@ def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatc
     one.discard()
     assert {"a": b"whole"} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
+
+
+def test_a_large_file_is_locked_until_it_is_in_place(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed before, which alone would give up the lock: a sweep that comes then leaves it."""
+    replace = os.replace
+
+    def swept_first(source: str, target: str, **folders: int) -> None:
+        sweep(opener(tmp_path))
+        replace(source, target, **folders)
+
+    monkeypatch.setattr(os, "replace", swept_first)
+    one = temporary(tmp_path, "a")
+    one.write(b"who")
+    one.publish(b"le")
+
+    assert files_below(tmp_path) == {"a": b"whole"}
 
 
 def test_durable_flushes_the_names_of_the_folders_that_it_makes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from download_kit import chunks, files_below, open_below, run_of, sized_page, url, wanted_page
+from download_kit import chunks, files_below, open_below, run_of, sized_page, temporaries_below, url, wanted_page
 from support.groups import groups_over
-from support.open_folders import path_at, temporary
+from support.open_folders import opener, path_at, temporary
 
 from multicart_async._category_csv import category_csv
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError
 from multicart_async.events import FileFailed, FileRestarted, Retrying
-from multicart_async.sinks import DirectorySink, MemorySink, Sink, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink, Sink, _temporary, put_bytes
+from multicart_async.sinks._open_folder import OpenFolder
 from multicart_async.testing import FakeFile, FakeTransport, ok
 
 NAME = "101/88/page-0001.json"
@@ -186,6 +187,92 @@ def test_a_stale_disk_is_no_removed_file(tmp_path) -> None:
         one.write(b"2")
     one.discard()
     assert not isinstance(caught.value, IncompleteDownloadError)
+
+
+def test_a_full_disk_is_no_removed_file(tmp_path, monkeypatch) -> None:
+    """Even if the temporary file was removed too: writing it again would help nothing."""
+
+    def full(source: str, *_: str, **folders: int) -> None:
+        path_at(source, folders["src_dir_fd"]).unlink()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+
+    for content in (b"1", b"n" * 10):
+        one = temporary(tmp_path, "a")
+        if len(content) > 1:
+            one.write(content)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            one.publish(content)
+        one.discard()
+        assert caught.value.errno == errno.ENOSPC
+        assert not isinstance(caught.value, IncompleteDownloadError)
+
+
+def test_a_disk_that_cannot_tell_has_removed_nothing(tmp_path, monkeypatch) -> None:
+    """The error that came first is the one that is told."""
+    one = temporary(tmp_path, "a")
+    one.write(b"1")
+    (name,) = temporaries_below(tmp_path)
+    (tmp_path / name).unlink()
+
+    def refuse(*_: object) -> os.stat_result:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OpenFolder, "stat", refuse)
+        patched.setattr(_temporary, "refuse_special", lambda *_: None)
+        with pytest.raises(FileNotFoundError) as caught:
+            one.publish(b"2")
+    one.discard()
+
+    assert not isinstance(caught.value, IncompleteDownloadError)
+
+
+def test_a_folder_that_a_file_has_replaced_is_gone(tmp_path) -> None:
+    """It is told as a folder that was removed."""
+    one = temporary(tmp_path, "101", "a")
+    one.write(b"who")
+    shutil.rmtree(tmp_path / "101")
+    (tmp_path / "101").touch()
+
+    with pytest.raises(FileNotFoundError, match="its folder was removed while the file was written"):
+        one.publish(b"le")
+    one.discard()
+
+    assert files_below(tmp_path) == {"101": b""}
+
+
+def test_a_small_file_goes_to_the_folder_that_is_there_now(tmp_path, monkeypatch) -> None:
+    """When it is written again, its folder is looked for again too."""
+
+    def moved(path: Path) -> None:
+        path.unlink()
+        path.parent.rename(tmp_path / "moved")
+        path.parent.mkdir()
+
+    cleaner(monkeypatch, 1, moved)
+
+    temporary(tmp_path, "101", "a").publish(b"1")
+
+    assert files_below(tmp_path) == {"101/a": b"1"}
+
+
+def test_a_folder_that_is_removed_each_time_is_an_error(tmp_path) -> None:
+    """That of the system: there was no temporary file yet that could have been removed."""
+
+    def removed(create: bool) -> OpenFolder:
+        folder = opener(tmp_path, "101")(create)
+        (tmp_path / "101").rmdir()
+        return folder
+
+    one = temporary(tmp_path, "101", "a")
+    one._open_folder = removed
+    with pytest.raises(FileNotFoundError):
+        one.publish(b"1")
+    one.discard()
+
+    assert open_below(tmp_path) == []
 
 
 @pytest.mark.parametrize("size", [10, 3 << 20])

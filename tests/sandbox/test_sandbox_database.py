@@ -14,6 +14,7 @@ import pytest
 
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.__main__ import main
+from multicart_async.sandbox._database import _restrict_to_owner, connect
 
 SIBLINGS = ("", "-wal", "-shm")
 
@@ -125,3 +126,31 @@ async def test_a_file_that_cannot_be_taken_from_others_is_refused(
 def not_permitted(path: Path, _mode: int) -> None:
     """What the system says to who is not the owner."""
     raise PermissionError(1, "Operation not permitted", os.fspath(path))
+
+
+def test_a_new_database_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for the moment before its mode is set either."""
+    chmod, before = Path.chmod, list[int]()
+
+    def noting(path: Path, mode: int) -> None:
+        before.append(stat.S_IMODE(path.stat().st_mode))
+        chmod(path, mode)
+
+    monkeypatch.setattr(Path, "chmod", noting)
+
+    with umask(0):
+        connect(tmp_path / "state.db").close()
+
+    assert before == [0o600]
+
+
+@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
+def test_each_file_of_sqlite_is_taken_from_others(tmp_path: Path, end: str) -> None:
+    """Before SQLite sees it: a process that was killed may have left it."""
+    file = tmp_path / f"state.db{end}"
+    file.touch()
+    file.chmod(0o644)
+
+    _restrict_to_owner(tmp_path / "state.db")
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

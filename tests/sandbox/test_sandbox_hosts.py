@@ -255,3 +255,19 @@ async def test_a_base_of_links_without_a_host_adds_no_name() -> None:
     """An empty name in a request does not meet an empty one of ours."""
     async with Sandbox(links_base="/api/v1") as sandbox:
         assert [(await status(sandbox, host))[0] for host in ("", ".", "localhost")] == [403, 403, 200]
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("[::FFFF:127.0.0.1]:80", "127.0.0.1"),
+        ("[fe80::1%eth0]", "fe80::1"),
+        ("[0:0::1]", "::1"),
+        ("LocalHost.", "localhost"),
+        ("[::1", None),
+        ("[localhost]", None),
+    ],
+)
+def test_a_host_is_compared_in_one_spelling(host: str, name: str | None) -> None:
+    """In which names are compared."""
+    assert host_name(host) == name

@@ -95,6 +95,17 @@ def test_what_a_test_has_cleared_is_not_counted() -> None:
     assert len(recording.requests) == 200
 
 
+def test_all_that_arrived_can_be_forgotten() -> None:
+    """Requests, counts, and dropped fields."""
+    recording = Recording()
+    recording.note(seen(), GET)
+    recording.note_dropped(GET, ["a"])
+
+    recording.clear()
+
+    assert (list(recording.requests), dict(recording.counts), recording.dropped) == ([], {}, [])
+
+
 def test_counts_of_unknown_paths_are_bounded() -> None:
     """Documented paths are counted one by one, other paths up to a bound, and the total is complete."""
     recording = Recording()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,37 @@ async def test_a_mirror_in_memory_is_finished_too(client, half) -> None:
 
     assert (report.ok, report.files) == (True, 6)
     assert (await client.verify(sink)).ok
+
+
+class RefusingSink(DirectorySink):
+    """A folder that takes no file of one run."""
+
+    def __init__(self, root: Path, run: str) -> None:
+        super().__init__(root)
+        self._run = run
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        if name.startswith(f"{self._run}/"):
+            raise errors.DiskError(name, "Input/output error", errno.EIO)
+        await super().put(name, chunks)
+
+
+@pytest.mark.parametrize("run", ["101/89", "101/90"])
+async def test_what_failed_is_tried_again_by_the_next_call(client, half, run) -> None:
+    """The run that was interrupted, and the newest one: nothing is taken for complete because the other one is."""
+    first = await client.sync(RefusingSink(half.parents[1], run))
+    second = await client.sync(half.parents[1])
+
+    assert [f"{failure.collection}/{failure.run}" for failure in first.failures] == [run]
+    assert (second.ok, second.files) == (True, 3)
+    assert (await client.verify(half.parents[1])).ok
+
+
+async def test_a_link_hides_no_other_run(client, half) -> None:
+    """Among the folders of runs: what it leads to is not looked at, and what comes behind it is."""
+    for number in ("8", "91", "96"):
+        (half.parent / number).symlink_to("88")
+
+    report = await client.sync(half.parents[1])
+
+    assert (report.runs, report.files) == (2, 6)

@@ -49,3 +49,11 @@ async def test_a_first_run_that_is_not_finished_is_looked_for_again(tmp_path) ->
     """There is none before it."""
     assert [] == await mirrored(tmp_path, "Completed", finished(1, ready=False))
     assert [1] == await mirrored(tmp_path, "Completed", finished(1))
+
+
+async def test_a_folder_of_a_run_without_files_is_not_filled(tmp_path) -> None:
+    """The service has nothing to fill it with yet, or no longer."""
+    (tmp_path / "1" / "87").mkdir(parents=True)
+    (tmp_path / "1" / "87" / "page-0001.json").write_bytes(b"[]")
+
+    assert await mirrored(tmp_path, "Completed", finished(87, ready=False), finished(88)) == [88]

@@ -48,6 +48,32 @@ async def test_a_name_that_is_not_there_cannot_be_changed(tmp_path) -> None:
         await guarded(Other()).rename("a", "b")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("names", [("a", "../b"), ("../a", "b"), ("a", "/b"), ("a", "x/../../b")])
+async def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, names) -> None:
+    """The old one, and the new one."""
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "dest" / "a").write_bytes(b"2")
+
+    with pytest.raises(errors.ArgumentError, match="plain words"):
+        await DirectorySink(tmp_path / "dest").rename(*names)
+
+    assert tree(tmp_path) == {"a": b"1", "dest/a": b"2"}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+async def test_what_is_no_file_does_not_lose_its_name(tmp_path, kind) -> None:
+    """Nothing is replaced that is not a file, or a link."""
+    os.mkfifo(tmp_path / "b") if kind == "pipe" else (tmp_path / "b").mkdir()
+    (tmp_path / "a").write_bytes(b"1")
+
+    with pytest.raises(errors.DiskError, match="b is not a file, so it is not replaced"):
+        await DirectorySink(tmp_path).rename("a", "b")
+
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert not (tmp_path / "b").is_file()
+
+
 @pytest.mark.parametrize("durable", [False, True])
 async def test_a_durable_rename_flushes_its_folder(tmp_path, monkeypatch, durable) -> None:
     """The new name survives a power cut as the file does."""
@@ -84,6 +110,19 @@ async def test_a_folder_with_something_in_it_stays(tmp_path, what) -> None:
     await DirectorySink(tmp_path).remove_folder("101/88")
 
     assert len(list(place.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.EEXIST], ids=errno.errorcode.__getitem__)
+async def test_a_folder_that_is_not_empty_has_two_numbers(tmp_path, monkeypatch, number) -> None:
+    """POSIX allows both."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "101").mkdir()
+    monkeypatch.setattr(os, "rmdir", refuse)
+
+    await DirectorySink(tmp_path).remove_folder("101")
 
 
 async def test_a_folder_that_cannot_be_removed_is_a_disk_error(tmp_path, monkeypatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
 from multicart_async import DirectorySink, Sink, errors
 from multicart_async.sandbox.faults import Cut
 from multicart_async.sinks import BrowsableSink, MemorySink, put_bytes
+from multicart_async.sinks._open_folder import OpenFolder
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -116,6 +119,33 @@ async def test_a_link_is_listed_as_no_file(tmp_path) -> None:
     (tmp_path / "file").touch()
 
     assert await DirectorySink(tmp_path).list("") == {"file": 0, "link": None}
+
+
+async def test_what_is_no_file_has_no_size(tmp_path) -> None:
+    """A link, which is not followed, a pipe and a folder."""
+    (tmp_path / "file").write_bytes(b"123")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+
+    assert [await DirectorySink(tmp_path).size(name) for name in ("file", "link", "folder", "pipe")] == [3, *[None] * 3]
+
+
+async def test_a_file_that_goes_while_it_is_listed_is_not_there(tmp_path, monkeypatch) -> None:
+    """The others are."""
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    entries = OpenFolder.entries
+
+    @contextmanager
+    def late(folder: OpenFolder) -> Iterator[Sequence[os.DirEntry[str]]]:
+        with entries(folder) as found:
+            (tmp_path / "a").unlink()
+            yield found
+
+    monkeypatch.setattr(OpenFolder, "entries", late)
+
+    assert await DirectorySink(tmp_path).list("") == {"b": 0}
 
 
 async def test_what_the_disk_refuses_is_a_disk_error(tmp_path) -> None:

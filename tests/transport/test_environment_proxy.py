@@ -11,9 +11,11 @@ from support.wires import FINE, KEY, client_tls, fine, server_tls, settings, tra
 from yarl import URL
 
 from multicart_async import AsyncMultiCart
+from multicart_async._hidden import DOTS
+from multicart_async._redaction import Redactor
 from multicart_async.errors import ArgumentError, ConfigurationError
 from multicart_async.transport import Network
-from multicart_async.transport._proxy import environment_proxy
+from multicart_async.transport._proxy import Proxy, environment_proxy
 
 HTTP = "http://service.invalid/api/v1"
 HTTPS = "https://service.invalid/api/v1"
@@ -161,6 +163,42 @@ def test_the_argument_is_held_to_the_same_rule(proxy) -> None:
     """The error names the argument, and the way to SOCKS."""
     with pytest.raises(ArgumentError, match=r"^proxy: .*for SOCKS pass session="):
         AsyncMultiCart(KEY, base_url=HTTP, proxy=proxy, allow_http=True)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "repeated", "shown"),
+    [
+        ("ops:s3cr3t%3Apass@", "ops s3cr3t:pass s3cr3t%3Apass b3BzOnMzY3IzdDpwYXNz", f"ops {DOTS} {DOTS} {DOTS}"),
+        ("s3cr3t%40user@", "s3cr3t@user s3cr3t%40user czNjcjN0QHVzZXI6", f"{DOTS} {DOTS} {DOTS}"),
+        (":s3cr3t-pass@", "s3cr3t-pass OnMzY3IzdC1wYXNz", f"{DOTS} {DOTS}"),
+        ("", "None of it", "None of it"),
+    ],
+)
+def test_what_a_proxy_may_repeat_is_known(credentials, repeated, shown) -> None:
+    """The password, or else the user, and what is made of both; the address holds neither."""
+    proxy = Proxy(f"http://{credentials}proxy.example:3128")
+
+    assert Redactor(proxy.secrets()).text(repeated) == shown
+    assert proxy.location() == "http://proxy.example:3128"
+    assert repr(proxy.headers()) == (f"{{'Proxy-Authorization': '{DOTS}'}}" if credentials else "{}")
+
+
+def test_a_user_with_a_colon_is_refused(monkeypatch) -> None:
+    """HTTP's own form cannot tell it from the password; it is not shown."""
+    proxy = f"http://{SECRET}%3Auser:word@proxy.example:3128"
+    with pytest.raises(ArgumentError, match=r"^proxy: ") as caught:
+        AsyncMultiCart(KEY, base_url=HTTP, proxy=proxy, allow_http=True)
+    assert SECRET not in str(caught.value)
+
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ConfigurationError, match=r"^http_proxy: ") as named:
+        made(HTTP)
+    assert SECRET not in str(named.value)
+
+
+def test_a_proxy_shows_its_name_as_it_is_looked_up() -> None:
+    """What it would be in another script may look like another name."""
+    assert repr(Proxy("http://m\u00fcnchen.example:3128")) == "<Proxy xn--mnchen-3ya.example:3128>"
 
 
 async def test_plain_calls_go_through_a_proxy_without_a_scheme(monkeypatch) -> None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import anyio
 import attrs
+import idna
 import pytest
 from support.leaks import chain_of, frames_of
 from support.raw import Exchange, RawServer
@@ -18,6 +19,8 @@ from support.until import until
 from support.wires import FILE, KEY, LABEL, fine, read_file, settings, transport_to
 
 from multicart_async import AsyncMultiCart, Timeouts
+from multicart_async._hidden import Redacted
+from multicart_async._redaction import Redactor
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -29,6 +32,8 @@ from multicart_async.errors import (
 from multicart_async.sandbox import Sandbox
 from multicart_async.testing import FakeClock
 from multicart_async.transport import Network
+from multicart_async.transport._evidence import Evidence
+from multicart_async.transport._faults import Route, fault_of_call
 
 PATH = "/schedules/get/"
 
@@ -340,3 +345,28 @@ async def test_a_session_with_its_own_auth_is_a_wrong_setting(verb) -> None:
         assert server.requests == []
     assert type(fault) is ConfigurationError
     assert "Cannot combine AUTHORIZATION header" in str(fault)
+
+
+def test_a_url_that_aiohttp_cannot_ask_for_shows_no_secret() -> None:
+    """The text of the cause may hold it."""
+    secret = "s3cr3t_label"
+    route = Route("https", "service.example", redactor=Redactor([Redacted(secret)]))
+    with pytest.raises(idna.IDNAError, match=secret) as caught:
+        idna.encode(secret)
+
+    fault = fault_of_call("/p/", caught.value, Evidence(tracked=False), route, usable=True)
+
+    assert isinstance(fault, ConfigurationError)
+    assert str(fault).startswith("/p/: no request can be made to service.example: ")
+    assert secret not in str(fault)
+    assert fault.__cause__ is None
+
+
+async def test_a_proxy_of_a_session_that_is_no_url_is_named() -> None:
+    """A session may have a proxy of its own, which aiohttp reads with the first request."""
+    async with (
+        aiohttp.ClientSession(proxy="http://[") as session,
+        transport_to("http://127.0.0.1:9", network=Network(session=session)) as transport,
+    ):
+        with pytest.raises(ConfigurationError, match="the proxy or base_url is no URL that aiohttp can ask for"):
+            await transport.post("/x/", b"{}")

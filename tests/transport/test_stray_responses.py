@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import anyio
 import pytest
 from support.raw import Exchange, RawServer
 from support.until import until
@@ -58,6 +59,30 @@ async def test_what_came_over_an_idle_connection_is_not_read(stray) -> None:
         assert (await client.collections.get(102)).id == 102
 
         assert (server.connections, len(server.requests)) == (2, 3)
+
+
+async def test_no_idle_connection_over_which_something_came_is_used() -> None:
+    """All of them are closed, one after the other."""
+    quiet = True
+
+    async def handler(exchange: Exchange) -> bool:
+        if exchange.number <= 2:
+            await until(lambda: len(server.requests) >= 2)
+        await exchange.send(right(exchange))
+        if exchange.number <= 2:
+            await until(lambda: not quiet)
+            await exchange.send(response([{"id": STRAY}]))
+        return True
+
+    async with RawServer(handler) as server, connected(server) as client:
+        async with anyio.create_task_group() as group:
+            for number in (101, 102):
+                group.start_soon(client.collections.get, number)
+        quiet = False
+        await until(lambda: idle(client) == [True, True])
+        assert [row.id for row in await client.collections.list()] == [1]
+
+        assert (server.connections, len(server.requests)) == (3, 3)
 
 
 async def test_a_stray_response_after_a_request_is_noticed_by_its_id() -> None:
