@@ -38,7 +38,7 @@ class Hanging(ByPath):
         given: dict[str, Any] = {
             RUN: in_turn(ok("Queued!")),
             RUNS: lambda fields: pages_of(rows[fields["collection_id"]])(fields),
-            GET: in_turn(collection_row()),
+            GET: lambda fields: ok(collection_row(fields["schedule_id"])),
             SUBMIT: in_turn(ok({"id": 20326, "runner_id": 412})),
             RESULT: in_turn([category_row()]),
         }
