@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, Final, Self, cast
 
 import attrs
 
+from multicart_async._regular_file import open_regular, read_whole
+
 try:
     import fcntl
 except ImportError:  # pragma: no cover -- Windows has no advisory locks
@@ -26,9 +28,7 @@ except ImportError:  # pragma: no cover -- Windows has no advisory locks
 __all__ = ["FileLock"]
 
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
-_CLOEXEC = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOEXEC
-_LOOK = os.O_RDONLY | _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _LONGEST = 4096  # bytes
 _TRIES: Final = 5
 _PAUSE = 0.05  # seconds in which a lock file that was just made is written
@@ -185,15 +185,10 @@ class _LockFile:
     def _owner(self) -> _Owner | None:
         """Return whom it names; None if it cannot be read, or is gone."""
         try:
-            descriptor = os.open(self._path, _LOOK)
-        except OSError:
+            content = read_whole(open_regular(self._path), _LONGEST)
+        except OSError:  # also of a link, a folder or a pipe
             return None
-        try:
-            return _Owner.parse(os.read(descriptor, _LONGEST))
-        except OSError:  # a folder, or a pipe
-            return None
-        finally:
-            os.close(descriptor)
+        return _Owner.parse(content)
 
     def _remove_dead(self) -> None:
         """Remove it, if its owner is still a dead one: another process may have taken it over meanwhile.

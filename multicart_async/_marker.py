@@ -12,7 +12,7 @@ from multicart_async.manifest import seal_json, unseal_json
 from multicart_async.models import Collection
 from multicart_async.sinks import DirectorySink, Sink
 
-__all__ = ["MARKER", "Marker", "load_marker", "parse_marker", "render_marker"]
+__all__ = ["MARKER", "Marker", "load_marker", "render_marker"]
 
 MARKER: Final = "collection.json"
 _MAX_BYTES: Final = 64 << 10
@@ -50,12 +50,12 @@ async def load_marker(sink: Sink, collection: int) -> Marker | None:
     try:
         if isinstance(sink, DirectorySink) and (await sink.size(name) or 0) > _MAX_BYTES:
             return None
-        return parse_marker(await sink.read(name))
+        return _parse_marker(await sink.read(name))
     except DownloadError:  # a link, a pipe, or a file that may not be read
         return None
 
 
-def parse_marker(payload: bytes | None) -> Marker | None:
+def _parse_marker(payload: bytes | None) -> Marker | None:
     """The marker, or ``None`` for one that cannot be believed: then the service is asked."""
     content = None if payload is None else unseal_json(payload)
     if not isinstance(content, dict):

@@ -103,10 +103,10 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def close(self) -> None:
-        """Close the descriptor. Closing twice is harmless."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        """Close the descriptor. Closing twice is harmless; any other use after that is an error."""
+        if self._descriptor is not None and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1  # and not `None`, which stands for the path
 
     def __enter__(self) -> Self:
         return self

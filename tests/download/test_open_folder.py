@@ -321,3 +321,17 @@ def test_a_folder_is_closed_once(tmp_path) -> None:
     folder.close()
 
     os.close(file)
+
+
+def test_a_folder_that_was_closed_is_not_looked_for_by_its_path(tmp_path, calls) -> None:
+    """Its path may lead elsewhere by then; a use after the end is an error."""
+    if calls == "by paths":
+        pytest.skip("there a path is all there is")
+    (tmp_path / "a").write_bytes(b"1")
+    folder = OpenFolder.open(tmp_path)
+    folder.close()
+    folder.close()
+
+    for use in (lambda: folder.stat("a"), lambda: folder.open_regular("a"), folder.open_itself):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            use()
