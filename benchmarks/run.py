@@ -32,6 +32,7 @@ JOBS: Mapping[str, Callable[[Bench], None]] = {
     "wait-many": waiting.simulated,
     "run-many": waiting.pipeline,
     "records": parsing.small_records,
+    "product-records": parsing.product_records,
     "large-records": parsing.large_records,
     "zip": archives.strict,
     "import": starting.imports,
@@ -42,7 +43,7 @@ QUICK = 0.01
 
 def command_line() -> argparse.ArgumentParser:
     """What can be asked for."""
-    jobs = "\n".join(f"  {name:<14} {(job.__doc__ or '').splitlines()[0]}" for name, job in JOBS.items())
+    jobs = "\n".join(f"  {name:<16} {(job.__doc__ or '').splitlines()[0]}" for name, job in JOBS.items())
     line = argparse.ArgumentParser(
         description=(__doc__ or "").splitlines()[0],
         epilog=f"jobs:\n{jobs}",

@@ -159,6 +159,7 @@ http {{
       proxy_pass http://behind;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
+      proxy_set_header Host $http_host; # a sandbox answers to its own names alone
     }}
   }}
 }}

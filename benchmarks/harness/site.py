@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from harness.account import Account, Plan
-from harness.nginx import Nginx, Tls
+from harness.nginx import MissingError, Nginx, Tls
 from harness.race import FailedError
 
 RUNS = "/schedules/collections/results/download/"
@@ -116,6 +116,19 @@ class Site:
         connection.close()
         self.requests()
         return os.fspath(place)
+
+    def replace_page(self, write: Callable[[Path], int]) -> None:
+        """Let *write* make the first file anew where nginx takes it from; it returns the new size.
+
+        Raises:
+            MissingError: The files are the sandbox's, which makes them while it sends them.
+        """
+        if self._nginx is None:
+            raise MissingError("its files need nginx")
+        page = self.pages[0]
+        size = write(self._nginx.root / self._nginx.results / page.place)
+        self.pages[0] = attrs.evolve(page, size=size)
+        self.list.write_text(f"{page.url}\t{size}\n", "utf-8")
 
     def check_size(self, folder: Path) -> None:
         """Raises unless the folder has the bytes of all files, and at most a little besides: a manifest."""

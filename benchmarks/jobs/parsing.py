@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness import products
 from harness.account import Plan
 from harness.bench import Bench
 from harness.figures import Figures, Target, growth_at_most, stall_at_most
@@ -17,6 +18,13 @@ def small_records(bench: Bench) -> None:
     _records(bench, Plan(records=bench.scaled(5_000) * 105, record_bytes=2_048), targets)
 
 
+def product_records(bench: Bench) -> None:
+    """A page of 160 MB with realistic records of 5 KB, over http."""
+    plan = Plan(records=bench.scaled(32_000), record_bytes=products.BYTES)
+    speed = Target("CPU ≤ 0.35 × json.load", lambda figures: figures.ratio(OURS, "json.load", "cpu"), most=0.35)
+    _records(bench, plan, [speed, growth_at_most(16, OURS), stall_at_most(10, OURS)], realistic=True)
+
+
 def large_records(bench: Bench) -> None:
     """A page of 1 GiB with records of 1 MB, over http."""
     plan = Plan(records=bench.scaled(1_024), record_bytes=2**20)
@@ -27,9 +35,11 @@ def _speed(figures: Figures) -> float | None:
     return figures.ratio("json.load", OURS, "wall")
 
 
-def _records(bench: Bench, plan: Plan, targets: list[Target]) -> None:
+def _records(bench: Bench, plan: Plan, targets: list[Target], *, realistic: bool = False) -> None:
     (https,) = bench.schemes(False)
     with bench.site(plan, https=https) as site:
+        if realistic:
+            site.replace_page(lambda place: products.write_page(place, plan.records))
         options = {**site.options, "source": site.source()}
         alone = [
             python("json.load", "parsing.with_json", options, brings=False),
@@ -38,7 +48,7 @@ def _records(bench: Bench, plan: Plan, targets: list[Target]) -> None:
         ]
         ours = python(OURS, "ours.records", {**site.options, "at_once": 8}, brings=False)
         title = (
-            f"{plan.records:,} records of a page of {site.size / 2**20:,.0f} MiB; "
+            f"{plan.records:,} {'realistic ' if realistic else ''}records of a page of {site.size / 2**20:,.0f} MiB; "
             f"ours over {'https' if https else 'http'}, the others from a file"
         )
         bench.race(title, [ours, *alone], base="json.load", targets=targets)
