@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,38 +12,11 @@ from typing import Any
 BYTES = 5_000
 """About the size of one record."""
 
-_WORDS = [
-    "stainless",
-    "steel",
-    "wireless",
-    "compact",
-    "travel",
-    "office",
-    "kitchen",
-    "premium",
-    "noir",
-    "café",
-    "naïve",
-    "größe",
-    "rechargeable",
-    "portable",
-    "black",
-    "white",
-    "silver",
-    "adjustable",
-    "folding",
-    "storage",
-    "日本製",
-    "large",
-    "small",
-    "set",
-    "pack",
-    "warranty",
-    "replacement",
-    "original",
-    "ceramic",
-    "ünique",
-]
+_WORDS = re.findall(
+    r"\w+",
+    "stainless steel wireless compact travel office kitchen premium noir café naïve größe rechargeable portable black "
+    "white silver adjustable folding storage 日本製 large small set pack warranty replacement original ceramic ünique",
+)
 _SEED = 20_261_128
 
 
