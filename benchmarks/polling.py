@@ -38,16 +38,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from virtual_time import run_virtually
 
 from multicart_async import Limits, PollPolicy
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._results import Results
-from multicart_async.api.account import Account
-from multicart_async.api.collections import Collections
-from multicart_async.api.runs import Runs
-from multicart_async.download import Downloader
+from multicart_async._downloads.manager import Results
+from multicart_async._downloads.transfer import Downloader
+from multicart_async._http import Form, Response
+from multicart_async._http.caller import Caller
+from multicart_async._http.retries import Attempts
 from multicart_async.models import StartedRun
-from multicart_async.polling import Clock, Pace
-from multicart_async.transport import Form, Response
+from multicart_async.resources._polling import Clock, Pace
+from multicart_async.resources.account import Account
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.runs.runs import Runs
 
 LIST = "/schedules/get_schedules/"
 RESULTS = "/schedules/collections/results/download/"

@@ -3,37 +3,36 @@
 Each name is imported on first use: the import of the package itself loads neither the client nor aiohttp.
 """
 
-from multicart_async._lazy import lazy_names
+from multicart_async._core.lazy import lazy_names
 
 _MODULES = {  # the imports below, for the interpreter; a test compares the two
-    "UNSET": "_unset",
+    "UNSET": "_core.unset",
     "AsyncMultiCart": "client",
     "DirectorySink": "sinks",
     "Limits": "config",
     "MultiCartError": "errors",
-    "Outcome": "_outcome",
-    "PollPolicy": "polling",
+    "Outcome": "models.outcome",
+    "PollPolicy": "config",
     "RetryPolicy": "config",
     "Sink": "sinks",
     "Timeouts": "config",
-    "__version__": "_version",
+    "__version__": "_core.version",
     "errors": "errors",
     "events": "events",
     "models": "models",
-    "plan_collections": "sharding",
+    "plan_collections": "resources._items.shard_plan",
 }
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
 if TYPE_CHECKING:
     from multicart_async import errors, events, models
-    from multicart_async._outcome import Outcome
-    from multicart_async._unset import UNSET
-    from multicart_async._version import __version__
+    from multicart_async._core.unset import UNSET
+    from multicart_async._core.version import __version__
     from multicart_async.client import AsyncMultiCart
-    from multicart_async.config import Limits, RetryPolicy, Timeouts
+    from multicart_async.config import Limits, PollPolicy, RetryPolicy, Timeouts
     from multicart_async.errors import MultiCartError
-    from multicart_async.polling import PollPolicy
-    from multicart_async.sharding import plan_collections as plan_collections
+    from multicart_async.models.outcome import Outcome
+    from multicart_async.resources._items.shard_plan import plan_collections as plan_collections
     from multicart_async.sinks import DirectorySink, Sink
 else:  # hidden from type checkers, which would take any name for one of this package
     __getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -14,41 +14,41 @@ import aiohttp
 import anyio
 import attrs
 
-from multicart_async._arguments import a_choice, a_flag, check_listener, mismatch
-from multicart_async._attempts import Attempts, silent
-from multicart_async._caller import Caller
-from multicart_async._checked_stream import checked_stream
-from multicart_async._credentials import Given, resolve
-from multicart_async._endpoint import ANYTHING, Endpoint, Safety
-from multicart_async._extra_headers import ExtraHeaders
-from multicart_async._failures import Listener
-from multicart_async._hidden import conceal
-from multicart_async._lifeline import Lifeline
-from multicart_async._plan import Files
-from multicart_async._repair import Repairer
-from multicart_async._results import Results
-from multicart_async._threads import in_thread
-from multicart_async.api.account import Account
-from multicart_async.api.asins import Asins
-from multicart_async.api.billing import Billing
-from multicart_async.api.catalogue import Catalogue
-from multicart_async.api.categories import Categories
-from multicart_async.api.collections import Collections
-from multicart_async.api.outputs import Outputs
-from multicart_async.api.runs import Runs
-from multicart_async.api.settings import ServiceSettings
-from multicart_async.api.skus import Skus
-from multicart_async.api.zipcodes import Zipcodes
+from multicart_async._core.credentials import Given, resolve
+from multicart_async._core.extra_headers import ExtraHeaders
+from multicart_async._core.failures import Listener
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.redaction import conceal
+from multicart_async._core.threads import in_thread
+from multicart_async._core.validation import a_choice, a_flag, check_listener, mismatch
+from multicart_async._downloads.manager import Results
+from multicart_async._downloads.plan import Files
+from multicart_async._downloads.stream import checked_stream
+from multicart_async._downloads.transfer import Downloader
+from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, Proxy, seal_proxy
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import ANYTHING, Endpoint, Safety
+from multicart_async._http.retries import Attempts, silent
+from multicart_async._sync.engine import Mirror, Wish
+from multicart_async._sync.repair import Repairer
+from multicart_async._sync.verify import verify
 from multicart_async.config import Limits, RetryPolicy, Timeouts
-from multicart_async.download import Downloader
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.events import Emit, Event
 from multicart_async.models import SyncReport, VerifyReport
-from multicart_async.polling import Clock
+from multicart_async.resources._polling import Clock
+from multicart_async.resources.account import Account
+from multicart_async.resources.asins import Asins
+from multicart_async.resources.billing import Billing
+from multicart_async.resources.catalogue import Catalogue
+from multicart_async.resources.categories import Categories
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.outputs import Outputs
+from multicart_async.resources.runs.runs import Runs
+from multicart_async.resources.settings import ServiceSettings
+from multicart_async.resources.skus import Skus
+from multicart_async.resources.zipcodes import Zipcodes
 from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, check_browsable, guarded
-from multicart_async.sync import Mirror, Wish
-from multicart_async.transport import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, Proxy, seal_proxy
-from multicart_async.verify import verify
 
 __all__ = ["AsyncMultiCart"]
 

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from multicart_async._extra_headers import ExtraHeaders
-from multicart_async._hidden import DOTS, HiddenText, Redacted
-from multicart_async._redaction import Redactor
-from multicart_async._short_repr import short_repr
+from multicart_async._core.short_repr import short_repr
 from multicart_async.errors import ConfigurationError
 
-__all__ = ["Limits", "RetryPolicy", "Secret", "Settings", "Timeouts"]
+__all__ = ["Limits", "PollPolicy", "RetryPolicy", "Timeouts"]
 
-BASE_URL = "https://multicartapi.com/api/v1"
-_PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
-_LEAST = 8  # bytes of a credential that is looked for in what the service sends
 _LONGEST = 1e12  # seconds, or so many a second; not a number and infinity are not below it either
 
+Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
-def _number(*, zero: bool = False) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+
+def _number(
+    what: str = "a number", *, minimum: float = 0, maximum: float = math.inf, zero: bool = True, none: str = ""
+) -> Validator:
+    """Make a validator of finite numbers; *none* says what ``None`` means, where that is allowed."""
+    bounds = f"{minimum:g} or more" if maximum == math.inf else f"{minimum:g} to {maximum:g}"
+    expected = f"{what}{f', {bounds}' if zero else ' above 0'}{none and f', or None {none}'}"
+
     def check(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value is None and none:
+            return
         good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONGEST
-        if not good or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
-            least = "0 or more" if zero else "above 0"
-            name = f"{type(owner).__name__}.{field.name}"
-            raise ConfigurationError(f"{name}: expected seconds, {least}, got {short_repr(value)}")
+        if not good or not minimum <= value <= maximum or (value == 0 and not zero):  # type: ignore[operator]
+            raise ConfigurationError(f"{_name(owner, field)}: expected {expected}, got {short_repr(value)}")
 
     return check
 
 
 def _count(owner: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        name = f"{type(owner).__name__}.{field.name}"
-        raise ConfigurationError(f"{name}: expected a positive integer, got {short_repr(value)}")
+        raise ConfigurationError(f"{_name(owner, field)}: expected a positive integer, got {short_repr(value)}")
 
 
-def _rate(owner: object, field: attrs.Attribute[Any], value: object) -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LONGEST
-    if value is not None and not good:
-        name = f"{type(owner).__name__}.{field.name}"
-        raise ConfigurationError(f"{name}: expected a number above 0, or None for no limit, got {short_repr(value)}")
+def _warn_or_raise(owner: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or value not in {"warn", "raise"}:
+        raise ConfigurationError(f"{_name(owner, field)}: expected 'warn' or 'raise', got {short_repr(value)}")
+
+
+def _name(owner: object, field: attrs.Attribute[Any]) -> str:
+    return f"{type(owner).__name__}.{field.name}"
 
 
 @attrs.frozen
@@ -56,10 +59,10 @@ class Timeouts:
     such bound: a download may take as long as it moves. How long to wait for a *run* is `PollPolicy.wait_timeout`.
     """
 
-    connect: float = attrs.field(default=10.0, validator=_number())
-    request: float = attrs.field(default=60.0, validator=_number())
-    read: float = attrs.field(default=60.0, validator=_number())
-    transfer: float | None = attrs.field(default=None, validator=attrs.validators.optional(_number()))
+    connect: float = attrs.field(default=10.0, validator=_number("seconds", zero=False))
+    request: float = attrs.field(default=60.0, validator=_number("seconds", zero=False))
+    read: float = attrs.field(default=60.0, validator=_number("seconds", zero=False))
+    transfer: float | None = attrs.field(default=None, validator=_number("seconds", zero=False, none="for no limit"))
 
 
 @attrs.frozen
@@ -72,10 +75,10 @@ class RetryPolicy:
     """
 
     attempts: int = attrs.field(default=5, validator=_count)
-    wait_initial: float = attrs.field(default=0.5, validator=_number(zero=True))
-    wait_max: float = attrs.field(default=8.0, validator=_number(zero=True))
-    wait_jitter: float = attrs.field(default=1.0, validator=_number(zero=True))
-    retry_after_max: float = attrs.field(default=120.0, validator=_number(zero=True))
+    wait_initial: float = attrs.field(default=0.5, validator=_number("seconds"))
+    wait_max: float = attrs.field(default=8.0, validator=_number("seconds"))
+    wait_jitter: float = attrs.field(default=1.0, validator=_number("seconds"))
+    retry_after_max: float = attrs.field(default=120.0, validator=_number("seconds"))
 
 
 @attrs.frozen
@@ -98,67 +101,23 @@ class Limits:
     response_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
     record_bytes: int = attrs.field(default=64 * 2**20, validator=_count)
     unpacked_bytes: int = attrs.field(default=2**38, validator=_count)
-    requests_per_second: float | None = attrs.field(default=None, validator=_rate)
-    bytes_per_second: float | None = attrs.field(default=None, validator=_rate)
+    requests_per_second: float | None = attrs.field(default=None, validator=_number(zero=False, none="for no limit"))
+    bytes_per_second: float | None = attrs.field(default=None, validator=_number(zero=False, none="for no limit"))
     file_bytes: int | None = attrs.field(default=None, validator=attrs.validators.optional(_count))
 
 
-class Secret:
-    """A key or token that shows only its public prefix. It cannot be pickled."""
-
-    __slots__ = ("_header", "_value")
-
-    def __init__(self, value: object, header: str) -> None:
-        self._value = Redacted(value)
-        self._header = header
-
-    def check(self, argument: str) -> None:
-        """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
-        if not self._is_word():
-            raise ConfigurationError(
-                f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
-            )
-
-    def headers(self) -> dict[str, str]:
-        """The header that carries it, ``x-api-key`` or ``Authorization``."""
-        text = str(self._value.reveal())
-        return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
-
-    def secrets(self) -> list[Redacted]:
-        """Return itself and its part after the public prefix; parts below 8 characters are left out, as they match any text."""
-        text = str(self._value.reveal())
-        return [Redacted(part) for part in (text, text.partition(".")[2]) if len(part) >= _LEAST]
-
-    def _is_word(self) -> bool:
-        text = self._value.reveal()
-        return isinstance(text, str) and _PRINTABLE.match(text) is not None
-
-    def __repr__(self) -> str:
-        prefix, dot, _ = str(self._value.reveal()).partition(".")
-        return f"{prefix[:16]}.{DOTS}" if dot else DOTS
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError("a credential cannot be pickled or copied; make the client where it is used")
-
-
 @attrs.frozen
-class Settings:
-    """Credential and base URL, headers of the caller's own.
+class PollPolicy:
+    """How often to ask, and for how long, in seconds.
 
-    ``exposed`` is the name of the setting with the base URL if no secret may go there (plain http to another machine).
+    The pause between two polls starts at ``poll_interval`` and grows by ``growth`` up to ``max_poll_interval``, spread
+    by ``jitter`` (0.1 is plus or minus 10 %) so that many waits do not ask in step. ``wait_timeout`` is the whole wait;
+    ``None`` waits for ever. ``on_ambiguous``: what to do when there is more than one new run.
     """
 
-    base_url: str
-    credential: Secret | None = None
-    exposed: str = attrs.field(default="", kw_only=True)
-    extra: ExtraHeaders = attrs.field(factory=ExtraHeaders, eq=False)
-
-    @property
-    def redactor(self) -> Redactor:
-        """A redactor of the credential and of the caller's own headers, which a service may repeat."""
-        return Redactor([*(self.credential.secrets() if self.credential else ()), *self.extra.secrets()])
-
-
-def seal(value: object, header: str) -> Secret | None:
-    """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
-    return None if value is None else Secret(value, header)
+    poll_interval: float = attrs.field(default=5.0, validator=_number("seconds"))
+    growth: float = attrs.field(default=1.5, validator=_number(minimum=1))
+    max_poll_interval: float = attrs.field(default=60.0, validator=_number("seconds"))
+    wait_timeout: float | None = attrs.field(default=3600.0, validator=_number("seconds", none="for no limit"))
+    jitter: float = attrs.field(default=0.1, validator=_number(maximum=1))
+    on_ambiguous: Literal["warn", "raise"] = attrs.field(default="warn", validator=_warn_or_raise)

@@ -28,14 +28,21 @@ Each is one line of text, of at most 500 characters, without control characters;
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from multicart_async._pickling import Pickled
-from multicart_async._response_headers import FromResponse
-from multicart_async._text import as_line, bounded_detail, printable, shorten
-
-if TYPE_CHECKING:
-    from multicart_async.models import Added, Run, StartedCategory, StartedRun, Zipcode
+from multicart_async._core.exceptions import (
+    ArgumentError,
+    ClientClosedError,
+    ConfigurationError,
+    MultiCartError,
+    MultiCartWarning,
+)
+from multicart_async._core.response_headers import FromResponse
+from multicart_async._core.text import bounded_detail, printable
+from multicart_async.models.categories import StartedCategory
+from multicart_async.models.items import ItemsRejectedError
+from multicart_async.models.runs import Run, StartedRun
+from multicart_async.models.zipcodes import Zipcode
 
 __all__ = [
     "APIConnectionError",
@@ -74,55 +81,7 @@ __all__ = [
     "ZipcodeFailedError",
 ]
 
-_NAME = 300  # characters of a file's name, or of an item, in a text
-
-
-class MultiCartWarning(UserWarning):
-    """Something that works, and will surprise: an unreachable name, a filter that the service ignores."""
-
-    def __str__(self) -> str:
-        return as_line(super().__str__())
-
-
-class MultiCartError(Pickled, Exception):
-    """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
-    ``file`` is the local name of the file that a download of several failed at, or ``None``.
-    """
-
-    report: Any = None
-    file: str | None = None
-
-    def __init__(self, reason: str = "") -> None:
-        self.reason = shorten(reason)  # what is secret in it is redacted before: a part of it would not be found
-        super().__init__(self.reason)
-
-    def __str__(self) -> str:
-        return as_line(self._text())
-
-    def _text(self) -> str:
-        return self.reason
-
-
-class ConfigurationError(MultiCartError, ValueError):
-    """A setting is missing or cannot be right. Nothing was sent."""
-
-
-class ArgumentError(ConfigurationError):
-    """An argument of a call cannot be right. Nothing was sent; ``argument`` names it."""
-
-    def __init__(self, argument: str, reason: str) -> None:
-        super().__init__(reason)
-        self.argument = argument
-
-    def _text(self) -> str:
-        return f"{self.argument}: {self.reason}"
-
-
-class ClientClosedError(MultiCartError, RuntimeError):
-    """The client was closed before or during the call."""
-
-    def __init__(self, reason: str = "the client is closed; make a new one") -> None:
-        super().__init__(reason)
+_NAME = 300  # characters of a file's name in a text
 
 
 class APIConnectionError(MultiCartError, ConnectionError):
@@ -276,19 +235,6 @@ _FOR_CODE: dict[int, type[APIError]] = {
     409: ConflictError,
     429: RateLimitError,
 }
-
-
-class ItemsRejectedError(MultiCartError):
-    """Some of the items were not taken; ``added`` says how many were, and why each of the others was not."""
-
-    def __init__(self, added: Added) -> None:
-        super().__init__("")
-        self.added = self.report = added
-
-    def _text(self) -> str:
-        rows = self.added.error_rows
-        first = f"; the first: {shorten(str(rows[0].item), _NAME)}: {shorten(str(rows[0].error))}" if rows else ""
-        return f"{self.added.success_count} items added, {len(rows)} rejected{first}"
 
 
 class WaitError(MultiCartError):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import attrs
 
-from multicart_async._text import shorten
+from multicart_async._core.text import shorten
 
 __all__ = [
     "Emit",

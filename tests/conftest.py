@@ -11,10 +11,9 @@ import anyio.lowlevel
 import hypothesis
 import pytest
 
-from multicart_async._attempts import Attempts
+from multicart_async._http.retries import Attempts
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-
+ENDPOINTS = Path(__file__).parent / "data/endpoints.json"
 
 hypothesis.settings.load_profile("ci")  # the same examples in every run, and no time limit for any of them
 
@@ -46,7 +45,4 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def endpoints() -> dict[str, dict[str, Any]]:
     """What the service documents of each endpoint, by its id."""
-    path = SHARED / "service" / "endpoints.json"
-    if not path.is_file():
-        pytest.skip(f"the service's documentation is not beside the project ({os.fspath(path.name)})")
-    return {row["id"]: row for row in json.loads(path.read_text())}
+    return {row["id"]: row for row in json.loads(ENDPOINTS.read_text("utf-8"))}

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._arguments import (
+from multicart_async._core.unset import UNSET
+from multicart_async._core.validation import (
     MOST_ITEMS,
     a_choice,
     a_count,
@@ -27,7 +28,6 @@ from multicart_async._arguments import (
     items,
     several,
 )
-from multicart_async._unset import UNSET
 from multicart_async.errors import ArgumentError
 
 Word = Literal["High", "Low"]

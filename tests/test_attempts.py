@@ -7,8 +7,9 @@ from collections.abc import Callable
 import anyio
 import attrs
 import pytest
+from support.fakes import FakeClock
 
-from multicart_async._attempts import Attempts, silent
+from multicart_async._http.retries import Attempts, silent
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -19,7 +20,6 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.events import Event, RateLimited, Retrying
-from multicart_async.testing import FakeClock
 
 
 def down() -> ServerError:

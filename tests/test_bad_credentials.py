@@ -9,8 +9,8 @@ import pytest
 from support.leaks import Haul
 
 from multicart_async import AsyncMultiCart
-from multicart_async._credentials import Given, resolve
-from multicart_async.config import seal
+from multicart_async._core.credentials import Given, resolve
+from multicart_async._core.redaction import seal
 from multicart_async.errors import ConfigurationError
 
 SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"

@@ -6,11 +6,11 @@ import logging
 
 import pytest
 
-from multicart_async._failures import Listener, ends_all, failure_of
-from multicart_async._outcome import outcome_of
+from multicart_async._core.failures import Listener, ends_all, failure_of
 from multicart_async.errors import ClientClosedError, MultiCartError, ServerError
 from multicart_async.events import Event, RateLimited
-from multicart_async.polling import as_failure
+from multicart_async.models.outcome import outcome_of
+from multicart_async.resources._polling import as_failure
 
 EVENT = RateLimited(path="/p/", seconds=1.0)
 

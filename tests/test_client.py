@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from support.fakes import ok, refused
 from support.raw import Exchange, RawServer
 from support.until import until
 
@@ -24,7 +25,6 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.events import Retrying
-from multicart_async.testing import ok, refused
 
 KEY = "173axcs.aVerySecretPart"
 

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import attrs
 import pytest
+from support.fakes import ok, refused
 from support.raw import Exchange, RawServer
 from support.until import until
 
@@ -18,7 +19,6 @@ from multicart_async import AsyncMultiCart, Limits, PollPolicy, RetryPolicy
 from multicart_async.errors import ClientClosedError
 from multicart_async.models import DownloadLinks, Run, StartedRun
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import ok, refused
 
 LONG = 30.0  # what would happen without a close takes longer than any patience here
 PATIENCE = 8.0

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async import _codec
-from multicart_async._codec import body, decode
-from multicart_async._unset import UNSET
+from multicart_async._core.unset import UNSET
+from multicart_async._http import codec
+from multicart_async._http.codec import body, decode
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import (
     Added,
@@ -323,7 +323,7 @@ def test_many_wrong_rows_cost_as_much_as_one(step: bool) -> None:
     try:
         if step:
             with pytest.raises(InvalidResponseError) as caught:
-                list(_codec.decode_in_steps([{}] * 20_000, tuple[Run, ...], "/p/"))
+                list(codec.decode_in_steps([{}] * 20_000, tuple[Run, ...], "/p/"))
         else:
             with pytest.raises(InvalidResponseError) as caught:
                 decode([{}] * 20_000, tuple[Run, ...], "/p/")
@@ -342,7 +342,7 @@ def test_a_wrong_row_among_good_ones_is_named_by_its_number_in_steps_too() -> No
     rows[517] = {**RUN, "id": "x"}
 
     with pytest.raises(InvalidResponseError) as caught:
-        list(_codec.decode_in_steps(rows, tuple[Run, ...], "/p/"))
+        list(codec.decode_in_steps(rows, tuple[Run, ...], "/p/"))
 
     assert "data[517].id" in str(caught.value)
     assert "data[518]" not in str(caught.value)

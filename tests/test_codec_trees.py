@@ -9,7 +9,7 @@ import attrs
 import pytest
 from test_codec import wrong
 
-from multicart_async._codec import decode
+from multicart_async._http.codec import decode
 from multicart_async.errors import InvalidResponseError
 from multicart_async.models import CatalogueTree, Model
 from multicart_async.models._base import Strict

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._envelope import open_envelope, retry_after, snippet
+from multicart_async._http.envelope import open_envelope, retry_after, snippet
 from multicart_async.errors import (
     APIError,
     AuthenticationError,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from multicart_async._envelope import open_envelope, open_large_envelope
-from multicart_async._hidden import Redacted
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import Redacted
+from multicart_async._core.redactor import Redactor
+from multicart_async._http.envelope import open_envelope, open_large_envelope
 from multicart_async.errors import BadRequestError, MultiCartError
 
 

@@ -18,11 +18,11 @@ from support.leaks import Haul
 from support.raw import Exchange, RawServer
 
 from multicart_async import AsyncMultiCart, RetryPolicy
-from multicart_async._extra_headers import ExtraHeaders
-from multicart_async._short_repr import short_repr
+from multicart_async._core.extra_headers import ExtraHeaders
+from multicart_async._core.short_repr import short_repr
+from multicart_async._http.aiohttp_transport import USER_AGENT
 from multicart_async.errors import APIConnectionError, APIError, ArgumentError, MultiCartError, UnreachableResultError
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.transport._aiohttp import USER_AGENT
 
 KEY = "173axcs.0123456789"
 VALUE = "c4n4ry-7f3a9d-of-a-gateway"

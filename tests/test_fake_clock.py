@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multicart_async.testing import FakeClock
+from support.fakes import FakeClock
 
 
 async def test_time_moves_by_what_is_slept_and_by_hand() -> None:

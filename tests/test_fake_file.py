@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multicart_async.testing import FakeFile
+from support.fakes import FakeFile
 
 
 def test_the_framing_proves_the_end_or_not() -> None:

@@ -12,9 +12,17 @@ from typing import Any
 import pytest
 from support.leaks import Haul
 
-from multicart_async._codec import body
-from multicart_async._hidden import DOTS, HiddenBytes, HiddenText, Redacted, RedactedBody, conceal, find_redacted
-from multicart_async._unset import UNSET
+from multicart_async._core.redaction import (
+    DOTS,
+    HiddenBytes,
+    HiddenText,
+    Redacted,
+    RedactedBody,
+    conceal,
+    find_redacted,
+)
+from multicart_async._core.unset import UNSET
+from multicart_async._http.codec import body
 from multicart_async.errors import ArgumentError
 
 SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"

@@ -13,9 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._items_csv import AMAZON, OFFICEWORKS, CsvParts, Layout, csv_parts, given_rows, written
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import AsinRow, SkuRow
+from multicart_async.resources._items.csv_schema import (
+    AMAZON,
+    OFFICEWORKS,
+    CsvParts,
+    Layout,
+    csv_parts,
+    given_rows,
+    written,
+)
 
 HEADER = b"domain,customer_postcode,asin,include_raw_html"
 ROW = b"amazon.com.au,0800,B0DJQQ38TG,false"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async import _json_steps
-from multicart_async._json_steps import STRICT, memory_in_steps, parse_in_steps
+from multicart_async._http import incremental_json
+from multicart_async._http.incremental_json import STRICT, memory_in_steps, parse_in_steps
 
 RAW_DECODE = STRICT.raw_decode
 ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n": None}]} for number in range(400)]
@@ -23,9 +23,9 @@ ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n"
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small text shows what a large one would."""
-    monkeypatch.setattr(_json_steps, "_STEP", 64)
-    monkeypatch.setattr(_json_steps, "_LOOKS", (16, _json_steps._STEP))
-    monkeypatch.setattr(_json_steps, "_FEW", 8)
+    monkeypatch.setattr(incremental_json, "_STEP", 64)
+    monkeypatch.setattr(incremental_json, "_LOOKS", (16, incremental_json._STEP))
+    monkeypatch.setattr(incremental_json, "_FEW", 8)
 
 
 def parsed(text: str) -> tuple[Any, int]:
@@ -247,8 +247,8 @@ class Searches:
 )
 def test_looking_for_cuts_does_not_take_longer_than_the_text(value, monkeypatch) -> None:
     """Where there is none to find, not all that comes behind is looked through for each array."""
-    pattern = Searches(_json_steps._BETWEEN)
-    monkeypatch.setattr(_json_steps, "_BETWEEN", pattern)
+    pattern = Searches(incremental_json._BETWEEN)
+    monkeypatch.setattr(incremental_json, "_BETWEEN", pattern)
     text = json.dumps(value)
 
     assert value == parsed(text)[0]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._hidden import Redacted
-from multicart_async._judge import RunJudge
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import Redacted
+from multicart_async._core.redactor import Redactor
 from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, StartedRun
+from multicart_async.resources.runs._tracker import RunJudge
 
 STARTED = StartedRun(101, 87)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -14,8 +14,9 @@ import pytest
 from support.leaks import Haul
 from support.scanner import Scan
 
-from multicart_async import AsyncMultiCart, _key_sources
-from multicart_async._key_sources import KeyCommand
+from multicart_async import AsyncMultiCart
+from multicart_async._core import key_sources
+from multicart_async._core.key_sources import KeyCommand
 from multicart_async.errors import ConfigurationError
 
 KEY = "c4n4ry/+Zm9v=b4r~7f3a9d"
@@ -121,7 +122,7 @@ SLOW = {
 @pytest.mark.parametrize("case", SLOW)
 def test_a_command_that_does_not_end_is_ended(tmp_path, case, monkeypatch) -> None:
     """After the timeout the program and the processes that it has started are killed."""
-    monkeypatch.setattr(_key_sources, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(key_sources, "_TIMEOUT", 0.5)
     note = tmp_path / "group"
     command = program(tmp_path, f"open({str(note)!r}, 'w').write(str(os.getpgrp()))\n{SLOW[case]}")
 
@@ -183,12 +184,12 @@ def test_a_command_beats_the_environment(tmp_path, monkeypatch) -> None:
 
 def test_a_command_of_windows_keeps_its_backslashes(monkeypatch) -> None:
     """Quotation marks around a path are removed, and backslashes are kept."""
-    monkeypatch.setattr(_key_sources, "_POSIX", False)  # as there
+    monkeypatch.setattr(key_sources, "_POSIX", False)  # as there
     line = r'"C:\Program Files\pass\pass.exe" show C:\keys\multicart'
 
-    words = _key_sources._Words(line)
+    words = key_sources._Words(line)
     assert list(words) == [r"C:\Program Files\pass\pass.exe", "show", r"C:\keys\multicart"]
-    assert (repr(words), repr(_key_sources.KeyCommand(line))) == ("<3 words>", "<a command>")
+    assert (repr(words), repr(key_sources.KeyCommand(line))) == ("<3 words>", "<a command>")
 
 
 def test_an_interrupt_of_the_wait_shows_no_argument(monkeypatch) -> None:

@@ -6,18 +6,18 @@ import json
 
 import anyio.lowlevel
 import pytest
+from support.fakes import FakeTransport, ok
 
-from multicart_async._adding import add_all
-from multicart_async._caller import Caller
-from multicart_async._codec import decode_in_steps
-from multicart_async._endpoint import Endpoint
-from multicart_async._hidden import DOTS, Redacted
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redactor import Redactor
+from multicart_async._http import Response
+from multicart_async._http.caller import Caller
+from multicart_async._http.codec import decode_in_steps
+from multicart_async._http.endpoint import Endpoint
 from multicart_async.config import Limits
 from multicart_async.errors import APIError, InvalidResponseError, ResponseTooLargeError
 from multicart_async.models import Added, Collection, Run
-from multicart_async.testing import FakeTransport, ok
-from multicart_async.transport import Response
+from multicart_async.resources._items.batches import add_all
 
 KEY = "c4n4ry.0123456789"
 LIST = Endpoint("/p/", tuple[Collection, ...], safety="read")

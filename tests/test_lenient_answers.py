@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multicart_async import models
-from multicart_async._codec import decode, decode_in_steps
-from multicart_async._shard_notes import Note
-from multicart_async.api import asins, categories, collections
+from multicart_async._http.codec import decode, decode_in_steps
 from multicart_async.errors import InvalidResponseError
 from multicart_async.models import Asin, CatalogueTree, CategoryRun, Collection, Plan, Run, Undocumented, Zipcode
+from multicart_async.resources import asins, categories, collections
+from multicart_async.resources._items.shard_journal import Note
 
 DATE = "2026-06-20T10:00:00Z"
 

@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
 from multicart_async.errors import ClientClosedError
 
 
@@ -231,7 +231,7 @@ def test_a_loop_is_needed() -> None:
 
 FORKED = """
 import asyncio, os, sys
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
 
 life = Lifeline()
 

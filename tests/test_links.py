@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from multicart_async._links import Link, name_troubles, parse_link
+from multicart_async._downloads.links import Link, name_troubles, parse_link
 from multicart_async.errors import UnreachableResultError
 
 BASE = "https://multicartapi.com/api/v1"

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async.manifest import Manifest, ManifestFile, _checksum, parse_manifest, render_manifest, seal_json
+from multicart_async._downloads.manifest import (
+    Manifest,
+    ManifestFile,
+    _checksum,
+    parse_manifest,
+    render_manifest,
+    seal_json,
+)
 
 PAGE = ManifestFile("page-0001.json", 3, "ab" * 32, "https://h/results/101/88/x", "AU é_88.json")
 CSV = ManifestFile("category_asins.csv", 0, "cd" * 32)

@@ -13,18 +13,18 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fakes import FakeClock, FakeTransport, ok
 from support.raw import Exchange, RawServer
 from support.virtual import run_virtually
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._endpoint import ANYTHING, Endpoint
-from multicart_async._lifeline import Lifeline
-from multicart_async._pacing import ByteThrottle, RequestPacer, Schedule
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import ANYTHING, Endpoint
+from multicart_async._http.pacing import ByteThrottle, RequestPacer, Schedule
+from multicart_async._http.retries import Attempts
 from multicart_async.errors import APIConnectionError, ClientClosedError, RateLimitError
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.testing import FakeClock, FakeTransport, ok
 
 RATES = st.sampled_from([0.5, 1.0, 8.0])  # whose inverses are exact
 TICKS = st.integers(0, 40).map(lambda ticks: ticks / 16)

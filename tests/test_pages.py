@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async import _pages
-from multicart_async._pages import PagedReading, every_row
 from multicart_async.errors import APIError, InvalidResponseError
+from multicart_async.resources import _pagination
+from multicart_async.resources._pagination import PagedReading, every_row
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class Listing:
 
 async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page is full and brings new rows: that cannot go on for ever."""
-    monkeypatch.setattr(_pages, "_MOST", 10)
+    monkeypatch.setattr(_pagination, "_MOST", 10)
 
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(number) for number in range(skip, skip + limit)]
@@ -325,7 +325,7 @@ async def test_a_list_that_moves_in_every_reading_is_an_error() -> None:
 @pytest.mark.parametrize("size", [1, 50])
 async def test_new_rising_ids_on_every_page_are_an_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """No account has as many pages."""
-    monkeypatch.setattr(_pages, "_MOST_PAGES", 500)
+    monkeypatch.setattr(_pagination, "_MOST_PAGES", 500)
     numbers = itertools.count()
 
     async def page(skip: int, limit: int) -> list[Row]:

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from support.moving import ANY_ORDER, EVERYTHING, KEPT_ORDER, MovingList, Restless, trials
 
-from multicart_async._pages import every_row
+from multicart_async.resources._pagination import every_row
 
 PARTS = 4
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import multicart_async
 from multicart_async.errors import ArgumentError
-from multicart_async.sharding import plan_collections
+from multicart_async.resources._items.shard_plan import plan_collections
 
 SIZES = st.integers(1, 6)
 ITEMS = st.lists(st.integers(1, 40).map(lambda number: f"B{number:03}"), min_size=1, max_size=40)

@@ -12,8 +12,9 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import FakeClock
 
-from multicart_async import polling
+from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -33,8 +34,8 @@ from multicart_async.errors import (
     ServerError,
     WaitTimeoutError,
 )
-from multicart_async.polling import Clock, Look, Pace, PollFailures, PollPolicy, follow
-from multicart_async.testing import FakeClock
+from multicart_async.resources import _polling
+from multicart_async.resources._polling import Clock, Look, Pace, PollFailures, follow
 
 STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, wait_timeout=100, jitter=0)
 DONE = Look("done", "done", finished=True)
@@ -348,7 +349,7 @@ async def test_another_error_ends_the_wait_at_once(error: Exception) -> None:
 
 async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hanging call cannot stretch the wait; at the very end a look has a moment of its own."""
-    monkeypatch.setattr(polling, "LAST_LOOK", 0.01)
+    monkeypatch.setattr(_polling, "LAST_LOOK", 0.01)
 
     async def look() -> Look[str]:
         await anyio.sleep_forever()
@@ -424,8 +425,8 @@ def test_a_policy_says_what_is_expected_and_what_came() -> None:
     """With the bounds of the field."""
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"poll_interval": "5"}, "PollPolicy.poll_interval: expected seconds, 0 or more, got '5'"),
-        ({"growth": 0.9}, "PollPolicy.growth: expected a number, 1.0 or more, got 0.9"),
-        ({"jitter": 10**5000}, "PollPolicy.jitter: expected a number, 0.0 to 1.0, got an integer of 16610 bits"),
+        ({"growth": 0.9}, "PollPolicy.growth: expected a number, 1 or more, got 0.9"),
+        ({"jitter": 10**5000}, "PollPolicy.jitter: expected a number, 0 to 1, got an integer of 16610 bits"),
         ({"on_ambiguous": "x"}, "PollPolicy.on_ambiguous: expected 'warn' or 'raise', got 'x'"),
     ]
     for fields, message in wrong:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._text import MAX_DETAIL, MAX_TEXT, as_line, as_lines, bounded_detail, printable, shorten
+from multicart_async._core.text import MAX_DETAIL, MAX_TEXT, as_line, as_lines, bounded_detail, printable, shorten
 
 ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 SHOWN = {

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.json_pages import EXAMPLES, cut, damaged_pages, loaded, pages
 
-from multicart_async import _record_parser
-from multicart_async._record_parser import STEP, NotRecordsError, RecordParser
+from multicart_async._downloads.formats import json_records
+from multicart_async._downloads.formats.json_records import STEP, NotRecordsError, RecordParser
 from multicart_async.config import Limits
 
 places = st.lists(st.integers(0, 400), max_size=6)
@@ -280,14 +280,14 @@ def test_a_large_record_is_decoded_once(unit: Any, size: int) -> None:
     """Where it comes in pieces it is not decoded again with each of them, so the time does not grow with its square."""
     rows = [{"a": [unit] * 20_000}, {"b": "x"}] if size > 100 else [{"a": [unit] * 200}, {"b": "x"}]
     payload = json.dumps(rows, ensure_ascii=False).encode()
-    decode, given = _record_parser._decode, 0
+    decode, given = json_records._decode, 0
 
     def counted(text: str, at: int = 0) -> Any:
         nonlocal given
         given += len(text) - at
         return decode(text, at)
 
-    with mock.patch.object(_record_parser, "_decode", counted):
+    with mock.patch.object(json_records, "_decode", counted):
         assert parsed(*in_pieces(payload, size)) == rows
 
     assert given < len(payload) + 3 * STEP

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multicart_async._hidden import DOTS, Redacted
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redactor import Redactor
 from multicart_async.errors import APIError, InvalidResponseError
 from multicart_async.models import StartedRun
 

@@ -14,7 +14,7 @@ import pytest
 from support.raw import Exchange, RawServer
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy
-from multicart_async._response_headers import note_headers
+from multicart_async._core.response_headers import note_headers
 from multicart_async.errors import (
     APIConnectionError,
     APIError,

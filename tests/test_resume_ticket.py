@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.fakes import FakeFile
 
-from multicart_async._resume import Ticket
-from multicart_async.testing import FakeFile
+from multicart_async._downloads.resume import Ticket
 
 FIRST = {"etag": '"v1"', "accept-ranges": "bytes", "content-length": "1000"}
 REST = {"etag": '"v1"', "content-range": "bytes 400-999/1000", "content-length": "600"}

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from multicart_async._endpoint import Safety
-from multicart_async._retry import call_verdict, is_refusal, is_transient, pause_asked_for
+from multicart_async._http.endpoint import Safety
+from multicart_async._http.retry_rules import call_verdict, is_refusal, is_transient, pause_asked_for
 from multicart_async.errors import (
     APIConnectionError,
     APIError,

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 import pytest
+from support.fakes import FakeTransport, ok
 from support.groups import Groups, groups_over
 
 from multicart_async.errors import ArgumentError, MultiCartWarning
 from multicart_async.models import EveryMinutes
-from multicart_async.testing import FakeTransport, ok
 
 MAIL = "ops@example.com"
 WORKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]

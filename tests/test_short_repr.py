@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async import UNSET
-from multicart_async._hidden import DOTS, conceal
-from multicart_async._short_repr import MAX_LENGTH, short_repr
+from multicart_async._core.redaction import DOTS, conceal
+from multicart_async._core.short_repr import MAX_LENGTH, short_repr
 
 SMALL: list[Any] = [
     *(None, True, 5, -1.5, float("nan"), 10**70, "", "x", "it's", b"x", bytearray(b"x"), UNSET, int),

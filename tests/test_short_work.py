@@ -12,47 +12,47 @@ import attrs
 import pytest
 from test_threads import Job
 
-from multicart_async import _threads
-from multicart_async._threads import _WORKERS, _hops, finish, start_short
+from multicart_async._core import threads
+from multicart_async._core.threads import _WORKERS, _hops, finish, start_short
 
 
-def noted(threads: list[str], number: int) -> int:
+def noted(names: list[str], number: int) -> int:
     """Short work that says where it was done."""
-    threads.append(threading.current_thread().name)
+    names.append(threading.current_thread().name)
     return number * number
 
 
 async def test_short_work_shares_a_hop(monkeypatch) -> None:
     """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
-    threads: list[str] = []
-    monkeypatch.setattr(_threads, "_TURN", 60.0)
-    futures = [start_short(noted, threads, number) for number in range(10)]
+    names: list[str] = []
+    monkeypatch.setattr(threads, "_TURN", 60.0)
+    futures = [start_short(noted, names, number) for number in range(10)]
 
     assert [number * number for number in range(10)] == [await finish(future) for future in futures]
-    assert 1 == len(set(threads))
+    assert 1 == len(set(names))
 
 
 async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> None:
     """A hop that is under way takes what gathers meanwhile."""
-    threads: list[str] = []
-    monkeypatch.setattr(_threads, "_TURN", 60.0)
-    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    names: list[str] = []
+    monkeypatch.setattr(threads, "_TURN", 60.0)
+    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
     gate, begun = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def wait() -> int:
         loop.call_soon_threadsafe(begun.set)
         gate.wait()
-        return noted(threads, 1)
+        return noted(names, 1)
 
     first = start_short(wait)
     await begun.wait()
-    then = start_short(noted, threads, 3)
+    then = start_short(noted, names, 3)
     await asyncio.sleep(0)
     gate.set()
 
     assert [1, 9] == [await finish(first), await finish(then)]
-    assert 1 == len(set(threads))
+    assert 1 == len(set(names))
 
 
 async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
@@ -73,8 +73,8 @@ async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
 
 async def test_an_error_of_short_work_is_its_own() -> None:
     """The others of the same hop are done."""
-    threads: list[str] = []
-    bad, good = start_short(divmod, 1, 0), start_short(noted, threads, 2)
+    names: list[str] = []
+    bad, good = start_short(divmod, 1, 0), start_short(noted, names, 2)
 
     with pytest.raises(ZeroDivisionError):
         await finish(bad)
@@ -116,7 +116,7 @@ class Pool:
 async def pool(monkeypatch):
     """The pool of this module, with a single thread or none."""
     pool = Pool()
-    monkeypatch.setattr(_threads, "_pool", lambda: pool)
+    monkeypatch.setattr(threads, "_pool", lambda: pool)
     yield pool
     pool.threads.shutdown()
 
@@ -148,8 +148,8 @@ async def test_work_waits_for_the_hop_under_way_where_no_other_can_be_had(pool) 
 
 async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
     """After its turn it goes on behind them: other work of the threads is not held up while short work keeps coming."""
-    monkeypatch.setattr(_threads, "_TURN", 0.0)
-    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    monkeypatch.setattr(threads, "_TURN", 0.0)
+    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
     pool.good = 10
     gate, order = threading.Event(), list[str]()
 
@@ -171,8 +171,8 @@ async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
 
 async def test_a_hop_goes_on_where_nobody_else_can_come(pool, monkeypatch) -> None:
     """Its turn is over, and the pool takes nothing more: then it ends what there is."""
-    monkeypatch.setattr(_threads, "_TURN", 0.0)
-    monkeypatch.setattr(_threads, "_PATIENCE", 60.0)
+    monkeypatch.setattr(threads, "_TURN", 0.0)
+    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
     pool.good = 1
     short = [start_short(divmod, number, 1) for number in range(3)]
 

@@ -15,7 +15,7 @@ import anyio
 import attrs
 import pytest
 
-from multicart_async._threads import _WORKERS, finish, in_thread, opened, start
+from multicart_async._core.threads import _WORKERS, finish, in_thread, opened, start
 
 
 @attrs.define
@@ -199,7 +199,7 @@ async def test_the_threads_are_our_own() -> None:
 
 FORKED = """
 import asyncio, os
-from multicart_async._threads import in_thread
+from multicart_async._core.threads import in_thread
 
 async def use():
     return await in_thread(os.getpid)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.fakes import FakeClock
 
-from multicart_async.polling import PollPolicy, Ticks
-from multicart_async.testing import FakeClock
+from multicart_async.config import PollPolicy
+from multicart_async.resources._polling import Ticks
 
 STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, jitter=0)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async import AsyncMultiCart, DirectorySink
-from multicart_async._arguments import check_local_path
+from multicart_async._core.validation import check_local_path
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRequest, CategoryRun, DownloadLinks, Run
 from multicart_async.sandbox import Sandbox

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from multicart_async._value_end import ValueEnd
+from multicart_async._http.json_values import ValueEnd
 
 VALUES = {
     b"[]": 2,

@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from multicart_async._workers import run_workers
+from multicart_async._core.tasks import run_workers
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])

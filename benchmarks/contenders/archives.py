@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from contenders.access import MIB
-from multicart_async._content.archive import ArchiveCheck
-from multicart_async._threads import in_thread
+from multicart_async._core.threads import in_thread
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 
 async def ours(options: Mapping[str, Any]) -> None:

@@ -13,10 +13,10 @@ import aiohttp
 
 from contenders.access import headers, trust
 from contenders.ours import Client
-from multicart_async._caller import Caller
-from multicart_async.api.collections import Collections
+from multicart_async._http import Response
+from multicart_async._http.caller import Caller
 from multicart_async.models import Collection
-from multicart_async.transport import Response
+from multicart_async.resources.collections import Collections
 
 PATH = "/schedules/collections/results/download/"
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-from multicart_async._unset import UNSET, Unset
+from multicart_async._core.unset import UNSET, Unset
 from multicart_async.models._base import Model, Strict
 from multicart_async.models.collections import Priority
 from multicart_async.models.runs import DownloadLinks

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from multicart_async._text import as_lines
+from multicart_async._core.text import as_lines
 from multicart_async.models.categories import CategoryRun
 from multicart_async.models.runs import Run
 

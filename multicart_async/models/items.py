@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import attrs
 
-from multicart_async._arguments import a_flag, a_line, a_postcode, item
-from multicart_async.errors import ItemsRejectedError
+from multicart_async._core.exceptions import MultiCartError
+from multicart_async._core.text import shorten
+from multicart_async._core.validation import a_flag, a_line, a_postcode, item
 from multicart_async.models._base import Model, Strict
 
 __all__ = [
@@ -17,12 +18,15 @@ __all__ = [
     "AsinRow",
     "DomainRef",
     "ErrorRow",
+    "ItemsRejectedError",
     "Output",
     "OutputFormat",
     "PostcodeRef",
     "Sku",
     "SkuRow",
 ]
+
+_NAME = 300  # characters of an item in a text
 
 OutputFormat = Literal["JSON", "HTML"]
 
@@ -181,3 +185,18 @@ class Output(Model):
     output_json_count: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+class ItemsRejectedError(MultiCartError):
+    """Some of the items were not taken; ``added`` says how many were, and why each of the others was not."""
+
+    __module__ = "multicart_async.errors"
+
+    def __init__(self, added: Added) -> None:
+        super().__init__("")
+        self.added = self.report = added
+
+    def _text(self) -> str:
+        rows = self.added.error_rows
+        first = f"; the first: {shorten(str(rows[0].item), _NAME)}: {shorten(str(rows[0].error))}" if rows else ""
+        return f"{self.added.success_count} items added, {len(rows)} rejected{first}"

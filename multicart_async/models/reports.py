@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from multicart_async._text import MAX_TEXT, as_line, as_lines, printable
+from multicart_async._core.text import MAX_TEXT, as_line, as_lines, printable
 
 __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 

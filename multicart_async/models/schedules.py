@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from multicart_async._arguments import mismatch
-from multicart_async.errors import ArgumentError
+from multicart_async._core.exceptions import ArgumentError
+from multicart_async._core.validation import mismatch
 
 __all__ = ["EveryMinutes"]
 

@@ -6,7 +6,7 @@ fixtures ``multicart_sandbox`` and ``multicart_client``.
 Each name is imported on first use: pytest imports this package for its plugin in every run.
 """
 
-from multicart_async._lazy import lazy_names
+from multicart_async._core.lazy import lazy_names
 
 _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "Credits": "server",

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from multicart_async._text import printable
+from multicart_async._core.text import printable
 from multicart_async.errors import MultiCartWarning
-from multicart_async.sandbox._hosts import check_host_name
-from multicart_async.sandbox._seed import FIRST_COLLECTION
+from multicart_async.sandbox._state.seed import FIRST_COLLECTION
+from multicart_async.sandbox._web.hosts import check_host_name
 from multicart_async.sandbox.server import Sandbox
 
 _PROGRAM = "python -m multicart_async.sandbox"

@@ -127,6 +127,7 @@ class _Planned:
     skip: int
 
     def fits(self, path: str, documented: str | None) -> bool:
+        """Return whether a request for *path*, a path of the route *documented*, is meant."""
         if isinstance(self.path, re.Pattern):
             return self.path.search(path) is not None
         return self.path in {path, documented} or fnmatchcase(path, self.path)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Literal, Self
 import attrs
 from aiohttp import web
 
-from multicart_async._loopback import is_loopback
+from multicart_async._core.loopback import is_loopback
 from multicart_async.errors import MultiCartWarning
-from multicart_async.sandbox import _lifecycle, _seed
-from multicart_async.sandbox._app import PREFIX, Service
-from multicart_async.sandbox._hosts import local_host, served_names
-from multicart_async.sandbox._options import Options
-from multicart_async.sandbox._run import run_of
-from multicart_async.sandbox._sending import hang_up
-from multicart_async.sandbox._users import Newcomer, insert_user, newest_code
-from multicart_async.sandbox._world import World, open_world
+from multicart_async.sandbox._state import run_lifecycle, seed
+from multicart_async.sandbox._state.options import Options
+from multicart_async.sandbox._state.run import run_of
+from multicart_async.sandbox._state.state import World, open_world
+from multicart_async.sandbox._state.users import Newcomer, insert_user, newest_code
+from multicart_async.sandbox._web.app import PREFIX, Service
+from multicart_async.sandbox._web.hosts import local_host, served_names
+from multicart_async.sandbox._web.responses import hang_up
 from multicart_async.sandbox.faults import Faults
 from multicart_async.sandbox.recording import Recording, SeenRequest
 
@@ -111,8 +111,8 @@ class Sandbox:
         stage_after_cancel: ``stage`` of a cancelled category scrape, which is not documented.
     """
 
-    api_key: str = _seed.API_KEY
-    token: str = _seed.TOKEN
+    api_key: str = seed.API_KEY
+    token: str = seed.TOKEN
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class Sandbox:
         service = Service(world, self.faults, self.recording, hosts)
         runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_PATIENCE)
         try:
-            _seed.furnish(world)
+            seed.furnish(world)
             await runner.setup()
             await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
             _warn_if_public(runner, stacklevel=4)  # of who called start(), or entered `async with`
@@ -217,7 +217,7 @@ class Sandbox:
         if self._running is None:
             raise RuntimeError("this sandbox is not running; use it inside of `async with`")
         world = self._running[0].world
-        _lifecycle.settle(world)
+        run_lifecycle.settle(world)
         return world
 
     @property
@@ -269,7 +269,7 @@ class Sandbox:
         """Move a manual clock on; what is due until then has happened afterwards."""
         world = self._world
         world.advance(seconds)
-        _lifecycle.settle(world)
+        run_lifecycle.settle(world)
 
     def now(self) -> float:
         """The sandbox's time, in seconds since 1970."""
@@ -285,7 +285,7 @@ class Sandbox:
         row = world.row("SELECT * FROM collections WHERE id = ?", collection_id)
         if row is None:
             raise RuntimeError(f"no collection {collection_id} in this sandbox")
-        run = _lifecycle.start_product(world, row)
+        run = run_lifecycle.start_product(world, row)
         world.db.commit()
         return run.id
 
@@ -302,15 +302,15 @@ class Sandbox:
         world = self._world
         rows = world.rows("SELECT * FROM runs WHERE collection = ? AND state = 'running'", collection_id)
         for row in rows:
-            _lifecycle.fail(world, run_of(row), message)
+            run_lifecycle.fail(world, run_of(row), message)
         world.db.commit()
         return len(rows)
 
     def add_collections(
-        self, count: int, *, runs: int = 1, items: int = 10, name: str = "Collection", user_id: int = _seed.ALICE
+        self, count: int, *, runs: int = 1, items: int = 10, name: str = "Collection", user_id: int = seed.ALICE
     ) -> range:
         """Ids of new collections with finished runs, thousands in a second; each is called ``name`` and its id."""
-        return _seed.add_collections(self._world, count, runs, items, name, user_id)
+        return seed.add_collections(self._world, count, runs, items, name, user_id)
 
     def add_user(
         self,
@@ -337,9 +337,9 @@ class Sandbox:
         world.db.commit()
         return number
 
-    def add_invoice(self, *, user_id: int = _seed.ALICE) -> int:
+    def add_invoice(self, *, user_id: int = seed.ALICE) -> int:
         """The id of another invoice of a user."""
-        return _seed.add_invoice(self._world, user_id)
+        return seed.add_invoice(self._world, user_id)
 
     def registration_code(self, email: str) -> int:
         """The code that was last "mailed" to an address, be it still valid or not.
@@ -353,14 +353,14 @@ class Sandbox:
         return found[0]
 
     def add_zipcode(
-        self, zipcode: str, *, domain: str = "amazon.com.au", status: str = "active", user_id: int = _seed.ALICE
+        self, zipcode: str, *, domain: str = "amazon.com.au", status: str = "active", user_id: int = seed.ALICE
     ) -> int:
         """The row id of another postcode of a user.
 
         Raises:
             LookupError: No such domain.
         """
-        return _seed.add_zipcode(self._world, zipcode, domain, status, user_id)
+        return seed.add_zipcode(self._world, zipcode, domain, status, user_id)
 
     def fail_next_zipcode(self, status: Literal["failed", "inactive"] = "failed") -> None:
         """Let the next postcode that is created and needs a cookie end so, instead of ``active``."""
@@ -372,14 +372,14 @@ class Sandbox:
         Raises:
             LookupError: No such row.
         """
-        _seed.set_zipcode_status(self._world, zipcode_id, status)
+        seed.set_zipcode_status(self._world, zipcode_id, status)
 
-    def set_credits(self, available: int, *, user_id: int = _seed.ALICE) -> None:
+    def set_credits(self, available: int, *, user_id: int = seed.ALICE) -> None:
         """Set what was granted to a user; used and frozen credits stay as they are."""
         world = self._world
         world.db.execute("UPDATE users SET available = ? WHERE id = ?", (available, user_id))
         world.db.commit()
 
-    def credits(self, *, user_id: int = _seed.ALICE) -> Credits:
+    def credits(self, *, user_id: int = seed.ALICE) -> Credits:
         """Credits of a user at this moment: what is scraped of running runs counts as used."""
-        return Credits(*_lifecycle.credits_of(self._world, user_id))
+        return Credits(*run_lifecycle.credits_of(self._world, user_id))

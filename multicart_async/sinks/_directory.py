@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
-from multicart_async._arguments import check_local_path
-from multicart_async._regular_file import MAX_FILE_BYTES, read_whole
-from multicart_async._threads import finish, in_thread, opened, start, start_short
+from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
+from multicart_async._core.threads import finish, in_thread, opened, start, start_short
+from multicart_async._core.validation import check_local_path
 from multicart_async.errors import ArgumentError, MultiCartError
+from multicart_async.sinks._atomic_file import Temporary, disk_error, is_temporary, refuse_special, sweep
 from multicart_async.sinks._folder_lock import locked
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.sinks._temporary import Temporary, disk_error, is_temporary, refuse_special, sweep
 
 __all__ = ["DirectorySink"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import anyio
 
-from multicart_async._threads import in_thread
+from multicart_async._core.threads import in_thread
+from multicart_async.sinks._atomic_file import disk_error
 from multicart_async.sinks._open_folder import FolderOpener
-from multicart_async.sinks._temporary import disk_error
 
 try:
     import fcntl

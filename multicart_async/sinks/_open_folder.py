@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
-from multicart_async._regular_file import open_regular
+from multicart_async._core.regular_file import open_regular
 
 __all__ = ["FolderOpener", "OpenFolder"]
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from support.leaks import Haul
 
@@ -19,7 +20,6 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import Login, Profile, Undocumented, User
-from multicart_async.testing import FakeTransport, ok, refused
 
 SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"
 EMAIL = "ops@example.com"

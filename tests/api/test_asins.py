@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from wire_rows import ByPath, in_turn, lost, pages_of
 
@@ -19,7 +20,6 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 from multicart_async.models import Added, DomainRef, ErrorRow, PostcodeRef
-from multicart_async.testing import FakeTransport, ok, refused
 
 LIST = "/schedules/amazon/asin/list/"
 MULTIPLE = "/schedules/amazon/asin/create/multiple/"

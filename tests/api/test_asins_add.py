@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from wire_rows import ByPath, each_look, in_turn, lost
 
@@ -18,7 +19,6 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Added, ErrorRow
-from multicart_async.testing import FakeTransport, ok, refused
 
 DOMAINS = "/settings/domains/"
 ZIPCODES = "/zipcodes/get-zipcodes/"

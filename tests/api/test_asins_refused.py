@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async import UNSET
 from multicart_async.errors import ArgumentError
-from multicart_async.testing import FakeTransport
 
 Call = Callable[[Groups], Awaitable[Any]]
 

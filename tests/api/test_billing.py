@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import BASE, Groups, groups_over
 from support.raw import Exchange, RawServer
 
@@ -25,7 +26,6 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Downloaded, Feature, Plan
 from multicart_async.sinks import MemorySink
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\nstartxref\n9\n%%EOF\n"
 URL = f"{BASE}/users/payments/5/invoice.pdf"

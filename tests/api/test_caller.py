@@ -6,14 +6,16 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import FakeClock, FakeTransport, ok, refused
 from support.until import until
 from wire_rows import lost, unsent
 
 from multicart_async import UNSET
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._endpoint import ANYTHING, Endpoint, Safety
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._http import Form, Response
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import ANYTHING, Endpoint, Safety
+from multicart_async._http.retries import Attempts
 from multicart_async.config import Limits, RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -26,8 +28,6 @@ from multicart_async.errors import (
 )
 from multicart_async.events import Event, RateLimited, Retrying
 from multicart_async.models import Collection
-from multicart_async.testing import FakeClock, FakeTransport, ok, refused
-from multicart_async.transport import Form, Response
 
 PATH = "/x/"
 REPEATED: tuple[Safety, ...] = ("read", "repeatable")

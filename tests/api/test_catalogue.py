@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 
+from multicart_async._http import Response
 from multicart_async.errors import ArgumentError, InvalidResponseError, NotFoundError
 from multicart_async.models import CatalogueCategory, CatalogueTree, Undocumented
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Response
 
 CATEGORIES = "/schedules/officeworks/categories/"
 PRODUCTS = "/schedules/officeworks/categories/products/"

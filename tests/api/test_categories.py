@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from wire_rows import RESULT, category_row, lost, unsent
 
@@ -22,7 +23,6 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import StartedCategory
-from multicart_async.testing import FakeTransport, ok, refused
 
 URL = "https://www.amazon.com.au/s?rh=n%3A4851693051&dc"
 PLACE = {"domain": "amazon.com.au", "postcode": "4500"}

@@ -9,6 +9,7 @@ from support.groups import Groups, groups_over
 from wire_rows import GET, RESULT, ByPath, category_row, collection_row, in_turn, lost, ok, refused
 
 from multicart_async import PollPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIError,
     AuthenticationError,
@@ -22,7 +23,6 @@ from multicart_async.errors import (
 )
 from multicart_async.events import RunProgress
 from multicart_async.models import StartedCategory
-from multicart_async.transport import Response
 
 STARTED = StartedCategory(20326, 412)
 STEADY = PollPolicy(poll_interval=10, growth=1, jitter=0)

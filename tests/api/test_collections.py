@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from wire_rows import lost
 
@@ -20,7 +21,6 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import DeleteReport
-from multicart_async.testing import FakeTransport, ok, refused
 
 MAIL = "ops@example.com"
 MADE = {"id": 101, "name": "AU Laptops", "status": "draft", "schedule_status": "Pending"}

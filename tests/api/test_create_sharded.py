@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from wire_rows import lost
 
 from multicart_async import RetryPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     AuthenticationError,
     ItemsRejectedError,
@@ -19,8 +21,6 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import Added, ErrorRow, EveryMinutes, Shard
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Response
 
 CREATE = "/schedules/add_schedule/"
 ADD = "/schedules/amazon/asin/create/multiple/"

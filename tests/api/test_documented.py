@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import Groups, groups_over
 from wire_rows import BASE
 
+from multicart_async._http import Form
 from multicart_async.models import DeleteReport, Model, StartedCategory, StartedRun
-from multicart_async.testing import FakeFile, FakeTransport, ok
-from multicart_async.transport import Form
 
 Row = dict[str, Any]
 pytestmark = pytest.mark.filterwarnings("ignore:a Daily schedule without hours")  # as the documented example has it
@@ -39,7 +39,7 @@ async def counted(groups: Groups, row: Row) -> Any:
 
 
 def _count() -> Any:
-    from multicart_async.api.asins import COUNT  # noqa: PLC0415 -- the one endpoint whose rows no method gives
+    from multicart_async.resources.asins import COUNT  # noqa: PLC0415 -- the one endpoint whose rows no method gives
 
     return COUNT
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
 from test_documented import Call, Row, check, newer, over
-
-from multicart_async.testing import FakeFile, FakeTransport
 
 CALLS: dict[str, Call] = {
     "users.login": lambda groups, row: groups.account.login(row["email"], row["password"]),

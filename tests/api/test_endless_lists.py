@@ -12,7 +12,6 @@ from support.many import GET, HISTORY, LIST, START, STEADY, World
 from support.virtual import run_virtually
 from wire_rows import RUN, RUNS, ByPath, collection_row, in_turn, lost, ok, run_row
 
-from multicart_async import _pages, _run_looks
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -20,6 +19,8 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import StartedRun
+from multicart_async.resources import _pagination
+from multicart_async.resources.runs import _poller
 
 FOR_EVER = attrs.evolve(STEADY, wait_timeout=None)
 NEVER = 1e9
@@ -40,7 +41,7 @@ class Endless(ByPath):
 
 async def test_a_baseline_that_has_no_end_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the list."""
-    monkeypatch.setattr(_pages, "_MOST_PAGES", 200)
+    monkeypatch.setattr(_pagination, "_MOST_PAGES", 200)
     service = Endless()
 
     with pytest.raises(InvalidResponseError, match=rf"^{RUNS}: the list has no end: more than 200 pages$"):
@@ -70,7 +71,7 @@ async def test_many_waits_for_runs_of_lists_without_end_end() -> None:
 
 async def test_the_search_after_a_lost_start_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """S4: it looks for thirty seconds, at so many runs a look, and then says that it does not know."""
-    monkeypatch.setattr(_run_looks, "_MOST_NEW", 500)
+    monkeypatch.setattr(_poller, "_MOST_NEW", 500)
     service = Endless(lost())
     service.ended = True
     groups = groups_over(service)

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 import pytest
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 from wire_rows import BASE, RESULT, RUNS, category_row, run_row
 
 from multicart_async.errors import ArgumentError, UnreachableResultError
 from multicart_async.models import Run
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 RECORDS = [{"asin": "B1", "price": "$1"}, {"asin": "B2", "price": "$2"}]
 PAGE = FakeFile.whole(json.dumps(RECORDS).encode())

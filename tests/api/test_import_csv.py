@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from support.raw import Exchange, RawServer
 from wire_rows import lost
 
 from multicart_async import AsyncMultiCart
+from multicart_async._http import Form
 from multicart_async.errors import APIError, ArgumentError, DiskError
 from multicart_async.models import Added, AsinRow, SkuRow
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Form
 
 HEADER = "domain,customer_postcode,asin,include_raw_html"
 CSV = f"{HEADER}\namazon.com.au,0800,B0DJQQ38TG,true\namazon.com.au,4500,B0ABC12345,false\n".encode()

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import FakeClock, ok, refused
 from support.haste import hasten_when
 from support.raw import Exchange, RawServer
 from support.until import until
@@ -24,7 +25,6 @@ from multicart_async.events import Event
 from multicart_async.models import StartedRun
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import DropAfter, Envelope, Stall
-from multicart_async.testing import FakeClock, ok, refused
 
 CREATE = "/schedules/add_schedule/"
 SUBMIT = "/schedules/amazon/category/add_schedule/"

@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 import pytest
+from support.fakes import FakeClock
 from support.groups import Groups, groups_over
 from support.many import HISTORY, STEADY, World
 from support.moving import ANY_ORDER, KEPT_ORDER, MovingList, Restless, trials
@@ -16,11 +17,10 @@ from support.virtual import run_virtually
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, ok, run_row
 
 from multicart_async import PollPolicy
-from multicart_async.api import asins as asins_module
-from multicart_async.api import runs as runs_module
+from multicart_async._http import Response
 from multicart_async.models import StartedRun
-from multicart_async.testing import FakeClock
-from multicart_async.transport import Response
+from multicart_async.resources import asins as asins_module
+from multicart_async.resources.runs import runs as runs_module
 
 ASINS = "/schedules/amazon/asin/list/"
 PARTS = 2

@@ -8,9 +8,9 @@ import attrs
 from support.groups import groups_over
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, ok, run_row
 
-from multicart_async._pages import PagedReading
-from multicart_async._run_looks import NewerRuns
 from multicart_async.models import Run, StartedRun
+from multicart_async.resources._pagination import PagedReading
+from multicart_async.resources.runs._poller import NewerRuns
 
 
 @attrs.define

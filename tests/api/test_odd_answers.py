@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok
 from support.groups import Groups, groups_over
 from wire_rows import GET, RUNS, ByPath, collection_row, in_turn, run_row
 
 from multicart_async import PollPolicy
 from multicart_async.errors import InvalidResponseError, WaitTimeoutError
 from multicart_async.models import Added, StartedRun
-from multicart_async.testing import FakeTransport, ok
 
 EVEN = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=60)
 ODD_RUN = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from wire_rows import ByPath, lost, pages_of
 
 from multicart_async.errors import InvalidResponseError, NotFoundError
-from multicart_async.testing import FakeTransport, ok, refused
 
 LIST = "/schedules/amazon/asin/output/list/"
 GET = "/schedules/amazon/asin/output/"

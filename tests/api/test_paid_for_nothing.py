@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async.errors import ArgumentError
-from multicart_async.testing import FakeTransport
 
 NODE = "https://www.amazon.com.au/b?node=5130777051"
 PLACE = {"domain": "amazon.com.au", "postcode": "4500"}

@@ -6,9 +6,11 @@ import json
 import traceback
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from support.leaks import Haul
 
+from multicart_async._http import Response
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
     APIError,
@@ -18,8 +20,6 @@ from multicart_async.errors import (
     ResponseTooLargeError,
     ServerError,
 )
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Response
 
 SECRET = "c4n4ry/+Zm9v=b4r~7f3a9d"
 

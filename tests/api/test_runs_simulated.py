@@ -11,10 +11,12 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fakes import FakeClock
 from support.groups import groups_over
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, lost, ok, pages_of, refused, run_row
 
 from multicart_async import PollPolicy, RetryPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     InvalidResponseError,
     MultiCartError,
@@ -25,8 +27,6 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 from multicart_async.models import Run, StartedRun
-from multicart_async.testing import FakeClock
-from multicart_async.transport import Response
 
 NEVER = math.inf
 PASSING: dict[str, Any] = {

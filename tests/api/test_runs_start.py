@@ -7,11 +7,13 @@ import random
 from typing import Any
 
 import pytest
+from support.fakes import ok, refused
 from support.groups import groups_over
 from support.until import until
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, lost, pages_of, run_row, unsent
 
 from multicart_async import UNSET
+from multicart_async._http import Response
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -22,8 +24,6 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import StartedRun
-from multicart_async.testing import ok, refused
-from multicart_async.transport import Response
 
 QUEUED = "Scraping Processing Queued!"
 

@@ -15,6 +15,7 @@ from support.groups import Groups, groups_over
 from wire_rows import GET, RUN, RUNS, ByPath, collection_row, each_look, in_turn, lost, ok, pages_of, refused, run_row
 
 from multicart_async import UNSET, PollPolicy, RetryPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     AmbiguousRunError,
     APIConnectionError,
@@ -30,7 +31,6 @@ from multicart_async.errors import (
 )
 from multicart_async.events import RunProgress
 from multicart_async.models import Run, RunState, StartedRun
-from multicart_async.transport import Response
 
 STARTED = StartedRun(101, 87)
 ONCE = RetryPolicy(attempts=1)
@@ -84,7 +84,9 @@ SLOW = PollPolicy(wait_timeout=0)
 @pytest.mark.parametrize("trouble", [None, lost(), refused(500), refused(404), Response(200, b"<html>")], ids=repr)
 async def test_a_run_that_was_seen_is_not_lost_when_patience_ends(monkeypatch, trouble: Any) -> None:
     """The rest of a long history could show a smaller one; there is no time for it, or it cannot be had."""
-    monkeypatch.setattr("multicart_async.polling.LAST_LOOK", 4.0)  # a busy machine may hold the first page back
+    monkeypatch.setattr(
+        "multicart_async.resources._polling.LAST_LOOK", 4.0
+    )  # a busy machine may hold the first page back
 
     class Slow(ByPath):
         async def post(self, path: str, body: Any, **_: Any) -> Response:

@@ -6,12 +6,12 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 
+from multicart_async._http import Form, Response
 from multicart_async.errors import BadRequestError, InvalidResponseError
 from multicart_async.models import Domain, Store
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Form, Response
 
 DOMAINS = "/settings/domains/"
 STORES = "/settings/officeworks/stores/"

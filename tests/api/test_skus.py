@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from wire_rows import lost
 
 from multicart_async import UNSET
+from multicart_async._http import Form
 from multicart_async.errors import APIError, ArgumentError, ConflictError, InvalidResponseError
 from multicart_async.models import Added, ErrorRow, Sku, SkuRow
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Form
 
 CREATE = "/schedules/officeworks/sku/create/"
 MULTIPLE = "/schedules/officeworks/sku/create/multiple/"

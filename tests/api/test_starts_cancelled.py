@@ -11,16 +11,17 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import ok
 from support.groups import Groups, groups_over
 from support.until import until
 from wire_rows import GET, RESULT, RUN, RUNS, ByPath, category_row, collection_row, in_turn, lost, pages_of, run_row
 
-from multicart_async._starting import Starter
+from multicart_async._http import Form, Response
+from multicart_async.config import PollPolicy
 from multicart_async.errors import ClientClosedError
 from multicart_async.models import CategoryRequest, StartedCategory, StartedRun
-from multicart_async.polling import Clock, PollPolicy
-from multicart_async.testing import ok
-from multicart_async.transport import Form, Response
+from multicart_async.resources._polling import Clock
+from multicart_async.resources.runs._start import Starter
 
 SUBMIT = "/schedules/amazon/category/add_schedule/"
 URL = "https://www.amazon.com.au/b?node=5130777051"

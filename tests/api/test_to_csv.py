@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from wire_rows import ByPath, pages_of
 
+from multicart_async._http import Form, Response
 from multicart_async.errors import APIError, ArgumentError, DiskError, InvalidResponseError
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Form, Response
 
 LIST = "/schedules/amazon/asin/list/"
 HEADER = "domain,customer_postcode,asin,include_raw_html\n"

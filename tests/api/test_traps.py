@@ -11,11 +11,13 @@ import json
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from support.until import until
 from wire_rows import GET, RESULT, RUN, RUNS, ByPath, category_row, collection_row, in_turn, lost, pages_of, run_row
 
 from multicart_async import Limits, PollPolicy, RetryPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIError,
     AuthenticationError,
@@ -30,8 +32,6 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import StartedRun
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Response
 
 STARTED = StartedRun(101, 87)
 COLLECTION = {"id": 101, "name": "AU Laptops"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from wire_rows import lost
 
@@ -20,7 +21,6 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Domain
-from multicart_async.testing import FakeTransport, ok, refused
 
 CREATE = "/zipcodes/create-zipcode/"
 LIST = "/zipcodes/get-zipcodes/"

@@ -7,11 +7,13 @@ from typing import Any
 
 import anyio
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
 from support.virtual import run_virtually
 from wire_rows import ByPath, in_turn, lost
 
 from multicart_async import PollPolicy
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIError,
     ArgumentError,
@@ -25,9 +27,7 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Zipcode
-from multicart_async.polling import Clock
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Response
+from multicart_async.resources._polling import Clock
 
 CREATE = "/zipcodes/create-zipcode/"
 LIST = "/zipcodes/get-zipcodes/"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio.lowlevel
+from support.fakes import FakeTransport, ok, refused
 
+from multicart_async._http import Form, Response
 from multicart_async.errors import APIConnectionError
-from multicart_async.testing import FakeTransport, ok, refused
-from multicart_async.transport import Form, Response
 
 RUN = "/schedules/run/result/"
 RUNS = "/schedules/collections/results/download/"

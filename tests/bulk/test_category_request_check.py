@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from multicart_async import UNSET, Outcome
-from multicart_async._category_request import check_request
-from multicart_async._outcome import outcome_of
 from multicart_async.errors import ArgumentError, ClientClosedError, MultiCartWarning, ServerError
 from multicart_async.models import CategoryRequest
+from multicart_async.models.outcome import outcome_of
+from multicart_async.resources._category_request import check_request
 
 URL = "https://www.amazon.com.au/s?rh=n%3A4851693051&dc"
 

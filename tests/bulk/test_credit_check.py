@@ -13,9 +13,9 @@ import pytest_asyncio
 from support.bulk_client import CREDITS, START, impatient
 
 from multicart_async import AsyncMultiCart
-from multicart_async._credit_check import check_credits
 from multicart_async.errors import AuthenticationError, InsufficientCreditsError, MultiCartWarning
 from multicart_async.models import Collection, Credits
+from multicart_async.resources.runs._credits import check_credits
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Content, Envelope
 

@@ -13,8 +13,8 @@ import attrs
 import pytest
 from support.virtual import run_virtually
 
-from multicart_async._crew import Crew, as_they_come, each, pull
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.tasks import Crew, as_they_come, each, pull
 
 
 @attrs.define

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from multicart_async._journal import Journal, Noted
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import StartedRun
+from multicart_async.resources.runs._journal import Journal, Noted
 
 HEAD = b'{"journal": "multicart_async", "version": 1}\n'
 ONE = StartedRun(101, 87)
@@ -171,7 +171,7 @@ async def test_a_journal_in_use_by_another_process_is_refused(path: Path) -> Non
     """Until that process ends, however it ends."""
     script = (
         "import asyncio, sys, time\n"
-        "from multicart_async._journal import Journal\n"
+        "from multicart_async.resources.runs._journal import Journal\n"
         "async def main():\n"
         "    async with Journal(sys.argv[1]):\n"
         "        print('open', flush=True)\n"
@@ -236,7 +236,7 @@ def test_notes_reach_the_disk_and_so_does_the_name_of_a_new_journal(path: Path) 
     """Each write is followed by an fsync before the note returns; the folder is flushed once, for the new file."""
     script = (
         "import asyncio, sys\n"
-        "from multicart_async._journal import Journal\n"
+        "from multicart_async.resources.runs._journal import Journal\n"
         "from multicart_async.models import StartedRun\n"
         "async def main():\n"
         "    async with Journal(sys.argv[1]) as journal:\n"

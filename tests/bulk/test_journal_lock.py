@@ -21,18 +21,18 @@ from typing import Any
 import pytest
 from support.shard_service import ShardService, call
 
-from multicart_async import _file_lock
-from multicart_async._journal import Journal
-from multicart_async._shard_notes import ShardNotes
+from multicart_async._core import file_lock
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import StartedRun
+from multicart_async.resources._items.shard_journal import ShardNotes
+from multicart_async.resources.runs._journal import Journal
 
 UNSUPPORTED = sorted({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 NAMES = errno.errorcode.__getitem__
 HERE = socket.gethostname()
 LOCKLESS = """
 import asyncio, errno, fcntl, os, sys, time
-from multicart_async._journal import Journal
+from multicart_async.resources.runs._journal import Journal
 def refuse(*_):
     raise OSError(errno.ENOLCK, "No locks available")
 fcntl.flock = refuse
@@ -103,7 +103,7 @@ def owned_by(host: str, pid: int, token: str = "0" * 16) -> str:
 async def test_a_journal_needs_no_locks(path, lock, monkeypatch, number) -> None:
     """Each error that means so is accepted; the lock file is there while the journal is open, and no longer."""
     if number is None:
-        monkeypatch.setattr(_file_lock, "fcntl", None)
+        monkeypatch.setattr(file_lock, "fcntl", None)
     else:
         refuse_locks(monkeypatch, number)
 
@@ -306,7 +306,7 @@ async def test_a_lock_file_is_read_again_while_it_is_being_written(path, lock, m
         slept.append(seconds)
         lock.write_text(owned_by(HERE, 1))
 
-    monkeypatch.setattr(_file_lock.time, "sleep", written_meanwhile)
+    monkeypatch.setattr(file_lock.time, "sleep", written_meanwhile)
 
     with pytest.raises(ArgumentError, match="process 1 of this host"):
         await opened_once(path)
@@ -399,9 +399,9 @@ async def test_the_journal_that_was_refused_leaves_no_lock_file(path, lock) -> N
 FORK = """
 import os, sys
 from pathlib import Path
-from multicart_async import _file_lock
-_file_lock.fcntl = None
-one = _file_lock.FileLock(Path(sys.argv[1]))
+from multicart_async._core import file_lock
+file_lock.fcntl = None
+one = file_lock.FileLock(Path(sys.argv[1]))
 one.acquire(None)
 child = os.fork()
 if not child:
@@ -468,9 +468,9 @@ def test_two_that_find_a_dead_owner_do_not_both_take_over(path, lock, monkeypatc
 def takers(path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
     """What becomes of two locks: the first one is held up before its system call of that number until the second is done."""
     got: list[str] = []
-    first, second = _file_lock.FileLock(path), _file_lock.FileLock(path)
+    first, second = file_lock.FileLock(path), file_lock.FileLock(path)
 
-    def take(one: _file_lock.FileLock) -> None:
+    def take(one: file_lock.FileLock) -> None:
         try:
             one.acquire(None)  # type: ignore[arg-type] -- there are no locks, so the file is not looked at
         except BlockingIOError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from support.fakes import FakeClock
 
-from multicart_async.polling import Pace, PollPolicy
-from multicart_async.testing import FakeClock
+from multicart_async.config import PollPolicy
+from multicart_async.resources._polling import Pace
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from support.bulk_client import START, impatient, starts
+from support.fakes import FakeClock
 from support.many import World
 
 from multicart_async import AsyncMultiCart, Limits, Outcome
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIConnectionError,
     ArgumentError,
@@ -24,8 +26,6 @@ from multicart_async.errors import (
 )
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import DropAfter, DropBefore, Status
-from multicart_async.testing import FakeClock
-from multicart_async.transport import Response
 
 FILE = "/results/{collection_id}/{runner_id}/{file_name}"
 
@@ -281,7 +281,7 @@ async def test_an_intent_that_cannot_be_written_is_not_carried_out(
         raise OSError(28, "No space left on device")
 
     await all_of(client.runs.run_many([], journal=journal))
-    monkeypatch.setattr("multicart_async._journal.os.fsync", full)
+    monkeypatch.setattr("multicart_async.resources.runs._journal.os.fsync", full)
 
     done = await all_of(client.runs.run_many(ids, journal=journal))
 

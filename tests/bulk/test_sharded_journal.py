@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeTransport, ok, refused
 from support.shard_service import ADD, CREATE, FIVE, PLACE, ShardService, call, failed, notes, warned
 from support.until import until
 
-from multicart_async._journal import Journal
-from multicart_async._ledger import Ledger
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -26,7 +25,8 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import ErrorRow
-from multicart_async.testing import FakeTransport, ok, refused
+from multicart_async.resources._journal_file import Ledger
+from multicart_async.resources.runs._journal import Journal
 
 HEAD = '{"journal": "multicart_async shards", "version": 1}\n'
 FOR = json.dumps({"state": "for", **PLACE}) + "\n"

@@ -7,10 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
+from support.fakes import FakeClock, refused
 from support.many import GET, HISTORY, START, World
 from support.virtual import run_virtually
 
-from multicart_async._starting import Starter, Steps
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIConnectionError,
     DiskError,
@@ -20,8 +21,7 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import Run, StartedRun
-from multicart_async.testing import FakeClock, refused
-from multicart_async.transport import Response
+from multicart_async.resources.runs._start import Starter, Steps
 
 
 def world_of(row_delay: float, **options: Any) -> World:

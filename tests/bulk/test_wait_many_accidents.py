@@ -6,11 +6,11 @@ import math
 
 import attrs
 import pytest
+from support.fakes import refused
 from support.many import GET, HISTORY, LIST, STEADY, World
 
+from multicart_async._http import Response
 from multicart_async.errors import APIConnectionError, WaitTimeoutError
-from multicart_async.testing import refused
-from multicart_async.transport import Response
 
 NEVER = math.inf
 ACCIDENTS = [refused(404), Response(403, b"<html>"), Response(409, b""), Response(200, b"no JSON")]

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import attrs
 import pytest
+from support.fakes import ok
 from support.many import GET, HISTORY, LIST, STEADY, World
 from support.virtual import run_virtually
 
-from multicart_async._wait_many import ManyWaits
+from multicart_async._http import Response
 from multicart_async.errors import WaitTimeoutError
 from multicart_async.models import StartedRun
-from multicart_async.testing import ok
-from multicart_async.transport import Response
+from multicart_async.resources.runs._wait_many import ManyWaits
 
 NEVER = math.inf
 

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 
 import attrs
 import pytest
+from support.fakes import refused
 from support.many import HISTORY, LIST, Told, World
 from support.virtual import run_virtually
 
+from multicart_async.config import PollPolicy
 from multicart_async.errors import APITimeoutError, RunFailedError, WaitTimeoutError
 from multicart_async.models import StartedRun
-from multicart_async.polling import PollPolicy
-from multicart_async.testing import refused
 
 CALM = 1_500.0  # from here on the service makes no trouble
 POLICY = PollPolicy(wait_timeout=2_400.0)

@@ -10,9 +10,11 @@ from contextlib import aclosing
 
 import attrs
 import pytest
+from support.fakes import refused
 from support.many import GET, HISTORY, LIST, STEADY, World, first
 from support.virtual import run_virtually
 
+from multicart_async._http import Response
 from multicart_async.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -24,8 +26,6 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 from multicart_async.models import StartedRun
-from multicart_async.testing import refused
-from multicart_async.transport import Response
 
 NEVER = math.inf
 HTML = Response(502, b"<html>Bad Gateway</html>", {"content-type": "text/html"})

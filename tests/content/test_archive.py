@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from zip_kit import archive, central, good, members_of, patched, pieces, zeros
 from zip_kit import packed as packed_by_zipfile
 
-from multicart_async._content import Defect
-from multicart_async._content import archive as archive_module
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import zip_archive as archive_module
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 PAGES = ("AU_88_Results_Page_1.json", "AU_88_Results_Page_2.json")
 CONTENT = {PAGES[0]: b'[{"asin": "B0DJQQ38TG", "price": 1}]' * 9, PAGES[1]: b'[{"asin": "B0ABC12345", "price": 2}]' * 7}

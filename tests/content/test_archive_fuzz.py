@@ -32,8 +32,8 @@ from zip_kit import (
     packed,
 )
 
-from multicart_async._content import Defect
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 AT_LENGTH = int(os.environ.get("MULTICART_FUZZ_EXAMPLES", "0"))
 SIGNATURES = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x07\x08", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"PK"]

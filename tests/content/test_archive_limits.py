@@ -11,8 +11,8 @@ from functools import cache
 import pytest
 from zip_kit import DEFLATED, STORED, Ending, Member, archive, packed, pieces, reasons, streamed, zeros
 
-from multicart_async._content import Defect
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 KIB, MIB = 2**10, 2**20
 SIZES = (0, 4 * KIB, 64 * KIB, MIB)

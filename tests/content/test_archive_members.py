@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from multicart_async._content import Defect
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 PAGES = ("AU_88_Results_Page_1.json", "AU_88_Results_Page_2.json")
 

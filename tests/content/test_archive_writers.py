@@ -199,6 +199,7 @@ TOOLS = {
 COMMANDS = [(tool, package, command) for tool, (package, commands) in TOOLS.items() for command in commands]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("tool", "package", "command"), COMMANDS, ids=[command for *_, command in COMMANDS])
 def test_tools(tool, package, command, tmp_path) -> None:
     """What the usual programs write, to a file and to a pipe."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.json_pages import cut, damaged_pages, loaded, pages
 
 from multicart_async import Limits
-from multicart_async._content import Defect
-from multicart_async._content.document import DocumentCheck, EnvelopeInstead, envelope_in
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeInstead, envelope_in
 
 PAGE = '[{"asin": "B0DJQQ38TG", "price": 1.5, "title": "é 日本 😀", "stock": null}, {"n": [1, -2e3, true]}]'.encode()
 DEEP = b"[" * 100_000 + b"]" * 100_000

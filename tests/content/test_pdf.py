@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from multicart_async._content import Defect
-from multicart_async._content.pdf import PdfCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.pdf import PdfCheck
 
 BODY = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n"
 WHOLE = BODY + b"xref\n0 1\ntrailer\n<< /Size 1 >>\nstartxref\n45\n%%EOF\n"

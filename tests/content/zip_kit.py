@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from multicart_async._content import Defect
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 STREAMED, UTF8 = 0x0008, 0x0800

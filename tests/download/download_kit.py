@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from multicart_async._content.archive import ArchiveCheck
-from multicart_async._content.document import DocumentCheck
-from multicart_async._links import parse_link
+from multicart_async._downloads.formats.json_document import DocumentCheck
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
+from multicart_async._downloads.links import parse_link
+from multicart_async._downloads.transfer import MakeCheck, Wanted
 from multicart_async.config import Limits
-from multicart_async.download import MakeCheck, Wanted
 from multicart_async.models import DownloadLinks, Run
 
 BASE = "https://multicartapi.com/api/v1"

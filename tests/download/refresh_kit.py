@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import attrs
 from download_kit import files_below, page_bytes, run_of, url, zip_bytes
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import Groups, groups_over
 
 from multicart_async.errors import NotFoundError
 from multicart_async.models import Run
 from multicart_async.sinks import Sink
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 FOLDER = "101/88"
 
@@ -85,10 +85,10 @@ KILLED = """
 import asyncio, json, os, signal, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
-from multicart_async import _threads
+from multicart_async._core import threads
 from refresh_kit import NEW, deliver
 
-_threads._WORKERS = 1
+threads._WORKERS = 1
 CALLS = ("open", "replace", "unlink", "rmdir", "mkdir")
 
 def watch(limit):

@@ -19,13 +19,13 @@ from multicart_async.sinks import DirectorySink
 
 PUT = """
 import asyncio, json, resource, secrets, sys
-from multicart_async import _threads
+from multicart_async._core import threads
 from multicart_async.errors import MultiCartError
 from multicart_async.sinks import DirectorySink
 
 folder, size, pieces, durable, before = json.loads(sys.argv[1])
 secrets.token_hex = lambda size: "0" * 2 * size  # strace is told which path to watch,
-_threads._WORKERS = 1  # and counts calls by thread
+threads._WORKERS = 1  # and counts calls by thread
 
 async def chunks():
     for _ in range(pieces):

@@ -24,17 +24,17 @@ from download_kit import (
     wanted_page,
     zip_bytes,
 )
+from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._threads import in_thread
-from multicart_async.download import Downloader
+from multicart_async._core.threads import in_thread
+from multicart_async._downloads.transfer import Downloader
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.events import FileDone
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.sinks._temporary import Temporary
-from multicart_async.testing import FakeFile, FakeTransport
+from multicart_async.sinks._atomic_file import Temporary
 
 HOWS: list[How] = ["native", "twice", "scope"]
 LARGE = sized_page((3 << 20) + 11)

@@ -10,14 +10,14 @@ import json
 import anyio
 import pytest
 from download_kit import BASE, MemorySink, files_below, open_below, temporaries_below
+from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async import Limits
-from multicart_async._category_csv import COLUMNS, category_csv
+from multicart_async._downloads.category_csv import COLUMNS, category_csv
 from multicart_async.errors import DiskError, IntegrityError
 from multicart_async.models import CategoryRun, DownloadLinks
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeFile, FakeTransport
 
 FULL = {
     "asin": "B0DJQQ38TG",
@@ -309,6 +309,6 @@ async def test_a_scrape_is_listed_again_when_its_link_is_stale(tmp_path) -> None
 
 
 def _answers(row: dict[str, object]):
-    from multicart_async.testing import ok  # noqa: PLC0415 -- used here alone
+    from support.fakes import ok  # noqa: PLC0415 -- used here alone
 
     return [ok([row])]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from download_kit import files_below, page_bytes, run_of, sized_page, url, wanted_page, zip_bytes
 from strace_kit import needs_strace, put
+from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
-from multicart_async import _threads
-from multicart_async._content.archive import ArchiveCheck
+from multicart_async._core import threads
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeFile, FakeTransport
 
 MIB = 1 << 20
 PART = 1 << 18  # what the network brings at a time
@@ -29,7 +29,7 @@ PART = 1 << 18  # what the network brings at a time
 def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many pieces of work were handed to threads, and how often a thread was woken for them."""
     counted: Counter[str] = Counter()
-    short, own, send = _threads.start_short, _threads.start, _threads._pool
+    short, own, send = threads.start_short, threads.start, threads._pool
 
     class Pool:
         def submit(self, *work: object) -> object:
@@ -39,8 +39,8 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     def pool() -> object:
         return Pool()
 
-    monkeypatch.setattr(_threads, "_pool", pool)
-    for module in ("multicart_async._meter", "multicart_async.sinks._directory"):
+    monkeypatch.setattr(threads, "_pool", pool)
+    for module in ("multicart_async._downloads.verifier", "multicart_async.sinks._directory"):
         monkeypatch.setattr(f"{module}.start_short", lambda *work: (counted.update(work=1), short(*work))[1])
     monkeypatch.setattr("multicart_async.sinks._directory.start", lambda *work: (counted.update(work=1), own(*work))[1])
     return counted

@@ -23,16 +23,16 @@ from download_kit import (
     url,
     zip_bytes,
 )
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 
-from multicart_async._folder import render_sums
+from multicart_async._downloads.folder import render_sums
+from multicart_async._downloads.manifest import parse_manifest, render_manifest
+from multicart_async._downloads.transfer import Downloader
 from multicart_async.config import Limits
-from multicart_async.download import Downloader
 from multicart_async.errors import ArgumentError, IntegrityError, NotFoundError, UnreachableResultError
 from multicart_async.events import RunDownloaded
-from multicart_async.manifest import parse_manifest, render_manifest
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 PAGES = {number: page_bytes(3, first=number * 10) for number in range(1, 13)}
 ARCHIVE = zip_bytes([PAGES[1], PAGES[2]])
@@ -111,9 +111,9 @@ async def test_a_long_manifest_is_written_and_read_off_the_loop(tmp_path, monkey
 
         return call
 
-    monkeypatch.setattr("multicart_async._delivery.render_manifest", noted(render_manifest))
-    monkeypatch.setattr("multicart_async._delivery.render_sums", noted(render_sums))
-    monkeypatch.setattr("multicart_async._folder.parse_manifest", noted(parse_manifest))
+    monkeypatch.setattr("multicart_async._downloads.run_download.render_manifest", noted(render_manifest))
+    monkeypatch.setattr("multicart_async._downloads.run_download.render_sums", noted(render_sums))
+    monkeypatch.setattr("multicart_async._downloads.folder.parse_manifest", noted(parse_manifest))
     for pages in (1, 300):
         on_loop.clear()
         numbers = range(1, pages + 1)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from download_kit import chunks, files_below, open_below, run_of
 from strace_kit import needs_strace, put, put_here
+from support.fakes import FakeTransport
 from support.groups import groups_over
 
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeTransport
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ from download_kit import (
     wanted_zip,
     zip_bytes,
 )
+from support.fakes import FakeClock, FakeFile, FakeTransport
 
-from multicart_async._attempts import Attempts
-from multicart_async._content.document import DocumentCheck
-from multicart_async._links import parse_link
-from multicart_async._meter import Meter
+from multicart_async._downloads.formats.json_document import DocumentCheck
+from multicart_async._downloads.links import parse_link
+from multicart_async._downloads.transfer import Downloader, Wanted
+from multicart_async._downloads.verifier import Meter
+from multicart_async._http.retries import Attempts
 from multicart_async.config import RetryPolicy
-from multicart_async.download import Downloader, Wanted
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -38,7 +39,6 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeClock, FakeFile, FakeTransport
 
 PAGE = page_bytes(20)
 ARCHIVE = zip_bytes([PAGE, page_bytes(5)])

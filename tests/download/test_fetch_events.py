@@ -16,11 +16,12 @@ from download_kit import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fakes import FakeClock, FakeFile, FakeTransport
 
-from multicart_async._attempts import Attempts
-from multicart_async._links import parse_link
+from multicart_async._downloads.links import parse_link
+from multicart_async._downloads.transfer import Downloader, Wanted
+from multicart_async._http.retries import Attempts
 from multicart_async.config import RetryPolicy
-from multicart_async.download import Downloader, Wanted
 from multicart_async.errors import IncompleteDownloadError, MultiCartError, NotFoundError
 from multicart_async.events import (
     Event,
@@ -32,7 +33,6 @@ from multicart_async.events import (
     Retrying,
 )
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeClock, FakeFile, FakeTransport
 
 NAME = "101/88/page-0001.json"
 LABEL = "results/101/88/page 1"

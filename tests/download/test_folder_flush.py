@@ -14,9 +14,9 @@ import pytest
 from download_kit import chunks, files_below, open_below
 from strace_kit import needs_strace, put
 
-from multicart_async._journal import Journal
-from multicart_async._shard_notes import ShardNotes
 from multicart_async.errors import DiskError
+from multicart_async.resources._items.shard_journal import ShardNotes
+from multicart_async.resources.runs._journal import Journal
 from multicart_async.sinks import DirectorySink
 from multicart_async.sinks._open_folder import OpenFolder
 
@@ -166,7 +166,7 @@ def test_the_system_may_refuse_any_folder(tmp_path, number) -> None:
 
 JOURNAL = """
 import asyncio, sys
-from multicart_async._journal import Journal
+from multicart_async.resources.runs._journal import Journal
 from multicart_async.models import StartedRun
 async def main():
     async with Journal(sys.argv[1]) as journal:

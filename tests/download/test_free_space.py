@@ -14,17 +14,18 @@ import anyio
 import attrs
 import pytest
 from download_kit import MemorySink, files_below, run_of, sized_page, url, wanted_page
+from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 from support.until import until
 
-from multicart_async import Limits, _free_space
+from multicart_async import Limits
+from multicart_async._downloads import free_space
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError, StalledDownloadError
 from multicart_async.events import FileAdvanced, FileStarted
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.sinks._temporary import Temporary
-from multicart_async.testing import FakeFile, FakeTransport
+from multicart_async.sinks._atomic_file import Temporary
 
 MIB = 1 << 20
 PAGE = sized_page(2 * MIB)
@@ -360,7 +361,7 @@ async def test_folders_of_one_file_system_share_its_space(tmp_path, disk) -> Non
 
 async def test_another_file_system_has_its_own_space(tmp_path, monkeypatch) -> None:
     """What is under way on one disk takes nothing from the other."""
-    monkeypatch.setattr(_free_space, "_look", lambda root: (root.name == "b", 3 * MIB))
+    monkeypatch.setattr(free_space, "_look", lambda root: (root.name == "b", 3 * MIB))
     first = held(PAGE, 1)
     groups = groups_for(first, FakeFile.whole(PAGE))
     async with anyio.create_task_group() as group:

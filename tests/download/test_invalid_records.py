@@ -15,15 +15,16 @@ import attrs
 import pytest
 from download_kit import run_of, url
 from record_classes import Branch, Leaf, Node, Tree
+from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
-from multicart_async import Limits, RetryPolicy, _record_codec
-from multicart_async._hidden import DOTS, Redacted
-from multicart_async._record_codec import record_reader
-from multicart_async._redaction import Redactor
+from multicart_async import Limits, RetryPolicy
+from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redactor import Redactor
+from multicart_async._downloads import record_codec
+from multicart_async._downloads.record_codec import record_reader
 from multicart_async.errors import ArgumentError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.events import RecordsSkipped, Retrying
-from multicart_async.testing import FakeFile, FakeTransport
 
 LABEL = "results/101/88/page 1"
 
@@ -329,7 +330,7 @@ async def test_what_is_wrong_with_deep_nesting_is_not_looked_for() -> None:
     record = '{"asin": "", "parts": [' * 400 + "]}" * 400
 
     with (
-        mock.patch.object(_record_codec, "_misfits", wraps=_record_codec._misfits) as looked,
+        mock.patch.object(record_codec, "_misfits", wraps=record_codec._misfits) as looked,
         pytest.raises(InvalidResponseError, match="record 1: it is nested too deeply"),
     ):
         await read(over(f"[{record}]".encode()), into=Product)

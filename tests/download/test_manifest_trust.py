@@ -11,12 +11,12 @@ from typing import Any
 import attrs
 import pytest
 from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
+from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.models import Run, RunDownload
-from multicart_async.testing import FakeFile, FakeTransport
 
 PAGES = {number: page_bytes(3, first=number * 10) for number in range(1, 6)}
 ARCHIVE = zip_bytes([PAGES[1], PAGES[2]])

@@ -8,18 +8,17 @@ import anyio
 import attrs
 import pytest
 from download_kit import BASE, MemorySink, page_bytes, run_of, sized_page, url, wanted_page
+from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async import Limits
-from multicart_async._attempts import Attempts
-from multicart_async._checked_stream import checked_stream
-from multicart_async._fresh_links import FreshLinks
-from multicart_async._plan import pages_of
-from multicart_async._record_codec import record_reader
-from multicart_async.download import Downloader
+from multicart_async._downloads.plan import FreshLinks, pages_of
+from multicart_async._downloads.record_codec import record_reader
+from multicart_async._downloads.records import read_records
+from multicart_async._downloads.stream import checked_stream
+from multicart_async._downloads.transfer import Downloader
+from multicart_async._http.retries import Attempts
 from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
 from multicart_async.events import Event, FileRestarted
-from multicart_async.records import read_records
-from multicart_async.testing import FakeClock, FakeFile, FakeTransport
 
 PAGE = page_bytes(3)
 BUSY = FakeFile([b""], status=503, headers={"retry-after": "7"})

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from download_kit import BASE, MemorySink, run_of, url
+from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 from support.raw import Exchange, RawServer
 from support.wires import KEY
@@ -14,7 +15,6 @@ from multicart_async import AsyncMultiCart, Limits, RetryPolicy
 from multicart_async.errors import APIError, DownloadError, IncompleteDownloadError, IntegrityError
 from multicart_async.events import Retrying
 from multicart_async.models import CategoryRun, DownloadLinks
-from multicart_async.testing import FakeFile, FakeTransport
 
 FRAMINGS = ["length", "chunked", "connection"]
 

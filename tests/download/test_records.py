@@ -12,6 +12,7 @@ import anyio.lowlevel
 import attrs
 import pytest
 from download_kit import BASE, page_bytes, run_of, url
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 from support.raw import Exchange, RawServer
 from support.wires import KEY
@@ -31,7 +32,6 @@ from multicart_async.errors import (
 from multicart_async.events import Retrying
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 LABEL = "results/101/88/page 1"
 CUT = IncompleteDownloadError(LABEL, "cut")

@@ -7,15 +7,15 @@ import json
 import attrs
 import pytest
 from download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
+from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
 from multicart_async import AsyncMultiCart
-from multicart_async._codec import decode
-from multicart_async._folder import run_snapshot
+from multicart_async._downloads.folder import run_snapshot
+from multicart_async._downloads.manifest import MANIFEST, PROGRESS, parse_manifest
+from multicart_async._http.codec import decode
 from multicart_async.errors import IncompleteDownloadError
-from multicart_async.manifest import MANIFEST, PROGRESS, parse_manifest
 from multicart_async.models import CategoryRun, Run, RunDownload, VerifyReport
-from multicart_async.testing import FakeFile, FakeTransport
 
 PAGES = [page_bytes(2), page_bytes(3, first=2)]
 ARCHIVE = zip_bytes(PAGES)

@@ -20,9 +20,9 @@ from support.groups import groups_over
 from support.open_folders import flushed_folders
 
 from multicart_async import AsyncMultiCart
-from multicart_async._staging import recover_if_abandoned
+from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
+from multicart_async._downloads.staging import recover_if_abandoned
 from multicart_async.errors import DiskError, DownloadError, IncompleteRunError, MultiCartError
-from multicart_async.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
 from multicart_async.sinks import DirectorySink, MemorySink
 
 

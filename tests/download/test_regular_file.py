@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from download_kit import chunks, open_below
+from support.fakes import FakeTransport
 from support.groups import groups_over
 
 from multicart_async import errors
-from multicart_async._category_csv import category_csv
-from multicart_async._journal import Journal
-from multicart_async._regular_file import open_regular, read_whole
-from multicart_async._shard_notes import ShardNotes
+from multicart_async._core.regular_file import open_regular, read_whole
+from multicart_async._downloads.category_csv import category_csv
 from multicart_async.models import StartedRun
+from multicart_async.resources._items.shard_journal import ShardNotes
+from multicart_async.resources.runs._journal import Journal
 from multicart_async.sinks import DirectorySink
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.testing import FakeTransport
 
 SPARSE = 6 << 30  # bytes of a file that takes none of the disk
 
@@ -224,7 +224,7 @@ async def test_a_journal_can_be_read_by_its_owner_alone(tmp_path) -> None:
 
 async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypatch) -> None:
     """An entry that would not fit is an error before anything is sent."""
-    monkeypatch.setattr("multicart_async._ledger.MAX_FILE_BYTES", 200)
+    monkeypatch.setattr("multicart_async.resources._journal_file.MAX_FILE_BYTES", 200)
     path = tmp_path / "runs.journal"
 
     async with Journal(path) as journal:
@@ -245,7 +245,7 @@ async def test_a_journal_may_be_as_long_as_can_be_read(tmp_path, monkeypatch) ->
     size = (tmp_path / "first").stat().st_size
 
     for most in (size, size - 1):
-        monkeypatch.setattr("multicart_async._ledger.MAX_FILE_BYTES", most)
+        monkeypatch.setattr("multicart_async.resources._journal_file.MAX_FILE_BYTES", most)
         (tmp_path / "second").unlink(missing_ok=True)
         async with Journal(tmp_path / "second") as journal:
             with nullcontext() if most == size else pytest.raises(errors.DiskError, match="begin a new one"):

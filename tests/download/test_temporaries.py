@@ -16,16 +16,16 @@ from download_kit import chunks, files_below, open_below, temporaries_below
 from support.open_folders import flushed_folders, opener, temporary
 
 from multicart_async.errors import DiskError
-from multicart_async.sinks import DirectorySink, _temporary
+from multicart_async.sinks import DirectorySink, _atomic_file
+from multicart_async.sinks._atomic_file import sweep
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.sinks._temporary import sweep
 
 STALE = ".mc-0123456789abcdef.part"
 WRITER = """
 import sys
 from pathlib import Path
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.sinks._temporary import Temporary
+from multicart_async.sinks._atomic_file import Temporary
 target = Path(sys.argv[1])
 one = Temporary(lambda create: OpenFolder.open(target.parent, create=create), target, durable=False)
 one.write(b"half")
@@ -56,7 +56,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_temporary.fcntl, "flock", refuse)
+    monkeypatch.setattr(_atomic_file.fcntl, "flock", refuse)
 
 
 async def test_the_file_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_path) -> None:
@@ -151,7 +151,7 @@ async def test_a_link_under_the_temporary_name_is_not_followed(tmp_path, monkeyp
     """Even somebody who guesses the name cannot make us write elsewhere: the name must be new."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    monkeypatch.setattr(_temporary.secrets, "token_hex", lambda size: "0" * 2 * size)
+    monkeypatch.setattr(_atomic_file.secrets, "token_hex", lambda size: "0" * 2 * size)
     (tmp_path / ".mc-0000000000000000.part").symlink_to(victim)
 
     with pytest.raises(DiskError) as caught:
@@ -187,7 +187,7 @@ def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
 
 def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A temporary file that was taken away at once is made anew under another name."""
-    flock, removed = _temporary.fcntl.flock, []
+    flock, removed = _atomic_file.fcntl.flock, []
 
     def swept_first(descriptor: int, flags: int) -> None:
         if len(removed) < 2:
@@ -198,7 +198,7 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
             removed.append(path)
         flock(descriptor, flags)
 
-    monkeypatch.setattr(_temporary.fcntl, "flock", swept_first)
+    monkeypatch.setattr(_atomic_file.fcntl, "flock", swept_first)
     one = temporary(tmp_path, "a")
     one.write(b"who")
     one.publish(b"le")
@@ -229,14 +229,14 @@ def test_a_file_system_may_count_no_links(tmp_path, monkeypatch: pytest.MonkeyPa
 def test_a_sweep_takes_only_the_file_that_it_has_looked_at(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one may have the name by then."""
     (tmp_path / STALE).touch()
-    flock = _temporary.fcntl.flock
+    flock = _atomic_file.fcntl.flock
 
     def replaced(descriptor: int, flags: int) -> None:
         (tmp_path / "new").write_bytes(b"another's")
         (tmp_path / "new").rename(tmp_path / STALE)
         flock(descriptor, flags)
 
-    monkeypatch.setattr(_temporary.fcntl, "flock", replaced)
+    monkeypatch.setattr(_atomic_file.fcntl, "flock", replaced)
 
     sweep(opener(tmp_path))
 
@@ -260,7 +260,7 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
     def locked(*_: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "locked")
 
-    monkeypatch.setattr(_temporary.fcntl, "flock", locked)
+    monkeypatch.setattr(_atomic_file.fcntl, "flock", locked)
 
     with pytest.raises(OSError, match="no temporary file could be kept"):
         temporary(tmp_path, "a").write(b"1")
@@ -271,7 +271,7 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
 
 def test_an_error_without_a_number_says_what_it_says() -> None:
     """Some come from Python, and not from the system."""
-    error = _temporary.disk_error(Path("a"), OSError("odd"))
+    error = _atomic_file.disk_error(Path("a"), OSError("odd"))
 
     assert (str(error), error.errno) == ("a: odd", None)
 
@@ -354,7 +354,7 @@ def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatc
             swept.append(source)
         replace(source, target, **folders)
 
-    monkeypatch.setattr(_temporary.os, "replace", swept_first)
+    monkeypatch.setattr(_atomic_file.os, "replace", swept_first)
     one = temporary(tmp_path, "a", durable=True)
     one.publish(b"whole")
 

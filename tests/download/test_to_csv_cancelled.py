@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from cancel_kit import How, cancelled_at
 from download_kit import check_nothing_left
+from support.fakes import FakeTransport, ok
 from support.groups import groups_over
-
-from multicart_async.testing import FakeTransport, ok
 
 HOWS: list[How] = ["native", "twice", "scope"]
 JOINED = {"domain": {"id": 1, "domain": "amazon.com.au"}, "customer_postcode": {"id": 15, "zipcode": "0800"}}

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from download_kit import files_below, url, wanted_zip, zip_bytes
+from support.fakes import FakeFile, FakeTransport
 
 from multicart_async import AsyncMultiCart
+from multicart_async._downloads.transfer import Downloader
 from multicart_async.config import Limits
-from multicart_async.download import Downloader
 from multicart_async.errors import IntegrityError
 from multicart_async.models import Run
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeFile, FakeTransport
 
 LIMITS = Limits(unpacked_bytes=1_000)
 REASON = r"unpacks to more than Limits\.unpacked_bytes allows, 1000 bytes; set it higher"

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 from download_kit import chunks, files_below, open_below, run_of, sized_page, temporaries_below, url, wanted_page
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 from support.open_folders import opener, path_at, temporary
 
-from multicart_async._category_csv import category_csv
+from multicart_async._downloads.category_csv import category_csv
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError
 from multicart_async.events import FileFailed, FileRestarted, Retrying
-from multicart_async.sinks import DirectorySink, MemorySink, Sink, _temporary, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink, Sink, _atomic_file, put_bytes
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.testing import FakeFile, FakeTransport, ok
 
 NAME = "101/88/page-0001.json"
 SMALL = sized_page(2_000)
@@ -221,7 +221,7 @@ def test_a_disk_that_cannot_tell_has_removed_nothing(tmp_path, monkeypatch) -> N
 
     with monkeypatch.context() as patched:
         patched.setattr(OpenFolder, "stat", refuse)
-        patched.setattr(_temporary, "refuse_special", lambda *_: None)
+        patched.setattr(_atomic_file, "refuse_special", lambda *_: None)
         with pytest.raises(FileNotFoundError) as caught:
             one.publish(b"2")
     one.discard()

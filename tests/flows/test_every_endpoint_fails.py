@@ -13,6 +13,7 @@ import attrs
 import pytest
 import pytest_asyncio
 from every_endpoint import CALLS, Act, Call, Place
+from support.fakes import FakeClock
 
 from multicart_async import Limits, RetryPolicy
 from multicart_async.errors import (
@@ -26,7 +27,7 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 from multicart_async.sandbox import Sandbox
-from multicart_async.sandbox._routes import ROUTES
+from multicart_async.sandbox._api.routes import ROUTES
 from multicart_async.sandbox.faults import (
     Content,
     Cut,
@@ -38,7 +39,6 @@ from multicart_async.sandbox.faults import (
     RetryLater,
     Status,
 )
-from multicart_async.testing import FakeClock
 
 ATTEMPTS = 3
 SOON = 20  # seconds that no call here may take

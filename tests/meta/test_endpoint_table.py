@@ -5,13 +5,14 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from multicart_async import api
-from multicart_async._endpoint import Endpoint
-from multicart_async.sandbox._routes import ROUTES
+from multicart_async import resources
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.sandbox._api.routes import ROUTES
 
 SAFETY = {
     "collections.create": "unsafe",
@@ -55,12 +56,18 @@ SAFETY = {
 }
 
 
+def modules() -> list[ModuleType]:
+    """All modules with groups of calls."""
+    found = pkgutil.walk_packages(resources.__path__, f"{resources.__name__}.")
+    return [import_module(info.name) for info in found if "._" not in info.name and not info.ispkg]
+
+
 def walk() -> list[tuple[str, Endpoint[Any]]]:
     """All endpoints, with where they live."""
     found: list[tuple[str, Endpoint[Any]]] = []
-    for info in pkgutil.iter_modules(api.__path__):
-        module = import_module(f"{api.__name__}.{info.name}")
-        found += [(f"{info.name}.{name}", value) for name, value in vars(module).items() if isinstance(value, Endpoint)]
+    for module in modules():
+        group = module.__name__.rpartition(".")[2]
+        found += [(f"{group}.{name}", value) for name, value in vars(module).items() if isinstance(value, Endpoint)]
     return found
 
 
@@ -140,8 +147,7 @@ def test_the_sandbox_has_a_route_for_each(endpoints: dict[str, dict[str, Any]]) 
 
 def test_a_path_occurs_once_in_the_source() -> None:
     """Two names for one path share one text: a reader finds a call by its path."""
-    for info in pkgutil.iter_modules(api.__path__):
-        module = import_module(f"{api.__name__}.{info.name}")
+    for module in modules():
         assert module.__file__ is not None
         source = Path(module.__file__).read_text("utf-8")
         for path in {value.path for value in vars(module).values() if isinstance(value, Endpoint)}:

@@ -41,7 +41,7 @@ EXPORTS = [(module, name) for module in PUBLIC for name in getattr(import_module
 
 def test_the_walk_finds_the_modules() -> None:
     """An empty list would make the tests below say nothing."""
-    assert {"multicart_async", "multicart_async.errors", "multicart_async.api.runs"} <= set(PUBLIC)
+    assert {"multicart_async", "multicart_async.errors", "multicart_async.resources.runs.runs"} <= set(PUBLIC)
     assert 100 < len(EXPORTS)
 
 
@@ -52,11 +52,11 @@ def test_the_top_exports_what_is_documented() -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_module_says_what_it_exports(module: str) -> None:
-    """Unless it is a mere folder of modules, as ``api`` is."""
+    """Unless it is a mere folder of modules, as ``resources`` is."""
     found = import_module(module)
 
     assert found.__doc__
-    if module != "multicart_async.api":
+    if module != "multicart_async.resources":
         assert found.__all__
         assert len(found.__all__) == len(set(found.__all__))
 
@@ -99,11 +99,6 @@ def test_errors_events_and_models_are_modules() -> None:
     """They are used as ``multicart_async.errors.NotFoundError``."""
     for name in ("errors", "events", "models"):
         assert import_module(f"multicart_async.{name}") is getattr(multicart_async, name)
-
-
-def test_a_poll_policy_comes_from_polling_too() -> None:
-    """It is the same class."""
-    assert multicart_async.PollPolicy is import_module("multicart_async.polling").PollPolicy
 
 
 def test_the_version_is_one() -> None:

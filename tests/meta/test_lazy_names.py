@@ -95,7 +95,7 @@ def test_a_listing_has_all_names_and_loads_nothing() -> None:
         "assert {*m._MODULES} <= {*dir(m)}\n"
         "print(*(name for name in sys.modules if name.startswith('multicart_async.')))"
     )
-    assert run(code) == "multicart_async._lazy"
+    assert run(code) == "multicart_async._core multicart_async._core.lazy"
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
@@ -122,8 +122,8 @@ def test_an_unknown_name_cannot_be_imported() -> None:
 @pytest.mark.parametrize("statement", ["import multicart_async", "import multicart_async.errors, multicart_async"])
 def test_public_modules_are_attributes(statement: str) -> None:
     """After either import, ``multicart_async.config.Limits`` needs no import of its own."""
-    modules = ["errors", "events", "models", "config", "polling", "sinks", "sharding", "transport", "sandbox"]
-    code = "\n".join([statement, *(f"assert multicart_async.{name}.__all__" for name in modules)])
+    modules = ["errors", "events", "models", "config", "resources", "sinks", "client", "sandbox"]
+    code = "\n".join([statement, *(f"assert multicart_async.{name}.__doc__" for name in modules)])
 
     assert run(code) == ""
 
@@ -145,7 +145,7 @@ def test_a_module_that_lacks_another_says_which(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "lazy_package"
     folder.mkdir()
     (folder / "__init__.py").write_text(
-        "from multicart_async._lazy import lazy_names\n__getattr__, __dir__ = lazy_names(__name__, {'name': 'needy'})"
+        "from multicart_async._core.lazy import lazy_names\n__getattr__, __dir__ = lazy_names(__name__, {'name': 'needy'})"
     )
     (folder / "needy.py").write_text("import not_installed_at_all\nname = 1")
     monkeypatch.syspath_prepend(tmp_path)

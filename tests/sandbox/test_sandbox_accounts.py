@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from sandbox_api import Api
 
-from multicart_async.sandbox._call import Call
+from multicart_async.sandbox._api.request import Call
 
 LOGIN = "/users/login"
 PROFILE = "/users/profile"

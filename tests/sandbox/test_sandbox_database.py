@@ -14,7 +14,7 @@ import pytest
 
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.__main__ import main
-from multicart_async.sandbox._database import _restrict_to_owner, connect
+from multicart_async.sandbox._state.database import _restrict_to_owner, connect
 
 SIBLINGS = ("", "-wal", "-shm")
 

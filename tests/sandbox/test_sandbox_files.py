@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from sandbox_api import Api, served
 
-from multicart_async.sandbox._archive import Archive
-from multicart_async.sandbox._body import Plain
+from multicart_async.sandbox._content.body import Plain
+from multicart_async.sandbox._content.zip_writer import Archive
 
 
 async def finished(api: Any, *asins: str, **fields: Any) -> Any:

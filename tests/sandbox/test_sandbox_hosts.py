@@ -16,9 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multicart_async import AsyncMultiCart, errors
-from multicart_async._loopback import is_loopback
+from multicart_async._core.loopback import is_loopback
 from multicart_async.sandbox import Sandbox, server
-from multicart_async.sandbox._hosts import check_host_name, host_name, served_names
+from multicart_async.sandbox._web.hosts import check_host_name, host_name, served_names
 from multicart_async.sandbox.faults import Status
 
 CALL = "POST /api/v1/schedules/get_schedules/ HTTP/1.{minor}\r\n{host}x-api-key: {key}\r\nContent-Length: 0\r\n\r\n"

@@ -17,7 +17,13 @@ from multicart_async import AsyncMultiCart
 from multicart_async.sandbox import Sandbox, pytest_plugin
 
 ROOT = Path(__file__).parents[2]
-OWN = {"multicart_async", "multicart_async._lazy", "multicart_async.sandbox", "multicart_async.sandbox.pytest_plugin"}
+OWN = {
+    "multicart_async",
+    "multicart_async._core",
+    "multicart_async._core.lazy",
+    "multicart_async.sandbox",
+    "multicart_async.sandbox.pytest_plugin",
+}
 PLUGIN = "multicart_async" if entry_points(group="pytest11", name="multicart_async") else pytest_plugin.__name__
 REPORTS = """
 import sys

@@ -12,7 +12,7 @@ from support.scanner import Scan
 from test_every_verb import client_of, look_at
 from verbs import KEY, PASSWORD, VERBS
 
-from multicart_async._redaction import Redactor
+from multicart_async._core.redactor import Redactor
 
 VALUE = {"id": 101, "name": f"{KEY} {PASSWORD}", "token": KEY, "user": {"id": 1}}
 

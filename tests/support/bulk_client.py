@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeClock
+from support.fakes import FakeClock
 
 __all__ = ["CREDITS", "START", "impatient", "starts"]
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import attrs
 
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._results import Results
-from multicart_async.api.account import Account
-from multicart_async.api.asins import Asins
-from multicart_async.api.billing import Billing
-from multicart_async.api.catalogue import Catalogue
-from multicart_async.api.categories import Categories
-from multicart_async.api.collections import Collections
-from multicart_async.api.outputs import Outputs
-from multicart_async.api.runs import Runs
-from multicart_async.api.settings import ServiceSettings
-from multicart_async.api.skus import Skus
-from multicart_async.api.zipcodes import Zipcodes
+from multicart_async._downloads.manager import Results
+from multicart_async._downloads.transfer import Downloader
+from multicart_async._http.caller import Caller
+from multicart_async._http.retries import Attempts
 from multicart_async.config import RetryPolicy
-from multicart_async.download import Downloader
 from multicart_async.events import Event
-from multicart_async.testing import FakeClock, FakeTransport
+from multicart_async.resources.account import Account
+from multicart_async.resources.asins import Asins
+from multicart_async.resources.billing import Billing
+from multicart_async.resources.catalogue import Catalogue
+from multicart_async.resources.categories import Categories
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.outputs import Outputs
+from multicart_async.resources.runs.runs import Runs
+from multicart_async.resources.settings import ServiceSettings
+from multicart_async.resources.skus import Skus
+from multicart_async.resources.zipcodes import Zipcodes
+from support.fakes import FakeClock, FakeTransport
 
 BASE = "https://multicartapi.com/api/v1"
 

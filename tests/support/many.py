@@ -13,19 +13,19 @@ from typing import Any
 import attrs
 
 from multicart_async import Limits, Outcome, PollPolicy, RetryPolicy
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._lifeline import Lifeline
-from multicart_async._results import Results
-from multicart_async.api.account import Account
-from multicart_async.api.collections import Collections
-from multicart_async.api.runs import Runs
-from multicart_async.download import Downloader
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._downloads.manager import Results
+from multicart_async._downloads.transfer import Downloader
+from multicart_async._http import Form, Response
+from multicart_async._http.caller import Caller
+from multicart_async._http.retries import Attempts
 from multicart_async.events import Event
 from multicart_async.models import Run, StartedRun
-from multicart_async.polling import Clock
-from multicart_async.testing import ok, refused
-from multicart_async.transport import Form, Response
+from multicart_async.resources._polling import Clock
+from multicart_async.resources.account import Account
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.runs.runs import Runs
+from support.fakes import ok, refused
 from support.virtual import run_virtually
 
 __all__ = ["GET", "HISTORY", "LIST", "START", "STEADY", "Told", "World"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from multicart_async.sinks._atomic_file import Temporary
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.sinks._temporary import Temporary
 
 __all__ = ["flushed_folders", "opener", "path_at", "temporary"]
 

@@ -17,11 +17,11 @@ import attrs
 import pytest
 
 from multicart_async import RetryPolicy
-from multicart_async._ledger import Ledger, _line
+from multicart_async._http import Form, Response
 from multicart_async.errors import MultiCartError, MultiCartWarning
 from multicart_async.models import Shard
-from multicart_async.testing import ok, refused
-from multicart_async.transport import Form, Response
+from multicart_async.resources._journal_file import Ledger, _line
+from support.fakes import ok, refused
 from support.groups import groups_over
 
 __all__ = [

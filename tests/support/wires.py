@@ -10,9 +10,8 @@ from typing import Any
 
 import trustme
 
-from multicart_async._credentials import Given, resolve
-from multicart_async.config import Settings
-from multicart_async.transport import AiohttpTransport, Network
+from multicart_async._core.credentials import Given, Settings, resolve
+from multicart_async._http import AiohttpTransport, Network
 from support.raw import Exchange, RawServer
 
 KEY = "mc_live_wires.c2VjcmV0"

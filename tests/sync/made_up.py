@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import asynccontextmanager
 
 from mirror_kit import mirror_over
+from support.fakes import FakeFile, ok
 from support.groups import BASE, groups_over
 
 from multicart_async import RetryPolicy
+from multicart_async._http import ByteStream, Form, Response
 from multicart_async.models import SyncReport
 from multicart_async.sinks import Sink
-from multicart_async.testing import FakeFile, ok
-from multicart_async.transport import ByteStream, Form, Response
 
 PAGE = json.dumps([{"asin": "B0", "text": "x" * 3_000}]).encode()
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from support.groups import Groups
 
+from multicart_async._sync.engine import Mirror, Wish
 from multicart_async.errors import DiskError
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink, Sink
-from multicart_async.sync import Mirror, Wish
 
 LIST = "/schedules/get_schedules/"
 HISTORY = "/schedules/collections/results/download/"

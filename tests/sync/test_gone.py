@@ -11,7 +11,7 @@ from mirror_kit import HISTORY, LIST, PlainSink, asked, tree
 from pruning_kit import add_runs, drop_collection, drop_run, unlist
 
 from multicart_async import errors
-from multicart_async.manifest import seal_json
+from multicart_async._downloads.manifest import seal_json
 from multicart_async.sandbox.faults import Envelope, Status
 from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
 

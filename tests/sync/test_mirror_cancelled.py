@@ -13,7 +13,7 @@ from mirror_kit import FILE, HISTORY, open_below, runs_below, stream_of, tempora
 from support.until import until
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async.manifest import parse_manifest
+from multicart_async._downloads.manifest import parse_manifest
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Envelope, Stall
 

@@ -9,9 +9,9 @@ from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_be
 from support.until import until
 
 from multicart_async import Limits, errors
+from multicart_async._sync.engine import Wish
 from multicart_async.errors import ArgumentError, AuthenticationError
 from multicart_async.sandbox.faults import Envelope
-from multicart_async.sync import Wish
 
 PAGES = ["page-0001.json", "page-0002.json", "page-0003.json"]
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from made_up import PAGE, Account, Hole, mirrored
 from mirror_kit import FILE, HISTORY, LIST, FullSink, WatchedSink, asked, results, runs_below, temporaries, tree
+from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
 from support.until import until
 
 from multicart_async import Limits, RetryPolicy, errors
+from multicart_async._http import Response
 from multicart_async.events import FileDone, FileStarted
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox.faults import Cut, Envelope, Stall, Status
-from multicart_async.testing import FakeFile, FakeTransport
-from multicart_async.transport import Response
 
 
 async def test_one_page_that_fails_stops_nothing_else(sandbox, client, tmp_path) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 from made_up import PAGE, Account, Hole, mirrored
+from support.fakes import FakeFile
 from support.leaks import chain_of
 
 from multicart_async import DirectorySink
-from multicart_async._tally import Tally
+from multicart_async._sync.report import Tally
 from multicart_async.errors import MultiCartError
 from multicart_async.models import SyncFailure
 from multicart_async.sinks import Sink
-from multicart_async.testing import FakeFile
 
 
 async def most_held(runs: int, sink: Sink, account: Account) -> int:

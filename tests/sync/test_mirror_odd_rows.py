@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from made_up import Account, Hole
 from mirror_kit import mirror_over, runs_below
+from support.fakes import ok
 from support.groups import BASE, Groups, groups_over
 
 from multicart_async import RetryPolicy, errors
-from multicart_async._failures import Listener
+from multicart_async._core.failures import Listener
+from multicart_async._http import Form, Response
 from multicart_async.events import Event, RunDownloaded
 from multicart_async.models import SyncReport
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import ok
-from multicart_async.transport import Form, Response
 
 LIST = "/schedules/get_schedules/"
 HISTORY = "/schedules/collections/results/download/"

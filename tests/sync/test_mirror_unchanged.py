@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, tree
 
-from multicart_async._marker import Marker, render_marker
-from multicart_async.manifest import parse_manifest, seal_json, unseal_json
+from multicart_async._downloads.manifest import parse_manifest, seal_json, unseal_json
+from multicart_async._sync.state import Marker, render_marker
 from multicart_async.models import Collection
 from multicart_async.sandbox import Sandbox
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mirror_kit import HISTORY, LIST, mirror_over, runs_below
+from support.fakes import FakeTransport, ok
 from support.groups import groups_over
 
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeTransport, ok
 
 
 def finished(number: int, *, collection: int = 1, ready: bool = True) -> dict[str, object]:

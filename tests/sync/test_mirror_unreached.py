@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 from mirror_kit import HISTORY, LIST, mirror_over
+from support.fakes import FakeClock, FakeFile, FakeTransport, ok
 from support.groups import BASE, groups_over
 
 from multicart_async import RetryPolicy, errors
 from multicart_async.models import SyncReport
 from multicart_async.sinks import DirectorySink
-from multicart_async.testing import FakeClock, FakeFile, FakeTransport, ok
 
 MANY = 200
 GONE = errors.APIConnectionError(HISTORY, "cannot connect", sent=False)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async import errors
-from multicart_async._mirror_tree import MirrorTree, RunFolder
-from multicart_async._pruning import PruneOptions, Pruner, PruneService
-from multicart_async.manifest import Manifest, render_manifest
+from multicart_async._downloads.manifest import Manifest, render_manifest
+from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
+from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
 from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
 
 

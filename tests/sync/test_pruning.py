@@ -11,7 +11,7 @@ from pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
 from test_gone import GET, Unlistable, plant, runs_of
 
 from multicart_async import errors
-from multicart_async.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
+from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
 from multicart_async.sandbox.faults import Cut, Envelope, Status
 from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 from mirror_kit import FILE, PlainSink, WatchedSink, asked, results, tree
+from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
 
 from multicart_async import errors
-from multicart_async._content import Defect
-from multicart_async._content.document import RecordCount
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.json_document import RecordCount
+from multicart_async._downloads.manifest import Manifest, parse_manifest
 from multicart_async.config import RetryPolicy
-from multicart_async.manifest import Manifest, parse_manifest
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox.faults import Content
 from multicart_async.sinks import MemorySink
-from multicart_async.testing import FakeFile, FakeTransport
 
 URL = f"{BASE}/results/101/88/AU_88_Results_Page_1.json"
 

@@ -11,8 +11,8 @@ import pytest
 from mirror_kit import PlainSink, WatchedSink, asked, tree
 
 from multicart_async import errors
+from multicart_async._downloads.manifest import seal_json, unseal_json
 from multicart_async.errors import ClientClosedError
-from multicart_async.manifest import seal_json, unseal_json
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink, MemorySink
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from mirror_kit import asked
 
+from multicart_async._downloads.manifest import seal_json, unseal_json
 from multicart_async.errors import DiskError
-from multicart_async.manifest import seal_json, unseal_json
 from multicart_async.models import VerifyReport
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink

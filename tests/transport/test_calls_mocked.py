@@ -14,6 +14,7 @@ from support.wires import KEY, settings, transport_to
 from yarl import URL
 
 from multicart_async import Limits, __version__
+from multicart_async._http import Form, Network
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -21,7 +22,6 @@ from multicart_async.errors import (
     MultiCartError,
     ResponseTooLargeError,
 )
-from multicart_async.transport import Form, Network
 
 BASE = "https://multicartapi.com/api/v1"
 PATH = "/schedules/get/"

@@ -13,7 +13,7 @@ from support.raw import Exchange, RawServer, framed
 from support.wires import KEY, client_tls, server_tls
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._meter import Meter
+from multicart_async._downloads.verifier import Meter
 from multicart_async.errors import (
     ClientClosedError,
     DownloadError,

@@ -12,8 +12,8 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, LABEL, fine, read_file, server_tls, settings, transport_to, trusting
 
 from multicart_async import AsyncMultiCart, RetryPolicy
+from multicart_async._http import Network
 from multicart_async.errors import APIConnectionError, InvalidResponseError, MultiCartError
-from multicart_async.transport import Network
 
 PATH = "/schedules/get/"
 

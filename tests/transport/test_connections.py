@@ -13,9 +13,9 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, fine, read_file, settings, transport_to
 
 from multicart_async import Limits, __version__
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._http import AiohttpTransport, Form, Network
 from multicart_async.errors import ClientClosedError
-from multicart_async.transport import AiohttpTransport, Form, Network
 
 PATH = "/schedules/get/"
 

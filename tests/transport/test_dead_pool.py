@@ -11,10 +11,10 @@ from support.until import until
 from support.wires import FILE, FINE, KEY, fine, read_file, transport_to
 
 from multicart_async import AsyncMultiCart, RetryPolicy, Timeouts
-from multicart_async._attempts import Attempts
+from multicart_async._http import Network
+from multicart_async._http.retries import Attempts
 from multicart_async.errors import APIConnectionError, APITimeoutError
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.transport import Network
 
 ROW = b'{"code": 200, "data": {"id": 101, "name": "AU"}, "status": 1}'
 PAGE = b'[{"asin": "B0DJQQ38TG"}]'

@@ -11,11 +11,11 @@ from support.wires import FINE, KEY, client_tls, fine, server_tls, settings, tra
 from yarl import URL
 
 from multicart_async import AsyncMultiCart
-from multicart_async._hidden import DOTS
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import DOTS
+from multicart_async._core.redactor import Redactor
+from multicart_async._http import Network
+from multicart_async._http.aiohttp_proxy import Proxy, environment_proxy
 from multicart_async.errors import ArgumentError, ConfigurationError
-from multicart_async.transport import Network
-from multicart_async.transport._proxy import Proxy, environment_proxy
 
 HTTP = "http://service.invalid/api/v1"
 HTTPS = "https://service.invalid/api/v1"
@@ -139,7 +139,7 @@ def test_an_empty_variable_names_no_proxy(monkeypatch, value) -> None:
 
 def test_the_settings_of_the_system_are_named_as_such(monkeypatch) -> None:
     """Where they are in no variable: some systems keep them elsewhere."""
-    monkeypatch.setattr("multicart_async.transport._proxy.getproxies", lambda: {"https": "socks5://proxy.example:1"})
+    monkeypatch.setattr("multicart_async._http.aiohttp_proxy.getproxies", lambda: {"https": "socks5://proxy.example:1"})
     with pytest.raises(ConfigurationError, match=r"^the proxy settings of this system: "):
         environment_proxy(URL(HTTPS))
 

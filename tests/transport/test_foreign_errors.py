@@ -13,14 +13,18 @@ import anyio
 import attrs
 import idna
 import pytest
+from support.fakes import FakeClock
 from support.leaks import chain_of, frames_of
 from support.raw import Exchange, RawServer
 from support.until import until
 from support.wires import FILE, KEY, LABEL, fine, read_file, settings, transport_to
 
 from multicart_async import AsyncMultiCart, Timeouts
-from multicart_async._hidden import Redacted
-from multicart_async._redaction import Redactor
+from multicart_async._core.redaction import Redacted
+from multicart_async._core.redactor import Redactor
+from multicart_async._http import Network
+from multicart_async._http.aiohttp_connector import Evidence
+from multicart_async._http.aiohttp_errors import Route, fault_of_call
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -30,10 +34,6 @@ from multicart_async.errors import (
     MultiCartError,
 )
 from multicart_async.sandbox import Sandbox
-from multicart_async.testing import FakeClock
-from multicart_async.transport import Network
-from multicart_async.transport._evidence import Evidence
-from multicart_async.transport._faults import Route, fault_of_call
 
 PATH = "/schedules/get/"
 

@@ -14,9 +14,9 @@ from support.leaks import chain_of, frames_of
 from support.raw import Exchange, RawServer
 from support.wires import FILE, LABEL, transport_to
 
+from multicart_async._http import AiohttpTransport, Network
+from multicart_async._http.aiohttp_errors import forget_request
 from multicart_async.errors import InvalidResponseError
-from multicart_async.transport import AiohttpTransport, Network
-from multicart_async.transport._faults import forget_request
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{}, "
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.fakes import FakeTransport, ok
 from support.raw import Exchange, RawServer
 from support.wires import FINE, KEY, fine, settings, transport_to
 
@@ -14,7 +15,6 @@ from multicart_async.errors import (
     InvalidResponseError,
     ResponseTooLargeError,
 )
-from multicart_async.testing import FakeTransport, ok
 
 PATH = "/plans/public/"
 

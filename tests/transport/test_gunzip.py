@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from multicart_async.transport._gzip import Gunzip, GzipError, codings
+from multicart_async._http.gzip_decoder import Gunzip, GzipError, codings
 
 TEXT = b'[{"asin": "B0DJQQ38TG", "price": 1299}]' * 40
 PACKED = gzip.compress(TEXT)

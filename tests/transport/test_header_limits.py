@@ -9,8 +9,8 @@ import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, read_file, transport_to
 
+from multicart_async._http import Network
 from multicart_async.errors import InvalidResponseError, MultiCartError
-from multicart_async.transport import Network
 
 PATH = "/schedules/get/"
 END = b"Content-Length: %d\r\n\r\n" % len(FINE) + FINE

@@ -10,7 +10,7 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, read_file, server_tls, settings, transport_to, trusting
 
 from multicart_async import Limits
-from multicart_async._envelope import open_envelope
+from multicart_async._http.envelope import open_envelope
 from multicart_async.errors import InvalidResponseError, UnreachableResultError
 
 STATUSES = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]

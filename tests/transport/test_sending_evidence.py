@@ -15,13 +15,13 @@ from support.until import until
 from support.wires import FILE, FINE, LABEL, client_tls, fine, read_file, server_tls, transport_to
 
 from multicart_async import RetryPolicy, Timeouts
+from multicart_async._http import Form, Network
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
     ConfigurationError,
     MultiCartError,
 )
-from multicart_async.transport import Form, Network
 
 PATH = "/schedules/get/"
 FORM = Form({"collection_id": "101"}, "csv", "asins.csv", b"ASIN\r\nB0DJQQ38TG\r\n")

@@ -13,10 +13,10 @@ from support.until import until
 from support.wires import KEY, client_tls, server_tls, transport_to
 
 from multicart_async import AsyncMultiCart, RetryPolicy
+from multicart_async._http import Network
+from multicart_async._http.aiohttp_connector import Evidence
 from multicart_async.errors import APIConnectionError, OutcomeUnknownError
 from multicart_async.sandbox import Sandbox
-from multicart_async.transport import Network
-from multicart_async.transport._evidence import Evidence
 
 PATH = "/schedules/get/"
 CREATE = {"notification_email": "ops@example.com"}

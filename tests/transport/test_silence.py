@@ -11,9 +11,9 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, LABEL, fine, read_file, transport_to
 
 from multicart_async import RetryPolicy, Timeouts
-from multicart_async._attempts import Attempts
-from multicart_async._caller import Caller
-from multicart_async._endpoint import ANYTHING, Endpoint
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import ANYTHING, Endpoint
+from multicart_async._http.retries import Attempts
 from multicart_async.errors import APITimeoutError, StalledDownloadError
 
 LIMIT = 5.0

@@ -13,7 +13,7 @@ from support.until import until
 from support.wires import FILE, FINE, LABEL, read_file, transport_to
 
 from multicart_async import Limits, Timeouts
-from multicart_async._lifeline import Lifeline
+from multicart_async._core.lifetime import Lifeline
 from multicart_async.errors import ClientClosedError, IncompleteDownloadError
 
 RATE = 1000

@@ -14,8 +14,8 @@ import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, client_tls, fine, read_file, server_certificate, server_tls, transport_to, trusting
 
+from multicart_async._http import Network
 from multicart_async.errors import APIConnectionError, InvalidResponseError, MultiCartError
-from multicart_async.transport import Network
 
 PATH = "/schedules/get/"
 VERBS = pytest.mark.parametrize("verb", ["post", "stream"])

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from multicart_async.transport._evidence import Evidence
-from multicart_async.transport._faults import Route, fault_of_call
-from multicart_async.transport._proxy import unused_proxy
+from multicart_async._http.aiohttp_connector import Evidence
+from multicart_async._http.aiohttp_errors import Route, fault_of_call
+from multicart_async._http.aiohttp_proxy import unused_proxy
 
 HOST = "service.example:443"
 PROXY = "proxy.example:3128"

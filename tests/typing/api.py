@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, assert_type
 
 import attrs
+from support.fakes import FakeFile, FakeTransport
 
 import multicart_async
 from multicart_async import (
@@ -26,7 +27,8 @@ from multicart_async import (
     events,
     sandbox,
 )
-from multicart_async._unset import Unset
+from multicart_async._core.unset import Unset
+from multicart_async._http import ByteStream, Transport
 from multicart_async.models import (
     Added,
     Asin,
@@ -57,9 +59,7 @@ from multicart_async.models import (
     User,
     Zipcode,
 )
-from multicart_async.sharding import plan_collections
-from multicart_async.testing import FakeFile, FakeTransport
-from multicart_async.transport import ByteStream, Transport
+from multicart_async.resources._items.shard_plan import plan_collections
 
 
 @attrs.frozen

@@ -1,0 +1,86 @@
+"""The base classes of all errors and warnings. `multicart_async.errors` is where users find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from multicart_async._core.text import as_line, shorten
+
+__all__ = ["ArgumentError", "ClientClosedError", "ConfigurationError", "MultiCartError", "MultiCartWarning"]
+
+
+class Pickled(BaseException):
+    """Pickle ``args``, the attributes, and those in ``_slots``, which a builtin class does not keep in ``__dict__``."""
+
+    _slots: ClassVar[tuple[str, ...]] = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Pickled], tuple[object, ...]]:
+        state = {**self.__dict__, **{name: getattr(self, name) for name in self._slots}}
+        return _revive, (type(self), self.args, state)
+
+
+def _revive(kind: type[Pickled], args: tuple[object, ...], state: dict[str, Any]) -> Pickled:
+    error = kind.__new__(kind)
+    error.args = args
+    for name, value in state.items():
+        setattr(error, name, value)
+    return error
+
+
+class MultiCartWarning(UserWarning):
+    """Something that works, and will surprise: an unreachable name, a filter that the service ignores."""
+
+    __module__ = "multicart_async.errors"
+
+    def __str__(self) -> str:
+        return as_line(super().__str__())
+
+
+class MultiCartError(Pickled, Exception):
+    """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
+    ``file`` is the local name of the file that a download of several failed at, or ``None``.
+    """
+
+    __module__ = "multicart_async.errors"
+
+    report: Any = None
+    file: str | None = None
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = shorten(reason)  # what is secret in it is redacted before: a part of it would not be found
+        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        return as_line(self._text())
+
+    def _text(self) -> str:
+        return self.reason
+
+
+class ConfigurationError(MultiCartError, ValueError):
+    """A setting is missing or cannot be right. Nothing was sent."""
+
+    __module__ = "multicart_async.errors"
+
+
+class ArgumentError(ConfigurationError):
+    """An argument of a call cannot be right. Nothing was sent; ``argument`` names it."""
+
+    __module__ = "multicart_async.errors"
+
+    def __init__(self, argument: str, reason: str) -> None:
+        super().__init__(reason)
+        self.argument = argument
+
+    def _text(self) -> str:
+        return f"{self.argument}: {self.reason}"
+
+
+class ClientClosedError(MultiCartError, RuntimeError):
+    """The client was closed before or during the call."""
+
+    __module__ = "multicart_async.errors"
+
+    def __init__(self, reason: str = "the client is closed; make a new one") -> None:
+        super().__init__(reason)

@@ -1,0 +1,121 @@
+"""Extra headers of the caller, and a suffix for the User-Agent: checked, hidden in texts, sent with each request.
+
+A value may be a secret of some proxy or gateway, so it shows as dots and gets into no error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Self, cast
+
+from multicart_async._core.exceptions import ArgumentError
+from multicart_async._core.redaction import HiddenText, Redacted
+from multicart_async._core.short_repr import short_repr
+
+__all__ = ["ExtraHeaders"]
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")  # a token, as HTTP calls it
+_VALUE: Final = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?\Z")
+_USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?\Z")
+_SCHEME: Final = re.compile(r"[A-Za-z]+ +(\S+)\Z")
+_MIN_REDACTED: Final = 8  # characters: a shorter word is in every text
+_SET_HERE: Final = {  # what is set for each request, or would change what a request or its response means
+    "x-api-key": "pass api_key instead",
+    "authorization": "pass token, or api_key, instead",
+    "user-agent": "pass user_agent, which is appended to ours, instead",
+    "host": "pass base_url instead",
+    "cookie": "pass a session with a cookie jar instead",
+    "cookie2": "pass a session with a cookie jar instead",
+    "range": "ranges are asked for only where a transfer can go on",
+    "accept": "responses are read as JSON, or as files",
+    "accept-encoding": "the coding of a file decides whether its length proves anything",
+    "expect": "the client would not wait for 100 Continue",
+}
+_SET_HERE_PREFIXES: Final = {
+    "proxy-": "pass proxy, with user and password in its URL, instead",
+    "content-": "it is set to fit the body",
+    "if-": "a condition would change what the response means",
+}
+_CONNECTION: Final = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"}
+)
+
+
+class ExtraHeaders:
+    """Extra headers and the User-Agent suffix. `checked` validates them; nothing raises before it."""
+
+    def __init__(self, headers: object = {}, user_agent: object = None) -> None:
+        self._kind = type(headers).__name__
+        self._fields: tuple[tuple[object, Redacted], ...] | None = None
+        if isinstance(headers, Mapping):
+            fields = cast("Mapping[object, object]", headers).items()
+            self._fields = tuple((_plain(name), Redacted(_plain(value))) for name, value in fields)
+        self._user_agent = user_agent
+
+    def checked(self) -> Self:
+        """Return itself, if all of it can be sent.
+
+        Raises:
+            ArgumentError: A name is not one or is set by the client itself, or a value holds what no header can. The
+                error names the header, and never shows a value.
+        """
+        if self._fields is None:
+            raise ArgumentError("headers", f"expected a mapping of names to values, got {self._kind}")
+        seen: set[str] = set()
+        for name, good in [(name, _is_value(value)) for name, value in self._fields]:
+            lower = _checked_name(name)
+            if not good:
+                reason = f"the value of {name} must be a string of ASCII characters in one line, without whitespace around it"
+                raise ArgumentError("headers", reason)
+            if lower in seen:
+                raise ArgumentError(
+                    "headers", f"expected each header once, got {name} twice; names differ in more than case"
+                )
+            seen.add(lower)
+        agent = self._user_agent
+        if agent is not None and not (isinstance(agent, str) and _USER_AGENT.match(agent)):
+            reason = f"expected 1 to 256 printable ASCII characters in one line, such as 'my-app/1.2', got {short_repr(agent)}"
+            raise ArgumentError("user_agent", reason)
+        return self
+
+    def headers(self, user_agent: str) -> dict[str, str]:
+        """Return all of them, *user_agent* with its suffix among them."""
+        suffix = "" if self._user_agent is None else f" {self._user_agent}"
+        own = {cast("str", name): HiddenText(value.reveal()) for name, value in self._fields or ()}
+        return {**own, "User-Agent": f"{user_agent}{suffix}"}
+
+    def secrets(self) -> list[Redacted]:
+        """Return the values of 8 characters and more, and what follows a scheme in them, as in ``Bearer …``."""
+        texts = [str(value.reveal()) for _, value in self._fields or ()]
+        texts += [found[1] for text in texts if (found := _SCHEME.match(text))]
+        return [Redacted(text) for text in texts if len(text) >= _MIN_REDACTED]
+
+    def __repr__(self) -> str:
+        return f"<ExtraHeaders {[name for name, _ in self._fields or ()]!r}>"
+
+
+def _plain(value: object) -> object:
+    """Return the text that an enum of texts is on the wire; anything else as it is."""
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def _is_value(value: Redacted) -> bool:
+    text = value.reveal()
+    return isinstance(text, str) and _VALUE.match(text) is not None
+
+
+def _checked_name(name: object) -> str:
+    """Return *name* in lower case, if it may be sent with any value."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise ArgumentError("headers", f"expected the name of a header, got {short_repr(name)}")
+    lower = name.lower()
+    instead = _SET_HERE.get(lower)
+    if instead is None and lower in _CONNECTION:
+        instead = "the client manages its connections"
+    for prefix, reason in _SET_HERE_PREFIXES.items():
+        if lower.startswith(prefix):
+            instead = reason
+    if instead is not None:
+        raise ArgumentError("headers", f"{name} is set by the client itself: {instead}")
+    return lower

@@ -1,0 +1,164 @@
+"""Passwords, one-time codes, keys and tokens, hidden from the call until the bytes are sent.
+
+A traceback with local variables shows them by `repr`, or reads the values of all texts and numbers, and a failed call has
+many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `HiddenText` and
+`HiddenBytes` are what it is built of: aiohttp needs texts and bytes, and these show dots to a trace that logs them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+from multicart_async._core.exceptions import ConfigurationError
+from multicart_async._core.unset import UNSET
+
+__all__ = [
+    "DOTS",
+    "HiddenBytes",
+    "HiddenText",
+    "Redacted",
+    "RedactedBody",
+    "Secret",
+    "conceal",
+    "find_redacted",
+    "seal",
+]
+
+DOTS: Final = "••••••••"
+
+T = TypeVar("T")
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
+_LEAST = 8  # bytes of a credential that is looked for in what the service sends
+
+_MAX_DEPTH: Final = 100  # of nesting; a value that is deeper, or contains itself, is hidden as a whole
+_OPEN: Final = frozenset({bool, type(None), type(UNSET)})  # types whose values reveal nothing
+
+
+class Redacted:
+    """A value that is no text, no number and no bytes itself. It can be neither pickled nor copied.
+
+    It is the variable of a function, where nothing that follows attributes finds it. Call `reveal` only in functions that
+    are not coroutines, and in no function that raises: a traceback holds the frames of all others.
+    """
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: object) -> None:
+        self._reveal: Callable[[], Any] = lambda: value
+
+    def reveal(self) -> Any:
+        """Return the value."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return DOTS
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled or copied")
+
+
+class RedactedBody(Redacted):
+    """The bytes of a request's body, ``size`` of them. ``secrets`` are those values in it that are secret."""
+
+    __slots__ = ("secrets", "size")
+
+    def __init__(self, content: bytes, secrets: tuple[Redacted, ...]) -> None:
+        super().__init__(content)
+        self.size = len(content)
+        self.secrets = secrets
+
+
+class HiddenText(str):
+    """A text that shows dots by `repr`, as a value of a header."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(DOTS)
+
+
+class HiddenBytes(bytes):
+    """Bytes that show dots by `repr`. aiohttp sends a slice of them, which hides as well."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"b'{DOTS}'"
+
+    def __getitem__(self, index: Any) -> Any:
+        part = cast("object", super().__getitem__(index))
+        return HiddenBytes(part) if isinstance(part, bytes) else part
+
+
+def conceal(value: T) -> T:
+    """Return *value* with all texts, numbers and bytes of it `Redacted`; mappings become dicts, and sequences lists."""
+    return cast("T", _concealed(value, ()))
+
+
+def _concealed(value: object, above: tuple[object, ...]) -> object:
+    if type(value) in _OPEN or isinstance(value, Redacted):
+        return value
+    if len(above) < _MAX_DEPTH and not any(value is each for each in above):
+        within = (*above, value)
+        if isinstance(value, Mapping):
+            return {name: _concealed(part, within) for name, part in cast("Mapping[Any, object]", value).items()}
+        if isinstance(value, list | tuple):
+            return [_concealed(part, within) for part in cast("list[object]", value)]
+    # what an enum of texts is on the wire, not what it calls itself
+    return Redacted(str.__str__(value) if isinstance(value, str) else value)
+
+
+def find_redacted(value: object) -> Iterator[Redacted]:
+    """Yield all that is `Redacted` in mappings and lists."""
+    if isinstance(value, Redacted):
+        yield value
+    elif isinstance(value, Mapping | list):
+        rows = cast("Mapping[Any, object] | list[object]", value)
+        for part in rows.values() if isinstance(rows, Mapping) else rows:
+            yield from find_redacted(part)
+
+
+class Secret:
+    """A key or token that shows only its public prefix. It cannot be pickled."""
+
+    __slots__ = ("_header", "_value")
+
+    def __init__(self, value: object, header: str) -> None:
+        self._value = Redacted(value)
+        self._header = header
+
+    def check(self, argument: str) -> None:
+        """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
+        if not self._is_word():
+            raise ConfigurationError(
+                f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
+            )
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it, ``x-api-key`` or ``Authorization``."""
+        text = str(self._value.reveal())
+        return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
+
+    def secrets(self) -> list[Redacted]:
+        """Return itself and its part after the public prefix; parts below 8 characters are left out, as they match any text."""
+        text = str(self._value.reveal())
+        return [Redacted(part) for part in (text, text.partition(".")[2]) if len(part) >= _LEAST]
+
+    def _is_word(self) -> bool:
+        text = self._value.reveal()
+        return isinstance(text, str) and _PRINTABLE.match(text) is not None
+
+    def __repr__(self) -> str:
+        prefix, dot, _ = str(self._value.reveal()).partition(".")
+        return f"{prefix[:16]}.{DOTS}" if dot else DOTS
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a credential cannot be pickled or copied; make the client where it is used")
+
+
+def seal(value: object, header: str) -> Secret | None:
+    """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
+    return None if value is None else Secret(value, header)

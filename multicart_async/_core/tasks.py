@@ -1,0 +1,132 @@
+"""Work that goes on while an async generator is paused at a ``yield``.
+
+A task group cannot stay open across a ``yield``. So this is the one place where tasks are begun on their own; they
+belong to a `Crew`, which ends them all before its generator ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+from multicart_async._core.lifetime import Lifeline
+
+__all__ = ["Crew", "as_they_come", "each", "pull", "run_workers"]
+
+
+K = TypeVar("K")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Crew(Generic[K]):
+    """Coroutines at work, each with a key."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Future[Any], K] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, key: K, work: Awaitable[Any]) -> None:
+        """Begin *work*."""
+        self._tasks[asyncio.ensure_future(work)] = key
+
+    async def done(self) -> list[tuple[K, asyncio.Future[Any]]]:
+        """Those that have ended, at least one, in the order in which they were begun."""
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        _see(ended)  # the caller may leave before it has looked at all of them
+        return [(self._tasks.pop(task), task) for task in list(self._tasks) if task in ended]
+
+    async def aclose(self) -> None:
+        """End all of them, and return when they have ended; a cancellation comes through, after that."""
+        tasks, self._tasks = list(self._tasks), {}
+        for task in tasks:
+            task.cancel()
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):  # keeps anyio's repeated cancellation from spinning here
+            while not all(task.done() for task in tasks):
+                try:
+                    await asyncio.wait(tasks)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        _see(tasks)  # nobody is left to be told
+        if cancelled is not None:
+            raise cancelled
+
+
+def _see(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Their errors are known: asyncio complains of those that nobody has asked for."""
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+
+
+async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """The items of either kind of iterable."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+async def as_they_come(
+    items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], width: int, life: Lifeline
+) -> AsyncGenerator[tuple[T, R | Exception], None]:
+    """What becomes of each item, in the order in which it is known, *width* at a time; the items are pulled as needed."""
+    crew: Crew[tuple[T] | None] = Crew()
+    async with aclosing(each(items)) as source, aclosing(crew):
+        exhausted = pulling = False
+        while True:
+            if not exhausted and not pulling and len(crew) < width:
+                crew.start(None, pull(source, life))
+                pulling = True
+            if not crew:
+                return
+            for key, task in await crew.done():
+                if key is None:
+                    pulling = False
+                    pulled = task.result()
+                    exhausted = not pulled
+                    for item in pulled:
+                        crew.start((item,), work(item))
+                else:
+                    error = task.exception()
+                    if error is not None and not isinstance(error, Exception):
+                        raise error
+                    yield key[0], task.result() if error is None else error
+
+
+async def pull(source: AsyncIterator[T], life: Lifeline) -> tuple[T, ...]:
+    """The next item, or nothing at the end: a future cannot hold StopAsyncIteration. It may never come by itself."""
+    try:
+        with life.guard():
+            return (await anext(source),)
+    except StopAsyncIteration:
+        return ()
+
+
+async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """*work* for each of *items*, *count* at a time. The first error ends the rest and is raised as itself."""
+    source = iter(items)
+    failed: list[Exception] = []
+
+    async def worker() -> None:
+        try:
+            for item in source:  # shared: each takes the next one
+                await work(item)
+        except Exception as error:  # noqa: BLE001 -- raised below, without the group around it
+            failed.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(count):
+            group.start_soon(worker)
+    if failed:
+        raise failed[0]

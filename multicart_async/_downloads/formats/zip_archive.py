@@ -1,0 +1,173 @@
+"""A ZIP archive, checked as it passes: every byte is accounted for, every member is unpacked and summed.
+
+`zipfile` reads an archive from its end and accepts much that is not the promised file: the second half of another
+archive behind the first half of this one, the same archive twice, HTML before it. Here the bytes are read from the
+front, and each must belong to exactly one record or member.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats.zip_headers import (
+    CENTRAL,
+    END,
+    FIXED_SIZE,
+    LOCAL,
+    LOCATOR,
+    LONGEST_DESCRIPTOR,
+    WIDE_END,
+    End,
+    Entry,
+    central_record,
+    check_end_record,
+    check_locator,
+    check_zip64_end_record,
+    descriptor_size,
+    local_record,
+    name_of,
+    variable_size,
+)
+from multicart_async._downloads.formats.zip_members import Unpacked, unpack
+from multicart_async._downloads.formats.zip_reader import PieceReader, Reading
+from multicart_async.config import Limits
+
+__all__ = ["ArchiveCheck"]
+
+_MOST_ENTRIES = 100_000
+_MOST_NAMES = 16 * 2**20  # characters: all names are in memory until the directory has repeated them
+_PAGE = re.compile(r".*(_[0-9]+_Results_Page_[0-9]+\.json)", re.DOTALL)
+
+
+class ArchiveCheck:
+    """Is this a whole ZIP archive, and the one with these pages?
+
+    *pages* are the service's names of the run's pages; without any, every sound archive will do. With them there must
+    be as many members, and a member that is named like a page must be one of them. Other names are let pass: the
+    service does not say what it calls the members. All of them together may unpack to *unpacked_bytes*.
+    """
+
+    def __init__(self, pages: Sequence[str] = (), *, unpacked_bytes: int = Limits().unpacked_bytes) -> None:
+        self._pages = {_page(name) for name in pages}  # those that were not found yet
+        self._expected = len(pages)
+        self._entries: dict[int, tuple[Entry, bool]] = {}  # by start; true if a descriptor follows
+        self._names: set[str] = set()
+        self._names_size = self._members = 0
+        self._whole = False
+        self._reader = PieceReader()
+        self._unpacked = Unpacked(unpacked_bytes)
+        self._steps = self._archive()
+        next(self._steps)
+
+    def feed(self, piece: bytes) -> None:
+        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a good archive."""
+        if piece:
+            try:
+                self._steps.send(piece)
+            except StopIteration:
+                raise Defect("the archive was found to be damaged before these bytes") from None
+
+    def finish(self) -> None:
+        """The file ended here. Raises `Defect` unless its end record did too, and the members are the pages."""
+        if not self._whole:
+            raise Defect("the archive is cut off" if self._reader.started else "the file is empty")
+        if self._expected and self._members != self._expected:
+            raise Defect(f"the archive has {self._members} members, and the run has {self._expected} pages")
+
+    # The archive: members, directory, end records. Each step consumes its bytes; the signature comes first.
+
+    def _archive(self) -> Reading[None]:
+        signature = yield from self._signature(LOCAL, WIDE_END, END)
+        while signature == LOCAL:
+            yield from self._member()
+            signature = yield from self._signature(LOCAL, CENTRAL)
+        start = self._reader.position - len(signature)
+        rows = 0
+        while signature == CENTRAL:
+            yield from self._row()
+            rows += 1
+            signature = yield from self._signature(CENTRAL, WIDE_END, END)
+        if self._entries:
+            raise Defect("the archive's directory lacks some of its members")
+        end = self._reader.position - len(signature)
+        yield from self._ending(End(rows, end - start, start), end, zip64=signature == WIDE_END)
+        self._unpacked.check_all(self._reader.position)
+        self._whole = True
+        yield from self._reader.peek(1)
+        self._whole = False
+        raise Defect("there are bytes behind the end of the archive")
+
+    def _signature(self, *allowed: bytes) -> Reading[bytes]:
+        signature = yield from self._reader.exactly(4)
+        if signature not in allowed:
+            raise Defect(
+                "there are bytes in the archive that belong to no member, or some are missing"
+                if self._reader.position > len(signature)
+                else "the file does not start like a ZIP archive"
+            )
+        return signature
+
+    def _record(self, signature: bytes) -> Reading[bytes]:
+        record = signature + (yield from self._reader.exactly(FIXED_SIZE[signature] - len(signature)))
+        return record + (yield from self._reader.exactly(variable_size(record)))
+
+    def _ending(self, directory: End, position: int, *, zip64: bool) -> Reading[None]:
+        if zip64:
+            check_zip64_end_record((yield from self._record(WIDE_END)), directory)
+            yield from self._signature(LOCATOR)
+            check_locator((yield from self._record(LOCATOR)), position)
+            yield from self._signature(END)
+        check_end_record((yield from self._record(END)), directory, zip64=zip64)
+
+    # Members: a local header, the data, sometimes a descriptor.
+
+    def _member(self) -> Reading[None]:
+        start = self._reader.position - len(LOCAL)
+        entry = local_record((yield from self._record(LOCAL)))
+        self._register(entry)
+        found = yield from unpack(self._reader, entry, self._unpacked)
+        if not entry.agrees(found):
+            raise Defect("a member's data does not have the size or checksum that its header names")
+        if entry.name.endswith(b"/") and found.size:
+            raise Defect("a folder in the archive holds data")
+        window = yield from self._reader.peek(LONGEST_DESCRIPTOR + len(LOCAL))
+        described = descriptor_size(bytes(window[: LONGEST_DESCRIPTOR + len(LOCAL)]), found)
+        if entry.streamed and not described:
+            raise Defect("a member's data does not have the size or checksum that its descriptor names")
+        self._reader.skip(described)
+        self._entries[start] = found, described > 0
+
+    def _register(self, entry: Entry) -> None:
+        if len(self._entries) >= _MOST_ENTRIES:
+            raise Defect(f"the archive has more than {_MOST_ENTRIES} members")
+        name = name_of(entry)
+        folded = name.casefold()
+        self._names_size += len(folded)
+        if folded in self._names:
+            raise Defect("two members of the archive have the same name")
+        if self._names_size > _MOST_NAMES:
+            raise Defect("the names in the archive are too long")
+        self._names.add(folded)
+        if name.endswith("/"):
+            return
+        self._members += 1
+        base = name.rpartition("/")[2]
+        if self._expected and _page(base) not in self._pages and _PAGE.fullmatch(base):
+            raise Defect("the archive has a page of another run, or one page twice")
+        self._pages.discard(_page(base))
+
+    def _row(self) -> Reading[None]:
+        entry, start = central_record((yield from self._record(CENTRAL)))
+        member, described = self._entries.pop(start, (None, False))
+        if member is None or member != entry:
+            raise Defect("the archive's directory does not agree with its members")
+        if described and not (member.streamed or entry.streamed):
+            raise Defect("there is a descriptor behind a member that neither its header nor the directory speaks of")
+
+
+def _page(name: str) -> str:
+    """Which run and page a name tells; without the collection's name, which may have changed meanwhile."""
+    found = _PAGE.fullmatch(name)
+    return found[1] if found else name

@@ -1,0 +1,276 @@
+"""Records of result files to values of a caller's class. Stricter than cattrs: a string is no list, and 1 is no string."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from types import EllipsisType, NoneType, UnionType
+from typing import Any, Generic, TypeGuard, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+
+import attrs
+import cattrs
+
+from multicart_async._core.redactor import MAX_ESCAPED, Redactor
+from multicart_async.errors import ArgumentError
+
+__all__ = ["RecordReader", "record_reader"]
+
+T = TypeVar("T")
+_Hook = Callable[[Any, Any], Any]
+
+_SHOWN = 80  # characters of a value
+_FAULTS = 5  # named in one error
+_SCALARS = {str, bool, int, float, NoneType}
+_LISTS: Mapping[Any, Any] = {list: list, Sequence: list, tuple: tuple, set: set, frozenset: frozenset}
+_MAPPINGS = {dict, Mapping}
+
+
+@attrs.frozen
+class RecordReader(Generic[T]):
+    """How a value of a file becomes a record: see `record_reader`. ``structure`` raises any exception if it does not fit."""
+
+    structure: Callable[[object], T]
+    into: Any
+
+    def misfit(self, value: object, redactor: Redactor = Redactor()) -> str:
+        """Return why *value* does not fit, without the secrets that *redactor* knows."""
+        if self.into is dict or not _is_object(value):
+            return f"expected an object, got {_shown(value, redactor)}"
+        try:
+            return "; ".join(_misfits(value, self.into, "", redactor))
+        except RecursionError:
+            return "it is nested too deeply"
+
+
+def record_reader(into: type[T]) -> RecordReader[T]:
+    """Return the reader of records that are dicts, or values of an attrs class, a dataclass or a `TypedDict`.
+
+    Raises:
+        ArgumentError: *into* is something else, or has a field that cannot be made from JSON.
+    """
+    if into is dict or into == dict[str, Any]:
+        return RecordReader(cast("Callable[[object], T]", _an_object), dict)
+    if not _has_fields(into):
+        got = repr(into)[:_SHOWN]
+        raise ArgumentError("into", f"expected dict, or an attrs class, a dataclass or a TypedDict, got {got}")
+    try:
+        _refuse_unknown(into, into.__name__, set())
+    except Exception as error:  # annotations are code of the caller
+        raise ArgumentError("into", f"expected a class whose fields can be made from JSON: {error}") from error
+    hook = _converter.get_structure_hook(into)
+    return RecordReader(lambda value: hook(value, into), into)
+
+
+def _refuse_unknown(kind: Any, path: str, seen: set[Any]) -> None:
+    """Raise for a type that cannot be made from JSON, wherever it stands in *kind*."""
+    if kind in seen:
+        return
+    seen.add(kind)
+    if _has_fields(kind):
+        inner = {f"{path}.{name}": hint for name, (hint, _) in _fields_of(kind).items()}
+    elif _is_list(kind) or _is_mapping(kind):
+        inner = {path: _inner(kind)}
+    else:
+        inner = {path: _without_none(kind)}
+    for place, part in inner.items():
+        _refuse_unknown(part, place, seen)
+    try:
+        _converter.get_structure_hook(kind)
+    except Exception as error:
+        raise TypeError(f"{path} is {_name(kind)}") from error
+
+
+def _misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
+    """Yield each place where *value* is not what *kind* says."""
+    if value is not None:
+        kind = _without_none(kind)
+    try:
+        _converter.get_structure_hook(kind)(value, kind)
+    except RecursionError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- hooks raise many kinds, and so does a class of the caller
+        inner = list(islice(_inner_misfits(value, kind, path, redactor), _FAULTS))
+        if not inner and _is_object(value) and _has_fields(kind):
+            inner = [f"{path or 'it'}: {_name(kind)} raises {type(error).__name__}: {_cut(str(error), redactor)}"]
+        yield from inner or [f"{path}: expected {_name(kind)}, got {_shown(value, redactor)}"]
+
+
+def _inner_misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
+    if _is_object(value) and _has_fields(kind):
+        for name, (hint, needed) in _fields_of(kind).items():
+            place = f"{path}.{name}".removeprefix(".")
+            if name in value:
+                yield from _misfits(value[name], hint, place, redactor)
+            elif needed:
+                yield f"{place}: expected {_name(hint)}, got nothing"
+    elif _is_object(value) and _is_mapping(kind):
+        for name, item in value.items():
+            yield from _misfits(item, _inner(kind), f"{path}[{_cut(name, redactor)!r}]", redactor)
+    elif _is_array(value) and _is_list(kind):
+        for number, item in enumerate(value):
+            yield from _misfits(item, _inner(kind), f"{path}[{number}]", redactor)
+
+
+def _shown(value: object, redactor: Redactor) -> str:
+    if value is None:
+        return "null"
+    if _is_object(value) or _is_array(value):
+        return f"{type(value).__name__} of {len(value)}"
+    text = repr(_cut(value, redactor)) if isinstance(value, str) else repr(value)[:_SHOWN]
+    return f"{type(value).__name__} {text}"
+
+
+def _cut(text: str, redactor: Redactor) -> str:
+    return redactor.text(text[:MAX_ESCAPED])[:_SHOWN]  # half a credential could not be found
+
+
+def _name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
+
+
+def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """Return the type of each field, and whether a record must have it."""
+    hints = get_type_hints(kind)
+    if _is_typed(kind):
+        return {name: (hint, name in kind.__required_keys__) for name, hint in hints.items()}
+    if attrs.has(kind):
+        fields = [(field.name, field.init, field.default is attrs.NOTHING) for field in attrs.fields(kind)]
+    else:
+        missing = dataclasses.MISSING
+        fields = [
+            (field.name, field.init, field.default is missing and field.default_factory is missing)
+            for field in dataclasses.fields(kind)
+        ]
+    return {name: (hints.get(name, Any), needed) for name, init, needed in fields if init}
+
+
+def _has_fields(kind: Any) -> bool:
+    return isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind) or _is_typed(kind))
+
+
+def _is_typed(kind: Any) -> bool:
+    return is_typeddict(kind)
+
+
+def _is_list(kind: Any) -> bool:
+    return (get_origin(kind) or kind) in _LISTS and get_args(kind)[1:] in {(), (...,)}
+
+
+def _is_mapping(kind: Any) -> bool:
+    return (get_origin(kind) or kind) in _MAPPINGS
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in {Union, UnionType}
+
+
+def _is_scalars(kind: Any) -> bool:
+    return _is_union(kind) and _SCALARS.issuperset(get_args(kind))
+
+
+def _inner(kind: Any) -> Any:
+    """Return the type of the items of a list, or of the values of a mapping."""
+    args = [arg for arg in get_args(kind) if not isinstance(arg, EllipsisType)]
+    return args[-1] if args else Any
+
+
+def _without_none(kind: Any) -> Any:
+    others = tuple(arg for arg in get_args(kind) if arg is not NoneType)
+    return Union[others] if _is_union(kind) and not _is_scalars(kind) else kind  # noqa: UP007 -- made at run time
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return type(value) is dict
+
+
+def _is_array(value: object) -> TypeGuard[list[Any]]:
+    return type(value) is list
+
+
+def _an_object(value: object) -> dict[str, Any]:
+    if not _is_object(value):
+        raise TypeError("expected an object")
+    return value
+
+
+def _exactly(value: object, kind: Any) -> Any:
+    if type(value) is not kind:  # bool is an int to isinstance()
+        raise TypeError("another type")
+    return value
+
+
+def _one_of(value: object, kind: Any) -> Any:
+    kinds = get_args(kind)
+    return value if type(value) in kinds else _number(value, float if float in kinds else None)
+
+
+def _number(value: object, kind: Any) -> Any:
+    return float(value) if kind is float and type(value) is int else _exactly(value, kind)
+
+
+def _moment(value: object, _: object) -> datetime:
+    moment = datetime.fromisoformat(_exactly(value, str))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _items(kind: Any) -> _Hook:
+    make, inner = _LISTS[get_origin(kind) or kind], _inner(kind)
+
+    def structure(value: object, _: object) -> Any:
+        hook = _converter.get_structure_hook(inner)  # not before: a class may hold itself
+        return make([hook(item, inner) for item in _exactly(value, list)])
+
+    return structure
+
+
+def _members(kind: Any) -> _Hook:
+    inner = _inner(kind)
+
+    def structure(value: object, _: object) -> Any:
+        hook = _converter.get_structure_hook(inner)
+        return {name: hook(item, inner) for name, item in _an_object(value).items()}
+
+    return structure
+
+
+def _instance(kind: Any) -> _Hook:
+    makers: Any = _converter  # cattrs leaves their types partly open
+    if _is_typed(kind):
+        make = makers.gen_structure_typeddict(kind)
+    else:
+        hooks = {name: cattrs.override(struct_hook=_later(hint)) for name, hint in _resolved(kind).items()}
+        make = cattrs.gen.make_dict_structure_fn(kind, _converter, **cast("Any", hooks))
+
+    def structure(value: object, into: Any) -> Any:
+        return make(_an_object(value), into)  # a string has no names, and would be an object without fields
+
+    return structure
+
+
+def _resolved(kind: Any) -> dict[str, Any]:
+    """Return the types of those fields of which cattrs cannot: a name as a text within a type, as in ``list["Node"]``."""
+    given = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
+    hints = {name: hint for name, (hint, _) in _fields_of(kind).items()}
+    return {
+        field.name: hints[field.name]
+        for field in given
+        if field.name in hints and not isinstance(field.type, str) and field.type != hints[field.name]
+    }
+
+
+def _later(kind: Any) -> _Hook:
+    return lambda value, _: _converter.get_structure_hook(kind)(value, kind)  # not before: a class may hold itself
+
+
+_converter = cattrs.Converter(detailed_validation=False)
+for _kind in (bool, int, str):
+    _converter.register_structure_hook(_kind, _exactly)
+_converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(datetime, _moment)
+_converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+_converter.register_structure_hook_func(_is_scalars, _one_of)
+_converter.register_structure_hook_factory(_is_list, _items)
+_converter.register_structure_hook_factory(_is_mapping, _members)
+_converter.register_structure_hook_factory(_has_fields, _instance)

@@ -1,0 +1,98 @@
+"""The raw bytes of a result file for a caller who wants to do something else with them than keep them in a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from multicart_async._downloads.formats import Check, Defect
+from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeInstead, envelope_in
+from multicart_async._downloads.formats.zip_archive import ArchiveCheck
+from multicart_async._downloads.links import Link, parse_link
+from multicart_async._downloads.transfer import Downloader, slot
+from multicart_async._downloads.verifier import Meter, admit
+from multicart_async._http import ByteStream
+from multicart_async.config import Limits
+from multicart_async.errors import MultiCartError
+
+__all__ = ["checked_stream"]
+
+_HEAD = 1 << 16  # up to here an error envelope may stand in place of the file
+
+
+@asynccontextmanager
+async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
+    """A `ByteStream` that raises instead of ending when it was not the whole file."""
+    link = parse_link(url, base=base)
+    downloader.life.check()
+    async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
+        try:
+            await admit(stream, link.label, downloader.redactor)
+        except MultiCartError as error:
+            downloader.attempts.note(link.label, error, 1)
+            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            raise
+        meter = Meter(link.label, stream, _check(link, stream, downloader.limits), downloader.redactor)
+        try:
+            yield _Checked(stream, meter)
+        finally:
+            await meter.settle()  # who leaves early may leave a thread at work
+
+
+def _check(link: Link, stream: ByteStream, limits: Limits) -> Check:
+    if link.name.endswith(".zip"):
+        return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
+    if link.name.endswith(".json"):
+        return DocumentCheck(full=not stream.proved, limits=limits)
+    return _OtherCheck(stream)
+
+
+class _OtherCheck:
+    """A file whose content shows no end, such as a CSV: the transfer must prove it, and nothing else may be in its place."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._head = b""
+
+    def feed(self, piece: bytes) -> None:
+        if len(self._head) <= _HEAD:
+            self._head += piece[: _HEAD + 1]
+
+    def finish(self) -> None:
+        if (envelope := envelope_in(self._head)) is not None:
+            raise EnvelopeInstead(envelope)
+        start = self._head.lstrip()[:1]
+        html = self._stream.headers.get("content-type", "").lower().startswith("text/html")
+        if html or start in {b"", b"<"}:  # nothing in such a file contradicts the label
+            raise Defect("HTML or XML came in place of the file" if start else "the file is empty or blank")
+        if not self._stream.proved:
+            raise Defect("nothing proves that the transfer came to its end")
+
+
+class _Checked:
+    """A `ByteStream` whose bytes pass a meter."""
+
+    def __init__(self, stream: ByteStream, meter: Meter) -> None:
+        self._stream = stream
+        self._meter = meter
+        self.status: int = stream.status
+        self.headers: Mapping[str, str] = stream.headers
+        self.length: int | None = stream.length
+
+    @property
+    def proved(self) -> bool:
+        """Whether the end of the body shows."""
+        return self._stream.proved
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        piece = b""
+        try:
+            async for piece in self._stream:
+                await self._meter.take(piece)
+                yield piece
+            await self._meter.finish()
+        except (MultiCartError, asyncio.CancelledError) as error:
+            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            del piece
+            raise

@@ -1,0 +1,159 @@
+"""What comes for a file: may it be the file at all, how much is it, is it whole? Looked at as it passes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+
+from multicart_async._core.redactor import Redactor
+from multicart_async._core.response_headers import note_headers
+from multicart_async._core.threads import finish, start_short
+from multicart_async._downloads.formats import Check, Defect
+from multicart_async._downloads.formats.json_document import EnvelopeInstead, RecordCount, envelope_in
+from multicart_async._http import ByteStream, codings
+from multicart_async._http.envelope import refusal, retry_after, snippet
+from multicart_async.errors import (
+    APIError,
+    DownloadError,
+    IncompleteDownloadError,
+    IntegrityError,
+    MultiCartError,
+)
+
+__all__ = ["Meter", "admit"]
+
+PIECE = 1 << 20  # looked at in one thread hop
+SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
+
+
+async def admit(stream: ByteStream, label: str, redactor: Redactor) -> None:
+    """Raise unless the response can be the file: HTTP 200, and not coded in a way that cannot be decoded.
+
+    What it is called decides nothing: a file labelled ``text/html`` is looked at like any other.
+    """
+    if stream.status != 200:
+        error = _refused(stream, label, await _beginning(stream), redactor)
+        note_headers(error, stream.headers, redactor.text)
+        raise redactor.error(error)
+    label_of_coding = stream.headers.get("content-encoding", "")
+    if codings(label_of_coding) not in {(), ("gzip",)}:
+        shown = redactor.text(label_of_coding)[:40]
+        raise IntegrityError(
+            label, f"the body has Content-Encoding {shown!r}, which was not requested and cannot be checked"
+        )
+
+
+def _refused(stream: ByteStream, label: str, body: bytes, redactor: Redactor) -> APIError:
+    """The error that a status other than 200 means, with what *body* says."""
+    status, headers = stream.status, stream.headers
+    envelope = envelope_in(body)
+    if envelope is not None:
+        return refusal(label, envelope, http_status=status, headers=headers, redactor=redactor)
+    pause = retry_after(headers)
+    return APIError.of(label, status, snippet(body, redactor), http_status=status, retry_after=pause, in_envelope=False)
+
+
+async def _beginning(stream: ByteStream) -> bytes:
+    body = b""
+    try:
+        async for part in stream:
+            body += part
+            if len(body) > SMALL:
+                break
+    except DownloadError:
+        pass  # the status has said it already
+    return body[:SMALL]
+
+
+class Meter:
+    """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
+
+    def __init__(self, label: str, stream: ByteStream, check: Check, redactor: Redactor = Redactor()) -> None:
+        self._redactor = redactor
+        self._label = label
+        self._check = check
+        self._hash = hashlib.sha256()
+        self._stream = stream
+        self._head = b""
+        self._held: list[bytes] = []
+        self._size = 0
+        self._looking: asyncio.Future[None] | None = None
+        self.proved = False
+
+    async def take(self, piece: bytes) -> None:
+        """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
+        if len(self._head) <= SMALL:
+            self._head += piece[: SMALL + 1]
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size >= PIECE:
+            await self.seen()
+            held, self._held, self._size = self._held, [], 0
+            self._looking = start_short(self._look_at, held)
+
+    async def finish(self) -> str:
+        """The SHA-256, if the file is good to its end."""
+        await self.seen()
+        if len(self._head) <= SMALL:
+            self.prove()
+        else:
+            self._looking = start_short(self.prove)
+            await self.seen()
+        return self.sha256
+
+    def prove(self) -> None:
+        """The same in any thread, when nothing is looked at any more."""
+        held, self._held = self._held, []
+        self._look_at(held)
+        fault: MultiCartError | None = None
+        try:
+            self._check.finish()
+        except Defect as defect:
+            fault = self._judge(defect)
+        if fault is not None:
+            raise fault  # not from the defect: it may hold an answer with a credential in it
+        self.proved = True
+
+    async def seen(self) -> None:
+        """Wait for the look that is under way."""
+        if self._looking is not None:
+            await finish(self._looking)
+
+    async def settle(self) -> None:
+        """No thread at work any more, whatever it found."""
+        if self._looking is not None:
+            with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
+                await finish(self._looking)
+
+    @property
+    def records(self) -> int | None:
+        """How many records passed, if the check counts them and found nothing odd."""
+        return self._check.records if isinstance(self._check, RecordCount) and not self._check.oddity else None
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was looked at."""
+        return self._hash.hexdigest()
+
+    def _look_at(self, pieces: list[bytes]) -> None:
+        fault: MultiCartError | None = None
+        try:
+            for piece in pieces:
+                self._hash.update(piece)
+                self._check.feed(piece)
+        except Defect as defect:
+            fault = self._judge(defect)
+        if fault is not None:
+            raise fault
+
+    def _judge(self, defect: Defect) -> MultiCartError:
+        envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
+        if envelope is not None and envelope["status"] == 0:
+            redactor, status = self._redactor, self._stream.status
+            error = refusal(self._label, envelope, http_status=status, headers={}, redactor=redactor)
+            note_headers(error, self._stream.headers, redactor.text)
+            return error
+        if not self._stream.proved and not defect.final:  # nothing proves that all of it came
+            return IncompleteDownloadError(self._label, str(defect))
+        return IntegrityError(self._label, str(defect))

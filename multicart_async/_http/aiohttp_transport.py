@@ -1,0 +1,374 @@
+"""HTTP through aiohttp, with the defaults that this service needs instead of aiohttp's own.
+
+No redirects for calls, only within the origin for files (aiohttp would repeat the key anywhere); no total time for
+files (aiohttp's is five minutes); no cookies; four kinds of connections, so that a poll never queues behind
+downloads, and a call that changes something, or that is made again, never meets a stale connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Literal, TypeVar
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from multicart_async._core.credentials import Settings
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.redaction import RedactedBody
+from multicart_async._core.response_headers import note_headers
+from multicart_async._core.version import __version__
+from multicart_async._http.aiohttp_connector import Evidence, PoolConnector, multipart
+from multicart_async._http.aiohttp_errors import HEADERS, LINE_BYTES, Route, fault_of_call, forget_request
+from multicart_async._http.aiohttp_proxy import Proxy, address, environment_proxy, seal_proxy
+from multicart_async._http.aiohttp_stream import AiohttpStream, lower
+from multicart_async._http.pacing import ByteThrottle
+from multicart_async._http.throttled_stream import ThrottledStream
+from multicart_async._http.transport import ByteStream, Form, Response
+from multicart_async.config import Limits, Timeouts
+from multicart_async.errors import (
+    ConfigurationError,
+    InvalidResponseError,
+    MultiCartError,
+    ResponseTooLargeError,
+    UnreachableResultError,
+)
+
+__all__ = ["AiohttpTransport", "Network"]
+
+USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
+_HOPS = 5
+E = TypeVar("E", bound=MultiCartError)
+T = TypeVar("T")
+_Kind = Literal["calls", "new calls", "files", "new files"]
+
+
+@attrs.frozen
+class Network:
+    """How to get out: what is handed to aiohttp as it is, but for the password of a proxy."""
+
+    proxy: Proxy | None = attrs.field(default=None, converter=seal_proxy)
+    trust_env: bool = False
+    ssl_context: ssl.SSLContext | None = None
+    session: aiohttp.ClientSession | None = None
+    trace_configs: Sequence[aiohttp.TraceConfig] = ()
+
+
+class AiohttpTransport:
+    """`Transport` over aiohttp. Sessions are made at the first request, in the loop that makes it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        timeouts: Timeouts = Timeouts(),
+        limits: Limits = Limits(),
+        network: Network = Network(),
+        life: Lifeline | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._base = URL(settings.base_url)
+        self._origin = _origin(self._base)
+        self._timeouts = timeouts
+        self._connecting = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)  # the rest is timed here
+        self._limits = limits
+        self._network = network
+        self._proxy = network.proxy or (environment_proxy(self._base) if network.trust_env else None)
+        self.redactor = settings.redactor.including(self._proxy.secrets() if self._proxy else ())
+        self._route = Route(
+            self._base.scheme,
+            address(self._base.raw_host, self._base.port),
+            self._proxy.address if self._proxy else None,
+            trust_env=network.trust_env,
+            ssl_context=network.ssl_context if network.session is None else None,
+            redactor=self.redactor,
+        )
+        self._life = life or Lifeline()
+        self._now = now
+        rate = limits.bytes_per_second
+        self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._life.sleep)
+        self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
+
+    async def post(
+        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+    ) -> Response:
+        """See `Transport.post`."""
+        return await self._call("POST", path, body, "new calls" if fresh else "calls", public=public)
+
+    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
+        """See `Transport.get`."""
+        return await self._call("GET", path, None, "new calls" if fresh else "calls", public=public)
+
+    async def _call(
+        self, method: str, path: str, body: bytes | RedactedBody | Form | None, kind: _Kind, *, public: bool
+    ) -> Response:
+        if not public and self._settings.credential is None:
+            raise ConfigurationError(
+                f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
+            )
+        evidence = Evidence(tracked=body is None or self._network.session is not None)
+        return await self._bounded(
+            path, kind, evidence, lambda: self._exchange(method, path, body, kind, evidence, public=public)
+        )
+
+    async def _bounded(self, path: str, kind: _Kind, evidence: Evidence, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what *work* does within ``Timeouts.request``; what it raises becomes an error of ours.
+
+        A cancellation passes; it has the attribute ``request_sent``, which is true, if the request had begun.
+        """
+        self._life.check()
+        fault: MultiCartError
+        try:
+            with self._life.guard(self._timeouts.request):
+                return await _forgetful(work())
+        except MultiCartError:
+            raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                evidence.mark(error)
+                raise
+            fault = self._fault(path, kind, ConnectionError("the session cancelled the request"), evidence)
+        except Exception as error:  # noqa: BLE001 -- a borrowed session and trace_configs may raise anything
+            fault = self._fault(path, kind, error, evidence)
+        raise fault
+
+    def _fault(self, path: str, kind: _Kind, error: Exception, evidence: Evidence) -> MultiCartError:
+        session = self._network.session or self._sessions.get(kind)
+        return fault_of_call(path, error, evidence, self._route, usable=session is None or _is_usable(session))
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | RedactedBody | Form | None,
+        kind: _Kind,
+        evidence: Evidence,
+        *,
+        public: bool,
+    ) -> Response:
+        headers = {"Accept": "application/json"}
+        data: aiohttp.Payload | None = None
+        if body is not None:
+            content, content_type = await multipart(body) if isinstance(body, Form) else (body, "application/json")
+            data, headers["Content-Type"] = evidence.body(content), content_type
+        place = URL(self._settings.base_url + path, encoded=True)
+        async with await self._request(kind, method, place, headers, evidence, data=data, public=public) as answer:
+            evidence.reused = False  # a connection that brings an answer was not dead
+            return Response(answer.status, await self._body(path, answer), lower(answer))
+
+    async def _request(
+        self,
+        kind: _Kind,
+        method: str,
+        place: URL,
+        headers: Mapping[str, str],
+        evidence: Evidence,
+        *,
+        data: aiohttp.Payload | None = None,
+        decode: bool = True,
+        public: bool = False,
+    ) -> aiohttp.ClientResponse:
+        """Ask for *place* and wait for the head of the answer. Nothing is left to what a borrowed session says.
+
+        Credentials are no variables here: they are added to *headers* by functions that have ended when the wait begins.
+        """
+        proxy = self._proxy
+        tunnel = place.scheme == "https"
+        with evidence:
+            return await self._session(kind).request(
+                method,
+                place,
+                data=data,
+                headers=self._headers(headers, public=public, tunnel=tunnel),
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=decode,
+                proxy=proxy.location() if proxy else None,
+                proxy_headers=proxy.headers() if proxy and tunnel else None,
+                timeout=self._connecting,
+                max_line_size=LINE_BYTES,
+                max_field_size=LINE_BYTES,
+                max_headers=HEADERS,
+                upload_tracker=evidence.tracker,
+            )
+
+    async def _body(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
+        """The whole body, decoded, and never more of it than the limit: 100 kB of gzip can hold 100 MB."""
+        most = self._limits.response_bytes
+        pieces = _Pieces()
+        promised = answer.content_length or 0
+        while promised <= most and pieces.size <= most:
+            if not pieces.take(await answer.content.readany()):
+                return pieces.joined()
+        answer.close()
+        raise self._noted(ResponseTooLargeError(path, f"more than {most} bytes (Limits.response_bytes)"), answer)
+
+    def _noted(self, error: E, answer: aiohttp.ClientResponse) -> E:
+        """*error*, with those headers of *answer* that it keeps."""
+        note_headers(error, lower(answer), self.redactor.text)
+        return error
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
+    ) -> AsyncGenerator[ByteStream, None]:
+        """See `Transport.stream`."""
+        prime_allocator()
+        answer = await _forgetful(self._open(url, label, headers, "new files" if fresh else "files"))
+        stream = AiohttpStream(
+            answer, label, self._timeouts, self._limits.file_bytes, self._life, self._now, self._route
+        )
+        try:
+            stream.check_length()
+            yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
+        finally:
+            answer.close()  # at the end of the body the connection has gone back already; before it, it is no good
+
+    async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
+        place, hops = URL(url, encoded=True), 0
+        while True:
+            if not self._same_origin(place):
+                there = self.redactor.text(_origin(place))
+                raise UnreachableResultError(label, f"leads to another origin ({there}), where the key must not go")
+            answer = await self._get(place, label, headers, kind)
+            if not 300 <= answer.status <= 399:
+                return answer
+            answer.close()
+            target = _redirected(place, answer.headers.get("Location"))
+            if target is None or hops == _HOPS:
+                reason = "a redirect that leads nowhere" if target is None else f"more than {_HOPS} redirects"
+                raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
+            place, hops = target, hops + 1
+
+    async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
+        asked = {"Accept-Encoding": "identity", **headers}  # coded, a length proves nothing
+        evidence = Evidence(tracked=True)
+        # the time is that of the headers: a drip of them counts too
+        return await self._bounded(
+            label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
+        )
+
+    def _headers(self, own: Mapping[str, str], *, public: bool, tunnel: bool) -> dict[str, str]:
+        """Return all that a request says: in a *tunnel* the proxy reads nothing of it."""
+        credential, proxy = self._settings.credential, self._proxy
+        return {
+            **self._settings.extra.headers(USER_AGENT),
+            **own,
+            **(credential.headers() if credential and not public else {}),
+            **(proxy.headers() if proxy and not tunnel else {}),
+        }
+
+    def _same_origin(self, place: URL) -> bool:
+        return place.user is None and place.password is None and _origin(place) == self._origin
+
+    def _session(self, kind: _Kind) -> aiohttp.ClientSession:
+        if self._network.session is not None:
+            return self._network.session
+        if kind not in self._sessions:
+            self._sessions[kind] = self._make_session(kind)
+        return self._sessions[kind]
+
+    def _make_session(self, kind: _Kind) -> aiohttp.ClientSession:
+        network = self._network
+        calls, fresh = kind.endswith("calls"), kind.startswith("new")
+        connector = PoolConnector(
+            tls=network.ssl_context,
+            limit=self._limits.requests if calls else self._limits.downloads,
+            force_close=fresh,  # aiohttp never repeats a POST that met a stale connection
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=list(network.trace_configs),
+        )
+
+    async def aclose(self) -> None:
+        """Close what was opened here; a borrowed session stays open."""
+        while self._sessions:
+            kind, session = next(iter(self._sessions.items()))
+            await session.close()
+            self._sessions.pop(kind, None)  # not before: who is cancelled here leaves it to the next
+
+
+class _Pieces:
+    """What came of an answer. A token may be in it: what shows the variables of a frame shows the size alone."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.size} bytes>"
+
+    def take(self, piece: bytes) -> bool:
+        """Keep the next one; an empty one is the end."""
+        self._parts.append(piece)
+        self.size += len(piece)
+        return bool(piece)
+
+    def joined(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self._parts)
+
+
+async def _forgetful(work: Awaitable[T]) -> T:
+    """Return what *work* does; a cancellation and an error of ours come without the frames that hold the request."""
+    try:
+        return await work
+    except (asyncio.CancelledError, MultiCartError) as error:
+        forget_request(error)
+        raise
+
+
+def _is_cancelled() -> bool:
+    """Return whether the running task is to end; else a `asyncio.CancelledError` is an accident inside of a session."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _is_usable(session: aiohttp.ClientSession) -> bool:
+    """Return whether *session* is open and of the running loop; aiohttp's own property for the loop is deprecated."""
+    loop = asyncio.get_running_loop()
+    return not session.closed and getattr(session, "_loop", loop) is loop
+
+
+def _origin(place: URL) -> str:
+    return f"{place.scheme}://{(place.raw_host or '').lower()}:{place.port}"
+
+
+def _redirected(place: URL, location: str | None) -> URL | None:
+    """Where a redirect leads, or None where that is no URL."""
+    if location is None:
+        return None
+    try:
+        there = place.join(URL(location, encoded=_is_wire(location)))
+        _origin(there)  # yarl looks at user, host and port no earlier
+    except ValueError:
+        return None
+    return there
+
+
+def _is_wire(text: str) -> bool:
+    return all("\x21" <= character <= "\x7e" for character in text)
+
+
+_primed = False
+
+
+def prime_allocator() -> None:
+    """Once: free a block larger than asyncio's 256 KiB receive buffer.
+
+    glibc serves such a buffer with a fresh mmap for each read, until a larger block was freed and raised its
+    threshold; then it reuses memory, and downloads take a half to an eighth of the system time. No page of the block
+    is touched; other allocators do not care.
+    """
+    global _primed  # noqa: PLW0603 -- once in a process is the point
+    if not _primed:
+        _primed = True
+        bytes(16 << 20)

@@ -1,0 +1,171 @@
+"""``{"code", "data", "status"}`` to data, or to the error it means. HTTP 200 says nothing here: ``status`` decides."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Generator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from multicart_async._core.redactor import MAX_ESCAPED, Redactor
+from multicart_async._core.text import bounded_detail
+from multicart_async._http.incremental_json import STRICT, parse_in_steps
+from multicart_async.errors import APIError, InvalidResponseError
+
+__all__ = ["NOT_SHOWN", "open_envelope", "open_large_envelope", "refusal", "retry_after", "snippet"]
+
+NOT_SHOWN = "an answer that is not shown, because it may hold a secret"
+
+_ENVELOPE = frozenset({"code", "data", "status"})
+_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,10})?\Z")
+_IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\Z", re.ASCII)
+
+
+def open_envelope(
+    path: str,
+    http_status: int,
+    headers: Mapping[str, str],
+    payload: bytes,
+    *,
+    redactor: Redactor = Redactor(),
+    private: bool = False,
+) -> Any:
+    """The envelope's data. What is no envelope is not shown if it is *private*; *redactor* takes secrets out of errors.
+
+    Raises:
+        APIError: ``status`` is 0, or HTTP says that it failed.
+        InvalidResponseError: No envelope, or one that does not say how it went.
+    """
+    return _open(path, http_status, headers, payload, _parse(payload), redactor, private=private)
+
+
+def open_large_envelope(
+    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
+) -> Generator[None, None, Any]:
+    """The same in small steps."""
+    try:
+        text = payload.decode()
+        yield  # it takes as long as reading what is one long text
+        answer = yield from parse_in_steps(text)
+    except (ValueError, RecursionError):
+        answer = None
+    return _open(path, http_status, headers, payload, answer, redactor, private=False)
+
+
+def _open(
+    path: str,
+    http_status: int,
+    headers: Mapping[str, str],
+    payload: bytes,
+    answer: Any,
+    redactor: Redactor,
+    *,
+    private: bool,
+) -> Any:
+    if 300 <= http_status <= 399:
+        # following would repeat the body, or lose it, at a place that nobody named
+        raise InvalidResponseError(path, "a redirect, which a call never follows", http_status=http_status)
+    good = 200 <= http_status <= 299
+    if not isinstance(answer, dict) or "status" not in answer:
+        if not good:
+            detail: object = NOT_SHOWN
+            if not private:
+                detail = snippet(payload, redactor) if answer is None else _redacted(cast("object", answer), redactor)
+            if http_status == 404 and answer is None:  # not the service: it answers in JSON, under HTTP 200
+                detail = (
+                    f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
+                )
+            raise APIError.of(
+                path,
+                http_status,
+                detail,
+                http_status=http_status,
+                retry_after=retry_after(headers),
+                in_envelope=False,
+            )
+        shown = NOT_SHOWN if private else snippet(payload, redactor)
+        raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
+    envelope = cast("dict[str, Any]", answer)
+    status = envelope["status"]
+    if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them
+        shown = NOT_SHOWN if private else repr(redactor.text(str(status))[:20])
+        raise InvalidResponseError(path, f"the envelope's status is {shown}", http_status=http_status)
+    if status == 0 or not good:
+        raise refusal(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
+    _refuse_hidden_error(path, envelope, http_status, redactor)
+    return envelope.get("data")
+
+
+def refusal(
+    path: str,
+    envelope: Mapping[str, Any],
+    *,
+    http_status: int,
+    headers: Mapping[str, str],
+    redactor: Redactor = Redactor(),
+) -> APIError:
+    """The error that a failing envelope means: by its code, never by its text, out of which *redactor* takes secrets."""
+    code = envelope.get("code")
+    if type(code) is not int or 200 <= code <= 299:
+        code = http_status if http_status >= 400 else None
+    detail = _redacted(_detail(envelope), redactor)
+    return APIError.of(path, code, detail, http_status=http_status, retry_after=retry_after(headers))
+
+
+def _detail(envelope: Mapping[str, Any]) -> object:
+    """What a failing envelope says: its data; without any, the rest of it, such as a ``message``."""
+    if envelope.get("data") is not None:
+        return envelope["data"]
+    rest = {name: value for name, value in envelope.items() if name not in _ENVELOPE and value is not None}
+    (only, *more) = rest.values() if rest else (None,)
+    return rest if more else only
+
+
+def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
+    """The Playground answers ``status`` 1 without credits and hides the error in ``data.output.error``."""
+    data = envelope.get("data")
+    output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
+    error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
+    if error:
+        raise APIError(path, None, _redacted(error, redactor), http_status=http_status)
+
+
+def _redacted(detail: object, redactor: Redactor) -> object:
+    """Return *detail* without secrets; of a large one the beginning, which is more than an error keeps."""
+    return redactor.value(bounded_detail(detail, MAX_ESCAPED))
+
+
+def _parse(payload: bytes) -> Any:
+    """JSON, or None: an answer that is ``null`` is no envelope either."""
+    try:
+        return STRICT.decode(payload.decode())  # from bytes json.loads would take UTF-16 too
+    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        return None
+
+
+def snippet(payload: bytes, redactor: Redactor = Redactor()) -> str:
+    """The beginning of an unexpected answer, in one line. It is redacted before it is cut."""
+    text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace")).split())
+    return repr(text[:200]) if text else "an empty body"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the whole seconds that the service asks to wait, rounded up; None where it does not.
+
+    The header holds seconds, which some servers give with a fraction, or an IMF date, taken relative to the response's
+    own Date.
+    """
+    text = headers.get("retry-after", "")
+    if _SECONDS.match(text):
+        return float(math.ceil(float(text)))
+    if not _IMF_DATE.match(text):
+        return None
+    try:
+        until = parsedate_to_datetime(text)
+        answered = headers.get("date", "")
+        now = parsedate_to_datetime(answered) if _IMF_DATE.match(answered) else datetime.now(UTC)
+    except ValueError:  # the 31st of June
+        return None
+    return float(max(0, math.ceil((until - now).total_seconds())))

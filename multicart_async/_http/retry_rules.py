@@ -1,0 +1,64 @@
+"""What is transient, what may be repeated, after how long. Pure functions, used by calls, transfers and polls."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from multicart_async._http.endpoint import Safety
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    ConfigurationError,
+    IncompleteDownloadError,
+    MultiCartError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ServerError,
+    StalledDownloadError,
+)
+
+__all__ = ["call_verdict", "is_refusal", "is_transient", "pause_asked_for"]
+
+_TRANSIENT = frozenset({408, 421, 425, 499})  # beside 429 and 5xx: the request was given up, not refused
+_UNCLEAR = frozenset({408, 499})  # sent while the request may be at work
+_REPEATABLE: AbstractSet[Safety] = frozenset({"read", "repeatable"})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same request may succeed a little later: the one rule for calls, transfers and polls."""
+    if isinstance(error, APIConnectionError):
+        return error.passing and not isinstance(error, OutcomeUnknownError)
+    if isinstance(error, APIError):
+        return isinstance(error, ServerError | RateLimitError) or error.code in _TRANSIENT
+    if isinstance(error, StalledDownloadError):
+        return error.passing
+    return isinstance(error, IncompleteDownloadError)
+
+
+def call_verdict(error: BaseException, safety: Safety) -> bool:
+    """Return whether a call that failed with *error* may be sent again."""
+    if not is_transient(error):
+        return False
+    certain = isinstance(error, RateLimitError) or (isinstance(error, APIConnectionError) and not error.sent)
+    return certain or safety in _REPEATABLE  # any other response may come from a call that has taken effect
+
+
+def is_refusal(error: MultiCartError) -> bool:
+    """Return whether it is certain that the call has changed nothing.
+
+    A service that failed may have failed after that; so may one that says no in a way that is not documented.
+    """
+    if isinstance(error, APIConnectionError):
+        return not error.sent
+    if isinstance(error, APIError):
+        return error.code is not None and 400 <= error.code <= 499 and error.code not in _UNCLEAR
+    return isinstance(error, ConfigurationError)
+
+
+def pause_asked_for(error: BaseException) -> float | None:
+    """Return the seconds that a 429 or 503 asks to wait; None where it does not ask."""
+    if not isinstance(error, APIError) or error.retry_after is None:
+        return None
+    if error.code not in {429, 503} and error.http_status not in {429, 503}:
+        return None
+    return error.retry_after

@@ -1,0 +1,233 @@
+"""JSON values to models, in one pass: strict where a field is relied on, lenient in all others. No I/O.
+
+A strict field of another JSON type, or a missing one, makes the answer invalid, and every such field of an object is
+named. Any other field of another type becomes ``None``, and its value stays in ``extra``; nothing is converted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+
+from multicart_async._core.validation import MAX_INTEGER
+from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
+from multicart_async.models._base import STRICT
+
+__all__ = ["Structure", "StructureError", "make_structurer"]
+
+Structure = Callable[[Any], Any]
+"""Makes a value of a type from a JSON value, or raises `StructureError`."""
+
+_MOST_MEMBERS = 10_000
+"""Of one row: a model has a few dozen, and all others of them are kept in ``extra`` in one go."""
+_JSON_NAMES: Final[Mapping[type, str]] = {
+    NoneType: "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
+class StructureError(ValueError):
+    """A JSON value does not fit a type. ``faults`` are pairs: a path below the value, and what is wrong there.
+
+    ``strict`` is true when the fault cannot be left to the field that holds the value.
+    """
+
+    def __init__(self, faults: list[tuple[str, str]], *, strict: bool) -> None:
+        super().__init__(faults)
+        self.faults = faults
+        self.strict = strict
+
+    @classmethod
+    def of(cls, expected: str, value: object) -> StructureError:
+        """Build the error for *value* itself, of which only the type is shown."""
+        got = _JSON_NAMES.get(type(value), type(value).__name__)
+        return cls([("", f"expected {expected}, got {got}")], strict=False)
+
+    def below(self, prefix: str) -> list[tuple[str, str]]:
+        """Return the faults with *prefix* before each path."""
+        return [(prefix + path, fault) for path, fault in self.faults]
+
+    def describe(self, name: str) -> str:
+        """Return one line that names each fault; *name* stands for the value."""
+        return "; ".join(f"{fault} @ {path}" for path, fault in self.below(name))
+
+
+@functools.cache
+def make_structurer(hint: Any) -> Structure:
+    """Return the function that makes values of the type *hint*: a model, rows of one, or a type of a model's field."""
+    if hint in _SIMPLE:
+        return _SIMPLE[hint]
+    if get_origin(hint) is tuple:
+        return _array_of(get_args(hint)[0])
+    if get_origin(hint) in {dict, Mapping}:
+        return _object
+    if hint is DomainRef or hint is PostcodeRef:
+        return _reference(hint)
+    return _model(hint)
+
+
+def _model(kind: type[Model]) -> Structure:
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {field.name: _field(field, hints[field.name]) for field in attrs.fields(kind) if field.name != "extra"}
+    required = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING]
+    field_of = fields.get
+
+    def structure(value: Any) -> Model:
+        row: dict[str, Any] = value
+        if type(row) is not dict:
+            raise StructureError.of(f"a {kind.__name__} object", row)
+        if len(row) > _MOST_MEMBERS:
+            raise StructureError([("", f"expected at most {_MOST_MEMBERS} members, got {len(row)}")], strict=True)
+        extra: dict[str, Any] = {}
+        given: dict[str, Any] = {"extra": extra}
+        faults: list[tuple[str, str]] | None = None
+        for name, found in row.items():
+            field = field_of(name)
+            if field is None:
+                extra[name] = found
+            elif type(found) in field.exact:
+                given[field.name] = found
+            else:
+                try:
+                    given[field.name] = field.structure(found)
+                except StructureError as error:
+                    if found is None and field.null_is_absent:
+                        continue
+                    if error.strict or field.strict:
+                        faults = [*(faults or ()), *error.below(f".{name}")]
+                    else:
+                        given[field.name], extra[name] = field.fallback, found
+        if faults is None:
+            try:
+                return kind(**given)
+            except TypeError:  # a required field is missing
+                faults = []
+        missing = [(f".{name}", "required field missing") for name in required if name not in row]
+        raise StructureError(faults + missing, strict=True)
+
+    return structure
+
+
+@attrs.frozen
+class _Field:
+    name: str
+    """The one that the class has: Python finds arguments by identity sooner than by comparing them with the answer's."""
+    exact: frozenset[type]
+    """What is taken as it is."""
+    structure: Structure
+    strict: bool
+    null_is_absent: bool
+    fallback: Any
+    """What stands for a value of another type: null, or the default of a field that the service does not know."""
+
+
+def _field(field: attrs.Attribute[Any], hint: Any) -> _Field:
+    strict = get_origin(hint) is Annotated and STRICT in get_args(hint)
+    kind = get_args(hint)[0] if strict else hint
+    nullable = get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
+    if nullable:
+        kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 -- made at run time
+    null_is_absent = field.default is not attrs.NOTHING and field.default is not None
+    exact: set[type] = {NoneType} if nullable and not null_is_absent else set()
+    structure = _bounded if strict and kind is int else make_structurer(kind)
+    if structure in _AS_IT_IS:
+        exact.add(_AS_IT_IS[structure])
+    fallback = None if nullable else field.default
+    return _Field(field.name, frozenset(exact), structure, strict, null_is_absent, fallback)
+
+
+def _array_of(item: Any) -> Structure:
+    def structure(value: Any) -> tuple[Any, ...]:
+        if value is None:  # null is no rows
+            return ()
+        rows: list[Any] = value
+        if type(rows) is not list:  # a string can be iterated too
+            raise StructureError.of("an array", rows)
+        structure_item = make_structurer(item)  # not before: a row may hold rows of its own kind
+        done: list[Any] = []
+        try:
+            for one in rows:
+                done.append(structure_item(one))  # noqa: PERF401 -- its length is the number of the wrong one
+        except StructureError as error:
+            raise StructureError(error.below(f"[{len(done)}]"), strict=error.strict) from None
+        return tuple(done)
+
+    return structure
+
+
+def _reference(kind: type[DomainRef | PostcodeRef]) -> Structure:
+    joined = _model(kind)
+    # an id in the answer of create, an object in those of list and get
+    return lambda value: kind(id=_bounded(value)) if type(value) is int else joined(value)
+
+
+def _exactly(kind: type, expected: str) -> Structure:
+    def structure(value: Any) -> Any:
+        if type(value) is not kind:  # bool is an int to isinstance()
+            raise StructureError.of(expected, value)
+        return value
+
+    return structure
+
+
+def _bounded(value: Any) -> int:
+    if type(value) is not int:
+        raise StructureError.of("an integer", value)
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:
+        raise StructureError([("", "expected an integer within ±2**53, got a larger one")], strict=True)
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) is int or type(value) is float:
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise StructureError.of("a number", value)
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = _read_date(value)
+    except (TypeError, ValueError):
+        raise StructureError.of("an ISO 8601 date", value) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _undocumented(value: Any) -> Undocumented:
+    fields = cast("dict[str, Any]", value) if type(value) is dict else {}
+    return Undocumented(data=value, extra=fields)
+
+
+_read_date: Final = datetime.fromisoformat
+_boolean: Final = _exactly(bool, "true or false")
+_integer: Final = _exactly(int, "an integer")
+_string: Final = _exactly(str, "a string")
+_object: Final = _exactly(dict, "an object")
+_AS_IT_IS: Final[Mapping[Structure, type]] = {
+    _boolean: bool,
+    _integer: int,
+    _string: str,
+    _number: float,
+    _object: dict,
+}
+_SIMPLE: Final[Mapping[Any, Structure]] = {
+    Any: lambda value: value,
+    bool: _boolean,
+    int: _integer,
+    str: _string,
+    float: _number,
+    datetime: _moment,
+    Undocumented: _undocumented,
+}

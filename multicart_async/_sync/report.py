@@ -1,0 +1,70 @@
+"""What a mirror counts on the way, and its report."""
+
+from __future__ import annotations
+
+from multicart_async._sync.pruning import Pruned
+from multicart_async.models import RunDownload, SyncFailure, SyncReport
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """What is counted on the way."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self._dry_run = dry_run
+        self.collections = self.runs = self.skipped = self.files = self.bytes = 0
+        self.stopped = False
+        self.failures: list[SyncFailure] = []
+        self._differences: list[str] = []
+        self._gone: tuple[str, ...] = ()
+        self._removed: tuple[str, ...] = ()
+
+    def add(self, done: RunDownload) -> None:
+        """Count a run that was brought, or was there."""
+        fetched = len(done.files) - done.skipped
+        self.files += fetched
+        self.bytes += done.bytes
+        self.skipped += not fetched
+        self._differences += done.differences
+
+    def take(self, pruned: Pruned) -> None:
+        """Take over what is gone, what was deleted, and what failed at that."""
+        self._gone, self._removed = pruned.gone, pruned.removed
+        self._differences += pruned.differences
+        for failure in pruned.failures:
+            self.fail(failure)
+
+    def fail(self, failure: SyncFailure) -> None:
+        """Count a failure."""
+        _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
+        self.failures.append(failure)
+
+    def report(self) -> SyncReport:
+        """Return the report of the call."""
+        return SyncReport(
+            collections=self.collections,
+            runs=self.runs,
+            skipped=self.skipped,
+            failed=len(self.failures),
+            files=self.files,
+            bytes=self.bytes,
+            failures=tuple(self.failures),
+            differences=tuple(self._differences),
+            gone=self._gone,
+            removed=self._removed,
+            dry_run=self._dry_run,
+            stopped=self.stopped,
+        )
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of the error and of all its causes."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        found = waiting.pop()
+        if found is not None and id(found) not in seen:  # one that was never raised may have a cause that was
+            seen.add(id(found))
+            found.__traceback__ = None
+            waiting += [found.__cause__, found.__context__]

@@ -1,0 +1,108 @@
+"""A run out of a mirror: its manifest goes first, what is not ours stays, and what a killed removal leaves is recognised.
+
+A folder with a manifest is complete, so the manifest becomes the notes of progress before the first file goes. They go
+last: until then the folder says of itself that it holds a part of a run, to `verify`, to a download, and to the next removal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+
+from multicart_async._core.tasks import run_workers
+from multicart_async._downloads.folder import STAGING
+from multicart_async._downloads.manifest import MANIFEST, PROGRESS
+from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
+from multicart_async._sync.state import MARKER
+from multicart_async.errors import ClientClosedError, MultiCartError
+from multicart_async.models import SyncFailure
+from multicart_async.sinks import BrowsableSink, DirectorySink
+
+__all__ = ["Removal"]
+
+_NAMED = 3  # foreign files of a folder in a report
+
+
+class Removal:
+    """Removes runs and collections from *tree*, or with *dry_run* only notes them; one that fails stops no other."""
+
+    def __init__(self, tree: MirrorTree, *, dry_run: bool, workers: int) -> None:
+        self._tree = tree
+        self._dry_run = dry_run
+        self._workers = workers
+        self.removed: set[tuple[int, int]] = set()
+        self.differences: list[str] = []
+        self.failures: list[SyncFailure] = []
+
+    def paths(self) -> tuple[str, ...]:
+        """Return the folders of the runs that were removed, or would be."""
+        return tuple(f"{collection}/{run}" for collection, run in sorted(self.removed))
+
+    async def runs(self, runs: Iterable[tuple[int, int]]) -> None:
+        """Remove the folders of *runs*; what is none is left."""
+        await run_workers(self._workers, runs, self._run)
+
+    async def collections(self, collections: Iterable[int]) -> None:
+        """Remove *collections*, with all their runs."""
+        for collection in collections:
+            await self.guarded(self._collection(collection), collection)
+
+    async def guarded(self, work: Awaitable[None], collection: int, run: int | None = None) -> None:
+        """Do *work*; that it fails is noted."""
+        try:
+            await work
+        except ClientClosedError:
+            raise
+        except MultiCartError as error:
+            self.failures.append(SyncFailure(collection, run, None, error))
+
+    async def _run(self, ids: tuple[int, int]) -> None:
+        await self.guarded(self._remove(*ids), *ids)
+
+    async def _remove(self, collection: int, run: int) -> None:
+        folder = await self._tree.run(collection, run)
+        if not self._tree.holds_run(folder):
+            return
+        if not self._dry_run:
+            await _remove_run(self._tree.sink, folder)
+        self.removed.add((collection, run))
+        self._leave(folder.path, folder.foreign)
+
+    async def _collection(self, collection: int) -> None:
+        runs = await self._tree.runs(collection)
+        await self.runs([(collection, run) for run in sorted(runs)])
+        names = await self._tree.sink.list(str(collection))
+        gone = {str(run) for run in runs if (collection, run) in self.removed}
+        self._leave(str(collection), sorted(names.keys() - gone - {MARKER}))
+        if any(failure.collection == collection for failure in self.failures) or self._dry_run:
+            return  # the next call shall know it again by its note
+        await self._tree.sink.remove(f"{collection}/{MARKER}")
+        await _remove_empty_folder(self._tree.sink, str(collection))
+
+    def _leave(self, path: str, names: list[str]) -> None:
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            shown = ", ".join(repr(name[:80]) for name in names[:_NAMED])
+            self.differences.append(f"{path}: files that are not the mirror's were left in place: {shown}{more}")
+
+
+async def _remove_run(sink: BrowsableSink, folder: RunFolder) -> None:
+    path, staging = folder.path, f"{folder.path}/{STAGING}"
+    staged = await sink.list(staging) if folder.has_staging else {}
+    if MANIFEST in staged:  # first: it is what makes the files beside it valid
+        await sink.remove(f"{staging}/{MANIFEST}")
+    if MANIFEST in folder.ours:
+        await sink.rename(f"{path}/{MANIFEST}", f"{path}/{PROGRESS}")
+    for name in folder.ours:
+        if name not in {MANIFEST, PROGRESS}:
+            await sink.remove(f"{path}/{name}")
+    for name in RunFolder(staging, staged, folder.listed).ours:
+        await sink.remove(f"{staging}/{name}")
+    if folder.has_staging:
+        await _remove_empty_folder(sink, staging)
+    await sink.remove(f"{path}/{PROGRESS}")
+    await _remove_empty_folder(sink, path)
+
+
+async def _remove_empty_folder(sink: BrowsableSink, path: str) -> None:
+    if isinstance(sink, DirectorySink):  # elsewhere there is none without files
+        await sink.remove_folder(path)

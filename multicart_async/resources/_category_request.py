@@ -1,0 +1,79 @@
+"""Is that a category scrape that can be submitted? Asked before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from urllib.parse import parse_qs, urlsplit
+
+from multicart_async._core.short_repr import short_repr
+from multicart_async._core.unset import UNSET, Unset
+from multicart_async._core.validation import a_choice, a_count, a_flag, a_postcode, a_text, mismatch
+from multicart_async.errors import ArgumentError, MultiCartWarning
+from multicart_async.models import CategoryRequest, DeliveryDay, Priority
+
+__all__ = ["check_request"]
+
+FILTERED_DOMAIN = "amazon.com.au"  # elsewhere the service ignores filters without a word
+_NODE = re.compile(r"(?:\A|,)n:(\d+)")
+_NODE_PATH = re.compile(r"/(?:node/|b/[^?]*?)(\d{4,})(?:[/?]|\Z)")
+
+
+def check_request(request: CategoryRequest) -> str:
+    """The browse node of a request whose other fields can be right.
+
+    Raises:
+        ArgumentError: One cannot.
+    """
+    _check_filters(request)
+    for argument in ("name", "notification_email"):
+        a_text(argument, getattr(request, argument))
+    a_choice("priority", request.priority, Priority)
+    return _check_place(request.category_url, request.domain, request.postcode, request.amazon_node_id)
+
+
+def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: str | Unset) -> str:
+    a_text("category_url", category_url, needed=True)
+    try:
+        scheme = urlsplit(category_url).scheme
+    except ValueError:  # half of an IPv6 address
+        scheme = ""
+    if scheme not in {"http", "https"}:
+        raise mismatch("category_url", "an absolute http or https URL", category_url)
+    a_text("domain", domain, needed=True)
+    a_postcode("postcode", postcode)
+    a_text("amazon_node_id", amazon_node_id)
+    return _node_of(category_url) if amazon_node_id is UNSET else amazon_node_id
+
+
+def _node_of(category_url: str) -> str:
+    """The browse node that the URL names: ``rh=n:4851693051``, ``node=…``, ``/b/…``."""
+    parts = urlsplit(category_url)
+    query = parse_qs(parts.query)
+    nodes = [found for value in query.get("rh", ()) for found in _NODE.findall(value)]  # the last is the narrowest
+    nodes = nodes[-1:] or query.get("node", []) or _NODE_PATH.findall(parts.path)
+    if len(nodes) != 1 or not (nodes[0].isascii() and nodes[0].isdigit()):
+        reason = "expected the id of a browse node, got none, and category_url does not name exactly one; give it"
+        raise ArgumentError("amazon_node_id", reason)
+    return nodes[0]
+
+
+def _check_filters(request: CategoryRequest) -> None:
+    prime, day = request.filter_prime_ships_from_au, request.filter_delivery_day
+    a_flag("filter_prime_ships_from_au", prime)
+    if day is not None:
+        a_choice("filter_delivery_day", day, DeliveryDay)
+    least, most = request.price_min_cents, request.price_max_cents
+    for argument, value in (("price_min_cents", least), ("price_max_cents", most)):
+        if value is not UNSET:
+            a_count(argument, value)
+    if least is not UNSET and most is not UNSET and least > most:
+        raise mismatch("price_max_cents", f"price_min_cents ({short_repr(least)}) or more", most)
+    filtered = prime is True or (day is not UNSET and day is not None)
+    if filtered and request.domain != FILTERED_DOMAIN:
+        warnings.warn(
+            f"the service ignores filter_prime_ships_from_au and filter_delivery_day on {request.domain}; they work on "
+            f"{FILTERED_DOMAIN} only",
+            MultiCartWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,73 @@
+"""The ASINs of a collection as a CSV that can be imported again: there whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVarTuple, Unpack
+
+from multicart_async._core.threads import in_thread
+from multicart_async.errors import ArgumentError, DiskError, IncompleteDownloadError, InvalidResponseError
+from multicart_async.models import Asin, AsinRow
+from multicart_async.resources._items.csv_schema import AMAZON, written
+from multicart_async.sinks._atomic_file import Temporary, disk_error, sweep
+from multicart_async.sinks._open_folder import OpenFolder
+
+__all__ = ["export_asins"]
+
+Args = TypeVarTuple("Args")
+
+_ROWS = 100  # written at a time: a page
+
+
+async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -> int:
+    """How many *rows* were written to *target*; *endpoint* has answered them.
+
+    Raises:
+        InvalidResponseError: A row cannot be written as it is.
+        DiskError: The disk is full, read-only, no such folder.
+    """
+    folder = partial(_opened, target.parent)
+    temporary = Temporary(folder, target, durable=False)
+    count = 0
+    held: list[AsinRow] = []
+    try:
+        await in_thread(_on_disk, target, sweep, folder)
+        await in_thread(_on_disk, target, temporary.write, written([], AMAZON))  # a bad folder shows before the rows
+        async for row in rows:
+            held.append(_as_row(row, endpoint))
+            count += 1
+            if len(held) == _ROWS:
+                await in_thread(_on_disk, target, temporary.write, written(held, AMAZON, header=False))
+                held.clear()
+        await in_thread(_on_disk, target, temporary.publish, written(held, AMAZON, header=False))
+    finally:
+        await in_thread(temporary.discard)
+    return count
+
+
+def _opened(folder: Path, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `FolderOpener`
+    return OpenFolder.open(folder, create=create)
+
+
+def _as_row(row: Asin, endpoint: str) -> AsinRow:
+    domain = row.domain.domain if row.domain else None
+    postcode = row.customer_postcode.zipcode if row.customer_postcode else None
+    if domain is None or postcode is None or row.include_raw_html is None:
+        reason = f"row {row.id} lacks the name of its domain, its postcode or include_raw_html; no CSV was written"
+        raise InvalidResponseError(endpoint, reason)
+    try:
+        return AsinRow(domain, postcode, row.asin, row.include_raw_html)
+    except ArgumentError as error:
+        raise InvalidResponseError(endpoint, f"row {row.id} cannot be written to a CSV: {error}") from error
+
+
+def _on_disk(target: Path, work: Callable[[Unpack[Args]], None], *args: *Args) -> None:
+    try:
+        work(*args)
+    except IncompleteDownloadError as error:  # its rows are gone with the temporary file
+        raise DiskError(str(target), f"{error.reason}; call it again", errno.ENOENT) from error
+    except OSError as error:
+        raise disk_error(target, error) from error

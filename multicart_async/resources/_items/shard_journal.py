@@ -1,0 +1,189 @@
+"""What is known of several collections that hold one list of items; with a journal, on disk before and after each call.
+
+One JSON object to a line: ``for`` says whose journal it is; ``placed``, which items belong to a collection; ``intent``,
+that it is about to be created; ``created`` or ``refused``, what came of that; ``filling``, that all its items that are
+not in it yet are about to be added; ``filled``, what came of that. What is read back goes the way of what is noted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from multicart_async._core.threads import in_thread
+from multicart_async._http.codec import decode
+from multicart_async.errors import ArgumentError, InvalidResponseError
+from multicart_async.models import Added, Model, Shard
+from multicart_async.models._base import Strict
+from multicart_async.resources._items.shard_plan import spread
+from multicart_async.resources._journal_file import Ledger
+
+__all__ = ["Known", "Note", "ShardNotes"]
+
+_HEAD: Final = {"journal": "multicart_async shards", "version": 1}
+
+
+@attrs.frozen(kw_only=True)
+class Note(Model):
+    """A line. Which fields it has is its ``state``'s affair; collections are counted from 1."""
+
+    state: Strict[str]
+    shard: Strict[int | None] = None
+    name: Strict[str | None] = None
+    domain: Strict[str | None] = None
+    postcode: Strict[str | None] = None
+    items: Strict[tuple[str, ...] | None] = None
+    collection: Strict[int | None] = None
+    added: Strict[Added | None] = None
+
+    def row(self) -> dict[str, Any]:
+        """As it is written: what it has."""
+        return attrs.asdict(self, filter=lambda field, value: field.name != "extra" and value is not None)
+
+
+@attrs.define
+class Known:
+    """What is known of one collection: of its ``items``, the first ``filled`` are dealt with, and ``begun`` were sent."""
+
+    items: list[str]
+    intended: bool = False
+    collection_id: int | None = None
+    begun: int = 0
+    filled: int = 0
+    added: Added = attrs.field(factory=lambda: Added(success_count=0))
+
+    def take(self, note: Note) -> bool:
+        """Whether the note makes sense here; it is taken in then."""
+        made = self.collection_id is not None
+        match note.state:
+            case "intent" if not made:  # the one before may have been lost: a draft that nobody knows
+                self.intended = True
+            case "refused" if self.intended and not made:
+                self.intended = False
+            case "created" if self.intended and not made and note.collection is not None and note.collection > 0:
+                self.collection_id = note.collection
+            case "filling" if made and self.waiting:
+                self.begun = len(self.items)
+            case "filled" if self.filled < self.begun and note.added is not None:
+                self.filled = self.begun
+                self.added += note.added
+            case _:
+                return False
+        return True
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The items of which it is not known that they were added or refused."""
+        return tuple(self.items[self.filled :])
+
+    @property
+    def uncertain(self) -> frozenset[str]:
+        """Those of them that were sent, so that they may be there."""
+        return frozenset(self.items[self.filled : self.begun])
+
+
+class ShardNotes:
+    """``async with ShardNotes(name, domain, postcode, journal) as notes``; ``shards`` is what earlier calls left."""
+
+    def __init__(self, name: str, domain: str, postcode: str, journal: str | os.PathLike[str] | None) -> None:
+        self._claim = Note(state="for", name=name, domain=domain, postcode=postcode)
+        self._owner: Note | None = None
+        self._ledger = None if journal is None else Ledger(journal, _HEAD)
+        self.shards: list[Known] = []
+        self._known: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        if self._ledger is not None:
+            try:
+                await in_thread(self._open, self._ledger)
+            except BaseException:  # a cancellation comes when the file is open
+                self._ledger.close()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ledger is not None:
+            await in_thread(self._ledger.close)
+
+    async def note(self, *notes: Note) -> None:
+        """On disk, and known, when this returns.
+
+        Raises:
+            DiskError: It could not be written; then nothing must follow from it.
+        """
+        if self._ledger is not None:
+            await in_thread(self._ledger.append, *(note.row() for note in notes))
+        for note in notes:
+            taken = self._take_note(note)
+            assert taken, note
+
+    async def place(self, items: Iterable[str], size: int) -> None:
+        """Give each item that has none a collection, of at most *size* items."""
+        plan = spread(items, size, [known.items for known in self.shards])
+        before = [len(known.items) for known in self.shards] + [0] * (len(plan) - len(self.shards))
+        news = ((number, shard[count:]) for number, (shard, count) in enumerate(zip(plan, before, strict=True), 1))
+        notes = [Note(state="placed", shard=number, items=new) for number, new in news if new]
+        if notes:
+            await self.note(*notes)
+
+    def name(self, number: int) -> str:
+        """What the collection with that number is called."""
+        return f"{self._claim.name} {number}"
+
+    def lost(self) -> list[str]:
+        """The names of drafts that may exist although nobody knows their ids."""
+        shards = enumerate(self.shards, 1)
+        return [self.name(number) for number, known in shards if known.intended and known.collection_id is None]
+
+    def finished(self) -> tuple[Shard, ...]:
+        """Those that hold all their items, or were refused some for good."""
+        return tuple(
+            Shard(
+                collection_id=known.collection_id,
+                name=self.name(number),
+                asins=tuple(known.items),
+                added=known.added,
+            )
+            for number, known in enumerate(self.shards, 1)
+            if known.collection_id is not None and not known.waiting
+        )
+
+    def _open(self, ledger: Ledger) -> None:
+        ledger.open(self._take)
+        if self._owner is None:
+            ledger.append(self._claim.row())
+        elif self._owner != self._claim:
+            owner = f"{self._owner.name!r} for {self._owner.domain}, {self._owner.postcode}"
+            raise ArgumentError("journal", f"{ledger.path} is that of {owner}, and of nothing else")
+
+    def _take(self, row: Any) -> bool:
+        try:
+            return self._take_note(decode(row, Note, "journal"))
+        except InvalidResponseError:
+            return False
+
+    def _take_note(self, note: Note) -> bool:
+        if note.state == "for":
+            first, self._owner = self._owner is None, note
+            return first
+        if note.shard is None or not 1 <= note.shard <= len(self.shards) + 1:
+            return False
+        if note.state == "placed":
+            return self._placed(note.shard, note.items or ())
+        return note.shard <= len(self.shards) and self.shards[note.shard - 1].take(note)
+
+    def _placed(self, number: int, items: tuple[str, ...]) -> bool:
+        new = set(items)
+        if not new or len(new) < len(items) or not new.isdisjoint(self._known):
+            return False
+        self._known |= new
+        if number > len(self.shards):
+            self.shards.append(Known([]))
+        self.shards[number - 1].items.extend(items)
+        return True

@@ -1,0 +1,64 @@
+"""``client.billing``: plans and invoices. Documentation: api-docs/plans, docs/authentication, docs/response-envelope."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from multicart_async._core.validation import mismatch
+from multicart_async._downloads.formats.pdf import PdfCheck
+from multicart_async._downloads.manager import Results
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.models import Downloaded, Plan
+from multicart_async.sinks import Sink
+
+__all__ = ["Billing"]
+
+PLANS = Endpoint("/plans/get_plans/", tuple[Plan, ...], safety="read")
+PUBLIC_PLANS = Endpoint("/plans/public/", tuple[Plan, ...], safety="read", method="GET", public=True)
+
+INVOICE = "/users/payments/{invoice_id}/invoice.pdf"  # a file, not a call: raw bytes without an envelope
+_INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a path and of a file's name
+
+
+class Billing:
+    """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
+
+    def __init__(self, call: Caller, *, results: Results) -> None:
+        self._call = call
+        self._results = results
+
+    async def plans(self) -> tuple[Plan, ...]:
+        """The plans that are on offer, in their order. Count with ``price_cents``; ``price`` may be a binary float."""
+        return await self._call(PLANS)
+
+    async def public_plans(self) -> tuple[Plan, ...]:
+        """The public catalogue of plans; it needs no credential, and none is sent.
+
+        The path is documented, its answer is not: rows as those of `plans` are expected, and none of their fields.
+        """
+        return await self._call(PUBLIC_PLANS)
+
+    async def download_invoice(self, invoice_id: int | str, dest: str | os.PathLike[str] | Sink) -> Downloaded:
+        """An invoice as ``<dest>/invoice-<invoice_id>.pdf``, whole and verified, or not there. It is fetched anew each time.
+
+        *dest* is a folder or a `Sink`; in a folder, only the user of this process can read the file. Whether an id is a
+        number or a text is not documented; a text is made of ASCII letters, digits, ``-`` and ``_``. No call that lists
+        invoices is documented: the dashboard shows them.
+
+        Raises:
+            ArgumentError: That is no id, or *dest* is not right.
+            NotFoundError: No such invoice, or not yours.
+            DownloadError: It could not be had whole, something else came in its place, or the disk refused.
+        """
+        text = _id_text(invoice_id)
+        return await self._results.single(INVOICE.format(invoice_id=text), f"invoice-{text}.pdf", PdfCheck, dest)
+
+
+def _id_text(invoice_id: object) -> str:
+    if type(invoice_id) is int and 0 < invoice_id < 10**18:  # more digits than Python prints are an error of its own
+        return str(invoice_id)
+    if isinstance(invoice_id, str) and _INVOICE_ID.match(invoice_id):
+        return invoice_id
+    raise mismatch("invoice_id", "a positive integer, or 1 to 64 ASCII letters, digits, - and _", invoice_id)

@@ -1,0 +1,54 @@
+"""``client.outputs``: scraped records as the service keeps them. Documentation: api-docs/amazon-items."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from multicart_async._core.validation import a_count, an_id
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.models import Output
+from multicart_async.resources._pagination import every_row
+
+__all__ = ["Outputs"]
+
+LIST = Endpoint(
+    "/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="read", echo=("collection_id", "collection")
+)
+GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="read", echo=("asin_id", "id"))
+
+PAGE = 100
+
+
+class Outputs:
+    """``client.outputs``: the records that the service keeps of each ASIN. Documentation: api-docs/amazon-items."""
+
+    def __init__(self, call: Caller) -> None:
+        self._call = call
+
+    async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Output, ...]:
+        """One page of the output records of a collection, without their ``output_json``, which can be large."""
+        an_id("collection_id", collection_id)
+        a_count("skip", skip)
+        a_count("limit", limit, least=1)
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
+        """Every output record of a collection, each once, without its ``output_json``; read again where the list moves.
+
+        Raises:
+            InvalidResponseError: It has no end, or moves all the time.
+        """
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+
+    async def get(self, output_id: int) -> Output:
+        """One output record with its ``output_json``, which is an object or an array of them.
+
+        *output_id* is the id from `list`; the id of an ASIN is another number, and may be somebody else's record.
+
+        Raises:
+            NotFoundError: No such output record.
+            InvalidResponseError: The service answered another record than was asked for.
+        """
+        an_id("output_id", output_id)
+        return await self._call(GET, {"asin_id": output_id})  # named after an ASIN, but expects the output's id

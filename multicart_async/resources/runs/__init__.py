@@ -1,0 +1,5 @@
+"""``client.runs``."""
+
+from multicart_async.resources.runs.runs import Runs
+
+__all__ = ["Runs"]

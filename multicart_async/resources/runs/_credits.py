@@ -1,0 +1,57 @@
+"""Are there credits enough for many runs? Asked before the first is started."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from multicart_async._core.short_repr import short_repr
+from multicart_async._core.validation import MAX_INTEGER
+from multicart_async.errors import InsufficientCreditsError, InvalidResponseError, MultiCartWarning
+from multicart_async.models import Collection, Credits
+
+__all__ = ["check_credits", "check_credits_of_account"]
+
+
+async def check_credits_of_account(
+    collection_ids: Iterable[int],
+    collections: Callable[[], Awaitable[Iterable[Collection]]],
+    account: Callable[[], Awaitable[Credits]],
+) -> None:
+    """Ask for collections and credits, and do what `check_credits` does."""
+    rows = {row.id: row for row in await collections()}
+    try:
+        found = await account()
+    except InvalidResponseError:
+        found = None  # another shape than the documented fields
+    check_credits(collection_ids, rows, found)
+
+
+def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection], account: Credits | None) -> None:
+    """A run costs a credit for each item; the service refuses those that it cannot pay, one by one.
+
+    Warns with `MultiCartWarning` where it cannot be known.
+
+    Raises:
+        InsufficientCreditsError: There are fewer; nothing was started.
+    """
+    counts = [_known(rows[number].asin_count) if number in rows else None for number in collection_ids]
+    needed = sum(count for count in counts if count is not None)
+    unknown = counts.count(None)
+    spendable = account.spendable if account is not None else None
+    if spendable is not None and needed > spendable:
+        detail = f"these runs need {needed} credits and {short_repr(spendable)} are spendable; nothing was started"
+        raise InsufficientCreditsError("run_many", 402, detail)
+    if spendable is None:
+        _warn("the answer to the credits call does not have the three documented fields")
+    elif unknown:
+        _warn(f"the list of collections gives no number of items for {unknown} of them")
+
+
+def _known(count: int | None) -> int | None:
+    """Return a number that items can have; the service may write any."""
+    return count if count is not None and 0 <= count <= MAX_INTEGER else None
+
+
+def _warn(reason: str) -> None:
+    warnings.warn(f"whether the credits are enough cannot be known: {reason}", MultiCartWarning, stacklevel=5)

@@ -1,0 +1,223 @@
+"""Start, wait, download: many collections through one pipeline, each as soon as it can."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
+from contextlib import aclosing
+from typing import Any, cast
+
+import attrs
+
+from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.short_repr import short_repr
+from multicart_async._core.tasks import as_they_come, each, pull
+from multicart_async._core.validation import an_id
+from multicart_async._http.retry_rules import is_refusal
+from multicart_async.errors import (
+    ArgumentError,
+    MultiCartError,
+    OutcomeUnknownError,
+    UnreachableResultError,
+)
+from multicart_async.models import Run, RunDownload, StartedRun
+from multicart_async.models.outcome import Outcome, outcome_of
+from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, was_sent
+from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources.runs._start import pass_over
+from multicart_async.resources.runs._wait_many import ManyWaits
+
+__all__ = ["Pipeline", "Stages", "all_ids", "refuse_wrong_items", "start_each"]
+
+Start = Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
+"""Starts a run of a collection; the callback is awaited before anything is sent."""
+
+_WAIT_FOR = "wait for them with runs.wait_many before you start them again"
+
+
+class _Starts:
+    """The starts of one call, which keeps account of those that its caller does not know of."""
+
+    def __init__(self, start: Start, unfinished: Unfinished) -> None:
+        self._start = start
+        self._unfinished = unfinished
+
+    async def __call__(
+        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
+    ) -> StartedRun:
+        """Start a run; *intend* is awaited before anything is sent."""
+        an_id("collection_ids", collection_id)
+        intended: list[StartedRun] = []
+
+        async def intending(started: StartedRun) -> None:
+            await intend(started)
+            intended.append(started)
+
+        try:
+            started = await self._start(collection_id, intending)
+        except CUT_SHORT as error:
+            if intended and was_sent(error):
+                self._unfinished.add(intended[0])
+            raise
+        self._unfinished.add(started)
+        return started
+
+
+async def start_each(
+    start: Start, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: Lifeline
+) -> AsyncGenerator[Outcome[int, StartedRun], None]:
+    """Start them, *width* at a time, each once: what became of each, as it is known."""
+    unfinished = Unfinished(_WAIT_FOR)
+    with unfinished.noting():
+        async with (
+            aclosing(each_once(collection_ids)) as ids,
+            aclosing(as_they_come(ids, _Starts(start, unfinished), width, life)) as results,
+        ):
+            async for collection_id, result in results:
+                unfinished.discard(result)
+                yield outcome_of(collection_id, result)
+
+
+@attrs.frozen
+class Stages:
+    """What a pipeline does with a collection, step by step."""
+
+    start: Start
+    appears: Callable[[StartedRun], Awaitable[bool]]
+    find: Callable[[int, int], Awaitable[Run | None]]
+    deliver: Callable[[Run], Awaitable[RunDownload]] | None
+
+
+class Pipeline:
+    """One call of ``runs.run_many``. With a journal, what was started once is never started again."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        waits: ManyWaits,
+        *,
+        starts: int,
+        downloads: int,
+        journal: Journal | None,
+        life: Lifeline,
+    ) -> None:
+        self._unfinished = Unfinished(
+            _WAIT_FOR if journal is None else "the same call with the same journal waits for them"
+        )
+        self._start_run = _Starts(stages.start, self._unfinished)
+        self._stages = stages
+        self._waits = waits
+        self._starts = starts
+        self._downloads = downloads
+        self._journal = journal
+        self._life = life
+
+    async def outcomes(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[Outcome[int, Any], None]:
+        """What becomes of each collection, as it is known."""
+        with self._unfinished.noting():
+            async with (
+                aclosing(self._started(collection_ids)) as started,
+                aclosing(self._waits.outcomes(started)) as finished,
+                aclosing(as_they_come(finished, self._end, self._downloads, self._life)) as ends,
+            ):
+                async for outcome, result in ends:
+                    key: Any = outcome.key
+                    self._unfinished.discard(key)
+                    yield outcome_of(key.collection_id if isinstance(key, StartedRun) else key, result)
+
+    async def _started(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[StartedRun | Outcome[Any, Any], None]:
+        """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
+        async with (
+            aclosing(each_once(collection_ids)) as ids,
+            aclosing(as_they_come(ids, self._begin, self._starts, self._life)) as begun,
+        ):
+            async for collection_id, result in begun:
+                if isinstance(result, StartedRun):
+                    yield result
+                else:
+                    yield outcome_of(collection_id, result)
+
+    async def _begin(self, collection_id: int) -> StartedRun | Run:
+        an_id("collection_ids", collection_id)
+        if self._journal is None or self._journal.is_to_start(collection_id):
+            return await self._start(collection_id)
+        noted = self._journal.noted[collection_id]
+        if noted.state == "done" and noted.run is not None:
+            run = await self._stages.find(collection_id, noted.run)
+            if run is None:
+                raise UnreachableResultError(f"results/{collection_id}/{noted.run}", "the service lists it no more")
+            return run
+        if noted.state == "intent":
+            if not await self._stages.appears(noted.started):
+                reason = (
+                    "the journal holds an intent to start it, and no new run is there; look before you start another"
+                )
+                raise OutcomeUnknownError(f"collection {collection_id}", reason, started=noted.started)
+            await self._note("started", noted.started)
+        return noted.started
+
+    async def _start(self, collection_id: int) -> StartedRun:
+        intent: list[StartedRun] = []
+
+        async def intend(started: StartedRun) -> None:
+            intent.append(started)
+            await self._note("intent", started)
+
+        try:
+            started = await self._start_run(collection_id, intend)
+        except MultiCartError as error:
+            if intent and is_refusal(error):
+                await self._note("refused", intent[0])
+            raise
+        await self._note("started", started)
+        return started
+
+    async def _end(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
+        run = outcome.unwrap()
+        result = run if self._stages.deliver is None else await self._stages.deliver(run)
+        if isinstance(outcome.key, StartedRun):
+            await self._note("done", outcome.key, run.id)
+        return result
+
+    async def _note(self, state: Any, started: StartedRun, run: int | None = None) -> None:
+        if self._journal is not None:
+            await self._journal.note(state, started, run)
+
+
+def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any], object], expected: str) -> None:
+    """Raise if *values* is a list, or has its items at hand in another way, and one of them is wrong: before any is used.
+
+    Raises:
+        ArgumentError: It names the first wrong one. Those of a generator are checked one by one, as they come.
+    """
+    if not isinstance(values, Collection):
+        return
+    for index, value in enumerate(cast("Collection[object]", values)):
+        try:
+            check(argument, value)
+        except ArgumentError as error:
+            raise ArgumentError(argument, f"item {index}: expected {expected}, got {short_repr(value)}") from error
+
+
+async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
+    """Each id once: a repetition would be a second charge. What is no id passes, for whoever takes it to refuse."""
+    seen: set[int] = set()
+    async with aclosing(each(collection_ids)) as ids:
+        async for collection_id in ids:
+            if type(collection_id) is int:
+                if collection_id in seen:
+                    continue
+                seen.add(collection_id)
+            yield collection_id
+
+
+async def all_ids(collection_ids: Iterable[int] | AsyncIterable[int], life: Lifeline) -> list[int]:
+    """Each id once, when all of them have come."""
+    found: list[int] = []
+    async with aclosing(each_once(collection_ids)) as ids:
+        while one := await pull(ids, life):
+            found += one
+    return found

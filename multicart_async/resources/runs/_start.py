@@ -1,0 +1,153 @@
+"""Starting a run once, and knowing afterwards which one it is.
+
+The service answers a start with a sentence, not with an id. So the newest run id is read before, and the run is the one
+that comes after it. That takes care: two starts must not share one baseline, a lost answer is no reason to start again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
+
+import anyio
+import attrs
+
+from multicart_async._http.retry_rules import is_refusal
+from multicart_async.config import PollPolicy
+from multicart_async.errors import (
+    APIConnectionError,
+    APIError,
+    InvalidResponseError,
+    MultiCartError,
+    OutcomeUnknownError,
+)
+from multicart_async.models import Collection, Run, StartedRun
+from multicart_async.resources._polling import Clock, Pace, seconds_for_a_look
+from multicart_async.resources._unfinished import noting
+
+__all__ = ["Starter", "Steps", "pass_over"]
+
+RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=30.0)
+
+_log = logging.getLogger("multicart_async")
+
+
+async def pass_over(_: StartedRun) -> None:
+    """Do nothing before it is sent."""
+
+
+@attrs.frozen
+class Steps:
+    """What a start asks the service, one call each."""
+
+    send: Callable[[int], Awaitable[object]]
+    collection: Callable[[int], Awaitable[Collection]]
+    newest: Callable[[int], Awaitable[int]]
+    newer: Callable[[StartedRun, bool], Awaitable[tuple[Run, ...]]]
+    """The newer runs; all pages of them, or as far as the order of the list can be relied on."""
+
+
+class Starter:
+    """Starts runs of one client."""
+
+    def __init__(self, steps: Steps, clock: Clock) -> None:
+        self._steps = steps
+        self._clock = clock
+        self._locks: WeakValueDictionary[int, anyio.Lock] = WeakValueDictionary()
+        self._before: dict[int, tuple[StartedRun, Collection]] = {}
+        self._unseen: dict[int, StartedRun] = {}
+
+    async def start(
+        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
+    ) -> StartedRun:
+        """Start a run; *intend* is told before anything is sent. See `Runs.start`."""
+        lock = self._locks.setdefault(collection_id, anyio.Lock())
+        async with lock:  # two starts must not share one baseline
+            await self._see_earlier_start(collection_id)
+            before = await self._status_before(collection_id)
+            started = StartedRun(collection_id, await self._steps.newest(collection_id))
+            await intend(started)
+            self._unseen[collection_id] = started  # stays when cancelled: the request may have gone out
+            try:
+                await self._send(started)
+            except Exception:
+                self._unseen.pop(collection_id, None)  # refused, or looked for already
+                raise
+            if before is not None:
+                self._before[collection_id] = started, before
+            return started
+
+    def before(self, started: StartedRun) -> Collection | None:
+        """The collection as it was before that start, if it was this client's."""
+        own, row = self._before.get(started.collection_id, (None, None))
+        return row if own == started else None
+
+    def seen(self, started: StartedRun) -> None:
+        """A run above that baseline is there: the next start may read its own."""
+        if self._unseen.get(started.collection_id) == started:
+            del self._unseen[started.collection_id]
+
+    def finished(self, started: StartedRun) -> None:
+        """The wait for it is over."""
+        if self.before(started) is not None:
+            del self._before[started.collection_id]
+
+    async def appears(self, started: StartedRun) -> bool:
+        """Whether a run above ``started.after`` comes up while it is worth waiting."""
+        pace = Pace(RECOVERY, self._clock)
+        while True:
+            last = pace.left <= 0
+            try:
+                with anyio.move_on_after(seconds_for_a_look(pace.left)):
+                    if await self._steps.newer(started, last):
+                        self.seen(started)
+                        return True
+            except MultiCartError as error:
+                _log.info("looking for a new run of collection %s: %s", started.collection_id, error)
+            if last:
+                return False
+            await pace.pause()
+
+    async def _send(self, started: StartedRun) -> None:
+        note = (
+            f"the run may have been started and charged: {started!r}; before you start another, wait for it with "
+            f"runs.wait, or look with runs.list for a run above {started.after}"
+        )
+        try:
+            with noting(note):
+                await self._steps.send(started.collection_id)
+        except (APIConnectionError, APIError, InvalidResponseError) as error:
+            if _is_certain(error):
+                raise
+            with noting(note, sent=True):
+                if await self.appears(started):
+                    return
+            if isinstance(error, APIError):
+                raise
+            reason = f"{error.reason}; no new run appeared within {RECOVERY.wait_timeout:g} s"
+            raise OutcomeUnknownError(error.path, reason, started=started) from error
+
+    async def _see_earlier_start(self, collection_id: int) -> None:
+        """A row comes a moment after its start. Before the next start it must be there, or both would wait for it."""
+        earlier = self._unseen.get(collection_id)
+        if earlier is not None and not await self.appears(earlier):
+            _log.warning("collection %s was started before, and its run has not appeared", collection_id)
+        self._unseen.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
+
+    async def _status_before(self, collection_id: int) -> Collection | None:
+        """The collection before its start, to know a Failed of the run before. It is a help, not a condition."""
+        try:
+            return await self._steps.collection(collection_id)
+        except (APIConnectionError, APIError, InvalidResponseError) as error:
+            _log.info("status of collection %s before its start: %s", collection_id, error)
+            return None
+
+
+def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> bool:
+    """Return whether nothing was started, or the service itself says that it failed; a proxy may just have given up."""
+    if not isinstance(error, APIError):
+        return is_refusal(error)
+    if error.in_envelope:
+        return error.http_status < 500
+    return is_refusal(error) and error.code != 425  # "too early" may be said of what was passed on

@@ -1,0 +1,104 @@
+"""Which of the rows is the run that was started, and has it ended? Pure: rows in, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from multicart_async._core.redactor import Redactor
+from multicart_async._core.validation import a_count, an_id, mismatch
+from multicart_async.errors import AmbiguousRunError, RunFailedError
+from multicart_async.models import Collection, Run, RunState, StartedRun
+
+__all__ = ["RunJudge", "a_started"]
+
+FAILED = "Failed"
+_CONFIRMED = 3  # looks that say Failed while there is a new run
+_CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be of the run before
+
+
+def a_started(started: object) -> StartedRun:
+    """*started*, if it is a `StartedRun` of two integers: they may come from another process, as texts."""
+    if not isinstance(started, StartedRun):
+        raise mismatch("started", "a StartedRun from start", started)
+    an_id("started", started.collection_id)
+    a_count("started", started.after)
+    return started
+
+
+class RunJudge:
+    """Follows one started run.
+
+    ``is_download_generated`` of a row above ``started.after`` is the only sign of success. A run has no field for
+    failure: the collection's ``schedule_status`` has, and right after a start it can still tell of the run before. So
+    Failed is believed when it was seen to come: after another status, or with another ``updated_at`` than *before*
+    the start; otherwise only when it stays.
+    """
+
+    def __init__(
+        self,
+        started: StartedRun,
+        *,
+        refuse_ambiguous: bool,
+        before: Collection | None = None,
+        redactor: Redactor = Redactor(),
+    ) -> None:
+        self._started = started
+        self._refuse_ambiguous = refuse_ambiguous
+        self._before = before
+        self._redactor = redactor
+        self._moved = False
+        self._failed_looks = 0
+        self.last: RunState | None = None
+        self.looks = 0
+
+    def finished(self, rows: Sequence[Run]) -> Run | None:
+        """The smallest finished run above ``after``, whatever the order of *rows*; ``ambiguous`` if there are others.
+
+        Raises:
+            AmbiguousRunError: There are others, and this was asked for.
+        """
+        new = self._new(rows)
+        if len(new) > 1 and self._refuse_ambiguous:
+            numbers = ", ".join(str(run.id) for run in new)
+            reason = f"collection {self._started.collection_id} has more than one new run: {numbers}"
+            raise self._redactor.error(AmbiguousRunError(reason, started=self._started, runs=new))
+        done = next((run for run in new if run.is_download_generated), None)
+        return done if done is None or len(new) == 1 else attrs.evolve(done, ambiguous=True)
+
+    def state(self, rows: Sequence[Run], status: str | None, waited: float) -> RunState:
+        """What is known now, of the finished run or else of the smallest new one."""
+        run = self.finished(rows) or next(iter(self._new(rows)), None)
+        self.last = RunState(run=run, schedule_status=self._redactor.value(status), waited=waited)
+        return self.last
+
+    def observe(self, collection: Collection) -> None:
+        """Take note of a row that was seen without asking for the runs."""
+        if collection.schedule_status != FAILED:
+            self._moved = True
+            self._failed_looks = 0
+
+    def refuse_failed(self, rows: Sequence[Run], collection: Collection) -> None:
+        """Raises `RunFailedError` if *collection* tells that the run failed, and can be believed."""
+        self.observe(collection)
+        if collection.schedule_status != FAILED:
+            return
+        self._failed_looks += 1
+        enough = _CONFIRMED if self._new(rows) else _CONFIRMED_WITHOUT_RUN
+        if self._moved or self._differs(collection) or self._failed_looks >= enough:
+            message = self._redactor.value(collection.failed_message)  # the error cuts it: a part would not be found
+            reason = f"the run of collection {self._started.collection_id} failed: {message or 'no reason is given'}"
+            error = RunFailedError(reason, started=self._started, last=self.last, failed_message=message)
+            raise self._redactor.error(error)
+
+    def _differs(self, collection: Collection) -> bool:
+        before = self._before
+        return before is not None and (
+            before.schedule_status != FAILED
+            or before.updated_at != collection.updated_at
+            or before.failed_message != collection.failed_message
+        )
+
+    def _new(self, rows: Sequence[Run]) -> tuple[Run, ...]:
+        return tuple(sorted((run for run in rows if run.id > self._started.after), key=lambda run: run.id))

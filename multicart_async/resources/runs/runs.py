@@ -1,0 +1,393 @@
+"""``client.runs``: start runs, wait for the right one, have its files. Documentation: api-docs/collections."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, TypeVar, overload
+
+from multicart_async._core.validation import a_choice, a_count, an_id, several
+from multicart_async._downloads.manager import Results, Terms, a_run
+from multicart_async._downloads.plan import Files, find_run
+from multicart_async._downloads.record_codec import record_reader
+from multicart_async._downloads.records import OnInvalid
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import ANYTHING, Endpoint
+from multicart_async._http.retries import silent
+from multicart_async.config import Limits, PollPolicy
+from multicart_async.errors import WaitTimeoutError
+from multicart_async.events import Emit, RunProgress
+from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
+from multicart_async.models.outcome import Outcome
+from multicart_async.resources._pagination import PagedReading, every_row
+from multicart_async.resources._polling import Clock, Pace, a_policy, follow
+from multicart_async.resources._unfinished import noting
+from multicart_async.resources.runs._credits import check_credits_of_account
+from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources.runs._pipeline import Pipeline, Stages, all_ids, refuse_wrong_items, start_each
+from multicart_async.resources.runs._poller import NewerRuns, RunLooks, newest_id
+from multicart_async.resources.runs._start import Starter, Steps
+from multicart_async.resources.runs._tracker import RunJudge, a_started
+from multicart_async.resources.runs._wait_many import ManyWaits, Service
+from multicart_async.sinks import Sink
+
+__all__ = ["Runs"]
+
+T = TypeVar("T")
+
+START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
+LIST = Endpoint(
+    "/schedules/collections/results/download/", tuple[Run, ...], safety="read", echo=("collection_id", "collection")
+)
+
+PAGE = 50  # rows; the dashboard asks for as many
+
+_log = logging.getLogger("multicart_async")
+
+
+class Runs:
+    """``client.runs``: start runs, wait for the right one, have its files and records. A run costs a credit for each item.
+
+    Documentation: api-docs/collections, docs/concepts/results.
+    """
+
+    def __init__(
+        self,
+        call: Caller,
+        *,
+        collection: Callable[[int], Awaitable[Collection]],
+        collections: Callable[[], Awaitable[tuple[Collection, ...]]],
+        results: Results,
+        account: Callable[[], Awaitable[Credits]],
+        limits: Limits = Limits(),
+        clock: Clock = Clock(),
+        emit: Emit = silent,
+    ) -> None:
+        self._call = call
+        self._collection = collection
+        self._collections = collections
+        self._results = results
+        self._account = account
+        self._limits = limits
+        self._clock = clock
+        self._emit = emit
+        steps = Steps(self._send_start, collection, lambda number: newest_id(self._read(number)), self._newer)
+        self._starter = Starter(steps, clock)
+        self._looks = RunLooks(self._read, collection, self._starter)
+
+    async def start(self, collection_id: int) -> StartedRun:
+        """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
+
+        The service does not say which run it starts. So the newest run id is read first, a call for each page
+        of up to 50 runs and one more, and the run is the one that comes after it. Where this client has started the
+        collection before and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not
+        share one baseline. Runs that others start at the same moment cannot be told apart from it: see `Run.ambiguous`.
+
+        It is sent once. When its answer is lost, or a proxy gives up on it, a new run is looked for, for up to 30
+        seconds. An `asyncio.CancelledError` that comes when it may have been sent has a note that names the `StartedRun`.
+
+        Raises:
+            InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
+            OutcomeUnknownError: No answer came and no new run appeared. ``started`` can be waited for.
+            APIError: The service says that it failed; or a proxy does, and no new run appeared.
+            InvalidResponseError, APITimeoutError: The list of runs has no end. Nothing was started.
+        """
+        an_id("collection_id", collection_id)
+        return await self._starter.start(collection_id)
+
+    async def _send_start(self, collection_id: int) -> object:
+        return await self._call(START, {"collection_id": collection_id})
+
+    async def _newer(self, started: StartedRun, whole: bool) -> tuple[Run, ...]:  # noqa: FBT001 -- one of the steps
+        newer = NewerRuns(self._read, started)
+        await newer.read(whole=whole)
+        return newer.rows
+
+    def _read(self, collection_id: int) -> PagedReading[Run]:
+        return PagedReading(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+
+    async def start_many(
+        self, collection_ids: Iterable[int] | AsyncIterable[int]
+    ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
+        """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing.
+
+        An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
+        in a generator is an outcome. What was started and not yet yielded is named in a note of an `asyncio.CancelledError`.
+        """
+        several("collection_ids", collection_ids)
+        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
+        width, life = self._limits.requests, self._call.life
+        async with aclosing(start_each(self._starter.start, collection_ids, width, life)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    async def wait_many(
+        self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
+    ) -> AsyncGenerator[Outcome[StartedRun, Run], None]:
+        """Wait for many: what becomes of each, as it is known, each as `wait` would end. One failure stops nothing.
+
+        One list of all collections in each tick watches them, however many they are; only those whose row has changed
+        are asked for their runs, and all of them at every tenth tick. *started* is taken in while the others are waited
+        for; ``policy.wait_timeout`` counts for each from then. Ticks come at ``policy.poll_interval``, and less often
+        while nothing ends.
+
+        One failed list ends no wait: all end with its error when it was refused at two ticks in a row, or was not found,
+        refused by HTTP alone or of a wrong shape at three. The items of a list are checked before anything is asked.
+        """
+        several("started", started)
+        refuse_wrong_items("started", started, lambda _, one: a_started(one), "a StartedRun of two integers")
+        async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    @overload
+    def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: None = None,
+        *,
+        policy: PollPolicy = ...,
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, Run], None]: ...
+
+    @overload
+    def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: str | os.PathLike[str] | Sink,
+        *,
+        files: Files = "pages",
+        policy: PollPolicy = ...,
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, RunDownload], None]: ...
+
+    async def run_many(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        dest: str | os.PathLike[str] | Sink | None = None,
+        *,
+        files: Files = "pages",
+        policy: PollPolicy = PollPolicy(),
+        journal: str | os.PathLike[str] | None = None,
+        check_credits: bool = False,
+    ) -> AsyncGenerator[Outcome[int, Any], None]:
+        """Run these collections and, with *dest*, give me the files: one pipeline, each as soon as it is ready.
+
+        Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
+        also for lack of credits, does not stop the others. An id that comes twice is run once. The ids of a list are
+        checked before anything is started; what is no id in a generator is an outcome. An `asyncio.CancelledError` has a
+        note that names what was started and not yet yielded.
+
+        With *journal*, the path of a file, each intent and each started run are on disk before and after the call. After
+        a crash, the same call with the same journal goes on waiting for what was started; where it is not known whether
+        a run was started it looks for it, and never starts another. Use a new journal for new runs.
+
+        With *check_credits*, nothing is started unless the credits are enough for all; where that cannot be known, it
+        is a `MultiCartWarning`.
+
+        Raises:
+            InsufficientCreditsError: With *check_credits*: fewer credits than items.
+            ArgumentError: An argument cannot be right, or the journal is in use or damaged.
+            DiskError: *dest* or the journal cannot be written.
+        """
+        a_choice("files", files, Files)  # now: when the first run is finished, all are paid
+        a_policy(policy)
+        several("collection_ids", collection_ids)
+        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
+        sink = None if dest is None else await self._results.sink(dest)
+        stages = Stages(
+            start=self._starter.start,
+            appears=self._starter.appears,
+            find=lambda collection_id, run_id: find_run(self.iterate(collection_id), run_id),
+            deliver=None if sink is None else lambda run: self.download(run, sink, files=files),
+        )
+        async with AsyncExitStack() as stack:
+            noted = None if journal is None else await stack.enter_async_context(Journal(journal))
+            if check_credits:
+                collection_ids = await all_ids(collection_ids, self._call.life)
+                ids = [number for number in collection_ids if type(number) is int]
+                ids = [number for number in ids if noted is None or noted.is_to_start(number)]
+                await check_credits_of_account(ids, self._collections, self._account)
+            pipeline = Pipeline(
+                stages,
+                self._waits(policy),
+                starts=self._limits.requests,
+                downloads=self._limits.downloads,
+                journal=noted,
+                life=self._call.life,
+            )
+            async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
+
+    def _waits(self, policy: PollPolicy) -> ManyWaits:
+        return ManyWaits(
+            Service(self._collections, self._looks.look),
+            policy,
+            clock=self._clock,
+            life=self._call.life,
+            width=self._limits.requests,
+            tell=self._tell,
+            before=self._starter.before,
+            redactor=self._call.redactor,
+        )
+
+    async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
+        """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
+        an_id("collection_id", collection_id)
+        a_count("skip", skip)
+        a_count("limit", limit, least=1)
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
+        """Every run of a collection, each once, however the list moves meanwhile: then it is read again."""
+        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+
+    async def latest(self, collection_id: int) -> Run | None:
+        """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
+        newest: Run | None = None
+        async with aclosing(self.iterate(collection_id)) as runs:
+            async for run in runs:
+                if run.is_download_generated and (newest is None or run.id > newest.id):
+                    newest = run
+        return newest
+
+    async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
+        """The run that was started, when it is finished; never one that was there before.
+
+        It is the smallest finished run whose id is above ``started.after``. A poll that fails for a transient reason
+        counts against the deadline, not against the wait. One that is not found, refused by HTTP alone (as proxies do) or
+        of a wrong shape ends it at the third in a row.
+
+        Raises:
+            WaitTimeoutError: ``policy.wait_timeout`` is over. The run goes on, and waiting again goes on too.
+            RunFailedError: The collection's ``schedule_status`` is Failed.
+            AmbiguousRunError: More than one new run, with ``policy.on_ambiguous="raise"``.
+            NotFoundError: The collection is gone.
+            APIError: The service refuses a poll, or a proxy does three times in a row.
+            InvalidResponseError: The service answers in a wrong shape, three times in a row.
+        """
+        async with aclosing(self.watch(started, policy=policy)) as states:
+            async for state in states:
+                if state.run is not None and state.finished:
+                    return state.run
+        raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
+
+    async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
+        """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise.
+
+        An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
+        """
+        a_policy(policy)  # now: after the start it is paid
+        started = await self.start(collection_id)
+        with noting(f"the run goes on: {started!r}; wait for it again with runs.wait", sent=True):
+            return await self.wait(started, policy=policy)
+
+    async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
+        """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""
+        a_started(started)
+        a_policy(policy)
+        before = self._starter.before(started)
+        redactor = self._call.redactor
+        judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
+        pace = Pace(policy, self._clock)
+
+        def timed_out() -> WaitTimeoutError:
+            above = f"of collection {started.collection_id} above {started.after}"
+            reason = f"no finished run {above} in {pace.waited:.0f} s"
+            return redactor.error(WaitTimeoutError(reason, started=started, last=judge.last))
+
+        async with aclosing(follow(lambda: self._looks.look(judge, started, pace), pace, timed_out)) as states:
+            async for state in states:
+                self._tell(started, state)
+                yield state
+
+    def _tell(self, started: StartedRun, state: RunState) -> None:
+        if state.run is not None and state.run.ambiguous:
+            text = "collection %s has more than one new run above %s; %s may belong to another start"
+            _log.warning(text, started.collection_id, started.after, state.run.id)
+        self._emit(
+            RunProgress(
+                collection_id=started.collection_id,
+                run_id=None if state.run is None else state.run.id,
+                status=state.schedule_status,
+                waited=state.waited,
+                finished=state.finished,
+            )
+        )
+
+    async def download(
+        self,
+        run: Run,
+        dest: str | os.PathLike[str] | Sink,
+        *,
+        files: Files = "pages",
+        overwrite: bool = False,
+        count_records: bool = False,
+        strict: bool = False,
+    ) -> RunDownload:
+        """The result files of a finished run, whole and verified, in ``<dest>/<collection>/<run>/``.
+
+        *files* is ``"pages"`` (``page-0001.json`` …), ``"zip"`` (``all-pages.zip``) or ``"both"``. Files that an
+        earlier call has brought are not fetched again, unless *overwrite*. ``manifest.json`` is written last: a folder
+        that has one is complete.
+
+        With *count_records* each page is parsed and its records are counted. Where they do not add up to the run's
+        ``total_exacted_result`` or ``total_results``, that is told in ``differences``, here and in the manifest; with
+        *strict* it is an `IncompleteRunError`. What the service counts is not documented, so the default only tells.
+        A record is an object; ``differences`` also names pages with other values, and pages that are no valid JSON.
+
+        Raises:
+            DownloadError: A file could not be had whole: there is nothing under its name. Or the disk refused.
+            APIError: The service refused a file.
+            ArgumentError: The run is not finished.
+        """
+        a_run(run)
+        return await self._results.deliver(
+            run,
+            dest,
+            files,
+            relist=self._relist(run),
+            terms=Terms(overwrite=overwrite, count_records=count_records, strict=strict),
+        )
+
+    @overload
+    def records(
+        self, run: Run | CategoryRun, *, into: type[dict[str, Any]] = ..., on_invalid: OnInvalid = ...
+    ) -> AsyncGenerator[dict[str, Any], None]: ...
+
+    @overload
+    def records(
+        self, run: Run | CategoryRun, *, into: type[T], on_invalid: OnInvalid = ...
+    ) -> AsyncGenerator[T, None]: ...
+
+    def records(
+        self, run: Run | CategoryRun, *, into: type[Any] = dict, on_invalid: OnInvalid = "raise"
+    ) -> AsyncGenerator[Any, None]:
+        """Yield each record of each page, straight from the service, without holding a page in memory.
+
+        A record is what `json.loads` makes of an object, or a value of the attrs class, dataclass or `TypedDict` *into*.
+        Nothing is converted: ``"5"`` does not fit an ``int``. Fields that the class does not have are left out; a
+        `TypedDict` keeps them. Prices are mostly strings with a currency sign. A page that is one object is one record.
+
+        With ``on_invalid="skip"``, values that are no objects or do not fit *into* are left out, and a `RecordsSkipped`
+        event reports their number for each page.
+
+        If you do not read to the end, close it (`contextlib.aclosing`): it holds a connection.
+
+        Raises:
+            ArgumentError: *into* is no such class, or JSON cannot be made into one of its fields. Nothing was sent.
+            InvalidResponseError: A page is not valid JSON, no array and no object, or one of its records is larger than
+                ``Limits.record_bytes``; or, unless they are skipped, a value is no object or does not fit *into*.
+            DownloadError: A page could not be had to its end, or has changed after its first records were given.
+        """
+        a_run(run)
+        a_choice("on_invalid", on_invalid, OnInvalid)
+        return self._results.records(run, record_reader(into), on_invalid, relist=self._relist(run))
+
+    def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
+        return lambda: find_run(self.iterate(run.collection), run.id)

@@ -1,0 +1,72 @@
+"""``client.settings``: domains and stores. Documentation: docs/authentication, docs/guides/officeworks-skus."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import anyio
+
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.models import Domain, Store
+
+__all__ = ["ServiceSettings"]
+
+T = TypeVar("T")
+
+DOMAINS = Endpoint("/settings/domains/", tuple[Domain, ...], safety="read", public=True)
+STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="read", public=True)
+
+
+class ServiceSettings:
+    """``client.settings``: domains and Officeworks stores, asked for once; no key is needed.
+
+    Documentation: docs/authentication, docs/guides/officeworks-skus.
+    """
+
+    def __init__(self, call: Caller) -> None:
+        self._domains = _Kept(call, DOMAINS)
+        self._stores = _Kept(call, STORES)
+
+    async def domains(self, *, refresh: bool = False) -> tuple[Domain, ...]:
+        """The domains that can be scraped, with the ids and names that other calls want. No key is needed.
+
+        They are asked for once and kept as long as the client; *refresh* asks again. A refresh that fails leaves what
+        is kept as it was. The documentation does not show the answer: fields may be ``None``, and more in ``extra``.
+        """
+        return await self._domains.rows(refresh=refresh)
+
+    async def officeworks_stores(self, *, refresh: bool = False) -> tuple[Store, ...]:
+        """Every active Officeworks store; `skus` wants a ``store_id``. No key is needed.
+
+        They are asked for once and kept, as `domains` are.
+        """
+        return await self._stores.rows(refresh=refresh)
+
+
+class _Kept(Generic[T]):
+    """An answer that is asked for once, by one of all who want it at the same time."""
+
+    def __init__(self, call: Caller, endpoint: Endpoint[tuple[T, ...]]) -> None:
+        self._call = call
+        self._endpoint = endpoint
+        self._lock = anyio.Lock()
+        self._rows: tuple[T, ...] = ()
+        self._begun = 0  # requests, whatever became of them
+        self._answered = 0  # the number of the request that brought the rows; 0 before there are any
+
+    async def rows(self, *, refresh: bool) -> tuple[T, ...]:
+        """What is kept; with *refresh*, what a request brought that begins after this call."""
+        self._call.life.check()
+        wanted = self._begun + 1 if refresh else 1
+        if self._answered < wanted:
+            async with self._lock:  # who fails or is cancelled inside leaves it to the next
+                await self._bring(wanted)
+        return self._rows
+
+    async def _bring(self, wanted: int) -> None:
+        if self._answered >= wanted:  # somebody else has asked meanwhile
+            return
+        self._begun += 1
+        self._rows = await self._call(self._endpoint)
+        self._answered = self._begun

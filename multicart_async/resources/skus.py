@@ -1,0 +1,123 @@
+"""``client.skus``: the Officeworks SKUs of a collection. Documentation: api-docs/officeworks-items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+
+from multicart_async._core.validation import a_line, a_postcode, an_id, item, items
+from multicart_async._http.caller import Caller
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.errors import APIError, MultiCartError
+from multicart_async.models import Added, Asin, Sku, SkuRow
+from multicart_async.resources._items.batches import add_all, import_csv, in_batches
+from multicart_async.resources._items.csv_schema import OFFICEWORKS
+
+__all__ = ["Skus"]
+
+CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="repeatable", echo=("collection", "collection"))
+CREATE_MULTIPLE = Endpoint("/schedules/officeworks/sku/create/multiple/", Added, safety="repeatable")
+CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", Added, safety="repeatable")
+
+Rows = Callable[[int], AsyncGenerator[Asin, None]]
+
+
+class Skus:
+    """``client.skus``. The collection's ``request_type`` must be ``"officeworks.com.au"``.
+
+    A SKU is unique in its collection, whatever its store and postcode: the same SKU for two stores needs two
+    collections. *postcode* is the postcode itself, as a text: the service takes a number for the id of a row, too.
+    """
+
+    def __init__(self, call: Caller, *, rows: Rows) -> None:
+        self._call = call
+        self._rows = rows
+
+    async def create(self, collection_id: int, sku: str, *, store_id: str, postcode: str) -> Sku:
+        """Add one SKU. *store_id* is one of those that ``client.settings.officeworks_stores`` lists.
+
+        The first item of a collection takes it from draft to enable. After a lost answer the SKU is looked for among
+        the rows of ``client.asins``, where the documentation says that SKUs live; it names no list of SKUs.
+
+        Raises:
+            APIError: Refused: the SKU is in the collection, or this would be the 5,001st. With ``repeated`` set, an
+                earlier attempt may have added it, but it was not found.
+            ArgumentError: An argument cannot be right.
+        """
+        an_id("collection_id", collection_id)
+        fields = {"collection": collection_id, "sku": item("sku", sku), **_place(store_id, postcode)}
+        try:
+            return await self._call(CREATE, fields)
+        except APIError as error:
+            added = await self._find(collection_id, item("sku", sku), store_id, postcode) if error.repeated else None
+            if added is None:
+                raise
+            return added  # an earlier attempt, whose answer was lost, has added it
+
+    async def _find(self, collection_id: int, sku: str, store_id: str, postcode: str) -> Sku | None:
+        """The row, if it can be seen and is the one that was sent: another store's is somebody else's."""
+        try:
+            async with aclosing(self._rows(collection_id)) as rows:
+                async for row in rows:
+                    zipcode = row.customer_postcode.zipcode if row.customer_postcode else None
+                    if (row.asin, row.custom_id, zipcode) == (sku, store_id, postcode):
+                        return Sku(
+                            id=row.id,
+                            sku=sku,
+                            store_id=store_id,
+                            customer_postcode=zipcode,
+                            collection=collection_id,
+                            extra=row.extra,
+                        )
+        except MultiCartError:
+            return None  # that this list shows SKUs is not promised; the refusal is what the caller must know
+        return None
+
+    async def create_many(self, collection_id: int, skus: Iterable[str], *, store_id: str, postcode: str) -> Added:
+        """Add up to 5,000 SKUs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
+
+        All are for one store and postcode. The answer of this call is not shown in the documentation, only said to be
+        as that of `Asins.create_many`: a SKU that is there already is a row of ``error_rows``.
+
+        Raises:
+            MultiCartError: A batch failed; ``report`` holds what the earlier ones `Added`.
+            ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
+        """
+        an_id("collection_id", collection_id)
+        place = _place(store_id, postcode)
+        wanted = items("skus", skus)
+        batches = ({"collection": collection_id, "skus": text, **place} for text in in_batches(wanted))
+        return await add_all(self._call, CREATE_MULTIPLE, batches)
+
+    async def import_csv(
+        self,
+        collection_id: int,
+        source: str | os.PathLike[str] | bytes | Iterable[SkuRow],
+        *,
+        split: bool = False,
+    ) -> Added:
+        """Add SKUs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
+
+        Header and order of a file must be ``sku,customer_postcode,store_id``, exactly, its encoding UTF-8. Each row has
+        a postcode and store of its own; postcodes keep their leading zeros, and the rows their bytes. Rows of commas and
+        blanks alone are not sent: `Added.blank_rows` counts them.
+
+        One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
+        collection that helps only below 5,000 items in total.
+
+        The columns and the limit are documented. The beginning of the path, the two form fields and the answer are not:
+        they are taken to be as those of `Asins.import_csv`.
+
+        Raises:
+            MultiCartError: A call failed; ``report`` holds what the earlier ones `Added`. Later parts were not sent.
+            ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
+            DiskError: The file cannot be read.
+        """
+        return await import_csv(self._call, CREATE_BULK, OFFICEWORKS, collection_id, source, split=split)
+
+
+def _place(store_id: str, postcode: str) -> dict[str, str]:
+    a_line("store_id", store_id)
+    a_postcode("postcode", postcode)
+    return {"store_id": store_id, "customer_postcode": postcode}

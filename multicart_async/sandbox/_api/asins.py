@@ -1,0 +1,165 @@
+"""ASIN rows of a collection: add one, several or a CSV; list, get, update, delete."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from multicart_async.sandbox._api.items import MOST, Item, count_items, insert_item, items_of, read_csv
+from multicart_async.sandbox._api.request import Call
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, NOT_FOUND, Refusal
+from multicart_async.sandbox._state.clock import stamp
+from multicart_async.sandbox._state.seed import unfold
+
+_PAGE = 100
+_HEADER = ["domain", "customer_postcode", "asin", "include_raw_html"]
+_FULL = f"Maximum {MOST} ASINs per collection."
+_JOINED = (
+    "SELECT asins.*, domains.domain AS domain_name, zipcodes.zipcode AS postcode FROM asins"
+    " JOIN domains ON domains.id = asins.domain JOIN zipcodes ON zipcodes.id = asins.zipcode"
+)
+
+
+def create(call: Call) -> object:
+    """A new ASIN row; domain and postcode are row ids here."""
+    given, world = call.fields, call.world
+    collection = items_of(call, given["collection"])
+    if not world.row("SELECT 1 FROM domains WHERE id = ?", given["domain"]):
+        raise Refusal(BAD_REQUEST, "domain: Invalid domain id.")
+    if not world.row(
+        "SELECT 1 FROM zipcodes WHERE id = ? AND user = ? AND domain = ?",
+        *(given["customer_postcode"], call.user, given["domain"]),
+    ):
+        raise Refusal(BAD_REQUEST, "customer_postcode: Invalid zipcode id.")
+    if count_items(world, collection["id"]) >= MOST:
+        raise Refusal(BAD_REQUEST, _FULL)
+    optional = {name: given[name] for name in ("include_raw_html", "custom_id", "output") if name in given}
+    row_id = insert_item(
+        world, collection["id"], Item(given["asin"], given["domain"], given["customer_postcode"], **optional)
+    )
+    if row_id is None:
+        raise Refusal(CONFLICT, "ASIN already exists")  # the text is documented, the code is not
+    row = _find(call, row_id)
+    return {**_core(row), "domain": row["domain"], "customer_postcode": row["zipcode"], **_rest(row)} | _created(row)
+
+
+def create_multiple(call: Call) -> object:
+    """How many of a comma-separated string went in; domain and postcode are values here."""
+    given = call.fields
+    collection = items_of(call, given["collection"])
+    codes = [code.strip() for code in given["asins"].split(",")]
+    raw = given.get("including_raw_html", False)  # the other spelling
+    rows = ((given["domain"], given["customer_postcode"], code, raw) for code in codes if code)
+    return _insert_rows(call, collection["id"], rows)
+
+
+def create_bulk(call: Call) -> object:
+    """How many rows of a CSV file went in."""
+    collection = items_of(call, call.fields["collection_id"])
+    lines = read_csv(call.fields["csv"], _HEADER)
+    rows = ((line[0], line[1], line[2], line[3].lower() == "true") for line in lines)
+    return _insert_rows(call, collection["id"], rows)
+
+
+def list_page(call: Call) -> object:
+    """Rows of a collection: an array, or an object with their count."""
+    collection = call.world.collection(call.fields["collection_id"], call.user)["id"]
+    unfold(call.world, collection)
+    skip, limit = call.window(_PAGE)
+    query = f"{_JOINED} WHERE asins.collection = ? ORDER BY asins.id LIMIT ? OFFSET ?"
+    rows = [
+        {"id": row["id"], "asin": row["asin"], **_joined(row), **_rest(row)}
+        for row in call.world.rows(query, collection, limit, skip)
+    ]
+    if call.fields.get("with_count"):  # any truthy value changes the shape
+        return {"total_count": count_items(call.world, collection), "asin_list": rows}
+    return rows
+
+
+def get(call: Call) -> object:
+    """One row, found by its id alone: ``collection`` is accepted and not used."""
+    row = _find(call, call.fields["id"])
+    return {**_core(row), **_joined(row), **_rest(row), **_created(row)}
+
+
+def update(call: Call) -> object:
+    """The changed row."""
+    given, row = call.fields, _find(call, call.fields["asin_id"])
+    changes = {name: given[name] for name in ("asin", "include_raw_html", "output", "custom_id") if name in given}
+    try:
+        for name, value in changes.items():
+            call.world.db.execute(f"UPDATE asins SET {name} = ? WHERE id = ?", (value, row["id"]))  # noqa: S608 - own
+    except sqlite3.IntegrityError as error:
+        raise Refusal(CONFLICT, "ASIN already exists") from error
+    call.world.db.execute("UPDATE asins SET updated = ? WHERE id = ?", (call.world.now(), row["id"]))
+    row = _find(call, row["id"])
+    kept = {"asin": row["asin"], "include_raw_html": bool(row["include_raw_html"]), "output": row["output"]}
+    return {"id": row["id"], **kept, "custom_id": row["custom_id"], "updated_at": stamp(row["updated"])}
+
+
+def delete(call: Call) -> object:
+    """A row goes; outputs and files stay."""
+    row = _find(call, call.fields["asin_id"])
+    call.world.db.execute("DELETE FROM asins WHERE id = ?", (row["id"],))
+    return "ASIN deleted successfully"
+
+
+def _find(call: Call, row_id: int) -> sqlite3.Row:
+    row = call.world.row(
+        f"{_JOINED} JOIN collections ON collections.id = asins.collection WHERE asins.id = ? AND collections.user = ?",
+        *(row_id, call.user),
+    )
+    if row is None:
+        raise Refusal(NOT_FOUND, "ASIN not found.")
+    return row
+
+
+def _insert_rows(call: Call, collection: int, rows: Iterable[tuple[str, str, str, bool]]) -> object:
+    """Add what can be added; the others are told of, not refused."""
+    world, known = call.world, _known_places(call)
+    room, added, errors = MOST - count_items(call.world, collection), 0, list[dict[str, str]]()
+    for domain, postcode, asin, raw in rows:
+        place = known.get((domain, postcode))
+        if place is None:
+            errors.append({"asin": asin, "error": "Domain or postcode not found"})
+        elif not asin:
+            errors.append({"asin": asin, "error": "ASIN is missing"})
+        elif added >= room:
+            errors.append({"asin": asin, "error": _FULL})
+        elif insert_item(world, collection, Item(asin, *place, raw)) is None:
+            errors.append({"asin": asin, "error": "Duplicate entry"})
+        else:
+            added += 1
+    return {"success_count": added, "error_rows": errors}
+
+
+def _known_places(call: Call) -> dict[tuple[str, str], tuple[int, int]]:
+    rows = call.world.rows(
+        "SELECT domains.id AS domain, domains.domain AS name, zipcodes.id AS zipcode, zipcodes.zipcode AS postcode"
+        " FROM zipcodes JOIN domains ON domains.id = zipcodes.domain WHERE zipcodes.user = ?",
+        call.user,
+    )
+    return {(row["name"], row["postcode"]): (row["domain"], row["zipcode"]) for row in rows}
+
+
+def _core(row: sqlite3.Row) -> dict[str, object]:
+    return {"id": row["id"], "asin": row["asin"], "collection": row["collection"]}
+
+
+def _joined(row: sqlite3.Row) -> dict[str, object]:
+    return {
+        "domain": {"id": row["domain"], "domain": row["domain_name"]},
+        "customer_postcode": {"id": row["zipcode"], "zipcode": row["postcode"]},
+    }
+
+
+def _rest(row: sqlite3.Row) -> dict[str, object]:
+    return {
+        "custom_id": row["custom_id"],
+        "include_raw_html": bool(row["include_raw_html"]),
+        "output": row["output"],
+    }
+
+
+def _created(row: sqlite3.Row) -> dict[str, object]:
+    return {"created_at": stamp(row["created"])}

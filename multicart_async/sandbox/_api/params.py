@@ -1,0 +1,109 @@
+"""Documented parameters of an endpoint, and what is done with the fields that arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, cast
+
+import attrs
+
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, NOT_FOUND, Refusal
+
+Kind = Literal["string", "email", "integer", "string or integer", "boolean", "object", "integers", "any", "file"]
+
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str) and not _SURROGATES.search(value)  # half a character cannot be stored
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63  # true is no number here
+
+
+def _is_email(value: object) -> bool:
+    return isinstance(value, str) and _is_string(value) and _EMAIL.fullmatch(value) is not None
+
+
+def _is_integers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_integer, cast("list[object]", value)))
+
+
+_CHECKS: dict[Kind, tuple[str, Callable[[object], bool]]] = {
+    "string": ("a string", _is_string),
+    "email": ("an e-mail address", _is_email),
+    "integer": ("an integer", _is_integer),
+    "string or integer": ("a string or an integer", lambda value: _is_string(value) or _is_integer(value)),
+    "boolean": ("a boolean", lambda value: isinstance(value, bool)),
+    "object": ("an object", lambda value: isinstance(value, dict)),
+    "integers": ("an array of integers", _is_integers),
+    "any": ("anything", lambda _value: True),
+    "file": ("an uploaded file", lambda value: isinstance(value, bytes)),
+}
+
+
+@attrs.frozen
+class Param:
+    """One documented parameter."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    nullable: bool = False
+    missing: int = BAD_REQUEST
+
+    def check(self, value: object) -> None:
+        """Refuse a value of the wrong type, or outside of a documented list."""
+        if value is None and (self.nullable or self.kind == "any"):
+            return
+        wanted, fits = _CHECKS[self.kind]
+        if not fits(value):
+            raise Refusal(BAD_REQUEST, f"{self.name}: must be {wanted}.")
+        if self.choices and value not in self.choices:
+            raise Refusal(BAD_REQUEST, f"{self.name}: must be one of {', '.join(self.choices)}.")
+        if self.required and value == "":
+            raise Refusal(BAD_REQUEST, f"{self.name}: This field may not be blank.")
+
+    def refuse_missing(self) -> None:
+        """Refuse a call without this required parameter."""
+        if self.missing == NOT_FOUND:
+            raise Refusal(NOT_FOUND, "Not found.")
+        raise Refusal(self.missing, f"{self.name}: This field is required.")
+
+
+def needs(name: str, kind: Kind, *, choices: tuple[str, ...] = ()) -> Param:
+    """A required parameter; without it the call is code 400."""
+    return Param(name, kind, required=True, choices=choices)
+
+
+def identifies(name: str) -> Param:
+    """A required id; without it nothing is found, which is code 404, not 400."""
+    return Param(name, "integer", required=True, missing=NOT_FOUND)
+
+
+def may(name: str, kind: Kind, *, choices: tuple[str, ...] = (), nullable: bool = False) -> Param:
+    """An optional parameter."""
+    return Param(name, kind, choices=choices, nullable=nullable)
+
+
+def unknown(params: Iterable[Param], given: Iterable[str]) -> list[str]:
+    """Field names that no documentation names: the service drops them without a word."""
+    known = {param.name for param in params}
+    return [name for name in given if name not in known]
+
+
+def taken(params: Iterable[Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The documented fields of what was given, checked; the others are left behind."""
+    fields: dict[str, Any] = {}
+    for param in params:
+        if param.name in given:
+            param.check(given[param.name])
+            fields[param.name] = given[param.name]
+        elif param.required:
+            param.refuse_missing()
+    return fields
