@@ -38,13 +38,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from virtual_time import run_virtually
 
 from multicart_async import Limits, PollPolicy
-from multicart_async._downloads.manager import Results
+from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.transfer import Downloader
-from multicart_async._http import Form, Response
-from multicart_async._http.caller import Caller
-from multicart_async._http.retries import Attempts
+from multicart_async._http import MultipartForm, Response
+from multicart_async._http.caller import ApiCaller
+from multicart_async._http.retries import Retrier
 from multicart_async.models import StartedRun
-from multicart_async.resources._polling import Clock, Pace
+from multicart_async.resources._polling import Clock, PollTimer
 from multicart_async.resources.account import Account
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs.runs import Runs
@@ -95,9 +95,11 @@ class Service:
     def notice(self, number: int) -> None:
         self.delays.append(self.now - self.ends[number])
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The `Transport` side: what the product talks to."""
-        del fresh, public
+        del new_connection, public
         fields = json.loads(body) if isinstance(body, bytes) else {}
         number = fields.get("collection_id") or fields.get("schedule_id") or 0
         return await self.ask(path, number, fields.get("skip", 0))
@@ -128,14 +130,14 @@ async def wait_many(service: Service, policy: PollPolicy) -> None:
     """The product: one list for all."""
     loop = asyncio.get_running_loop()
     clock = Clock(now=loop.time, sleep=asyncio.sleep)
-    call = Caller(service, attempts=Attempts(now=loop.time, sleep=asyncio.sleep))  # type: ignore[arg-type]
+    call = ApiCaller(service, attempts=Retrier(now=loop.time, sleep=asyncio.sleep))  # type: ignore[arg-type]
     collections = Collections(call)
     runs = Runs(
         call,
         collection=collections.get,
         collections=collections.list,
         account=Account(call).credits,
-        results=Results(Downloader(service), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
+        results=DownloadManager(Downloader(service), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
         limits=Limits(),
         clock=clock,
     )
@@ -167,7 +169,7 @@ async def one_wait_each(service: Service, policy: PollPolicy) -> None:
     loop = asyncio.get_running_loop()
 
     async def poller(number: int) -> None:
-        pace = Pace(policy, Clock(now=loop.time, sleep=asyncio.sleep))
+        pace = PollTimer(policy, Clock(now=loop.time, sleep=asyncio.sleep))
         while True:
             await service.ask(RESULTS, number)
             if service.is_ready(number):
@@ -175,7 +177,7 @@ async def one_wait_each(service: Service, policy: PollPolicy) -> None:
                 service.notice(number)
                 return
             await service.ask(GET, number)
-            if not await pace.pause():
+            if not await pace.sleep():
                 return
 
     await asyncio.gather(*(poller(number) for number in service.ends))

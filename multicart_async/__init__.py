@@ -20,7 +20,7 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "errors": "errors",
     "events": "events",
     "models": "models",
-    "plan_collections": "resources._items.shard_plan",
+    "plan_shards": "resources._items.shard_plan",
 }
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from multicart_async.config import Limits, PollPolicy, RetryPolicy, Timeouts
     from multicart_async.errors import MultiCartError
     from multicart_async.models.outcome import Outcome
-    from multicart_async.resources._items.shard_plan import plan_collections as plan_collections
+    from multicart_async.resources._items.shard_plan import plan_shards as plan_shards
     from multicart_async.sinks import DirectorySink, Sink
 else:  # hidden from type checkers, which would take any name for one of this package
     __getattr__, __dir__ = lazy_names(__name__, _MODULES)

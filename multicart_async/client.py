@@ -17,19 +17,19 @@ import attrs
 from multicart_async._core.credentials import Given, resolve
 from multicart_async._core.extra_headers import ExtraHeaders
 from multicart_async._core.failures import Listener
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._core.redaction import conceal
-from multicart_async._core.threads import in_thread
-from multicart_async._core.validation import a_choice, a_flag, check_listener, mismatch
-from multicart_async._downloads.manager import Results
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._core.redaction import redact
+from multicart_async._core.threads import run_in_thread
+from multicart_async._core.validation import check_bool, check_choice, check_listener, wrong_argument
+from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.plan import Files
 from multicart_async._downloads.stream import checked_stream
 from multicart_async._downloads.transfer import Downloader
-from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, Network, Proxy, seal_proxy
-from multicart_async._http.caller import Caller
-from multicart_async._http.endpoint import ANYTHING, Endpoint, Safety
-from multicart_async._http.retries import Attempts, silent
-from multicart_async._sync.engine import Mirror, Wish
+from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, NetworkOptions, Proxy, seal_proxy
+from multicart_async._http.caller import ApiCaller
+from multicart_async._http.endpoint import ANYTHING, Endpoint
+from multicart_async._http.retries import Retrier, ignore_event
+from multicart_async._sync.engine import Synchronizer, SyncOptions
 from multicart_async._sync.repair import Repairer
 from multicart_async._sync.verify import verify
 from multicart_async.config import Limits, RetryPolicy, Timeouts
@@ -48,11 +48,12 @@ from multicart_async.resources.runs.runs import Runs
 from multicart_async.resources.settings import ServiceSettings
 from multicart_async.resources.skus import Skus
 from multicart_async.resources.zipcodes import Zipcodes
-from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, check_browsable, guarded
+from multicart_async.sinks import DirectorySink, ListableSink, Sink, check_listable, map_sink_errors
 
 __all__ = ["AsyncMultiCart"]
 
 _PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # it goes out as it is: visible ASCII, no query, no other place
+RequestSafety = Literal["safe", "idempotent", "unsafe"]
 
 
 class AsyncMultiCart:
@@ -114,25 +115,25 @@ class AsyncMultiCart:
         given, way = Given(api_key, token, api_key_file, api_key_command), seal_proxy(proxy)
         extra = ExtraHeaders(headers, user_agent)
         del api_key, token, api_key_command, headers, proxy  # a traceback with local variables must not find them
-        self._life = life = Lifeline()
+        self._life = life = ClientLifetime()
         self._settings = attrs.evolve(resolve(given, base_url, allow_http=allow_http), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
         _check_proxy(way)
         emit = Listener(_checked_listener(on_event))
-        network = Network(
+        network = NetworkOptions(
             proxy=way, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
-        attempts = Attempts(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
+        attempts = Retrier(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
         redactor, exposed = self._transport.redactor, self._settings.exposed
-        self._call = call = Caller(
+        self._call = call = ApiCaller(
             self._transport, attempts=attempts, limits=limits, life=life, exposed=exposed, redactor=redactor
         )
         self._downloader = Downloader(
             self._transport, attempts=attempts, limits=limits, life=life, emit=emit, redactor=redactor
         )
         self._limits = limits
-        self._results = results = Results(self._downloader, self._settings.base_url)
+        self._results = results = DownloadManager(self._downloader, self._settings.base_url)
         clock = Clock(sleep=life.sleep)
         self.settings = ServiceSettings(call)
         self.zipcodes = Zipcodes(call, domains=self.settings.domains, clock=clock)
@@ -164,7 +165,7 @@ class AsyncMultiCart:
         return f"<AsyncMultiCart {self._settings.base_url} {self._settings.credential or 'no credential'!r}{state}>"
 
     async def __aenter__(self) -> Self:
-        self._life.check()
+        self._life.ensure_open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -173,16 +174,16 @@ class AsyncMultiCart:
     async def aclose(self) -> None:
         """End what is under way with `ClientClosedError`, wait until it has ended, close the connections. Twice is once."""
         try:
-            await self._life.end()
+            await self._life.shutdown()
         finally:  # also of a client that is left by a cancellation
             with anyio.CancelScope(shield=True):
                 await self._transport.aclose()
 
-    async def request(self, path: str, fields: Mapping[str, object] = {}, *, safety: Safety = "unsafe") -> Any:
+    async def request(self, path: str, fields: Mapping[str, object] = {}, *, safety: RequestSafety = "unsafe") -> Any:
         """The ``data`` of a call that has no method here: POST *fields* as JSON to *path* below the base URL.
 
         The way out when the service has something new. Credential, retries and errors are as everywhere; *safety* says
-        what may be done when the answer is lost: ``"read"`` asks again, ``"unsafe"`` never. The values of *fields* may be
+        what may be done when the answer is lost: ``"safe"`` asks again, ``"unsafe"`` never. The values of *fields* may be
         secrets: tracebacks show dots, and so does an error of the service that repeats a value of 3 characters or more.
 
         Raises:
@@ -190,10 +191,10 @@ class AsyncMultiCart:
             ArgumentError: *path* does not begin with one slash, or holds what no path does; or *fields* is no mapping, or
                 holds what is not JSON.
         """
-        fields = conceal(fields)
+        fields = redact(fields)
         _check_path(path)
         _check_fields(fields)
-        a_choice("safety", safety, Safety)
+        check_choice("safety", safety, RequestSafety)
         return await self._call(Endpoint(path, ANYTHING, safety=safety), fields)
 
     def stream(self, url: str) -> AbstractAsyncContextManager[ByteStream]:
@@ -249,7 +250,7 @@ class AsyncMultiCart:
             DiskError: *dest* cannot be written to.
             APIError: The collections could not be listed.
         """
-        wish = Wish(
+        wish = SyncOptions(
             runs=runs,
             files=files,
             check=check,
@@ -261,8 +262,8 @@ class AsyncMultiCart:
             prune=prune,
             keep=keep,
         )
-        with self._life.guard():  # *collections* may never end by itself
-            mirror = Mirror(
+        with self._life.track():  # *collections* may never end by itself
+            mirror = Synchronizer(
                 wish,
                 await self._results.sink(dest),
                 list_all=self.collections.list,
@@ -272,9 +273,9 @@ class AsyncMultiCart:
                 listers=max(1, self._limits.requests // 2),  # polls and calls of others want a place too
                 fetchers=self._limits.downloads,
             )
-            return await mirror.carry_out(collections)
+            return await mirror.run(collections)
 
-    async def verify(self, dest: str | os.PathLike[str] | BrowsableSink, *, repair: bool = False) -> VerifyReport:
+    async def verify(self, dest: str | os.PathLike[str] | ListableSink, *, repair: bool = False) -> VerifyReport:
         """Read every file of a mirror again and compare it with its manifest, by size and SHA-256; offline.
 
         Names every file that is missing, changed or surplus or cannot be read, every damaged manifest, every folder
@@ -287,34 +288,34 @@ class AsyncMultiCart:
             ArgumentError: *dest* is a sink that cannot be listed.
             DiskError: *dest* itself cannot be read.
         """
-        a_flag("repair", repair)
-        with self._life.guard():
+        check_bool("repair", repair)
+        with self._life.track():
             sink = await self._readable(dest)
             mend = Repairer(sink, self.runs, self._results).repair if repair else None
             return await verify(sink, lambda folder: self._results.recover(sink, folder), mend)
 
-    async def _readable(self, dest: str | os.PathLike[str] | BrowsableSink) -> BrowsableSink:
+    async def _readable(self, dest: str | os.PathLike[str] | ListableSink) -> ListableSink:
         if not isinstance(dest, Sink):
             folder = DirectorySink(dest)
-            if not await in_thread(folder.root.is_dir):
+            if not await run_in_thread(folder.root.is_dir):
                 raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
             return folder
-        return check_browsable("dest", guarded(dest))
+        return check_listable("dest", map_sink_errors(dest))
 
 
 def _check_path(path: object) -> None:
     if not isinstance(path, str) or not _PATH.match(path):
-        raise mismatch("path", "a path below the base URL, such as '/schedules/get/'", path)
+        raise wrong_argument("path", "a path below the base URL, such as '/schedules/get/'", path)
 
 
 def _checked_listener(on_event: Callable[[Event], None] | None) -> Emit:
     check_listener("on_event", on_event)
-    return on_event or silent
+    return on_event or ignore_event
 
 
 def _check_fields(fields: object) -> None:
     if not isinstance(fields, Mapping):
-        raise mismatch("fields", "a mapping from names of fields to values", fields)
+        raise wrong_argument("fields", "a mapping from names of fields to values", fields)
 
 
 def _check_proxy(proxy: Proxy | None) -> None:

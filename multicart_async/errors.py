@@ -88,17 +88,17 @@ class APIConnectionError(MultiCartError, ConnectionError):
     """No answer came.
 
     ``sent`` is ``False`` only when it is certain that no byte of the request reached the service.
-    ``passing`` is ``False`` when another attempt cannot help (a certificate that is not trusted).
+    ``retryable`` is ``False`` when another attempt cannot help (a certificate that is not trusted).
     ``reused`` is ``True`` when the request met a connection from the pool, which may have died while it was idle.
     """
 
     def __init__(
-        self, path: str, reason: str, *, sent: bool = True, passing: bool = True, reused: bool = False
+        self, path: str, reason: str, *, sent: bool = True, retryable: bool = True, reused: bool = False
     ) -> None:
         super().__init__(reason)
         self.path = path
         self.sent = sent
-        self.passing = passing
+        self.retryable = retryable
         self.reused = reused
         self.attempts = 1
 
@@ -114,7 +114,7 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 class OutcomeUnknownError(APIConnectionError):
     """The request was sent, no answer came, and sending it again might do its work twice.
 
-    ``started`` is set for a run: look for a run newer than ``started.after``, or wait for it, before you start another.
+    ``started`` is set for a run: look for a run newer than ``started.after_run_id``, or wait for it, before you start another.
     """
 
     def __init__(self, path: str, reason: str, *, started: StartedRun | None = None) -> None:
@@ -148,7 +148,7 @@ class APIError(FromResponse, MultiCartError):
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
     ``detail`` is what the service says, mostly a sentence; its wording is no interface. Above 4 KiB it is the beginning
     of it, of an object or array that of its JSON text.
-    ``repeated`` tells that an earlier attempt of the same call was sent and may have taken effect.
+    ``maybe_applied`` tells that an earlier attempt of the same call was sent and may have taken effect.
     ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
     ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
     """
@@ -171,7 +171,7 @@ class APIError(FromResponse, MultiCartError):
         self.retry_after = retry_after
         self.in_envelope = in_envelope
         self.attempts = 1
-        self.repeated = False
+        self.maybe_applied = False
 
     @classmethod
     def of(
@@ -314,9 +314,9 @@ class IncompleteDownloadError(DownloadError):
 
 
 class StalledDownloadError(DownloadError, TimeoutError):
-    """Silence, or less than 1 KiB/s, for ``Timeouts.read``; not ``passing``: still not complete after ``Timeouts.transfer``."""
+    """Silence, or less than 1 KiB/s, for ``Timeouts.read``; not ``retryable``: still not complete after ``Timeouts.transfer``."""
 
-    passing = True
+    retryable = True
 
 
 class IntegrityError(DownloadError):

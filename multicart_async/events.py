@@ -3,7 +3,7 @@
 Their `repr` is safe to print: it escapes what a terminal would act upon. Attributes hold what came.
 
 They are told on the event loop, in order, and must be taken quickly. An exception from ``on_event`` ends the call that
-told the event, cleanly. Bytes add up: ``FileAdvanced.received`` starts again from 0 after a ``FileRestarted``.
+told the event, cleanly. Bytes add up: ``FileProgress.received`` starts again from 0 after a ``FileRestarted``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from multicart_async._core.text import shorten
 __all__ = [
     "Emit",
     "Event",
-    "FileAdvanced",
-    "FileDone",
+    "FileCompleted",
     "FileFailed",
+    "FileProgress",
     "FileRestarted",
     "FileStarted",
     "RateLimited",
@@ -79,7 +79,7 @@ class FileStarted(Event):
 
 
 @attrs.frozen(kw_only=True)
-class FileAdvanced(Event):
+class FileProgress(Event):
     """``received`` bytes of a file are here, of ``expected``; at most about ten times a second for one file."""
 
     name: str
@@ -97,7 +97,7 @@ class FileRestarted(Event):
 
 
 @attrs.frozen(kw_only=True)
-class FileDone(Event):
+class FileCompleted(Event):
     """A file is whole, verified and in place under its final name."""
 
     name: str

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import hypothesis
 import pytest
 
-from multicart_async._http.retries import Attempts
+from multicart_async._http.retries import Retrier
 
 ENDPOINTS = Path(__file__).parent / "data/endpoints.json"
 
@@ -24,7 +24,7 @@ def no_coverage_of_processes() -> None:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
-async def _at_once(_attempts: Attempts, _number: int) -> None:
+async def _at_once(_attempts: Retrier, _number: int) -> None:
     await anyio.lowlevel.checkpoint()
 
 
@@ -32,7 +32,7 @@ async def _at_once(_attempts: Attempts, _number: int) -> None:
 def no_backoff(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries happen as often as the policy says, without the pauses between them, unless a test is marked `backoff`."""
     if request.node.get_closest_marker("backoff") is None:
-        monkeypatch.setattr(Attempts, "_rest", _at_once)
+        monkeypatch.setattr(Retrier, "_rest", _at_once)
 
 
 @pytest.fixture(autouse=True)

@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from multicart_async._core.unset import UNSET
 from multicart_async._core.validation import (
-    MOST_ITEMS,
-    a_choice,
-    a_count,
-    a_file,
-    a_flag,
-    a_line,
-    a_postcode,
-    a_size,
-    a_text,
-    an_id,
-    further,
-    ids,
-    item,
-    items,
-    several,
+    MAX_ITEMS,
+    check_bool,
+    check_choice,
+    check_collection_size,
+    check_extra_fields,
+    check_file_path,
+    check_id,
+    check_ids,
+    check_int,
+    check_iterable,
+    check_postcode,
+    check_single_line,
+    check_str,
+    normalize_item,
+    normalize_items,
 )
 from multicart_async.errors import ArgumentError
 
@@ -44,69 +44,69 @@ def refused(call: Callable[..., object], *args: object, **options: object) -> Ar
 @pytest.mark.parametrize("value", [0, -1, 2**53 + 1, True, 1.0, "1", None, UNSET], ids=repr)
 def test_an_id_is_a_whole_number_above_0(value: object) -> None:
     """A text of digits is mostly an ASIN or a name in the wrong place."""
-    assert 7 == an_id("this", 7)
-    assert repr(value) in str(refused(an_id, value))
+    assert 7 == check_id("this", 7)
+    assert repr(value) in str(refused(check_id, value))
 
 
 def test_ids_are_taken_once_each_in_order() -> None:
     """From any iterable."""
-    assert (3, 1, 2) == ids("this", iter([3, 1, 3, 2, 1]))
-    assert () == ids("this", [])
+    assert (3, 1, 2) == check_ids("this", iter([3, 1, 3, 2, 1]))
+    assert () == check_ids("this", [])
 
 
 @pytest.mark.parametrize("values", ["123", b"123", [1, "2"], [0], 5, None], ids=repr)
 def test_ids_are_ids(values: object) -> None:
     """A text is no list of ids, though bytes would even iterate as numbers."""
-    refused(ids, values)
+    refused(check_ids, values)
 
 
 @pytest.mark.parametrize("value", [-1, True, 1.0, "1", None], ids=repr)
 def test_a_count_is_a_whole_number(value: object) -> None:
     """Zero is one."""
-    assert 0 == a_count("this", 0)
-    refused(a_count, value)
+    assert 0 == check_int("this", 0)
+    refused(check_int, value)
 
 
-@pytest.mark.parametrize("value", [0, MOST_ITEMS + 1, True, 1.0, "1", None], ids=repr)
+@pytest.mark.parametrize("value", [0, MAX_ITEMS + 1, True, 1.0, "1", None], ids=repr)
 def test_a_size_is_what_a_collection_can_hold(value: object) -> None:
     """From one item to as many as it takes."""
-    assert (1, MOST_ITEMS) == (a_size("this", 1), a_size("this", MOST_ITEMS))
-    assert str(value) in str(refused(a_size, value))
+    assert (1, MAX_ITEMS) == (check_collection_size("this", 1), check_collection_size("this", MAX_ITEMS))
+    assert str(value) in str(refused(check_collection_size, value))
 
 
 def test_a_count_has_a_least_value() -> None:
     """``limit=0`` would be an endless list of empty pages."""
-    assert 1 == a_count("this", 1, least=1)
-    assert "1 or more, got 0" in str(refused(a_count, 0, least=1))
+    assert 1 == check_int("this", 1, minimum=1)
+    assert "1 or more, got 0" in str(refused(check_int, 0, minimum=1))
 
 
 @pytest.mark.parametrize("value", ["", " \t", 5, None, b"x", True, "half \ud800"], ids=repr)
 def test_a_text_has_something_in_it(value: object) -> None:
     """Not given is fine."""
-    a_text("this", UNSET)
-    a_text("this", "x")
-    refused(a_text, value)
+    check_str("this", UNSET)
+    check_str("this", "x")
+    refused(check_str, value)
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", None], ids=repr)
 def test_a_flag_is_true_or_false(value: object) -> None:
     """Not given is fine; 0 and 1 are not, the service might take them for something else."""
     for good in (UNSET, True, False):
-        a_flag("this", good)
-    refused(a_flag, value)
+        check_bool("this", good)
+    refused(check_bool, value)
 
 
 @pytest.mark.parametrize("value", ["high", "", None, 5, ["High"]], ids=repr)
 def test_a_choice_is_one_of_the_words(value: object) -> None:
     """In their spelling; the error tells all of them."""
     for good in (UNSET, "High", "Low"):
-        a_choice("this", good, Word)
-    assert "'High', 'Low'" in str(refused(a_choice, value, Word))
+        check_choice("this", good, Word)
+    assert "'High', 'Low'" in str(refused(check_choice, value, Word))
 
 
 def test_an_item_is_trimmed() -> None:
     """Blanks around it come from files and spreadsheets."""
-    assert "B0DJQQ38TG" == item("this", " B0DJQQ38TG\r\n")
+    assert "B0DJQQ38TG" == normalize_item("this", " B0DJQQ38TG\r\n")
 
 
 @pytest.mark.parametrize(
@@ -114,33 +114,33 @@ def test_an_item_is_trimmed() -> None:
 )
 def test_an_item_has_no_blank_and_no_comma_inside(value: object) -> None:
     """Many items are sent as one text with commas between them: one with a comma would be two."""
-    assert "expected an item" in str(refused(item, value))
+    assert "expected an item" in str(refused(normalize_item, value))
 
 
 @pytest.mark.parametrize("value", ["3.06E+09", " 1e+12"], ids=repr)
 def test_an_item_is_no_number_that_a_spreadsheet_made_of_it(value: str) -> None:
     """Its digits are lost; a SKU with a hyphen is none."""
-    assert "a string with all its digits" in str(refused(item, value))
-    assert item("this", "12E-34") == "12E-34"
+    assert "a string with all its digits" in str(refused(normalize_item, value))
+    assert normalize_item("this", "12E-34") == "12E-34"
 
 
 def test_items_are_trimmed_and_taken_once_each_in_order() -> None:
     """From any iterable."""
-    assert ["b", "a"] == items("this", iter([" b", "a", "b ", "a"]))
+    assert ["b", "a"] == normalize_items("this", iter([" b", "a", "b ", "a"]))
 
 
 @pytest.mark.parametrize("values", ["B0DJQQ38TG", b"B0", [], iter(()), 5, None], ids=type)
 def test_items_are_many(values: object) -> None:
     """A single text would be taken letter by letter; nothing at all is a mistake too."""
-    refused(items, values)
+    refused(normalize_items, values)
 
 
 def test_a_collection_holds_no_more_than_5000_items() -> None:
     """Repetitions do not count."""
-    full = [f"B{number}" for number in range(MOST_ITEMS)]
+    full = [f"B{number}" for number in range(MAX_ITEMS)]
 
-    assert full == items("this", full + full)
-    refused(items, [*full, "B-1"])
+    assert full == normalize_items("this", full + full)
+    refused(normalize_items, [*full, "B-1"])
 
 
 def test_items_without_end_are_refused_early() -> None:
@@ -152,14 +152,14 @@ def test_items_without_end_are_refused_early() -> None:
             number += 1
             yield f"B{number}"
 
-    refused(items, endless())
+    refused(normalize_items, endless())
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=20))
 def test_items_come_apart_at_the_commas_again(values: list[str]) -> None:
     """What is accepted, joined with commas, is read by the service as the same items."""
     try:
-        found = items("this", values)
+        found = normalize_items("this", values)
     except ArgumentError:
         return
 
@@ -172,42 +172,42 @@ def test_items_come_apart_at_the_commas_again(values: list[str]) -> None:
 )
 def test_a_line_is_one_and_has_no_blanks_around_it(value: object) -> None:
     """Names of the service must match exactly, and cells of a table have no line breaks."""
-    refused(a_line, value)
-    assert a_line("this", 'a b,"c"') is None
+    refused(check_single_line, value)
+    assert check_single_line("this", 'a b,"c"') is None
 
 
 @pytest.mark.parametrize("value", [4500, 800.0, None, True, "", " 4500", "45\n00", "800.0", "8.00E+02"], ids=repr)
 def test_a_postcode_is_a_text(value: object) -> None:
     """The error of a number says what would get lost."""
-    refused(a_postcode, value)
-    assert a_postcode("this", "0800") is None
+    refused(check_postcode, value)
+    assert check_postcode("this", "0800") is None
 
     with pytest.raises(ArgumentError, match='this: expected a string with its leading zeros, such as "0800", got 800'):
-        a_postcode("this", 800)
+        check_postcode("this", 800)
 
 
 def test_further_fields_are_a_mapping_by_name() -> None:
     """They are copied; their values are the caller's affair."""
     given = {"page": 2, "sort": None}
 
-    assert given == further(given, "seo_path")
-    assert given is not further(given, "seo_path")
-    assert {} == further({})
+    assert given == check_extra_fields(given, "seo_path")
+    assert given is not check_extra_fields(given, "seo_path")
+    assert {} == check_extra_fields({})
 
 
 @pytest.mark.parametrize("extra", [None, "page", [("page", 2)], {1: 2}, {"seo_path": "x"}], ids=repr)
 def test_other_further_fields_are_refused(extra: object) -> None:
     """A name that has an argument of its own would be there twice."""
     with pytest.raises(ArgumentError, match=r"\Aextra: "):
-        further(extra, "seo_path")
+        check_extra_fields(extra, "seo_path")
 
 
 def test_a_needed_text_must_be_given() -> None:
     """UNSET is "not sent", and what the service needs must be sent."""
-    assert a_text("name", UNSET) is None
+    assert check_str("name", UNSET) is None
 
     with pytest.raises(ArgumentError, match="name"):
-        a_text("name", UNSET, needed=True)
+        check_str("name", UNSET, required=True)
 
 
 def test_a_file_lies_where_it_lies_whatever_folder_the_process_goes_to(
@@ -216,13 +216,13 @@ def test_a_file_lies_where_it_lies_whatever_folder_the_process_goes_to(
     """A text or a path, relative ones from here."""
     monkeypatch.chdir(tmp_path)
 
-    assert tmp_path / "a.csv" == a_file("this", "a.csv") == a_file("this", Path("a.csv"))
+    assert tmp_path / "a.csv" == check_file_path("this", "a.csv") == check_file_path("this", Path("a.csv"))
 
 
 @pytest.mark.parametrize("value", [5, None, b"a.csv", "", ".", "/", "a\0b"])
 def test_what_is_no_name_of_a_file_is_refused(value: object) -> None:
     """Before anything is opened; bytes are no path here."""
-    refused(a_file, value)
+    refused(check_file_path, value)
 
 
 class Awkward:
@@ -238,19 +238,19 @@ class Awkward:
 
 
 CHECKS: dict[str, Callable[[str, Any], object]] = {
-    "an_id": an_id,
-    "ids": ids,
-    "several": several,
-    "a_count": a_count,
-    "a_size": a_size,
-    "a_text": a_text,
-    "a_line": a_line,
-    "a_postcode": a_postcode,
-    "a_file": a_file,
-    "a_flag": a_flag,
-    "a_choice": lambda argument, value: a_choice(argument, value, Word),
-    "items": items,
-    "item": item,
+    "check_id": check_id,
+    "ids": check_ids,
+    "several": check_iterable,
+    "check_int": check_int,
+    "check_collection_size": check_collection_size,
+    "a_text": check_str,
+    "a_line": check_single_line,
+    "check_postcode": check_postcode,
+    "a_file": check_file_path,
+    "check_bool": check_bool,
+    "check_choice": lambda argument, value: check_choice(argument, value, Word),
+    "items": normalize_items,
+    "item": normalize_item,
 }
 HUGE: dict[str, Any] = {
     "a string": "x y" * 1_000_000,
@@ -279,7 +279,7 @@ def test_a_message_shows_the_beginning_of_what_came(check: str, name: str) -> No
 
 
 GOOD_FOR = {
-    *((check, "a string") for check in ("a_text", "a_line", "a_postcode", "a_file")),
+    *((check, "a string") for check in ("a_text", "a_line", "check_postcode", "a_file")),
     *(("several", name) for name in ("strings", "a mapping", "awkward ones")),
 }
 
@@ -287,6 +287,6 @@ GOOD_FOR = {
 def test_the_wording_is_that_of_all_messages() -> None:
     """What is expected, and what came."""
     with pytest.raises(ArgumentError) as caught:
-        an_id("collection_id", "x")
+        check_id("collection_id", "x")
 
     assert str(caught.value) == "collection_id: expected a positive integer, got 'x'"

@@ -78,7 +78,7 @@ def test_one_line_break_at_the_end_of_a_variable_is_forgiven() -> None:
     for end in ("\n", "\r\n"):
         settings = resolve(Given(), None, {"MULTICART_API_KEY": SECRET + end})
 
-        assert {"x-api-key": SECRET} == settings.credential.headers()
+        assert {"x-api-key": SECRET} == settings.credential.as_headers()
 
 
 @pytest.mark.parametrize("spread", [pickle.dumps, copy.copy, copy.deepcopy])

@@ -10,7 +10,7 @@ from multicart_async._core.failures import Listener, ends_all, failure_of
 from multicart_async.errors import ClientClosedError, MultiCartError, ServerError
 from multicart_async.events import Event, RateLimited
 from multicart_async.models.outcome import outcome_of
-from multicart_async.resources._polling import as_failure
+from multicart_async.resources._polling import as_poll_failure
 
 EVENT = RateLimited(path="/p/", seconds=1.0)
 
@@ -39,7 +39,7 @@ def test_what_a_listener_raises_ends_all(error: Exception) -> None:
     """An error from the listener is raised unchanged, even if it is one of this library."""
     assert raised_by_a_listener(error) is error
     assert ends_all(error)
-    for work in (failure_of, lambda one: outcome_of(7, one), lambda one: as_failure("a poll", one)):
+    for work in (failure_of, lambda one: outcome_of(7, one), lambda one: as_poll_failure("a poll", one)):
         with pytest.raises(type(error)) as caught:
             work(error)
         assert caught.value is error

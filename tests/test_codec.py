@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from multicart_async._core.unset import UNSET
 from multicart_async._http import codec
-from multicart_async._http.codec import body, decode
+from multicart_async._http.codec import decode, encode_body
 from multicart_async.errors import ArgumentError, InvalidResponseError
 from multicart_async.models import (
-    Added,
+    AddResult,
     Asin,
     CategoryRun,
     Collection,
@@ -48,19 +48,19 @@ def test_a_body_lacks_what_is_unset_and_nothing_else() -> None:
     """None, 0, False and empty texts are values and are sent."""
     fields = {"a": UNSET, "b": None, "c": 0, "d": False, "e": "", "f": [], "g": "x"}
 
-    assert {name: value for name, value in fields.items() if name != "a"} == json.loads(body(fields))
+    assert {name: value for name, value in fields.items() if name != "a"} == json.loads(encode_body(fields))
 
 
 def test_a_body_is_utf_8() -> None:
     """Letters are sent as they are."""
-    assert '{"name":"é日😀"}'.encode() == body({"name": "é日😀"})
+    assert '{"name":"é日😀"}'.encode() == encode_body({"name": "é日😀"})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_body_holds_no_constant_that_json_lacks(value: float) -> None:
     """NaN and infinity cannot be sent."""
     with pytest.raises(ValueError, match="JSON"):
-        body({"price": value})
+        encode_body({"price": value})
 
 
 @given(
@@ -71,7 +71,7 @@ def test_a_body_holds_no_constant_that_json_lacks(value: float) -> None:
 def test_a_body_comes_back_as_it_was(fields: dict[str, object]) -> None:
     """Whatever is sent is what the service reads."""
     try:
-        sent = body(fields)
+        sent = encode_body(fields)
     except UnicodeEncodeError:  # a name with half a character in it
         return
 
@@ -256,7 +256,7 @@ def test_an_output_is_handed_on_as_it_is(value: object) -> None:
 
 def test_error_rows_become_values() -> None:
     """What was not taken, and why."""
-    added = decode({"success_count": 1, "error_rows": [{"asin": "B0", "error": "Duplicate entry"}]}, Added, "/p/")
+    added = decode({"success_count": 1, "error_rows": [{"asin": "B0", "error": "Duplicate entry"}]}, AddResult, "/p/")
 
     assert [("B0", "Duplicate entry")] == [(row.item, row.error) for row in added.error_rows]
 
@@ -305,7 +305,7 @@ def test_whatever_comes_is_a_run_or_one_error(data: object) -> None:
 def test_what_is_not_json_is_refused(value) -> None:
     """A field that cannot be sent is an error of ours, before anything is sent."""
     with pytest.raises(ArgumentError, match="fields: cannot be sent as JSON"):
-        body({"schedule_time": value})
+        encode_body({"schedule_time": value})
 
 
 @pytest.mark.parametrize("kind", [Domain, Credits, Plan, ErrorRow])
@@ -323,7 +323,7 @@ def test_many_wrong_rows_cost_as_much_as_one(step: bool) -> None:
     try:
         if step:
             with pytest.raises(InvalidResponseError) as caught:
-                list(codec.decode_in_steps([{}] * 20_000, tuple[Run, ...], "/p/"))
+                list(codec.decode_incrementally([{}] * 20_000, tuple[Run, ...], "/p/"))
         else:
             with pytest.raises(InvalidResponseError) as caught:
                 decode([{}] * 20_000, tuple[Run, ...], "/p/")
@@ -342,7 +342,7 @@ def test_a_wrong_row_among_good_ones_is_named_by_its_number_in_steps_too() -> No
     rows[517] = {**RUN, "id": "x"}
 
     with pytest.raises(InvalidResponseError) as caught:
-        list(codec.decode_in_steps(rows, tuple[Run, ...], "/p/"))
+        list(codec.decode_incrementally(rows, tuple[Run, ...], "/p/"))
 
     assert "data[517].id" in str(caught.value)
     assert "data[518]" not in str(caught.value)

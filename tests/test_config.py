@@ -13,7 +13,7 @@ import pytest
 from multicart_async import AsyncMultiCart
 from multicart_async._core.credentials import BASE_URL, Given, Settings
 from multicart_async._core.credentials import resolve as resolve_settings
-from multicart_async._core.redaction import Secret
+from multicart_async._core.redaction import Credential
 from multicart_async._core.short_repr import short_repr
 from multicart_async.config import Limits, RetryPolicy, Timeouts
 from multicart_async.errors import ConfigurationError
@@ -113,7 +113,7 @@ def resolve(key: str | None = None, token: str | None = None, url: str | None = 
 def headers(settings: Settings) -> dict[str, str]:
     """What the credential puts into a request."""
     assert settings.credential is not None
-    return settings.credential.headers()
+    return settings.credential.as_headers()
 
 
 def test_without_anything_there_is_no_credential_and_the_live_service() -> None:
@@ -191,9 +191,9 @@ def test_a_key_of_513_characters_is_refused() -> None:
 
 def test_a_credential_shows_its_public_prefix_and_dots() -> None:
     """What stands before the first dot is public; without a dot nothing is."""
-    assert "173axcs.••••••••" == repr(Secret(GOOD_KEY, "x-api-key"))
-    assert "••••••••" == repr(Secret(CANARY, "x-api-key"))
-    assert f"{'p' * 16}.••••••••" == repr(Secret(f"{'p' * 100}.{CANARY}", "x-api-key"))
+    assert "173axcs.••••••••" == repr(Credential(GOOD_KEY, "x-api-key"))
+    assert "••••••••" == repr(Credential(CANARY, "x-api-key"))
+    assert f"{'p' * 16}.••••••••" == repr(Credential(f"{'p' * 100}.{CANARY}", "x-api-key"))
 
 
 def test_nothing_that_holds_a_credential_shows_it() -> None:

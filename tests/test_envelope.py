@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicart_async._http.envelope import open_envelope, retry_after, snippet
+from multicart_async._http.envelope import preview, retry_after, unwrap_envelope
 from multicart_async.errors import (
     APIError,
     AuthenticationError,
@@ -27,7 +27,7 @@ from multicart_async.errors import (
 def opened(payload: bytes | object, http_status: int = 200, **headers: str) -> Any:
     """The data of an envelope; anything but bytes is made JSON first."""
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return open_envelope("/p/", http_status, {name.replace("_", "-"): text for name, text in headers.items()}, raw)
+    return unwrap_envelope("/p/", http_status, {name.replace("_", "-"): text for name, text in headers.items()}, raw)
 
 
 def failure(payload: bytes | object, http_status: int = 200, **headers: str) -> MultiCartError:
@@ -259,10 +259,10 @@ def test_any_bytes_are_data_or_an_error_of_ours(payload: bytes, http_status: int
 
 def test_a_snippet_is_one_short_line() -> None:
     """At most 200 characters of what came, blanks folded; bytes that are no UTF-8 are replaced."""
-    assert "'a b c'" == snippet(b"a\r\n\r\n b\tc ")
-    assert 202 == len(snippet(b"x" * 10_000))
-    assert "'\ufffd'" == snippet(b"\xff")
-    assert "an empty body" == snippet(b" \n")
+    assert "'a b c'" == preview(b"a\r\n\r\n b\tc ")
+    assert 202 == len(preview(b"x" * 10_000))
+    assert "'\ufffd'" == preview(b"\xff")
+    assert "an empty body" == preview(b" \n")
 
 
 ANSWERED = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)

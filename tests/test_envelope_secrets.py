@@ -9,7 +9,7 @@ import pytest
 
 from multicart_async._core.redaction import Redacted
 from multicart_async._core.redactor import Redactor
-from multicart_async._http.envelope import open_envelope, open_large_envelope
+from multicart_async._http.envelope import unwrap_envelope, unwrap_large_envelope
 from multicart_async.errors import BadRequestError, MultiCartError
 
 
@@ -33,9 +33,9 @@ def test_the_longest_key_is_taken_out_where_a_text_is_cut(form: str, http_status
 
     with pytest.raises(MultiCartError) as caught:
         if large:
-            list(open_large_envelope("/p/", http_status, {}, payload, known))
+            list(unwrap_large_envelope("/p/", http_status, {}, payload, known))
         else:
-            open_envelope("/p/", http_status, {}, payload, redactor=known)
+            unwrap_envelope("/p/", http_status, {}, payload, redactor=known)
 
     assert "%6b%33" not in f"{caught.value} {vars(caught.value)}"
 
@@ -48,7 +48,7 @@ def test_a_key_at_the_end_of_what_is_kept_is_taken_out(data: Callable[[str], obj
     payload = json.dumps({"status": 0, "code": 400, "data": data(text)}).encode()
 
     with pytest.raises(BadRequestError) as caught:
-        open_envelope("/p/", 200, {}, payload, redactor=Redactor([Redacted("k3y-of-32-characters-or-even-more")]))
+        unwrap_envelope("/p/", 200, {}, payload, redactor=Redactor([Redacted("k3y-of-32-characters-or-even-more")]))
 
     assert "k3y" not in f"{caught.value} {vars(caught.value)}"
 
@@ -58,6 +58,6 @@ def test_a_key_at_the_end_of_what_is_kept_is_taken_out(data: Callable[[str], obj
 def test_of_a_private_answer_nothing_is_shown(payload: bytes, http_status: int) -> None:
     """Any part of what is no envelope may be a key."""
     with pytest.raises(MultiCartError, match="not shown, because it may hold a secret") as caught:
-        open_envelope("/p/", http_status, {}, payload, private=True)
+        unwrap_envelope("/p/", http_status, {}, payload, sensitive=True)
 
     assert "h1dden" not in f"{caught.value} {vars(caught.value)}"

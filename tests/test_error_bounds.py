@@ -27,7 +27,7 @@ from multicart_async.errors import (
 )
 from multicart_async.events import Retrying, RunProgress
 from multicart_async.models import (
-    Added,
+    AddResult,
     Collection,
     ErrorRow,
     RunDownload,
@@ -142,7 +142,7 @@ def test_what_the_service_answered_is_not_cut_in_a_model() -> None:
 
 def test_rejected_rows_are_shown_in_part() -> None:
     """The text shows the first item and its reason; ``added`` has all rows whole."""
-    added = Added(success_count=1, error_rows=(ErrorRow(asin="B" * 10_000, error=LONG + EVIL),))
+    added = AddResult(success_count=1, error_rows=(ErrorRow(asin="B" * 10_000, error=LONG + EVIL),))
     error = ItemsRejectedError(added)
 
     assert len(str(error)) <= 500

@@ -45,14 +45,14 @@ from multicart_async.errors import (
     WaitTimeoutError,
     ZipcodeFailedError,
 )
-from multicart_async.models import Added, ErrorRow, Run, RunState, StartedCategory, StartedRun, Zipcode
+from multicart_async.models import AddResult, ErrorRow, Run, RunState, StartedCategory, StartedRun, Zipcode
 
 STARTED = StartedRun(101, 87)
 RUN = Run(id=88, collection=101, is_download_generated=False, extra={"colour": "red"})
 OTHER = Run(id=89, collection=101, is_download_generated=False)
 STATE = RunState(run=RUN, schedule_status="Processing", waited=1.5)
 ZIPCODE = Zipcode(id=15, zipcode="4500", status="failed", extra={"colour": "red"})
-ADDED = Added(success_count=1, error_rows=(ErrorRow(asin="B0", error="Duplicate\nentry"),))
+ADDED = AddResult(success_count=1, error_rows=(ErrorRow(asin="B0", error="Duplicate\nentry"),))
 TEXT = "first line\r\nsecond\u2028third\tand   blanks"
 
 SAMPLES: tuple[MultiCartError, ...] = (
@@ -60,7 +60,7 @@ SAMPLES: tuple[MultiCartError, ...] = (
     ConfigurationError(TEXT),
     ArgumentError("name", TEXT),
     ClientClosedError(),
-    APIConnectionError("/p/", TEXT, sent=False, passing=False),
+    APIConnectionError("/p/", TEXT, sent=False, retryable=False),
     APITimeoutError("/p/", TEXT),
     OutcomeUnknownError("/p/", TEXT, started=STARTED),
     InvalidResponseError("/p/", TEXT, http_status=502),
@@ -263,7 +263,7 @@ def test_an_invalid_response_tells_the_http_status() -> None:
 def test_rejected_items_are_counted_and_the_first_is_named() -> None:
     """The text helps without reading ``added``."""
     assert "1 items added, 1 rejected; the first: B0: Duplicate entry" == str(ItemsRejectedError(ADDED))
-    assert "2 items added, 0 rejected" == str(ItemsRejectedError(Added(success_count=2)))
+    assert "2 items added, 0 rejected" == str(ItemsRejectedError(AddResult(success_count=2)))
 
 
 def test_a_disk_error_has_an_errno() -> None:

@@ -28,7 +28,9 @@ def example(kind: type[Event]) -> Event:
 
 def test_there_are_events() -> None:
     """The tests below walk over all of them."""
-    assert {"Retrying", "RateLimited", "RunProgress", "FileDone", "RunDownloaded"} <= {kind.__name__ for kind in KINDS}
+    assert {"Retrying", "RateLimited", "RunProgress", "FileCompleted", "RunDownloaded"} <= {
+        kind.__name__ for kind in KINDS
+    }
 
 
 @every_event

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from multicart_async import PollPolicy, errors
-from multicart_async.models import Added, ErrorRow, Shard
+from multicart_async.models import AddResult, ErrorRow, Shard
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Cut
 
@@ -58,7 +58,7 @@ async def test_quickstart_downloads_and_reads_a_run(sandbox, tmp_path, capsys) -
     assert (tmp_path / f"{run.collection}/{run.id}/manifest.json").is_file()
     told = capsys.readouterr().out
     assert all(f"\n{asin} $" in told for asin in quickstart.ASINS)
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 async def test_node_guide_takes_the_steps_of_the_guide(sandbox, capsys) -> None:
@@ -70,7 +70,7 @@ async def test_node_guide_takes_the_steps_of_the_guide(sandbox, capsys) -> None:
     assert f'Run {run.id} complete: 3 results\nFirst record: {{\n  "asin": "B0DJQQ38TG"' in told
     assert told.endswith("Downloaded 3 product records\n")
     assert 1 == sandbox.counts["/schedules/run/result/"]
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 def test_node_guide_is_shorter_than_the_guide() -> None:
@@ -87,7 +87,7 @@ async def test_category_downloads_json_and_csv(sandbox, tmp_path, capsys) -> Non
     assert ["category_asins.json", "category_asins.csv"] == [file.name for file in download.files]
     assert all(file.path.stat().st_size == file.size for file in download.files)
     assert "done:" in capsys.readouterr().out
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 async def test_bulk_download_brings_every_collection(sandbox, tmp_path, capsys) -> None:
@@ -134,15 +134,15 @@ async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp
     assert [5_000, 5_000, 2_500] == [shard.added.success_count for shard in after]
     assert all(new.asins[: len(old.asins)] == old.asins for old, new in zip(before, after, strict=True))
     assert 3 == sandbox.counts["/schedules/add_schedule/"]
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 def test_sharded_import_tells_ids_and_what_was_not_taken(capsys) -> None:
     """Ids for the next program, the rest for a person, and an exit status for both."""
     rejected = ErrorRow(asin="B0DJQQ38TG", error="Duplicate entry")
     shards = [
-        Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1)),
-        Shard(collection_id=102, name="A 2", asins=(), added=Added(success_count=0, error_rows=(rejected,))),
+        Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=AddResult(success_count=1)),
+        Shard(collection_id=102, name="A 2", asins=(), added=AddResult(success_count=0, error_rows=(rejected,))),
     ]
 
     assert 1 == example("sharded_import").tell(shards)
@@ -157,7 +157,7 @@ def test_examples_escape_what_a_terminal_would_act_upon(name) -> None:
 
 def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
     """Ids, and nothing on standard error."""
-    shard = Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=Added(success_count=1))
+    shard = Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=AddResult(success_count=1))
 
     assert 0 == example("sharded_import").tell([shard])
     assert ("101\n", "") == capsys.readouterr()

@@ -9,6 +9,6 @@ def test_the_framing_proves_the_end_or_not() -> None:
     """A length or chunks do; a body that ends with its connection proves nothing."""
     chunked = FakeFile([b"1"], headers={"transfer-encoding": "chunked"})
 
-    assert (True, 3) == (FakeFile.whole(b"123").proved, FakeFile.whole(b"123").length)
-    assert (True, None) == (chunked.proved, chunked.length)
-    assert (False, None) == (FakeFile([b"1"]).proved, FakeFile([b"1"]).length)
+    assert (True, 3) == (FakeFile.whole(b"123").self_delimited, FakeFile.whole(b"123").length)
+    assert (True, None) == (chunked.self_delimited, chunked.length)
+    assert (False, None) == (FakeFile([b"1"]).self_delimited, FakeFile([b"1"]).length)

@@ -19,10 +19,10 @@ from multicart_async.resources._items.csv_schema import (
     AMAZON,
     OFFICEWORKS,
     CsvParts,
-    Layout,
-    csv_parts,
-    given_rows,
-    written,
+    CsvSchema,
+    collect_rows,
+    prepare_csv,
+    rows_to_csv,
 )
 
 HEADER = b"domain,customer_postcode,asin,include_raw_html"
@@ -30,16 +30,16 @@ ROW = b"amazon.com.au,0800,B0DJQQ38TG,false"
 SKUS = b"sku,customer_postcode,store_id"
 
 
-def refused(content: bytes, layout: Layout = AMAZON) -> str:
+def refused(content: bytes, layout: CsvSchema = AMAZON) -> str:
     """Why a CSV is refused."""
     with pytest.raises(ArgumentError, match=r"\Asource: ") as caught:
-        csv_parts(content, layout)
+        prepare_csv(content, layout)
     return str(caught.value)
 
 
-def parts(given: object, layout: Layout = AMAZON, *, split: bool = False) -> list[bytes]:
+def parts(given: object, layout: CsvSchema = AMAZON, *, split: bool = False) -> list[bytes]:
     """What is sent of a CSV in which no row is blank."""
-    made = csv_parts(given, layout, split=split)  # type: ignore[arg-type]
+    made = prepare_csv(given, layout, split=split)  # type: ignore[arg-type]
     assert made.blank_rows == 0
     return made.contents
 
@@ -194,7 +194,7 @@ def test_rows_of_commas_and_blanks_are_left_out_and_counted(blank: bytes, end: b
     other = b'"amazon.com.au","08\n00",B1,true'
     content = blank + end + csv(blank, ROW, blank, b"", other, blank, end=end) + blank
 
-    made = csv_parts(BOM + content, AMAZON)
+    made = prepare_csv(BOM + content, AMAZON)
     assert made == CsvParts([csv(ROW, b"", other, end=end)], blank_rows=5)
 
 
@@ -203,7 +203,7 @@ def test_blank_rows_count_for_no_limit() -> None:
     rows = numbered(6_000)
     mixed = b"".join([HEADER, b"\n", *(row + b",,,\n" for row in rows)])
 
-    assert csv_parts(mixed, AMAZON, split=True) == CsvParts(
+    assert prepare_csv(mixed, AMAZON, split=True) == CsvParts(
         parts(b"".join([HEADER, b"\n", *rows]), split=True), blank_rows=6_000
     )
     assert "got 6000" in refused(mixed)
@@ -219,7 +219,7 @@ def test_all_but_the_blank_rows_is_sent(rows: list[list[str]], end: str) -> None
     csv_module.writer(text, lineterminator=end).writerows([HEADER.decode().split(","), *rows])
     content = text.getvalue().encode()
     try:
-        made = csv_parts(content, AMAZON)
+        made = prepare_csv(content, AMAZON)
     except ArgumentError:
         return
     found = list(csv_module.reader(io.StringIO(made.contents[0].decode(), newline=""), strict=True))
@@ -262,7 +262,7 @@ def test_a_long_csv_says_how_it_can_be_sent() -> None:
 def test_a_wrong_row_in_a_later_part_is_found_before() -> None:
     """Everything is looked at first."""
     with pytest.raises(ArgumentError, match="row 6002: expected 4 columns, got 1"):
-        csv_parts(csv(*[ROW] * 6_000, b"x"), AMAZON, split=True)
+        prepare_csv(csv(*[ROW] * 6_000, b"x"), AMAZON, split=True)
 
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12).filter(
@@ -274,7 +274,7 @@ items = texts.filter(lambda text: "," not in text and not any(sign.isspace() for
 @given(st.lists(st.builds(AsinRow, texts, texts, items, st.booleans()), min_size=1, max_size=20))
 def test_rows_that_are_written_are_read_as_the_same(rows: list[AsinRow]) -> None:
     """Whatever the texts hold, and the check takes what was written."""
-    content = written(rows, AMAZON)
+    content = rows_to_csv(rows, AMAZON)
     head, *cells = csv_module.reader(io.StringIO(content.decode(), newline=""), strict=True)
 
     assert HEADER.decode().split(",") == head
@@ -285,7 +285,7 @@ def test_rows_that_are_written_are_read_as_the_same(rows: list[AsinRow]) -> None
 @given(st.lists(st.builds(SkuRow, items, texts, texts), min_size=1, max_size=20))
 def test_sku_rows_are_read_as_the_same(rows: list[SkuRow]) -> None:
     """In their own order of columns."""
-    content = written(rows, OFFICEWORKS)
+    content = rows_to_csv(rows, OFFICEWORKS)
     _, *cells = csv_module.reader(io.StringIO(content.decode(), newline=""), strict=True)
 
     assert rows == [SkuRow(*row) for row in cells]
@@ -296,7 +296,7 @@ def test_rows_are_written_as_the_documentation_s_example() -> None:
     """Line feeds, the switch in lower case, leading zeros."""
     rows = [AsinRow("amazon.com.au", "0800", "B0DJQQ38TG"), AsinRow("amazon.com.au", "4500", " B1\n", True)]
 
-    assert parts(given_rows(rows, AMAZON)) == [csv(ROW, b"amazon.com.au,4500,B1,true")]
+    assert parts(collect_rows(rows, AMAZON)) == [csv(ROW, b"amazon.com.au,4500,B1,true")]
 
 
 def test_an_iterable_is_read_once_and_no_further_than_needed() -> None:
@@ -306,8 +306,8 @@ def test_an_iterable_is_read_once_and_no_further_than_needed() -> None:
     counted = itertools.islice(endless, 12_000)
 
     with pytest.raises(ArgumentError, match=r"source: expected 5000 rows in one call \(split=True .*\), got more"):
-        given_rows(endless, OFFICEWORKS)
-    made = parts(given_rows(counted, OFFICEWORKS, split=True), OFFICEWORKS, split=True)
+        collect_rows(endless, OFFICEWORKS)
+    made = parts(collect_rows(counted, OFFICEWORKS, split=True), OFFICEWORKS, split=True)
     assert [part.count(b"\n") for part in made] == [5_001, 5_001, 2_001]
 
 
@@ -324,7 +324,7 @@ def test_a_row_of_another_kind_is_named_by_its_number(name: str) -> None:
     """With what is expected instead."""
     row, shown = WRONG_ROWS[name]
     with pytest.raises(ArgumentError) as caught:
-        given_rows([AsinRow("amazon.com.au", "4500", "B1"), row], AMAZON)
+        collect_rows([AsinRow("amazon.com.au", "4500", "B1"), row], AMAZON)
 
     expected = "AsinRow(domain, customer_postcode, asin, include_raw_html)"
     assert str(caught.value) == f"source: expected {expected} as row 2, got {shown}"
@@ -333,7 +333,7 @@ def test_a_row_of_another_kind_is_named_by_its_number(name: str) -> None:
 def test_no_rows_are_an_error() -> None:
     """As a CSV without any is."""
     with pytest.raises(ArgumentError, match=r"expected 1 to 5000 rows .*, got 0"):
-        csv_parts(given_rows([], AMAZON), AMAZON)
+        prepare_csv(collect_rows([], AMAZON), AMAZON)
 
 
 def test_bytes_are_the_content() -> None:
@@ -347,7 +347,7 @@ def test_a_path_is_read(tmp_path: Path, kind: type[str | Path]) -> None:
     path = tmp_path / "asins.csv"
     path.write_bytes(b"\xef\xbb\xbf" + csv(ROW))
 
-    assert parts(given_rows(kind(path), AMAZON)) == [csv(ROW)]
+    assert parts(collect_rows(kind(path), AMAZON)) == [csv(ROW)]
 
 
 def test_a_missing_file_is_a_disk_error(tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_a_missing_file_is_a_disk_error(tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
 
     with pytest.raises(DiskError) as caught:
-        csv_parts(path, AMAZON)
+        prepare_csv(path, AMAZON)
 
     assert (errno.ENOENT, str(path)) == (caught.value.errno, caught.value.name)
     assert isinstance(caught.value.__cause__, FileNotFoundError)
@@ -364,23 +364,23 @@ def test_a_missing_file_is_a_disk_error(tmp_path: Path) -> None:
 def test_a_folder_is_a_disk_error(tmp_path: Path) -> None:
     """It cannot be read."""
     with pytest.raises(DiskError):
-        csv_parts(tmp_path, AMAZON)
+        prepare_csv(tmp_path, AMAZON)
 
 
 def test_the_content_as_a_text_is_told_from_a_path() -> None:
     """Nobody has a file whose name is a table."""
     with pytest.raises(ArgumentError, match="source: expected a path, or the content of a CSV as bytes, got 'domain,"):
-        csv_parts(csv(ROW).decode(), AMAZON)
+        prepare_csv(csv(ROW).decode(), AMAZON)
 
 
 def test_a_path_that_no_system_has_is_refused() -> None:
     """A NUL ends a name."""
     with pytest.raises(ArgumentError, match=r"\Asource: expected a path or bytes, got 'a.x00b'"):
-        csv_parts("a\0b", AMAZON)
+        prepare_csv("a\0b", AMAZON)
 
 
 @pytest.mark.parametrize("source", [5, None, True], ids=repr)
 def test_another_source_is_refused(source: object) -> None:
     """Neither a path nor bytes nor rows."""
     with pytest.raises(ArgumentError, match=r"\Asource: expected a path, bytes or several AsinRow, got "):
-        given_rows(source, AMAZON)  # type: ignore[arg-type]
+        collect_rows(source, AMAZON)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multicart_async._http import incremental_json
-from multicart_async._http.incremental_json import STRICT, memory_in_steps, parse_in_steps
+from multicart_async._http.incremental_json import STRICT, estimate_memory, parse_incrementally
 
 RAW_DECODE = STRICT.raw_decode
 ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n": None}]} for number in range(400)]
@@ -30,7 +30,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parsed(text: str) -> tuple[Any, int]:
     """The value, and how many pauses there were."""
-    steps, pauses = parse_in_steps(text), 0
+    steps, pauses = parse_incrementally(text), 0
     while True:
         try:
             next(steps)
@@ -201,7 +201,7 @@ def test_what_is_nested_too_deeply_is_refused(text) -> None:
 
 def test_there_are_pauses_on_the_way_into_depth() -> None:
     """A look at each of a thousand long arrays, one in the other, takes as long as reading them."""
-    steps, pauses = parse_in_steps("[" * 100_000), 0
+    steps, pauses = parse_incrementally("[" * 100_000), 0
     with pytest.raises((RecursionError, ValueError)):
         for _ in steps:
             pauses += 1
@@ -212,7 +212,7 @@ def test_there_are_pauses_on_the_way_into_depth() -> None:
 @pytest.mark.parametrize("payload", [b'[{"a":[]},"b"]' * 3_000, b"x" * 40_000])
 def test_the_memory_of_objects_is_estimated_by_their_signs(payload: bytes) -> None:
     """32 bytes for each bracket, comma and quotation mark, with a pause after each step."""
-    steps, pauses, memory = memory_in_steps(payload), 0, -1
+    steps, pauses, memory = estimate_memory(payload), 0, -1
     while memory < 0:
         try:
             next(steps)

@@ -13,7 +13,7 @@ from multicart_async._core.redaction import Redacted
 from multicart_async._core.redactor import Redactor
 from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, StartedRun
-from multicart_async.resources.runs._tracker import RunJudge
+from multicart_async.resources.runs._tracker import RunTracker
 
 STARTED = StartedRun(101, 87)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -26,16 +26,16 @@ def run(number: int, *, done: bool = False) -> Run:
     return Run(id=number, collection=101, is_download_generated=done)
 
 
-def judge(*, refuse_ambiguous: bool = False, before: Collection | None = None) -> RunJudge:
+def judge(*, refuse_ambiguous: bool = False, before: Collection | None = None) -> RunTracker:
     """A judge of the run after 87."""
-    return RunJudge(STARTED, refuse_ambiguous=refuse_ambiguous, before=before)
+    return RunTracker(STARTED, refuse_ambiguous=refuse_ambiguous, before=before)
 
 
-def failed_looks(verdict: RunJudge, rows: list[Run], collection: Collection = FAILED, most: int = 20) -> int:
+def failed_looks(verdict: RunTracker, rows: list[Run], collection: Collection = FAILED, most: int = 20) -> int:
     """How often *collection* must be seen until the run counts as failed."""
     for look in range(1, most + 1):
         try:
-            verdict.refuse_failed(rows, collection)
+            verdict.raise_if_failed(rows, collection)
         except RunFailedError:
             return look
     return most + 1
@@ -46,10 +46,10 @@ def test_a_reason_is_redacted_before_it_is_cut(size: int) -> None:
     """A part of the key would not be found any more."""
     key = "abcd.0123456789abcdefghij"
     failed = attrs.evolve(FAILED, failed_message=f"{'x' * size}{key}{'x' * 5_000}")
-    verdict = RunJudge(STARTED, refuse_ambiguous=False, before=PROCESSING, redactor=Redactor([Redacted(key)]))
+    verdict = RunTracker(STARTED, refuse_ambiguous=False, before=PROCESSING, redactor=Redactor([Redacted(key)]))
 
     with pytest.raises(RunFailedError) as caught:
-        verdict.refuse_failed([], failed)
+        verdict.raise_if_failed([], failed)
 
     assert "abcd" not in str(caught.value)
     assert "abcd" not in str(caught.value.failed_message)
@@ -57,25 +57,25 @@ def test_a_reason_is_redacted_before_it_is_cut(size: int) -> None:
 
 def test_an_older_run_is_never_the_one() -> None:
     """However finished it is."""
-    assert judge().finished([run(87, done=True), run(1, done=True)]) is None
+    assert judge().find_finished([run(87, done=True), run(1, done=True)]) is None
 
 
 def test_a_new_run_is_not_finished_before_its_files() -> None:
     """``is_download_generated`` is the only sign of success."""
-    assert judge().finished([run(88), run(87, done=True)]) is None
-    assert run(88, done=True) == judge().finished([run(88, done=True), run(87, done=True)])
+    assert judge().find_finished([run(88), run(87, done=True)]) is None
+    assert run(88, done=True) == judge().find_finished([run(88, done=True), run(87, done=True)])
 
 
 def test_the_smallest_finished_run_is_the_one() -> None:
     """Of two finished ones the first, and it is marked as ambiguous."""
-    found = judge().finished([run(90, done=True), run(89, done=True)])
+    found = judge().find_finished([run(90, done=True), run(89, done=True)])
 
     assert attrs.evolve(run(89, done=True), ambiguous=True) == found
 
 
 def test_a_finished_run_after_an_unfinished_one_is_the_one() -> None:
     """A run that never ends must not hide those after it; the doubt is told."""
-    found = judge().finished([run(88), run(89, done=True)])
+    found = judge().find_finished([run(88), run(89, done=True)])
 
     assert attrs.evolve(run(89, done=True), ambiguous=True) == found
 
@@ -93,17 +93,17 @@ def test_the_order_of_rows_does_not_matter(rows: list[Run], random: object) -> N
     new = [row.id for row in rows if row.id > 87]
     done = [row.id for row in rows if row.id > 87 and row.is_download_generated]
 
-    found = judge().finished(shuffled)
+    found = judge().find_finished(shuffled)
 
     assert min(done, default=None) == (found.id if found else None)
     assert found is None or found.ambiguous == (len(new) > 1)
-    assert found == judge().finished(rows)
+    assert found == judge().find_finished(rows)
 
 
 def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
     """Even while none of them is finished; the error holds them all, smallest first."""
     with pytest.raises(AmbiguousRunError, match="88, 89") as caught:
-        judge(refuse_ambiguous=True).finished([run(89), run(87), run(88)])
+        judge(refuse_ambiguous=True).find_finished([run(89), run(87), run(88)])
 
     assert (run(88), run(89)) == caught.value.runs
     assert (STARTED, run(88)) == (caught.value.started, caught.value.last)
@@ -111,14 +111,14 @@ def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
 
 def test_one_new_run_is_not_ambiguous() -> None:
     """Nothing to refuse, nothing to mark."""
-    assert run(88, done=True) == judge(refuse_ambiguous=True).finished([run(88, done=True), run(87)])
+    assert run(88, done=True) == judge(refuse_ambiguous=True).find_finished([run(88, done=True), run(87)])
 
 
 def test_a_state_tells_the_smallest_new_run() -> None:
     """Before the end, the row that is waited for most probably."""
     verdict = judge()
 
-    state = verdict.state([run(90), run(89), run(3)], "Processing", 1.5)
+    state = verdict.snapshot([run(90), run(89), run(3)], "Processing", 1.5)
 
     assert (run(89), "Processing", 1.5, False) == (state.run, state.schedule_status, state.waited, state.finished)
     assert state is verdict.last
@@ -126,7 +126,7 @@ def test_a_state_tells_the_smallest_new_run() -> None:
 
 def test_a_state_tells_the_finished_run_rather_than_a_smaller_one() -> None:
     """What `wait` will return is what `watch` shows."""
-    state = judge().state([run(88), run(89, done=True)], "Completed", 2.0)
+    state = judge().snapshot([run(88), run(89, done=True)], "Completed", 2.0)
 
     assert state.finished
     assert state.run is not None
@@ -135,23 +135,23 @@ def test_a_state_tells_the_finished_run_rather_than_a_smaller_one() -> None:
 
 def test_a_state_without_a_new_row_has_none() -> None:
     """The row appears a moment after the start."""
-    assert judge().state([run(87, done=True)], None, 0.0).run is None
+    assert judge().snapshot([run(87, done=True)], None, 0.0).run is None
 
 
 def test_a_stale_failed_right_after_the_start_is_not_believed() -> None:
     """The status can still tell of the run before: the same row as before the start says nothing new."""
     verdict = judge(before=FAILED)
 
-    verdict.refuse_failed([], FAILED)
-    verdict.refuse_failed([run(88)], FAILED)
-    verdict.refuse_failed([run(88)], PROCESSING)
+    verdict.raise_if_failed([], FAILED)
+    verdict.raise_if_failed([run(88)], FAILED)
+    verdict.raise_if_failed([run(88)], PROCESSING)
 
 
 def test_failed_after_another_status_is_believed_at_once() -> None:
     """It was seen to come."""
     verdict = judge(before=FAILED)
-    verdict.refuse_failed([run(88)], FAILED)
-    verdict.refuse_failed([run(88)], PROCESSING)
+    verdict.raise_if_failed([run(88)], FAILED)
+    verdict.raise_if_failed([run(88)], PROCESSING)
 
     assert 1 == failed_looks(verdict, [run(88)])
 
@@ -182,8 +182,8 @@ def test_looks_that_say_failed_count_in_a_row() -> None:
     """Another status in between ends the doubt about the old one."""
     verdict = judge(before=FAILED)
     for _ in range(2):
-        verdict.refuse_failed([run(88)], FAILED)
-    verdict.refuse_failed([run(88)], PROCESSING)
+        verdict.raise_if_failed([run(88)], FAILED)
+    verdict.raise_if_failed([run(88)], PROCESSING)
 
     assert 1 == failed_looks(verdict, [run(88)])
 
@@ -197,10 +197,10 @@ def test_no_other_status_is_a_failure(status: str | None) -> None:
 def test_the_failure_says_why_and_holds_what_was_seen() -> None:
     """The service's reason, what was waited for, and the last state."""
     verdict = judge(before=PROCESSING)
-    state = verdict.state([run(88)], "Failed", 9.0)
+    state = verdict.snapshot([run(88)], "Failed", 9.0)
 
     with pytest.raises(RunFailedError, match="collection 101 failed: No credits") as caught:
-        verdict.refuse_failed([run(88)], FAILED)
+        verdict.raise_if_failed([run(88)], FAILED)
 
     assert ("No credits", STARTED, state) == (caught.value.failed_message, caught.value.started, caught.value.last)
 
@@ -208,6 +208,6 @@ def test_the_failure_says_why_and_holds_what_was_seen() -> None:
 def test_a_failure_without_a_reason_says_so() -> None:
     """The service need not give one."""
     with pytest.raises(RunFailedError, match="no reason is given") as caught:
-        judge(before=PROCESSING).refuse_failed([], attrs.evolve(FAILED, failed_message=None))
+        judge(before=PROCESSING).raise_if_failed([], attrs.evolve(FAILED, failed_message=None))
 
     assert caught.value.failed_message is None

@@ -28,7 +28,7 @@ def sent(client: AsyncMultiCart) -> dict[str, str]:
     """What a request carries."""
     credential = client._settings.credential
     assert credential is not None
-    return credential.headers()
+    return credential.as_headers()
 
 
 def refused(path: object, **given) -> ConfigurationError:

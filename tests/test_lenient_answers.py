@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multicart_async import models
-from multicart_async._http.codec import decode, decode_in_steps
+from multicart_async._http.codec import decode, decode_incrementally
 from multicart_async.errors import InvalidResponseError
 from multicart_async.models import Asin, CatalogueTree, CategoryRun, Collection, Plan, Run, Undocumented, Zipcode
 from multicart_async.resources import asins, categories, collections
-from multicart_async.resources._items.shard_journal import Note
+from multicart_async.resources._items.shard_journal import JournalRecord
 
 DATE = "2026-06-20T10:00:00Z"
 
 # Each field and the JSON that it is made of. "!" is strict: the answer is refused; anything else becomes None.
 FIELDS: dict[type, dict[str, str]] = {
-    models.Added: {"success_count": "id!", "error_rows": "rows!"},
+    models.AddResult: {"success_count": "id!", "error_rows": "rows!"},
     models.Asin: {
         "id": "id!",
         "asin": "str!",
@@ -146,7 +146,7 @@ FIELDS: dict[type, dict[str, str]] = {
     categories._Submitted: {"id": "id!", "runner_id": "id!"},
     categories._Cancelled: {"id": "id!", "revoked": "bool!"},
     collections._Deleted: {"detail": "str"},
-    Note: {
+    JournalRecord: {
         "state": "str!",
         "shard": "id!",
         "name": "str!",
@@ -159,7 +159,7 @@ FIELDS: dict[type, dict[str, str]] = {
 }
 OURS = {"ambiguous", "assumed", "blank_rows", "extra"}  # the service does not know these
 REQUIRED = {
-    models.Added: ["success_count"],
+    models.AddResult: ["success_count"],
     models.Asin: ["id", "asin"],
     models.CategoryRun: ["id", "collection", "is_download_generated"],
     models.Login: ["token"],
@@ -169,7 +169,7 @@ REQUIRED = {
     asins._Counted: ["total_count"],
     categories._Submitted: ["id", "runner_id"],
     categories._Cancelled: ["revoked"],
-    Note: ["state"],
+    JournalRecord: ["state"],
     **{
         kind: ["id"]
         for kind in (
@@ -339,7 +339,7 @@ def test_null_is_no_rows(rows: Any) -> None:
     """At once and in steps."""
     assert decode(None, tuple[rows, ...], "/p/") == ()
     with pytest.raises(StopIteration) as ended:
-        next(decode_in_steps(None, tuple[rows, ...], "/p/"))
+        next(decode_incrementally(None, tuple[rows, ...], "/p/"))
     assert ended.value.value == ()
 
 

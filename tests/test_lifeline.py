@@ -13,21 +13,21 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async.errors import ClientClosedError
 
 
-async def guarded(life: Lifeline, work: Callable[[], Awaitable[None]]) -> None:
+async def guarded(life: ClientLifetime, work: Callable[[], Awaitable[None]]) -> None:
     """*work* as something under way."""
-    with life.guard():
+    with life.track():
         await work()
 
 
 async def test_what_runs_to_its_end_is_let_alone() -> None:
     """A guard adds nothing then."""
-    life = Lifeline()
+    life = ClientLifetime()
 
-    with life.guard():
+    with life.track():
         await anyio.lowlevel.checkpoint()
 
     assert not life.closed
@@ -35,13 +35,13 @@ async def test_what_runs_to_its_end_is_let_alone() -> None:
 
 async def test_an_error_goes_through() -> None:
     """As itself."""
-    with pytest.raises(KeyError), Lifeline().guard():
+    with pytest.raises(KeyError), ClientLifetime().track():
         raise KeyError
 
 
 async def test_what_is_under_way_ends_with_the_client() -> None:
     """All of it with `ClientClosedError`, and the closing waits until it has ended."""
-    life = Lifeline()
+    life = ClientLifetime()
     ended = []
 
     async def last() -> None:
@@ -59,34 +59,34 @@ async def test_what_is_under_way_ends_with_the_client() -> None:
             for _ in range(50):
                 group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.end()
+            await life.shutdown()
             assert 50 == len(ended)
 
 
 async def test_guards_within_guards_end_too() -> None:
     """Once, with one error."""
-    life = Lifeline()
+    life = ClientLifetime()
 
     async def work() -> None:
-        with pytest.raises(ClientClosedError), life.guard(), life.guard():
+        with pytest.raises(ClientClosedError), life.track(), life.track():
             await anyio.sleep_forever()
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.end()
+            await life.shutdown()
 
 
 async def test_nothing_begins_after_the_end() -> None:
     """Neither a guard nor a check nor a sleep."""
-    life = Lifeline()
-    await life.end()
+    life = ClientLifetime()
+    await life.shutdown()
 
     assert life.closed
     with pytest.raises(ClientClosedError, match="make a new one"):
-        life.check()
-    with pytest.raises(ClientClosedError), life.guard():
+        life.ensure_open()
+    with pytest.raises(ClientClosedError), life.track():
         raise AssertionError
     with pytest.raises(ClientClosedError):
         await life.sleep(0)
@@ -94,7 +94,7 @@ async def test_nothing_begins_after_the_end() -> None:
 
 async def test_a_sleep_ends_with_the_client() -> None:
     """A wait of an hour does not hold it."""
-    life = Lifeline()
+    life = ClientLifetime()
 
     async def wait() -> None:
         with pytest.raises(ClientClosedError):
@@ -104,30 +104,30 @@ async def test_a_sleep_ends_with_the_client() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
-            await life.end()
+            await life.shutdown()
 
 
 async def test_a_sleep_sleeps() -> None:
     """If nobody closes."""
     begun = time.monotonic()
 
-    await Lifeline().sleep(0.01)
+    await ClientLifetime().sleep(0.01)
 
     assert 0.009 < time.monotonic() - begun
 
 
 async def test_ending_twice_is_ending_once() -> None:
     """One after the other."""
-    life = Lifeline()
-    await life.end()
-    await life.end()
+    life = ClientLifetime()
+    await life.shutdown()
+    await life.shutdown()
 
     assert life.closed
 
 
 async def test_two_who_end_at_once_both_come_back() -> None:
     """Neither of them waits for longer than what is under way takes."""
-    life = Lifeline()
+    life = ClientLifetime()
     release = anyio.Event()
 
     async def slow() -> None:
@@ -145,25 +145,25 @@ async def test_two_who_end_at_once_both_come_back() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            group.start_soon(life.end)
-            group.start_soon(life.end)
+            group.start_soon(life.shutdown)
+            group.start_soon(life.shutdown)
             await anyio.wait_all_tasks_blocked()
             release.set()
 
 
 async def test_an_end_from_within_does_not_wait_for_itself() -> None:
     """Who closes the client in the middle of a call gets the error of that call."""
-    life = Lifeline()
+    life = ClientLifetime()
 
-    with anyio.fail_after(5), pytest.raises(ClientClosedError), life.guard():
-        await life.end()
+    with anyio.fail_after(5), pytest.raises(ClientClosedError), life.track():
+        await life.shutdown()
 
 
 async def test_a_cancellation_from_outside_is_not_the_end() -> None:
     """It goes on as a cancellation."""
-    life = Lifeline()
+    life = ClientLifetime()
 
-    with anyio.move_on_after(0.01) as scope, life.guard():
+    with anyio.move_on_after(0.01) as scope, life.track():
         await anyio.sleep_forever()
 
     assert scope.cancelled_caught
@@ -172,10 +172,10 @@ async def test_a_cancellation_from_outside_is_not_the_end() -> None:
 
 async def test_a_native_cancellation_is_not_the_end() -> None:
     """The task is cancelled, as its owner wants it."""
-    life = Lifeline()
+    life = ClientLifetime()
 
     async def work() -> None:
-        with life.guard():
+        with life.track():
             await anyio.sleep_forever()
 
     task = asyncio.ensure_future(work())
@@ -189,7 +189,7 @@ async def test_a_native_cancellation_is_not_the_end() -> None:
 
 async def test_the_work_may_answer_its_end_with_an_error_of_its_own() -> None:
     """That is raised then."""
-    life = Lifeline()
+    life = ClientLifetime()
 
     async def stubborn() -> None:
         try:
@@ -205,16 +205,16 @@ async def test_the_work_may_answer_its_end_with_an_error_of_its_own() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.end()
+            await life.shutdown()
 
 
 def test_another_loop_is_refused() -> None:
     """Connections belong to the loop that they were made in; the error says what to do."""
-    life = Lifeline()
+    life = ClientLifetime()
 
     async def use() -> None:
-        life.check()
-        with life.guard():
+        life.ensure_open()
+        with life.track():
             await anyio.lowlevel.checkpoint()
 
     asyncio.run(use())
@@ -226,25 +226,25 @@ def test_another_loop_is_refused() -> None:
 def test_a_loop_is_needed() -> None:
     """Outside of one nothing can be under way."""
     with pytest.raises(RuntimeError, match="no running event loop"):
-        Lifeline().check()
+        ClientLifetime().ensure_open()
 
 
 FORKED = """
 import asyncio, os, sys
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 
-life = Lifeline()
+life = ClientLifetime()
 
 async def use():
-    life.check()
+    life.ensure_open()
 
 async def parent():
-    life.check()
+    life.ensure_open()
     child = os.fork()
     if child == 0:
         return True
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    life.check()  # the parent goes on
+    life.ensure_open()  # the parent goes on
     sys.exit(status)
 
 if asyncio.run(parent()):
@@ -269,15 +269,15 @@ def test_a_forked_process_is_refused() -> None:
 
 async def test_a_guard_may_have_a_limit() -> None:
     """A TimeoutError when it has passed; a client that is closed then says that instead."""
-    life = Lifeline()
+    life = ClientLifetime()
 
-    with pytest.raises(TimeoutError), life.guard(0.01):
+    with pytest.raises(TimeoutError), life.track(0.01):
         await anyio.sleep_forever()
     with pytest.raises(ClientClosedError):
         async with anyio.create_task_group() as group:
-            group.start_soon(life.end)
+            group.start_soon(life.shutdown)
             try:
-                with life.guard(60):
+                with life.track(60):
                     await anyio.sleep_forever()
             except ClientClosedError as error:
                 closed = error

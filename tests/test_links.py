@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from multicart_async._downloads.links import Link, name_troubles, parse_link
+from multicart_async._downloads.links import ResultLink, name_troubles, parse_link
 from multicart_async.errors import UnreachableResultError
 
 BASE = "https://multicartapi.com/api/v1"
@@ -19,7 +19,7 @@ PAGE = "_88_Results_Page_1.json"
 SIGNED = "?X-Sig=ab+c%2Fd%3D&n=%20a"
 
 
-def parse(text: str, base: str = BASE, name: str | None = None) -> Link:
+def parse(text: str, base: str = BASE, name: str | None = None) -> ResultLink:
     """The link of run 88 of collection 101."""
     return parse_link(text, base=base, collection_id=101, run_id=88, collection_name=name)
 
@@ -34,9 +34,9 @@ def refused(text: str, base: str = BASE, name: str | None = None) -> Unreachable
 def test_a_link_in_parts() -> None:
     """All that is said of a link."""
     link = parse(f"{FOLDER}AU Laptops{PAGE}{SIGNED}")
-    assert link == Link(
+    assert link == ResultLink(
         url=f"{FOLDER}AU%20Laptops{PAGE}{SIGNED}",
-        other=None,
+        alternate_url=None,
         collection_id=101,
         run_id=88,
         name=f"AU Laptops{PAGE}",
@@ -75,7 +75,7 @@ def test_the_golden_table(raw, wire, other, query) -> None:
     """What a name becomes on the wire when nothing is known about it."""
     link = parse(f"{FOLDER}{raw}{PAGE}{query}")
     assert f"{FOLDER}{wire}{PAGE}{query}" == link.url
-    assert (None if other is None else f"{FOLDER}{other}{PAGE}{query}") == link.other
+    assert (None if other is None else f"{FOLDER}{other}{PAGE}{query}") == link.alternate_url
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_collection_name_decides(name, raw, wire, other) -> None:
     """A name that is known tells what a percent sign is; one that does not fit is as good as none."""
     link = parse(f"{FOLDER}{raw}{PAGE}", name=name)
     assert f"{FOLDER}{wire}{PAGE}" == link.url
-    assert (None if other is None else f"{FOLDER}{other}{PAGE}") == link.other
+    assert (None if other is None else f"{FOLDER}{other}{PAGE}") == link.alternate_url
     assert (raw if name == raw else unquote(raw)) + PAGE == link.name
 
 
@@ -313,7 +313,7 @@ SUFFIXES = st.sampled_from([PAGE, "_88_Results_Page_12.json", "_88_Results_All_P
 QUERIES = st.sampled_from(["", "?", SIGNED, "?a=b?c=d/e"])
 
 
-def sound(link: Link, name: str, query: str) -> bool:
+def sound(link: ResultLink, name: str, query: str) -> bool:
     """Whether the link asks for *name* and passes *query* on."""
     segment, mark, rest = link.url.removeprefix(FOLDER).partition("?")
     visible = all("\x21" <= character <= "\x7e" for character in link.url)
@@ -348,7 +348,7 @@ def test_escaped_links_ask_for_the_name(name, suffix, query, safe, known) -> Non
         return
     assert sound(link, name + suffix, query)
     assert link.name == name + suffix
-    assert (link.other is None) == ("%" not in text.partition("?")[0])
+    assert (link.alternate_url is None) == ("%" not in text.partition("?")[0])
 
 
 @settings(max_examples=500, deadline=None)
@@ -359,7 +359,7 @@ def test_any_text_is_a_sound_link_or_refused(text) -> None:
         link = parse(text)
     except UnreachableResultError:
         return
-    for url in filter(None, (link.url, link.other)):
+    for url in filter(None, (link.url, link.alternate_url)):
         assert re.fullmatch(re.escape(FOLDER) + r"[\x21-\x7e]+", url)
         assert "/" not in url.removeprefix(FOLDER).partition("?")[0]
 

@@ -14,9 +14,9 @@ from multicart_async._downloads.manifest import (
     Manifest,
     ManifestFile,
     _checksum,
+    dump_checksummed,
     parse_manifest,
     render_manifest,
-    seal_json,
 )
 
 PAGE = ManifestFile("page-0001.json", 3, "ab" * 32, "https://h/results/101/88/x", "AU é_88.json")
@@ -157,7 +157,7 @@ def test_a_manifest_is_sealed_like_everything_else() -> None:
     """What is encoded file by file has the checksum of the whole, and is the same content."""
     rendered, sealed_whole = (
         json.loads(render_manifest(MANIFEST)),
-        json.loads(seal_json(attrs.asdict(MANIFEST))),
+        json.loads(dump_checksummed(attrs.asdict(MANIFEST))),
     )
 
     assert sealed_whole == rendered

@@ -13,11 +13,11 @@ import pytest
 from multicart_async import models
 from multicart_async.errors import ItemsRejectedError
 from multicart_async.models import (
-    Added,
+    AddResult,
     CategoryRun,
     Collection,
     DeleteReport,
-    Downloaded,
+    DownloadedFile,
     DownloadLinks,
     ErrorRow,
     Model,
@@ -104,12 +104,12 @@ def test_added_batches_add_up() -> None:
     """Counts and rows; unknown fields of both are kept."""
     rows = (ErrorRow(asin="a", error="x"), ErrorRow(sku="b", error="y"))
 
-    total = Added(success_count=1, error_rows=rows[:1], extra={"p": 1}) + Added(
+    total = AddResult(success_count=1, error_rows=rows[:1], extra={"p": 1}) + AddResult(
         success_count=2, error_rows=rows[1:], extra={"q": 2}
     )
 
-    assert Added(success_count=3, error_rows=rows) == total
-    assert Added(success_count=0, blank_rows=2) + Added(success_count=1, blank_rows=1) == Added(
+    assert AddResult(success_count=3, error_rows=rows) == total
+    assert AddResult(success_count=0, blank_rows=2) + AddResult(success_count=1, blank_rows=1) == AddResult(
         success_count=1, blank_rows=3
     )
     assert {"p": 1, "q": 2} == total.extra
@@ -117,8 +117,8 @@ def test_added_batches_add_up() -> None:
 
 def test_rejected_items_can_be_made_an_error() -> None:
     """Only where there are some; the error holds all."""
-    Added(success_count=2).raise_for_errors()
-    added = Added(success_count=1, error_rows=(ErrorRow(asin="a", error="x"),))
+    AddResult(success_count=2).raise_for_errors()
+    added = AddResult(success_count=1, error_rows=(ErrorRow(asin="a", error="x"),))
 
     with pytest.raises(ItemsRejectedError) as caught:
         added.raise_for_errors()
@@ -161,6 +161,6 @@ def test_a_collection_needs_an_id_only() -> None:
 
 def test_a_download_is_a_value() -> None:
     """Equal if all parts are."""
-    file = Downloaded("a.json", Path("d/a.json"), 3, "ab")
+    file = DownloadedFile("a.json", Path("d/a.json"), 3, "ab")
 
     assert RunDownload(RUN, Path("d"), (file,), 0, 3) == RunDownload(RUN, Path("d"), (attrs.evolve(file),), 0, 3)

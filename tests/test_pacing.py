@@ -18,11 +18,11 @@ from support.raw import Exchange, RawServer
 from support.virtual import run_virtually
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._http.caller import Caller
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async._http.pacing import ByteThrottle, RequestPacer, Schedule
-from multicart_async._http.retries import Attempts
+from multicart_async._http.retries import Retrier
 from multicart_async.errors import APIConnectionError, ClientClosedError, RateLimitError
 from multicart_async.models import DownloadLinks, Run
 
@@ -132,15 +132,15 @@ class Bench:
 
     transport: FakeTransport
     rate: float | None = 2.0
-    life: Lifeline = attrs.field(factory=Lifeline)
+    life: ClientLifetime = attrs.field(factory=ClientLifetime)
     clock: FakeClock = attrs.field(factory=FakeClock)
 
-    def caller(self) -> Caller:
-        attempts = Attempts(life=self.life, now=self.clock.now, sleep=self.clock.sleep, requests_per_second=self.rate)
-        return Caller(self.transport, attempts=attempts, life=self.life)
+    def caller(self) -> ApiCaller:
+        attempts = Retrier(life=self.life, now=self.clock.now, sleep=self.clock.sleep, requests_per_second=self.rate)
+        return ApiCaller(self.transport, attempts=attempts, life=self.life)
 
 
-READ = Endpoint("/x/", ANYTHING, safety="read")
+READ = Endpoint("/x/", ANYTHING, safety="safe")
 
 
 async def test_each_attempt_of_a_call_counts() -> None:
@@ -168,7 +168,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept_by_all() -> None:
     bench = Bench(FakeTransport(ok(1)))
     caller = bench.caller()
 
-    caller._attempts.note("/x/", RateLimitError("/x/", 429, "busy", retry_after=30.0), 1)
+    caller._retrier.record_failure("/x/", RateLimitError("/x/", 429, "busy", retry_after=30.0), 1)
     await caller(READ)
 
     assert bench.clock.time == 30.0
@@ -178,21 +178,21 @@ def test_waits_end_with_the_client() -> None:
     """Those that wait for their turn get `ClientClosedError` at once, the next one and those behind it."""
 
     async def main() -> None:
-        life = Lifeline()
-        attempts = Attempts(life=life, now=virtual_time, requests_per_second=0.001)
+        life = ClientLifetime()
+        attempts = Retrier(life=life, now=virtual_time, requests_per_second=0.001)
         ended: list[float] = []
 
         async def wait() -> None:
             with pytest.raises(ClientClosedError):
-                await attempts.hold()
+                await attempts.wait_for_rate_limit()
             ended.append(virtual_time())
 
-        await attempts.hold()
+        await attempts.wait_for_rate_limit()
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(wait)
             await anyio.sleep(5)
-            await life.end()
+            await life.shutdown()
             assert ended == [5.0, 5.0, 5.0]
 
     run_virtually(main())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from multicart_async.errors import APIError, InvalidResponseError
 from multicart_async.resources import _pagination
-from multicart_async.resources._pagination import PagedReading, every_row
+from multicart_async.resources._pagination import PagedReading, paginate
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class Listing:
     async def all(self, size: int = 3, *, until: int | None = None, then: Sequence[int] = ()) -> list[int]:
         """The ids that come out; when the row *until* has come, the list is as *then*."""
         found: list[int] = []
-        async with aclosing(every_row(self.page, size, "/p/")) as rows:
+        async with aclosing(paginate(self.page, size, "/p/")) as rows:
             async for row in rows:
                 found.append(row.id)
                 if row.id == until:
@@ -53,7 +53,7 @@ async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch
         return [Row(number) for number in range(skip, skip + limit)]
 
     with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 10 rows$"):
-        async with aclosing(every_row(page, 4, "/p/")) as rows:
+        async with aclosing(paginate(page, 4, "/p/")) as rows:
             _ = [row async for row in rows]
 
 
@@ -110,7 +110,7 @@ async def test_a_row_that_moves_up_between_two_pages_is_found() -> None:
 async def test_a_pass_that_brings_something_new_is_not_the_last() -> None:
     """The first shows a move, the second brings the row that the first has missed, the third brings nothing new."""
     listing = Listing([5, 4, 3, 2, 1])
-    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+    async with aclosing(paginate(listing.page, 3, "/p/")) as rows:
         async for row in rows:
             if row.id == 3:
                 listing.ids.remove(5)
@@ -122,7 +122,7 @@ async def test_a_pass_that_brings_something_new_is_not_the_last() -> None:
 async def test_an_end_that_was_seen_is_not_looked_for_again() -> None:
     """Where nothing is given far beyond the end, each further misfit is a move, without a request."""
     listing = Listing([9, 8, 7, 6, 5, 4])
-    async with aclosing(every_row(listing.page, 3, "/p/")) as rows:
+    async with aclosing(paginate(listing.page, 3, "/p/")) as rows:
         async for row in rows:
             if row.id in {7, 10}:
                 listing.ids.insert(0, max(listing.ids) + 1)
@@ -160,7 +160,7 @@ async def test_a_service_that_gives_fewer_rows_than_asked_for_is_followed(most: 
         asked.append((skip, limit))
         return [Row(number) for number in range(60)][skip:][: min(most, limit)]
 
-    async with aclosing(every_row(page, 50, "/p/")) as rows:
+    async with aclosing(paginate(page, 50, "/p/")) as rows:
         found = [row.id async for row in rows]
 
     assert found == list(range(60))
@@ -176,7 +176,7 @@ async def test_a_list_that_comes_row_by_row_is_read_once() -> None:
         asked.append((skip, limit))
         return [Row(number) for number in [3, 2, 1][skip:][:1]]
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert [row.id async for row in rows] == [3, 2, 1]
     assert [skip for skip, limit in asked if limit == 3] == [0, 1, 2, 3]
 
@@ -192,7 +192,7 @@ async def test_a_cut_page_hides_no_row_that_moves_up_behind_it() -> None:
             return rows[:2]
         return rows
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [1, 2, 3, 4, 5]
 
 
@@ -207,7 +207,7 @@ async def test_a_list_that_ends_behind_a_cut_page_has_moved() -> None:
             ids.remove(number)
         return rows
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [2, 3, 4, 5]
 
 
@@ -219,7 +219,7 @@ async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
         asked.append(skip)
         return [Row(1), Row(2)]
 
-    async with aclosing(every_row(page, 2, "/p/")) as rows:
+    async with aclosing(paginate(page, 2, "/p/")) as rows:
         assert [row.id async for row in rows] == [1, 2]
     assert asked == [0, 1, 1_000_000]
 
@@ -230,7 +230,7 @@ async def test_a_service_that_ignores_skip_and_keeps_to_the_limit_has_an_end() -
     async def page(_: int, limit: int) -> list[Row]:
         return [Row(number) for number in range(limit)]
 
-    async with aclosing(every_row(page, 2, "/p/")) as rows:
+    async with aclosing(paginate(page, 2, "/p/")) as rows:
         assert [row.id async for row in rows] == [0, 1, 2]
 
 
@@ -243,7 +243,7 @@ async def test_a_service_that_gives_its_last_page_again_has_an_end() -> None:
         asked.append(skip)
         return [Row(number) for number in ids[skip:][:limit] or ids[-2:]]
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert [row.id async for row in rows] == ids
     assert asked == [0, 2, 5, 1_000_000]
 
@@ -260,7 +260,7 @@ async def test_a_last_page_that_is_given_again_hides_no_row() -> None:
             del ids[:2]
         return rows
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
@@ -272,7 +272,7 @@ async def test_other_rows_beyond_the_end_are_no_end_for_ever() -> None:
         asked.append(skip)
         return [Row(1 + len(asked) % 3)]
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [1, 2, 3]
     assert len(asked) < 400
 
@@ -293,7 +293,7 @@ async def test_a_refusal_far_beyond_the_end_is_no_row(refusal: Exception) -> Non
             listing.ids.insert(0, 4)
         return rows
 
-    async with aclosing(every_row(page, 3, "/p/")) as rows:
+    async with aclosing(paginate(page, 3, "/p/")) as rows:
         assert sorted([row.id async for row in rows]) == [1, 2, 3, 4]
 
 
@@ -303,7 +303,7 @@ async def test_a_row_twice_in_one_page_comes_once() -> None:
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(number) for number in [3, 3, 2, 1, 1][skip:][:limit]]
 
-    async with aclosing(every_row(page, 9, "/p/")) as rows:
+    async with aclosing(paginate(page, 9, "/p/")) as rows:
         assert [row.id async for row in rows] == [3, 2, 1]
 
 
@@ -318,7 +318,7 @@ async def test_a_list_that_moves_in_every_reading_is_an_error() -> None:
         return rows
 
     with pytest.raises(InvalidResponseError, match=r"^/p/: the list has changed during each of 100 readings$"):
-        async with aclosing(every_row(page, 50, "/p/")) as rows:
+        async with aclosing(paginate(page, 50, "/p/")) as rows:
             _ = [row async for row in rows]
 
 
@@ -332,7 +332,7 @@ async def test_new_rising_ids_on_every_page_are_an_error(size: int, monkeypatch:
         return [Row(next(numbers)) for _ in range(size)]
 
     with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 500 pages$"):
-        async with aclosing(every_row(page, 50, "/p/")) as rows:
+        async with aclosing(paginate(page, 50, "/p/")) as rows:
             _ = [row async for row in rows]
 
 
@@ -344,7 +344,7 @@ async def test_a_service_that_gives_more_than_asked_for_is_followed() -> None:
         skips.append(skip)
         return [Row(number) for number in range(skip, min(skip + 5, 8))]
 
-    async with aclosing(every_row(page, 2, "/p/")) as rows:
+    async with aclosing(paginate(page, 2, "/p/")) as rows:
         assert [row.id async for row in rows] == list(range(8))
     assert skips == [0, 4, 7, 8]
 
@@ -359,7 +359,7 @@ async def test_one_pass_is_enough_for_who_asks_again_anyway() -> None:
             listing.ids.remove(5)
         return rows
 
-    async with aclosing(every_row(page, 3, "/p/", complete=False)) as rows:
+    async with aclosing(paginate(page, 3, "/p/", complete=False)) as rows:
         assert [row.id async for row in rows] == [5, 4, 3, 2, 1]
     assert [skip for skip, _ in listing.asked] == [0, 2, 1_000_000, 3, 4]
 
@@ -367,7 +367,7 @@ async def test_one_pass_is_enough_for_who_asks_again_anyway() -> None:
 async def test_pages_are_asked_for_as_they_are_needed() -> None:
     """Who stops early asks for no more."""
     listing = Listing([1, 2, 3, 4, 5])
-    async with aclosing(every_row(listing.page, 2, "/p/")) as rows:
+    async with aclosing(paginate(listing.page, 2, "/p/")) as rows:
         async for row in rows:
             if row.id == 2:
                 break

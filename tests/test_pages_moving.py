@@ -9,7 +9,7 @@ import attrs
 import pytest
 from support.moving import ANY_ORDER, EVERYTHING, KEPT_ORDER, MovingList, Restless, trials
 
-from multicart_async.resources._pagination import every_row
+from multicart_async.resources._pagination import paginate
 
 PARTS = 4
 
@@ -27,7 +27,7 @@ async def read(moving: MovingList, size: int) -> list[int]:
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(number) for number in moving.page(skip, limit)]
 
-    async with aclosing(every_row(page, size, "/p/")) as rows:
+    async with aclosing(paginate(page, size, "/p/")) as rows:
         return [row.id async for row in rows]
 
 

@@ -35,13 +35,13 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 from multicart_async.resources import _polling
-from multicart_async.resources._polling import Clock, Look, Pace, PollFailures, follow
+from multicart_async.resources._polling import Clock, PollFailures, PollResult, PollTimer, poll_changes
 
 STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, wait_timeout=100, jitter=0)
-DONE = Look("done", "done", finished=True)
+DONE = PollResult("done", "done", finished=True)
 MISSING = NotFoundError("/p/", 404, "no")
 DOWN = ServerError("/p/", 503, "down")
-Script = list[Look[str] | Exception]
+Script = list[PollResult[str] | Exception]
 
 
 @attrs.define
@@ -53,7 +53,7 @@ class Wait:
     clock: FakeClock = attrs.field(factory=FakeClock)
     looks: int = 0
 
-    async def look(self) -> Look[str]:
+    async def look(self) -> PollResult[str]:
         seen = self.script[min(self.looks, len(self.script) - 1)]
         self.looks += 1
         if isinstance(seen, Exception):
@@ -62,14 +62,14 @@ class Wait:
 
     async def all(self) -> list[str]:
         """Everything that the wait tells."""
-        pace = Pace(self.policy, self.clock.clock)
-        async with aclosing(follow(self.look, pace, lambda: WaitTimeoutError("over"))) as told:
+        pace = PollTimer(self.policy, self.clock.clock)
+        async with aclosing(poll_changes(self.look, pace, lambda: WaitTimeoutError("over"))) as told:
             return [value async for value in told]
 
 
 async def test_each_change_is_told_once() -> None:
     """The mark decides what a change is; the finished value is the last."""
-    wait = Wait([Look(None, "nothing"), Look("a", 1), Look("a again", 1), Look("b", 2), DONE])
+    wait = Wait([PollResult(None, "nothing"), PollResult("a", 1), PollResult("a again", 1), PollResult("b", 2), DONE])
 
     assert ["a", "b", "done"] == await wait.all()
     assert 5 == wait.looks
@@ -85,12 +85,12 @@ async def test_what_is_finished_at_once_needs_no_pause() -> None:
 
 async def test_a_finished_look_without_news_ends_the_wait_too() -> None:
     """It was told already."""
-    assert ["a"] == await Wait([Look("a", 1), Look("a", 1, finished=True)]).all()
+    assert ["a"] == await Wait([PollResult("a", 1), PollResult("a", 1, finished=True)]).all()
 
 
 async def test_the_pause_grows_up_to_its_limit() -> None:
     """5 s, then half as much again each time, 60 s at most."""
-    wait = Wait([Look(None, 0)] * 9 + [DONE], PollPolicy(jitter=0))
+    wait = Wait([PollResult(None, 0)] * 9 + [DONE], PollPolicy(jitter=0))
 
     await wait.all()
 
@@ -99,7 +99,7 @@ async def test_the_pause_grows_up_to_its_limit() -> None:
 
 async def test_an_interval_above_the_limit_stays() -> None:
     """Who asks every two minutes is not made to ask every minute."""
-    wait = Wait([Look(None, 0)] * 3 + [DONE], PollPolicy(poll_interval=120, jitter=0))
+    wait = Wait([PollResult(None, 0)] * 3 + [DONE], PollPolicy(poll_interval=120, jitter=0))
 
     await wait.all()
 
@@ -111,7 +111,7 @@ async def test_jitter_spreads_a_pause_to_both_sides(spread: float, slept: float)
     """0.1 is plus or minus 10 %."""
     clock = FakeClock()
 
-    await Pace(PollPolicy(poll_interval=10, jitter=0.1), clock.clock, lambda: spread).pause()
+    await PollTimer(PollPolicy(poll_interval=10, jitter=0.1), clock.clock, lambda: spread).sleep()
 
     assert [pytest.approx(slept)] == clock.slept
 
@@ -133,9 +133,9 @@ def test_a_pause_is_within_its_bounds(
     policy = PollPolicy(interval, growth, most, timeout, jitter)
 
     async def pauses() -> None:
-        pace = Pace(policy, clock.clock, lambda: next(rest))
+        pace = PollTimer(policy, clock.clock, lambda: next(rest))
         for _ in spreads:
-            if not await pace.pause():
+            if not await pace.sleep():
                 return
 
     anyio.run(pauses)
@@ -149,20 +149,20 @@ async def test_patience_counts_from_the_beginning() -> None:
     """``waited`` and ``left`` add up to the timeout; ``left`` is never negative."""
     clock = FakeClock()
     clock.advance(1000)
-    pace = Pace(STEADY, clock.clock)
-    assert (0, 100) == (pace.waited, pace.left)
+    pace = PollTimer(STEADY, clock.clock)
+    assert (0, 100) == (pace.elapsed, pace.remaining)
 
     clock.advance(30)
-    assert (30, 70) == (pace.waited, pace.left)
+    assert (30, 70) == (pace.elapsed, pace.remaining)
 
     clock.advance(500)
-    assert (530, 0) == (pace.waited, pace.left)
-    assert not await pace.pause()
+    assert (530, 0) == (pace.elapsed, pace.remaining)
+    assert not await pace.sleep()
 
 
 async def test_the_deadline_ends_the_wait() -> None:
     """The last pause is cut at the deadline, and there is one look after it."""
-    wait = Wait([Look("a", 1)], attrs.evolve(STEADY, wait_timeout=25))
+    wait = Wait([PollResult("a", 1)], attrs.evolve(STEADY, wait_timeout=25))
 
     with pytest.raises(WaitTimeoutError, match="over"):
         await wait.all()
@@ -173,7 +173,7 @@ async def test_the_deadline_ends_the_wait() -> None:
 
 async def test_what_is_there_at_the_deadline_counts() -> None:
     """The look at the deadline may be the one that sees the end."""
-    wait = Wait([Look(None, 0)] * 3 + [DONE], attrs.evolve(STEADY, wait_timeout=25))
+    wait = Wait([PollResult(None, 0)] * 3 + [DONE], attrs.evolve(STEADY, wait_timeout=25))
 
     assert ["done"] == await wait.all()
 
@@ -182,7 +182,7 @@ async def test_a_timeout_of_0_looks_once() -> None:
     """A look without a wait."""
     assert ["done"] == await Wait([DONE], attrs.evolve(STEADY, wait_timeout=0)).all()
 
-    wait = Wait([Look("a", 1)], attrs.evolve(STEADY, wait_timeout=0))
+    wait = Wait([PollResult("a", 1)], attrs.evolve(STEADY, wait_timeout=0))
     with pytest.raises(WaitTimeoutError):
         await wait.all()
     assert (1, []) == (wait.looks, wait.clock.slept)
@@ -191,11 +191,11 @@ async def test_a_timeout_of_0_looks_once() -> None:
 async def test_no_timeout_waits_for_ever() -> None:
     """Ten thousand looks later it goes on still."""
     policy = attrs.evolve(STEADY, wait_timeout=None)
-    wait = Wait([Look(None, 0)] * 10_000 + [DONE], policy)
+    wait = Wait([PollResult(None, 0)] * 10_000 + [DONE], policy)
 
     assert ["done"] == await wait.all()
     assert 100_000 == wait.clock.time
-    assert math.inf == Pace(policy, wait.clock.clock).left
+    assert math.inf == PollTimer(policy, wait.clock.clock).remaining
 
 
 PASSING = [
@@ -214,12 +214,12 @@ PASSING = [
 @pytest.mark.parametrize("error", PASSING, ids=str)
 async def test_a_passing_error_does_not_end_the_wait(error: Exception) -> None:
     """However often it comes."""
-    assert ["a", "done"] == await Wait([Look("a", 1), error, error, error, error, DONE]).all()
+    assert ["a", "done"] == await Wait([PollResult("a", 1), error, error, error, error, DONE]).all()
 
 
 async def test_passing_errors_count_against_the_deadline() -> None:
     """The wait ends in time, and the timeout tells the last of them as its cause."""
-    wait = Wait([Look("a", 1), DOWN])
+    wait = Wait([PollResult("a", 1), DOWN])
 
     with pytest.raises(WaitTimeoutError) as caught:
         await wait.all()
@@ -231,7 +231,7 @@ async def test_passing_errors_count_against_the_deadline() -> None:
 async def test_an_error_that_has_passed_is_not_the_cause() -> None:
     """A timeout after a good look has nothing to do with it."""
     with pytest.raises(WaitTimeoutError) as caught:
-        await Wait([DOWN, Look("a", 1)]).all()
+        await Wait([DOWN, PollResult("a", 1)]).all()
 
     assert caught.value.__cause__ is None
 
@@ -249,7 +249,7 @@ DOUBTFUL = [
 @pytest.mark.parametrize("error", DOUBTFUL, ids=str)
 async def test_what_may_be_an_accident_ends_the_wait_at_the_third_in_a_row(error: Exception) -> None:
     """A wrong shape, "not found", or a refusal that HTTP alone says: once or twice is a hiccup, three times is the end."""
-    wait = Wait([Look("a", 1), error, error, Look("b", 2), error, error, DOWN, error, error, error])
+    wait = Wait([PollResult("a", 1), error, error, PollResult("b", 2), error, error, DOWN, error, error, error])
 
     with pytest.raises(type(error)) as caught:
         await wait.all()
@@ -276,7 +276,7 @@ def asking(seconds: float, code: int = 429) -> APIError:
 @pytest.mark.parametrize("code", [429, 503])
 async def test_a_pause_that_the_service_asks_for_is_kept(code: int) -> None:
     """It is longer than the interval, and longer than any call would wait for; afterwards the pace is as before."""
-    wait = Wait([asking(25, code), asking(3, code), Look("a", 1), DONE])
+    wait = Wait([asking(25, code), asking(3, code), PollResult("a", 1), DONE])
 
     assert await wait.all() == ["a", "done"]
     assert wait.clock.slept == [25, 10, 10]
@@ -284,7 +284,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept(code: int) -> None:
 
 async def test_there_is_no_last_look_in_a_pause_that_the_service_asks_for() -> None:
     """The deadline comes first: the wait ends then, and not later."""
-    wait = Wait([Look("a", 1), asking(300)])
+    wait = Wait([PollResult("a", 1), asking(300)])
 
     with pytest.raises(WaitTimeoutError) as caught:
         await wait.all()
@@ -330,7 +330,7 @@ ENDING = [
     ResponseTooLargeError("/p/", "64 MiB"),
     RunFailedError("failed"),
     ClientClosedError(),
-    APIConnectionError("/p/", "the certificate is not trusted", sent=False, passing=False),
+    APIConnectionError("/p/", "the certificate is not trusted", sent=False, retryable=False),
     ValueError("a bug"),
 ]
 
@@ -338,7 +338,7 @@ ENDING = [
 @pytest.mark.parametrize("error", ENDING, ids=lambda error: type(error).__name__)
 async def test_another_error_ends_the_wait_at_once(error: Exception) -> None:
     """It would come again at each look."""
-    wait = Wait([Look("a", 1), error])
+    wait = Wait([PollResult("a", 1), error])
 
     with pytest.raises(type(error)) as caught:
         await wait.all()
@@ -349,15 +349,15 @@ async def test_another_error_ends_the_wait_at_once(error: Exception) -> None:
 
 async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hanging call cannot stretch the wait; at the very end a look has a moment of its own."""
-    monkeypatch.setattr(_polling, "LAST_LOOK", 0.01)
+    monkeypatch.setattr(_polling, "FINAL_POLL_TIMEOUT", 0.01)
 
-    async def look() -> Look[str]:
+    async def look() -> PollResult[str]:
         await anyio.sleep_forever()
         raise AssertionError
 
-    pace = Pace(PollPolicy(poll_interval=0, wait_timeout=0.02, jitter=0))
+    pace = PollTimer(PollPolicy(poll_interval=0, wait_timeout=0.02, jitter=0))
 
-    told = follow(look, pace, lambda: WaitTimeoutError("over"))
+    told = poll_changes(look, pace, lambda: WaitTimeoutError("over"))
 
     with anyio.fail_after(10), pytest.raises(WaitTimeoutError):
         await anext(told)
@@ -366,7 +366,7 @@ async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.Monk
 async def test_a_cancellation_from_outside_is_not_a_hanging_look() -> None:
     """Only the wait's own deadline is taken for one."""
     with anyio.move_on_after(0.01) as scope:
-        await follow(anyio.sleep_forever, Pace(STEADY), lambda: WaitTimeoutError("over")).__anext__()
+        await poll_changes(anyio.sleep_forever, PollTimer(STEADY), lambda: WaitTimeoutError("over")).__anext__()
 
     assert scope.cancelled_caught
 
@@ -374,24 +374,24 @@ async def test_a_cancellation_from_outside_is_not_a_hanging_look() -> None:
 async def test_a_look_at_the_deadline_has_a_moment() -> None:
     """Patience of zero is no reason to give up before the answer can come."""
 
-    async def look() -> Look[str]:
+    async def look() -> PollResult[str]:
         await anyio.sleep(0.01)
         return DONE
 
-    pace = Pace(attrs.evolve(STEADY, wait_timeout=0), FakeClock().clock)
+    pace = PollTimer(attrs.evolve(STEADY, wait_timeout=0), FakeClock().clock)
 
-    assert "done" == await follow(look, pace, lambda: WaitTimeoutError("over")).__anext__()
+    assert "done" == await poll_changes(look, pace, lambda: WaitTimeoutError("over")).__anext__()
 
 
 async def test_jumps_of_the_wall_clock_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A day forth or back is not waited: the clock is monotonic."""
     assert time.monotonic is Clock().now
-    pace = Pace(STEADY)
+    pace = PollTimer(STEADY)
     for jump in (86_400, -86_400):
         monkeypatch.setattr(time, "time", lambda jump=jump: 1.8e9 + jump)
 
-        assert 60 > pace.waited
-        assert 40 < pace.left <= 100
+        assert 60 > pace.elapsed
+        assert 40 < pace.remaining <= 100
 
 
 def test_the_documented_defaults() -> None:
@@ -443,4 +443,4 @@ def test_a_policy_takes_its_bounds() -> None:
 def test_a_policy_of_another_kind_is_refused() -> None:
     """A number where a policy is wanted is told by the name of the argument."""
     with pytest.raises(ArgumentError, match="policy: expected a PollPolicy, got 5"):
-        Pace(5)  # type: ignore[arg-type]
+        PollTimer(5)  # type: ignore[arg-type]

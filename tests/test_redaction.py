@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redaction import MASK, Redacted
 from multicart_async._core.redactor import Redactor
 from multicart_async.errors import APIError, InvalidResponseError
 from multicart_async.models import StartedRun
@@ -55,9 +55,9 @@ def test_every_mixture_of_escapes_is_found(data: st.DataObject, secret: str) -> 
     twice = "".join(data.draw(ways(character)) for character in once)
     known = redactor(secret)
 
-    assert known.text(f"<{secret}>") == f"<{DOTS}>"
-    assert known.text(f"<{once}>") == f"<{DOTS}>"
-    assert known.text(f"<{twice}>") == f"<{DOTS}>"
+    assert known.text(f"<{secret}>") == f"<{MASK}>"
+    assert known.text(f"<{once}>") == f"<{MASK}>"
+    assert known.text(f"<{twice}>") == f"<{MASK}>"
     assert known.echoes(f"<{twice}>")
 
 
@@ -74,25 +74,25 @@ def test_what_has_no_secret_in_it_stays(text: str, secret: str) -> None:
 @pytest.mark.parametrize(
     ("secret", "text", "shown"),
     [
-        (KEY, f"{KEY}{KEY}, {KEY[:-1]}", f"{DOTS}{DOTS}, {KEY[:-1]}"),
+        (KEY, f"{KEY}{KEY}, {KEY[:-1]}", f"{MASK}{MASK}, {KEY[:-1]}"),
         (KEY, r"a \u0041 b", r"a \u0041 b"),
-        (KEY, rf"a \u0041 {KEY} b%20", rf"a \u0041 {DOTS} b%20"),
-        (KEY, "a%20c4n4ry%2F%2BZm9v%3Db4r", f"a {DOTS}"),
-        ("12345678", "x12345678x", f"x{DOTS}x"),
-        ("1234567", "1234567, 12345678, x1234567", f"{DOTS}, 12345678, x1234567"),
-        ("abc", "abc abcd %61bc", f"{DOTS} abcd {DOTS}"),
+        (KEY, rf"a \u0041 {KEY} b%20", rf"a \u0041 {MASK} b%20"),
+        (KEY, "a%20c4n4ry%2F%2BZm9v%3Db4r", f"a {MASK}"),
+        ("12345678", "x12345678x", f"x{MASK}x"),
+        ("1234567", "1234567, 12345678, x1234567", f"{MASK}, 12345678, x1234567"),
+        ("abc", "abc abcd %61bc", f"{MASK} abcd {MASK}"),
         ("ab", "ab", "ab"),
-        ("a.b(c", "a.b(c axb(c", f"{DOTS} axb(c"),
+        ("a.b(c", "a.b(c axb(c", f"{MASK} axb(c"),
         ("", "x", "x"),
-        ("a\nb\tc\x08d\fe\rf", r"a\nb\tc\bd\fe\rf", DOTS),
-        ("p%40ssword", "p@ssword", DOTS),
-        ("12345678", "%e0%80%80 12345678", f"%e0%80%80 {DOTS}"),
-        (482931, "code 482931.", f"code {DOTS}."),
-        ("a secret", "a+secret", DOTS),
-        ("zzzzzzzz", "&#122zzzzzzz &#x7azzzzzzz", f"{DOTS} {DOTS}"),
-        ("secret \U0010ffff", r"secret \udbff\udfff", DOTS),
-        ("%41%42%43%44", "%2541%2542%2543%2544", DOTS),
-        ("aaaaaaaa", "&#1114112; &#xffffff; &zzz; &#97;aaaaaaa", f"\ufffd \ufffd &zzz; {DOTS}"),
+        ("a\nb\tc\x08d\fe\rf", r"a\nb\tc\bd\fe\rf", MASK),
+        ("p%40ssword", "p@ssword", MASK),
+        ("12345678", "%e0%80%80 12345678", f"%e0%80%80 {MASK}"),
+        (482931, "code 482931.", f"code {MASK}."),
+        ("a secret", "a+secret", MASK),
+        ("zzzzzzzz", "&#122zzzzzzz &#x7azzzzzzz", f"{MASK} {MASK}"),
+        ("secret \U0010ffff", r"secret \udbff\udfff", MASK),
+        ("%41%42%43%44", "%2541%2542%2543%2544", MASK),
+        ("aaaaaaaa", "&#1114112; &#xffffff; &zzz; &#97;aaaaaaa", f"\ufffd \ufffd &zzz; {MASK}"),
     ],
 )
 def test_a_secret_is_found(secret: object, text: str, shown: str) -> None:
@@ -102,10 +102,10 @@ def test_a_secret_is_found(secret: object, text: str, shown: str) -> None:
 
 def test_the_longest_secret_goes_first() -> None:
     """The longest secret is replaced first, because another one may be a part of it."""
-    assert redactor("12345678", "12345678.abcdefgh").text("12345678.abcdefgh 12345678") == f"{DOTS} {DOTS}"
+    assert redactor("12345678", "12345678.abcdefgh").text("12345678.abcdefgh 12345678") == f"{MASK} {MASK}"
 
 
-@pytest.mark.parametrize(("times", "shown"), [(3, DOTS), (4, None)])
+@pytest.mark.parametrize(("times", "shown"), [(3, MASK), (4, None)])
 def test_a_text_may_be_escaped_three_times(times: int, shown: str | None) -> None:
     """Above that it stays: each round costs time, and nothing escapes so often."""
     text = KEY
@@ -130,7 +130,7 @@ def test_without_secrets_nothing_is_looked_at() -> None:
 
 def test_what_is_known_already_stays_known() -> None:
     """Beside what a call adds to it."""
-    assert redactor(KEY).including([Redacted("a password")]).text(f"{KEY}, a password") == f"{DOTS}, {DOTS}"
+    assert redactor(KEY).including([Redacted("a password")]).text(f"{KEY}, a password") == f"{MASK}, {MASK}"
 
 
 def test_a_text_of_a_failure_ends_somewhere() -> None:
@@ -152,10 +152,10 @@ def test_values_are_redacted_to_their_last_text() -> None:
     known = redactor(KEY, 482931, 48.2931)
     row = Row(482931, KEY, {KEY: (482931, 48.2931, 5, 1.5, True, None)})
 
-    assert known.value([row]) == [Row(482931, DOTS, {DOTS: (DOTS, DOTS, 5, 1.5, True, None)})]
+    assert known.value([row]) == [Row(482931, MASK, {MASK: (MASK, MASK, 5, 1.5, True, None)})]
     assert known.value(clean := Row(1, "a")).name == "a"
     assert known.value(clean) == clean
-    assert known.value(started := StartedRun(collection_id=1, after=2)) is started
+    assert known.value(started := StartedRun(collection_id=1, after_run_id=2)) is started
     assert row.name == KEY  # what the caller has of it is not changed
 
 
@@ -165,7 +165,7 @@ def test_of_a_very_large_value_the_beginning_is_kept(value: Any) -> None:
     shown = redactor(KEY).value(value)
 
     assert 1_000 < len(shown) < 40_000
-    assert list(shown)[-1] == DOTS
+    assert list(shown)[-1] == MASK
 
 
 @pytest.mark.parametrize("before", range(4))
@@ -176,7 +176,7 @@ def test_the_beginning_of_a_value_may_end_at_any_part(before: int) -> None:
     shown = redactor(KEY).value(value)[before]
 
     assert list(shown.items())[:2] == [("k0", 0), ("k1", 1)]
-    assert list(shown.items())[-1] == (DOTS, DOTS)
+    assert list(shown.items())[-1] == (MASK, MASK)
 
 
 def test_of_very_large_rows_all_are_kept() -> None:
@@ -186,14 +186,14 @@ def test_of_very_large_rows_all_are_kept() -> None:
     shown = redactor(KEY).value(rows)
 
     assert [row.id for row in shown] == list(range(200))
-    assert {row.name for row in shown} == {"%41" * 1_000, DOTS}
+    assert {row.name for row in shown} == {"%41" * 1_000, MASK}
 
 
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     """Wherever the cut falls."""
     texts = [redactor(KEY).text("x" * size + KEY * 9_000) for size in range(16)]
 
-    assert {text.strip("x" + DOTS) for text in texts} == {""}
+    assert {text.strip("x" + MASK) for text in texts} == {""}
 
 
 def test_what_is_nested_too_deeply_is_not_shown() -> None:
@@ -202,20 +202,20 @@ def test_what_is_nested_too_deeply_is_not_shown() -> None:
     for _ in range(10_000):
         nested = [nested]
 
-    assert repr(redactor(KEY).value(nested)) == "[" * 100 + repr(DOTS) + "]" * 100
+    assert repr(redactor(KEY).value(nested)) == "[" * 100 + repr(MASK) + "]" * 100
 
 
 def test_an_error_is_redacted_in_all_its_attributes() -> None:
     """All attributes are redacted but the path, numbers, and other errors, which were redacted when they were made."""
     error = InvalidResponseError(f"/{KEY}/", f"no: {KEY}", http_status=482931)
-    error.report = [StartedRun(collection_id=1, after=2), KEY]
+    error.report = [StartedRun(collection_id=1, after_run_id=2), KEY]
     error.add_note(KEY)
 
     assert redactor(KEY, 482931).error(error) is error
     assert error.path == f"/{KEY}/"
-    assert (error.reason, error.args, error.http_status) == (f"no: {DOTS}", (f"no: {DOTS}",), 482931)
-    assert error.report == [StartedRun(collection_id=1, after=2), DOTS]
-    assert error.__notes__ == [DOTS]
+    assert (error.reason, error.args, error.http_status) == (f"no: {MASK}", (f"no: {MASK}",), 482931)
+    assert error.report == [StartedRun(collection_id=1, after_run_id=2), MASK]
+    assert error.__notes__ == [MASK]
 
 
 @pytest.mark.parametrize("text", ["the code 12 is wrong", "a%31%32b", "\\u0031\\u0032"])

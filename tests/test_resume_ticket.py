@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from support.fakes import FakeFile
 
-from multicart_async._downloads.resume import Ticket
+from multicart_async._downloads.resume import ResumeToken
 
 FIRST = {"etag": '"v1"', "accept-ranges": "bytes", "content-length": "1000"}
 REST = {"etag": '"v1"', "content-range": "bytes 400-999/1000", "content-length": "600"}
-TICKET = Ticket('"v1"', 1000)
+TICKET = ResumeToken('"v1"', 1000)
 
 
 def first(**changes: str | None) -> FakeFile:
@@ -24,19 +24,19 @@ def merged(headers: dict[str, str], changes: dict[str, str | None]) -> dict[str,
 
 def test_a_server_that_proves_that_it_can_gets_a_ticket() -> None:
     """A strong ETag, ranges in bytes, and a length."""
-    assert TICKET == Ticket.of(first())
+    assert TICKET == ResumeToken.from_response(first())
 
 
 @pytest.mark.parametrize("text", ["BYTES", " bytes ", "none, bytes", "bytes,seconds"])
 def test_ranges_may_be_written_in_many_ways(text: str) -> None:
     """Bytes must be among them."""
-    assert TICKET == Ticket.of(first(accept_ranges=text))
+    assert TICKET == ResumeToken.from_response(first(accept_ranges=text))
 
 
 @pytest.mark.parametrize("text", ['""', '"a b c"'.replace(" ", "-"), '"!#~"', '"\xe9"'])
 def test_a_strong_etag_is_any_quoted_text(text: str) -> None:
     """Its content is the server's."""
-    assert Ticket(text, 1000) == Ticket.of(first(etag=text))
+    assert ResumeToken(text, 1000) == ResumeToken.from_response(first(etag=text))
 
 
 LESS = [
@@ -59,7 +59,7 @@ LESS = [
 @pytest.mark.parametrize("changes", LESS, ids=repr)
 def test_for_anything_less_there_is_none(changes: dict[str, str | None]) -> None:
     """A weak ETag says that two versions mean the same, not that their bytes are."""
-    assert Ticket.of(first(**changes)) is None
+    assert ResumeToken.from_response(first(**changes)) is None
 
 
 def test_a_ticket_asks_for_the_rest_of_this_very_version() -> None:
@@ -69,9 +69,9 @@ def test_a_ticket_asks_for_the_rest_of_this_very_version() -> None:
 
 def test_exactly_the_rest_goes_on() -> None:
     """206, the same ETag, from the offset to the end, uncoded."""
-    assert TICKET.continued_by(FakeFile([], 206, REST), 400)
-    assert TICKET.continued_by(FakeFile([], 206, {**REST, "content-encoding": "Identity"}), 400)
-    assert TICKET.continued_by(FakeFile([], 206, {**REST, "content-type": "application/json"}), 400)
+    assert TICKET.accepts(FakeFile([], 206, REST), 400)
+    assert TICKET.accepts(FakeFile([], 206, {**REST, "content-encoding": "Identity"}), 400)
+    assert TICKET.accepts(FakeFile([], 206, {**REST, "content-type": "application/json"}), 400)
 
 
 OTHER = {
@@ -107,4 +107,4 @@ def test_anything_else_does_not_go_on(name: str) -> None:
     """Appending it would make a corrupt file, twice with exactly the right length."""
     status, changes = OTHER[name]
 
-    assert not TICKET.continued_by(FakeFile([], status, merged(REST, changes)), 400)
+    assert not TICKET.accepts(FakeFile([], status, merged(REST, changes)), 400)

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from multicart_async._http.endpoint import Safety
-from multicart_async._http.retry_rules import call_verdict, is_refusal, is_transient, pause_asked_for
+from multicart_async._http.retry_rules import is_call_retryable, is_definite_rejection, is_transient, retry_delay
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -30,11 +30,11 @@ from multicart_async.errors import (
 )
 
 ALL = sorted(get_args(Safety))  # lists: a set would give its test another name in each process
-HARMLESS = ["read", "repeatable"]
+HARMLESS = ["safe", "idempotent"]
 
 NOT_SENT = APIConnectionError("/p/", "refused", sent=False)
 SENT = APIConnectionError("/p/", "reset")
-HOPELESS = APIConnectionError("/p/", "certificate", sent=False, passing=False)
+HOPELESS = APIConnectionError("/p/", "certificate", sent=False, retryable=False)
 SLOW = APITimeoutError("/p/", "no answer in 60 s")
 NOT_CONNECTED = APITimeoutError("/p/", "no connection in 10 s", sent=False)
 UNKNOWN = OutcomeUnknownError("/p/", "lost")
@@ -70,7 +70,7 @@ CALLS = [
 @pytest.mark.parametrize("safety", ALL)
 def test_which_calls_are_sent_again(error: BaseException, safeties: list[str], safety: Safety) -> None:
     """Before anything was sent always; after it only where a repetition does no harm; never what will not pass."""
-    assert (safety in safeties) == call_verdict(error, safety)
+    assert (safety in safeties) == is_call_retryable(error, safety)
 
 
 TRANSFERS = [
@@ -119,7 +119,7 @@ PAUSES = [
 @pytest.mark.parametrize(("error", "pause"), PAUSES, ids=repr)
 def test_which_pause_is_asked_for(error: BaseException, pause: float | None) -> None:
     """By a 429 or 503, of HTTP or in an envelope."""
-    assert pause == pause_asked_for(error)
+    assert pause == retry_delay(error)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_which_pause_is_asked_for(error: BaseException, pause: float | None) -> 
 )
 def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartError) -> None:
     """That is certain."""
-    assert is_refusal(error)
+    assert is_definite_rejection(error)
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartEr
 )
 def test_what_was_sent_and_has_no_clear_answer_may_have_changed_something(error: MultiCartError) -> None:
     """A service that failed may have failed after that."""
-    assert not is_refusal(error)
+    assert not is_definite_rejection(error)

@@ -13,7 +13,7 @@ import pytest
 from test_threads import Job
 
 from multicart_async._core import threads
-from multicart_async._core.threads import _WORKERS, _hops, finish, start_short
+from multicart_async._core.threads import _WORKERS, _executors, join_thread, submit_batched
 
 
 def noted(names: list[str], number: int) -> int:
@@ -26,9 +26,9 @@ async def test_short_work_shares_a_hop(monkeypatch) -> None:
     """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
     names: list[str] = []
     monkeypatch.setattr(threads, "_TURN", 60.0)
-    futures = [start_short(noted, names, number) for number in range(10)]
+    futures = [submit_batched(noted, names, number) for number in range(10)]
 
-    assert [number * number for number in range(10)] == [await finish(future) for future in futures]
+    assert [number * number for number in range(10)] == [await join_thread(future) for future in futures]
     assert 1 == len(set(names))
 
 
@@ -36,7 +36,7 @@ async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> N
     """A hop that is under way takes what gathers meanwhile."""
     names: list[str] = []
     monkeypatch.setattr(threads, "_TURN", 60.0)
-    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
+    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
     gate, begun = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -45,46 +45,46 @@ async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> N
         gate.wait()
         return noted(names, 1)
 
-    first = start_short(wait)
+    first = submit_batched(wait)
     await begun.wait()
-    then = start_short(noted, names, 3)
+    then = submit_batched(noted, names, 3)
     await asyncio.sleep(0)
     gate.set()
 
-    assert [1, 9] == [await finish(first), await finish(then)]
+    assert [1, 9] == [await join_thread(first), await join_thread(then)]
     assert 1 == len(set(names))
 
 
 async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
     """Others get a hop of their own after a moment, up to as many as there are threads, and all come to their end."""
     gate = threading.Event()
-    stuck = [start_short(gate.wait) for _ in range(_WORKERS + 2)]
+    stuck = [submit_batched(gate.wait) for _ in range(_WORKERS + 2)]
     await asyncio.sleep(0.05)
     assert not any(future.done() for future in stuck)
     with anyio.fail_after(20):
-        while len(_hops[asyncio.get_running_loop()]._waiting) > 2:  # noqa: ASYNC110 -- threads take them
+        while len(_executors[asyncio.get_running_loop()]._waiting) > 2:  # noqa: ASYNC110 -- threads take them
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
-    assert 2 == len(_hops[asyncio.get_running_loop()]._waiting)
+    assert 2 == len(_executors[asyncio.get_running_loop()]._waiting)
     gate.set()
 
-    assert [True] * (_WORKERS + 2) == [await finish(future) for future in stuck]
+    assert [True] * (_WORKERS + 2) == [await join_thread(future) for future in stuck]
 
 
 async def test_an_error_of_short_work_is_its_own() -> None:
     """The others of the same hop are done."""
     names: list[str] = []
-    bad, good = start_short(divmod, 1, 0), start_short(noted, names, 2)
+    bad, good = submit_batched(divmod, 1, 0), submit_batched(noted, names, 2)
 
     with pytest.raises(ZeroDivisionError):
-        await finish(bad)
-    assert 4 == await finish(good)
+        await join_thread(bad)
+    assert 4 == await join_thread(good)
 
 
 async def test_short_work_is_waited_for_when_cancelled() -> None:
     """As in a thread of its own."""
     job = Job()
-    task = asyncio.ensure_future(finish(start_short(job.work)))
+    task = asyncio.ensure_future(join_thread(submit_batched(job.work)))
     await job.has_begun()
     task.cancel()
 
@@ -123,33 +123,33 @@ async def pool(monkeypatch):
 
 async def test_work_that_no_thread_takes_fails(pool) -> None:
     """Nobody waits for ever; a hop that the pool has kept all the same finds that it is none."""
-    for future in [start_short(divmod, 1, 1), start_short(divmod, 2, 1)]:
+    for future in [submit_batched(divmod, 1, 1), submit_batched(divmod, 2, 1)]:
         with pytest.raises(RuntimeError, match="new thread"):
-            await finish(future)
+            await join_thread(future)
     ((hop, args),) = pool.kept
-    then = start_short(divmod, 3, 1)
+    then = submit_batched(divmod, 3, 1)
     hop(*args)
 
     assert not then.done()
     with pytest.raises(RuntimeError, match="new thread"):
-        await finish(then)
+        await join_thread(then)
 
 
 async def test_work_waits_for_the_hop_under_way_where_no_other_can_be_had(pool) -> None:
     """A second thread is refused: the first one does it all."""
     pool.good = 1
     gate = threading.Event()
-    both = [start_short(gate.wait), start_short(divmod, 7, 2)]
+    both = [submit_batched(gate.wait), submit_batched(divmod, 7, 2)]
     await pool.refused.wait()
     gate.set()
 
-    assert [True, (3, 1)] == [await finish(future) for future in both]
+    assert [True, (3, 1)] == [await join_thread(future) for future in both]
 
 
 async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
     """After its turn it goes on behind them: other work of the threads is not held up while short work keeps coming."""
     monkeypatch.setattr(threads, "_TURN", 0.0)
-    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
+    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
     pool.good = 10
     gate, order = threading.Event(), list[str]()
 
@@ -157,13 +157,13 @@ async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
         gate.wait()
         order.append(name)
 
-    short = [start_short(noting, name) for name in ("first", "second", "third")]
+    short = [submit_batched(noting, name) for name in ("first", "second", "third")]
     for _ in range(5):  # the hop is sent when nothing else gathers
         await asyncio.sleep(0)
     other = pool.threads.submit(noting, "other")
     gate.set()
     for future in short:
-        await finish(future)
+        await join_thread(future)
 
     assert other.done()
     assert ["first", "other", "second", "third"] == order
@@ -172,11 +172,11 @@ async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
 async def test_a_hop_goes_on_where_nobody_else_can_come(pool, monkeypatch) -> None:
     """Its turn is over, and the pool takes nothing more: then it ends what there is."""
     monkeypatch.setattr(threads, "_TURN", 0.0)
-    monkeypatch.setattr(threads, "_PATIENCE", 60.0)
+    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
     pool.good = 1
-    short = [start_short(divmod, number, 1) for number in range(3)]
+    short = [submit_batched(divmod, number, 1) for number in range(3)]
 
-    assert [(0, 0), (1, 0), (2, 0)] == [await finish(future) for future in short]
+    assert [(0, 0), (1, 0), (2, 0)] == [await join_thread(future) for future in short]
     assert 1 == len(pool.kept)
 
 
@@ -184,9 +184,9 @@ async def test_help_is_called_off_when_nothing_waits_any_more(pool) -> None:
     """The hop has done it all meanwhile."""
     pool.good = 1
     loop = asyncio.get_running_loop()
-    assert (3, 1) == await finish(start_short(divmod, 7, 2))
-    _hops[loop]._watching = True
-    _hops[loop]._relieve(loop)
+    assert (3, 1) == await join_thread(submit_batched(divmod, 7, 2))
+    _executors[loop]._watching = True
+    _executors[loop]._relieve(loop)
 
-    assert not _hops[loop]._watching
+    assert not _executors[loop]._watching
     assert [] == pool.kept

@@ -15,7 +15,7 @@ import anyio
 import attrs
 import pytest
 
-from multicart_async._core.threads import _WORKERS, finish, in_thread, opened, start
+from multicart_async._core.threads import _WORKERS, join_thread, open_in_thread, run_in_thread, submit
 
 
 @attrs.define
@@ -47,26 +47,26 @@ class Job:
 
 async def plainly(job: Job) -> None:
     """Nobody cancels."""
-    assert "done" == await in_thread(job.work)
+    assert "done" == await run_in_thread(job.work)
 
 
 async def asyncio_timeout(job: Job) -> None:
     """``asyncio.timeout``."""
     with suppress(TimeoutError):
         async with asyncio.timeout(0.02):
-            await in_thread(job.work)
+            await run_in_thread(job.work)
 
 
 async def wait_for(job: Job) -> None:
     """``asyncio.wait_for``."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(in_thread(job.work), 0.02)
+        await asyncio.wait_for(run_in_thread(job.work), 0.02)
 
 
 async def fail_after(job: Job) -> None:
     """``anyio.fail_after``."""
     with suppress(TimeoutError), anyio.fail_after(0.02):
-        await in_thread(job.work)
+        await run_in_thread(job.work)
 
 
 async def sibling(job: Job) -> None:
@@ -79,20 +79,20 @@ async def sibling(job: Job) -> None:
     with suppress(BaseExceptionGroup):
         async with asyncio.TaskGroup() as group:
             group.create_task(fail())
-            await in_thread(job.work)
+            await run_in_thread(job.work)
 
 
 async def anyio_group(job: Job) -> None:
     """An anyio task group is cancelled."""
     async with anyio.create_task_group() as group:
-        group.start_soon(in_thread, job.work)
+        group.start_soon(run_in_thread, job.work)
         await job.has_begun()
         group.cancel_scope.cancel()
 
 
 async def cancel_twice(job: Job) -> None:
     """``task.cancel()``, and again while it is ending."""
-    task = asyncio.ensure_future(in_thread(job.work))
+    task = asyncio.ensure_future(run_in_thread(job.work))
     await job.has_begun()
     task.cancel()
     await asyncio.sleep(0.01)
@@ -105,7 +105,7 @@ async def cancel_twice(job: Job) -> None:
 async def error(job: Job) -> None:
     """The thread fails."""
     with pytest.raises(LookupError, match="from the thread"):
-        await in_thread(job.fail)
+        await run_in_thread(job.fail)
 
 
 STYLES: list[Callable[[Job], Awaitable[None]]] = [
@@ -136,15 +136,15 @@ async def test_the_thread_has_ended_before_the_wait_returns(style: Callable[[Job
 async def test_waiting_for_a_cancelled_thread_does_not_spin() -> None:
     """It costs next to no processor time, in a scope that is cancelled too."""
     job = Job(lasts=0.2)
-    await in_thread(int)  # the first use loads what it needs
+    await run_in_thread(int)  # the first use loads what it needs
 
     with anyio.CancelScope() as scope:
-        future = start(job.work)
+        future = submit(job.work)
         await job.has_begun()
         scope.cancel()
         before = time.thread_time()
         with suppress(asyncio.CancelledError):
-            await finish(future)
+            await join_thread(future)
         spent = time.thread_time() - before
 
     assert job.ended
@@ -154,7 +154,7 @@ async def test_waiting_for_a_cancelled_thread_does_not_spin() -> None:
 async def test_a_cancellation_hides_an_error_of_the_thread() -> None:
     """The owner wanted the end; nothing complains about an error that nobody took."""
     job = Job()
-    task = asyncio.ensure_future(in_thread(job.fail))
+    task = asyncio.ensure_future(run_in_thread(job.fail))
     await job.has_begun()
     task.cancel()
 
@@ -165,26 +165,26 @@ async def test_a_cancellation_hides_an_error_of_the_thread() -> None:
 
 async def test_arguments_and_result_go_through() -> None:
     """As in a plain call."""
-    assert (7, 3) == await in_thread(divmod, 38, 5)
+    assert (7, 3) == await run_in_thread(divmod, 38, 5)
 
 
 async def test_work_can_be_begun_before_it_is_waited_for() -> None:
     """Two threads at once, then both results."""
     jobs = Job(lasts=20), Job(lasts=20)
-    futures = [start(job.work) for job in jobs]
+    futures = [submit(job.work) for job in jobs]
     for job in jobs:
         await job.has_begun()
 
     assert [False, False] == [job.ended for job in jobs]
     for job in jobs:
         job.may_end.set()
-    assert ["done", "done"] == [await finish(future) for future in futures]
+    assert ["done", "done"] == [await join_thread(future) for future in futures]
 
 
 async def test_the_threads_are_our_own() -> None:
     """The loop's default executor is left alone: a slow disk must not delay the names of hosts."""
     jobs = [Job(lasts=20) for _ in range(_WORKERS)]
-    futures = [start(job.work) for job in jobs]
+    futures = [submit(job.work) for job in jobs]
     for job in jobs:
         await job.has_begun()
 
@@ -193,16 +193,16 @@ async def test_the_threads_are_our_own() -> None:
 
     for job, future in zip(jobs, futures, strict=True):
         job.may_end.set()
-        await finish(future)
+        await join_thread(future)
     assert all(job.name.startswith("multicart-files") for job in jobs)
 
 
 FORKED = """
 import asyncio, os
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 
 async def use():
-    return await in_thread(os.getpid)
+    return await run_in_thread(os.getpid)
 
 assert asyncio.run(use()) == os.getpid()
 child = os.fork()
@@ -237,7 +237,7 @@ async def test_a_file_that_nobody_takes_is_closed(tmp_path) -> None:
         files.append((tmp_path / "page").open("rb"))
         return files[0]
 
-    task = asyncio.ensure_future(opened(opening))
+    task = asyncio.ensure_future(open_in_thread(opening))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.sleep(0)
@@ -256,7 +256,7 @@ async def test_a_file_that_cannot_be_opened_leaves_nothing_to_close(tmp_path) ->
         gate.wait()
         return (tmp_path / "page").open("rb")
 
-    task = asyncio.ensure_future(opened(opening))
+    task = asyncio.ensure_future(open_in_thread(opening))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.sleep(0)
@@ -265,4 +265,4 @@ async def test_a_file_that_cannot_be_opened_leaves_nothing_to_close(tmp_path) ->
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(FileNotFoundError):
-        await opened(opening)
+        await open_in_thread(opening)

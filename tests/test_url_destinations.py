@@ -67,7 +67,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "sync": ("dest", lambda client, url: client.sync(url)),
     "verify": ("dest", lambda client, url: client.verify(url)),
     "billing.download_invoice": ("dest", lambda client, url: client.billing.download_invoice(1, url)),
-    "asins.to_csv": ("path", lambda client, url: client.asins.to_csv(101, url)),
+    "asins.export_csv": ("path", lambda client, url: client.asins.export_csv(101, url)),
     "asins.import_csv": ("source", lambda client, url: client.asins.import_csv(101, url)),
     "skus.import_csv": ("source", lambda client, url: client.skus.import_csv(101, url)),
     "run_many, journal": ("journal", lambda client, url: first(client.runs.run_many([101], journal=url))),

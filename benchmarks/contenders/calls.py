@@ -14,7 +14,7 @@ import aiohttp
 from contenders.access import headers, trust
 from contenders.ours import Client
 from multicart_async._http import Response
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async.models import Collection
 from multicart_async.resources.collections import Collections
 
@@ -85,9 +85,9 @@ class Canned:
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
 
-    async def post(self, path: str, body: object, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(self, path: str, body: object, *, new_connection: bool = False, public: bool = False) -> Response:
         """The answer, a turn of the loop later."""
-        del path, body, fresh, public
+        del path, body, new_connection, public
         await asyncio.sleep(0)
         return Response(200, self._payload)
 
@@ -98,7 +98,7 @@ class Canned:
 
 async def list_to_models(options: Mapping[str, Any]) -> None:
     """`collections.list`, all of it but the network."""
-    collections = Collections(Caller(Canned(Path(options["answer"]).read_bytes())), add=_nobody)
+    collections = Collections(ApiCaller(Canned(Path(options["answer"]).read_bytes())), add=_nobody)
     for _ in range(options["times"]):
         rows = await collections.list()
         assert len(rows) == options["rows"]

@@ -14,10 +14,10 @@ from multicart_async._core.exceptions import ArgumentError, ConfigurationError
 from multicart_async._core.extra_headers import ExtraHeaders
 from multicart_async._core.key_sources import KeyCommand, KeyFile, without_line_break
 from multicart_async._core.loopback import is_loopback
-from multicart_async._core.redaction import Secret, seal
+from multicart_async._core.redaction import Credential, seal
 from multicart_async._core.redactor import Redactor
 from multicart_async._core.short_repr import short_repr
-from multicart_async._core.validation import a_flag
+from multicart_async._core.validation import check_bool
 
 __all__ = ["BASE_URL", "PLAIN_HTTP", "Given", "Settings", "resolve"]
 
@@ -37,7 +37,7 @@ class Settings:
     """
 
     base_url: str
-    credential: Secret | None = None
+    credential: Credential | None = None
     exposed: str = attrs.field(default="", kw_only=True)
     extra: ExtraHeaders = attrs.field(factory=ExtraHeaders, eq=False)
 
@@ -71,7 +71,7 @@ def resolve(
         ConfigurationError: Two where one is expected, a malformed credential, none in the file or from the command, a base
             URL that is not absolute http(s), or one to which a credential must not be sent.
     """
-    a_flag("allow_http", allow_http)
+    check_bool("allow_http", allow_http)
     if given.file and given.command:
         raise ArgumentError("api_key_file", "api_key_command is given too, expected one of them")
     api_key, token, source = given.api_key, given.token, given.file or given.command

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Self, cast
 
 from multicart_async._core.exceptions import ArgumentError
-from multicart_async._core.redaction import HiddenText, Redacted
+from multicart_async._core.redaction import Redacted, RedactedStr
 from multicart_async._core.short_repr import short_repr
 
 __all__ = ["ExtraHeaders"]
@@ -82,7 +82,7 @@ class ExtraHeaders:
     def headers(self, user_agent: str) -> dict[str, str]:
         """Return all of them, *user_agent* with its suffix among them."""
         suffix = "" if self._user_agent is None else f" {self._user_agent}"
-        own = {cast("str", name): HiddenText(value.reveal()) for name, value in self._fields or ()}
+        own = {cast("str", name): RedactedStr(value.reveal()) for name, value in self._fields or ()}
         return {**own, "User-Agent": f"{user_agent}{suffix}"}
 
     def secrets(self) -> list[Redacted]:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import IO, cast
 
 from multicart_async._core.exceptions import ArgumentError
-from multicart_async._core.redaction import Secret, seal
+from multicart_async._core.redaction import Credential, seal
 from multicart_async._core.regular_file import open_regular
 from multicart_async._core.short_repr import short_repr
 
@@ -32,7 +32,7 @@ def without_line_break(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _sealed(pipe: IO[bytes]) -> tuple[Secret | None, int]:
+def _sealed(pipe: IO[bytes]) -> tuple[Credential | None, int]:
     """Return the content of *pipe*, sealed, and its size. Of content that is too long for a key, return the size alone."""
     content = pipe.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
@@ -46,7 +46,7 @@ class KeyFile:
     def __init__(self, path: object) -> None:
         self._given = path
 
-    def read(self) -> Secret:
+    def read(self) -> Credential:
         """Return the key.
 
         Raises:
@@ -104,7 +104,7 @@ class KeyCommand:
     def __repr__(self) -> str:
         return "<a command>"
 
-    def read(self) -> Secret:
+    def read(self) -> Credential:
         """Run the program and return the key.
 
         Raises:
@@ -151,7 +151,7 @@ class _Outcome:
     """What a program printed. A thread reads it, because not every system can wait for a pipe with a timeout."""
 
     def __init__(self) -> None:
-        self.key: Secret | None = None
+        self.key: Credential | None = None
         self.trouble: str | None = None
         self.cause: OSError | None = None
         self.size = 0

@@ -17,22 +17,22 @@ import anyio
 
 from multicart_async._core.exceptions import ClientClosedError
 
-__all__ = ["Lifeline"]
+__all__ = ["ClientLifetime"]
 
-_PATIENCE = 10.0  # for what is under way to end; a thread in the middle of a write on a dead disk may not
+_SHUTDOWN_TIMEOUT = 10.0  # for what is under way to end; a thread in the middle of a write on a dead disk may not
 
 
-class Lifeline:
+class ClientLifetime:
     """Knows what is under way, in which loop; says no after the end."""
 
     def __init__(self) -> None:
         self._scopes: set[anyio.CancelScope] = set()
-        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._quiet: anyio.Event | None = None
+        self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._all_ended: anyio.Event | None = None
         self.closed = False
 
     @contextmanager
-    def guard(self, limit: float = math.inf) -> Generator[None, None, None]:
+    def track(self, limit: float = math.inf) -> Generator[None, None, None]:
         """Something under way: it ends with `ClientClosedError` when the client is closed. No ``yield`` to a user inside.
 
         Raises:
@@ -40,7 +40,7 @@ class Lifeline:
             TimeoutError: *limit* seconds have passed.
             RuntimeError: Another event loop or process than the first use.
         """
-        self.check()
+        self.ensure_open()
         until = anyio.current_time() + limit
         with anyio.CancelScope(deadline=until) as scope:
             self._scopes.add(scope)
@@ -48,39 +48,39 @@ class Lifeline:
                 yield
             finally:
                 self._scopes.discard(scope)
-                if self._quiet is not None and not self._scopes:
-                    self._quiet.set()
+                if self._all_ended is not None and not self._scopes:
+                    self._all_ended.set()
         if scope.cancelled_caught:
             if self.closed:
                 raise ClientClosedError("the client was closed during the call")
             raise TimeoutError
 
-    def check(self) -> None:
+    def ensure_open(self) -> None:
         """Raises what `guard` raises before anything is begun."""
         if self.closed:
             raise ClientClosedError
         here = (asyncio.get_running_loop(), os.getpid())
-        if self._home is None:
-            self._home = here
-        elif self._home != here:
-            what = "process" if self._home[1] != here[1] else "event loop"
+        if self._owner is None:
+            self._owner = here
+        elif self._owner != here:
+            what = "process" if self._owner[1] != here[1] else "event loop"
             raise RuntimeError(
                 f"this client belongs to another {what}: its connections cannot be shared; make a client in each"
             )
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, unless the client is closed."""
-        with self.guard():
+        with self.track():
             await anyio.sleep(seconds)
 
-    async def end(self) -> None:
+    async def shutdown(self) -> None:
         """Let everything under way end, and wait until it has. Doing it twice is once."""
         self.closed = True
         if not self._scopes:
             return
-        if self._quiet is None:  # else somebody else is ending it, and waits for the same
-            self._quiet = anyio.Event()
+        if self._all_ended is None:  # else somebody else is ending it, and waits for the same
+            self._all_ended = anyio.Event()
         for scope in self._scopes:
             scope.cancel()
-        with anyio.move_on_after(_PATIENCE):
-            await self._quiet.wait()
+        with anyio.move_on_after(_SHUTDOWN_TIMEOUT):
+            await self._all_ended.wait()

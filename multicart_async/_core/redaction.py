@@ -1,8 +1,8 @@
 """Passwords, one-time codes, keys and tokens, hidden from the call until the bytes are sent.
 
 A traceback with local variables shows them by `repr`, or reads the values of all texts and numbers, and a failed call has
-many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `HiddenText` and
-`HiddenBytes` are what it is built of: aiohttp needs texts and bytes, and these show dots to a trace that logs them.
+many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `RedactedStr` and
+`RedactedBytes` are what it is built of: aiohttp needs texts and bytes, and these show dots to a trace that logs them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from multicart_async._core.exceptions import ConfigurationError
 from multicart_async._core.unset import UNSET
 
 __all__ = [
-    "DOTS",
-    "HiddenBytes",
-    "HiddenText",
+    "MASK",
+    "Credential",
     "Redacted",
     "RedactedBody",
-    "Secret",
-    "conceal",
+    "RedactedBytes",
+    "RedactedStr",
     "find_redacted",
+    "redact",
     "seal",
 ]
 
-DOTS: Final = "••••••••"
+MASK: Final = "••••••••"
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Redacted:
         return self._reveal()
 
     def __repr__(self) -> str:
-        return DOTS
+        return MASK
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret cannot be pickled or copied")
@@ -71,42 +71,42 @@ class RedactedBody(Redacted):
         self.secrets = secrets
 
 
-class HiddenText(str):
+class RedactedStr(str):
     """A text that shows dots by `repr`, as a value of a header."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(DOTS)
+        return repr(MASK)
 
 
-class HiddenBytes(bytes):
+class RedactedBytes(bytes):
     """Bytes that show dots by `repr`. aiohttp sends a slice of them, which hides as well."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"b'{DOTS}'"
+        return f"b'{MASK}'"
 
     def __getitem__(self, index: Any) -> Any:
         part = cast("object", super().__getitem__(index))
-        return HiddenBytes(part) if isinstance(part, bytes) else part
+        return RedactedBytes(part) if isinstance(part, bytes) else part
 
 
-def conceal(value: T) -> T:
+def redact(value: T) -> T:
     """Return *value* with all texts, numbers and bytes of it `Redacted`; mappings become dicts, and sequences lists."""
-    return cast("T", _concealed(value, ()))
+    return cast("T", _redacted(value, ()))
 
 
-def _concealed(value: object, above: tuple[object, ...]) -> object:
+def _redacted(value: object, above: tuple[object, ...]) -> object:
     if type(value) in _OPEN or isinstance(value, Redacted):
         return value
     if len(above) < _MAX_DEPTH and not any(value is each for each in above):
         within = (*above, value)
         if isinstance(value, Mapping):
-            return {name: _concealed(part, within) for name, part in cast("Mapping[Any, object]", value).items()}
+            return {name: _redacted(part, within) for name, part in cast("Mapping[Any, object]", value).items()}
         if isinstance(value, list | tuple):
-            return [_concealed(part, within) for part in cast("list[object]", value)]
+            return [_redacted(part, within) for part in cast("list[object]", value)]
     # what an enum of texts is on the wire, not what it calls itself
     return Redacted(str.__str__(value) if isinstance(value, str) else value)
 
@@ -121,7 +121,7 @@ def find_redacted(value: object) -> Iterator[Redacted]:
             yield from find_redacted(part)
 
 
-class Secret:
+class Credential:
     """A key or token that shows only its public prefix. It cannot be pickled."""
 
     __slots__ = ("_header", "_value")
@@ -137,10 +137,10 @@ class Secret:
                 f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
             )
 
-    def headers(self) -> dict[str, str]:
+    def as_headers(self) -> dict[str, str]:
         """The header that carries it, ``x-api-key`` or ``Authorization``."""
         text = str(self._value.reveal())
-        return {self._header: HiddenText(f"Token {text}" if self._header == "Authorization" else text)}
+        return {self._header: RedactedStr(f"Token {text}" if self._header == "Authorization" else text)}
 
     def secrets(self) -> list[Redacted]:
         """Return itself and its part after the public prefix; parts below 8 characters are left out, as they match any text."""
@@ -153,12 +153,12 @@ class Secret:
 
     def __repr__(self) -> str:
         prefix, dot, _ = str(self._value.reveal()).partition(".")
-        return f"{prefix[:16]}.{DOTS}" if dot else DOTS
+        return f"{prefix[:16]}.{MASK}" if dot else MASK
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError("a credential cannot be pickled or copied; make the client where it is used")
 
 
-def seal(value: object, header: str) -> Secret | None:
+def seal(value: object, header: str) -> Credential | None:
     """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
-    return None if value is None else Secret(value, header)
+    return None if value is None else Credential(value, header)

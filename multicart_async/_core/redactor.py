@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redaction import MASK, Redacted
 
 __all__ = ["MAX_ESCAPED", "Redactor"]
 
@@ -63,8 +63,8 @@ class _Needles:
 
     def mask(self, text: str) -> str:
         for part in self.parts:
-            text = text.replace(part, DOTS)
-        return text if self.words is None else self.words.sub(DOTS, text)
+            text = text.replace(part, MASK)
+        return text if self.words is None else self.words.sub(MASK, text)
 
     def without_part(self, text: str) -> str:
         """Return *text*, which was cut, without the beginning of what is looked for at its end."""
@@ -137,11 +137,11 @@ class _Walk:
         if isinstance(value, str):
             return self._text(value)
         if kind in {int, float}:
-            return value if self._text(str(value)) == str(value) else DOTS
+            return value if self._text(str(value)) == str(value) else MASK
         if not isinstance(value, Mapping | list | tuple) and not attrs.has(kind):
             return value
         if not depth:
-            return DOTS
+            return MASK
         if isinstance(value, Mapping):
             return dict(self._members(cast("Mapping[Any, object]", value), depth - 1))
         if isinstance(value, list | tuple):
@@ -152,13 +152,13 @@ class _Walk:
     def _text(self, text: str) -> str:
         dear = any(mark in text for mark in _MARKS)
         self._left -= min(len(text), _MAX_TEXT) if dear else 0
-        return DOTS if self._left < 0 else self._redactor.text(text)
+        return MASK if self._left < 0 else self._redactor.text(text)
 
     def _members(self, members: Mapping[Any, object], depth: int) -> Iterator[tuple[Any, Any]]:
         """Yield *members* redacted, and dots in the place of those that are too many."""
         for name, part in members.items():
             if self._left < 0:
-                yield DOTS, DOTS
+                yield MASK, MASK
                 return
             yield self.value(name, depth), self.value(part, depth)
 
@@ -166,7 +166,7 @@ class _Walk:
         """Yield *parts* redacted, and dots in the place of those that are too many; of values of a class none is."""
         for part in parts:
             if self._left < 0 and not attrs.has(cast("type[object]", type(part))):
-                yield DOTS
+                yield MASK
                 return
             yield self.value(part, depth)
 

@@ -1,7 +1,7 @@
 """Work that goes on while an async generator is paused at a ``yield``.
 
 A task group cannot stay open across a ``yield``. So this is the one place where tasks are begun on their own; they
-belong to a `Crew`, which ends them all before its generator ends, however it ends.
+belong to a `TaskPool`, which ends them all before its generator ends, however it ends.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 
-__all__ = ["Crew", "as_they_come", "each", "pull", "run_workers"]
+__all__ = ["TaskPool", "map_unordered", "next_or_end", "run_workers", "to_async_iter"]
 
 
 K = TypeVar("K")
@@ -23,7 +23,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Crew(Generic[K]):
+class TaskPool(Generic[K]):
     """Coroutines at work, each with a key."""
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class Crew(Generic[K]):
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, key: K, work: Awaitable[Any]) -> None:
+    def spawn(self, key: K, work: Awaitable[Any]) -> None:
         """Begin *work*."""
         self._tasks[asyncio.ensure_future(work)] = key
 
-    async def done(self) -> list[tuple[K, asyncio.Future[Any]]]:
+    async def wait_any(self) -> list[tuple[K, asyncio.Future[Any]]]:
         """Those that have ended, at least one, in the order in which they were begun."""
         ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        _see(ended)  # the caller may leave before it has looked at all of them
+        _retrieve_errors(ended)  # the caller may leave before it has looked at all of them
         return [(self._tasks.pop(task), task) for task in list(self._tasks) if task in ended]
 
     async def aclose(self) -> None:
@@ -54,19 +54,19 @@ class Crew(Generic[K]):
                     await asyncio.wait(tasks)
                 except asyncio.CancelledError as error:
                     cancelled = error
-        _see(tasks)  # nobody is left to be told
+        _retrieve_errors(tasks)  # nobody is left to be told
         if cancelled is not None:
             raise cancelled
 
 
-def _see(tasks: Iterable[asyncio.Future[Any]]) -> None:
+def _retrieve_errors(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Their errors are known: asyncio complains of those that nobody has asked for."""
     for task in tasks:
         if not task.cancelled():
             task.exception()
 
 
-async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+async def to_async_iter(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of either kind of iterable."""
     if isinstance(items, AsyncIterable):
         async for item in items:
@@ -76,26 +76,26 @@ async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]
             yield item
 
 
-async def as_they_come(
-    items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], width: int, life: Lifeline
+async def map_unordered(
+    items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int, lifetime: ClientLifetime
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
     """What becomes of each item, in the order in which it is known, *width* at a time; the items are pulled as needed."""
-    crew: Crew[tuple[T] | None] = Crew()
-    async with aclosing(each(items)) as source, aclosing(crew):
+    crew: TaskPool[tuple[T] | None] = TaskPool()
+    async with aclosing(to_async_iter(items)) as source, aclosing(crew):
         exhausted = pulling = False
         while True:
-            if not exhausted and not pulling and len(crew) < width:
-                crew.start(None, pull(source, life))
+            if not exhausted and not pulling and len(crew) < concurrency:
+                crew.spawn(None, next_or_end(source, lifetime))
                 pulling = True
             if not crew:
                 return
-            for key, task in await crew.done():
+            for key, task in await crew.wait_any():
                 if key is None:
                     pulling = False
                     pulled = task.result()
                     exhausted = not pulled
                     for item in pulled:
-                        crew.start((item,), work(item))
+                        crew.spawn((item,), work(item))
                 else:
                     error = task.exception()
                     if error is not None and not isinstance(error, Exception):
@@ -103,10 +103,10 @@ async def as_they_come(
                     yield key[0], task.result() if error is None else error
 
 
-async def pull(source: AsyncIterator[T], life: Lifeline) -> tuple[T, ...]:
+async def next_or_end(source: AsyncIterator[T], lifetime: ClientLifetime) -> tuple[T, ...]:
     """The next item, or nothing at the end: a future cannot hold StopAsyncIteration. It may never come by itself."""
     try:
-        with life.guard():
+        with lifetime.track():
             return (await anext(source),)
     except StopAsyncIteration:
         return ()

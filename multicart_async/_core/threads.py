@@ -21,15 +21,15 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
-__all__ = ["finish", "in_thread", "opened", "start", "start_short"]
+__all__ = ["join_thread", "open_in_thread", "run_in_thread", "submit", "submit_batched"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=BinaryIO)
 Args = TypeVarTuple("Args")
 
 _WORKERS = 8
-_MOST = 16  # pieces of short work that gather for a hop; what comes while it is under way goes with it too
-_PATIENCE = 0.02  # seconds that short work waits for the hop under way before another one is begun
+_MAX_BATCH = 16  # pieces of short work that gather for a hop; what comes while it is under way goes with it too
+_RELIEF_DELAY = 0.02  # seconds that short work waits for the hop under way before another one is begun
 _TURN = 0.02  # seconds after which a hop lets others have its thread, and goes on behind them
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
 
@@ -41,26 +41,26 @@ def _pool() -> ThreadPoolExecutor:
     return _pools[pid]
 
 
-def start(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
+def submit(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
     """Begin *work* in a thread. Its future must be given to `finish`, on every way out."""
     return asyncio.get_running_loop().run_in_executor(_pool(), work, *args)
 
 
-def start_short(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
+def submit_batched(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
     """The same for work that takes about as long as a hop to a thread and back: much of it shares one.
 
     It may wait for other short work, at most until that is done.
     """
     loop = asyncio.get_running_loop()
-    hops = _hops.get(loop)
+    hops = _executors.get(loop)
     if hops is None:
-        hops = _hops[loop] = _Hops()
+        hops = _executors[loop] = BatchExecutor()
     future: asyncio.Future[T] = loop.create_future()
     hops.add(loop, future, partial(work, *args))
     return future
 
 
-async def finish(future: asyncio.Future[T]) -> T:
+async def join_thread(future: asyncio.Future[T]) -> T:
     """What the thread returns or raises; after a cancellation, the cancellation, but not before the thread has ended."""
     if future.done():
         return future.result()
@@ -79,23 +79,23 @@ async def finish(future: asyncio.Future[T]) -> T:
     return future.result()
 
 
-async def opened(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
+async def open_in_thread(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
     """A file that *work* opens in a thread; after a cancellation it is closed again, for nobody else will."""
-    opening = start(work, *args)
+    opening = submit(work, *args)
     try:
-        return await finish(opening)
+        return await join_thread(opening)
     except asyncio.CancelledError:
         if not opening.cancelled() and opening.exception() is None:
             opening.result().close()
         raise
 
 
-async def in_thread(work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+async def run_in_thread(work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """*work* in a thread, from start to end."""
-    return await finish(start(work, *args))
+    return await join_thread(submit(work, *args))
 
 
-class _Hops:
+class BatchExecutor:
     """The short work of one loop. What gathers while a hop is under way goes with it, and the loop is told once.
 
     Each hop wakes a thread, and then the loop: for a small file that costs as much as the file does. What is added is
@@ -119,7 +119,7 @@ class _Hops:
 
     def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting = len(self._waiting)
-        if self._gathered < waiting < _MOST:
+        if self._gathered < waiting < _MAX_BATCH:
             self._gathered = waiting
             loop.call_soon(self._gather, loop)
             return
@@ -130,14 +130,14 @@ class _Hops:
             self._send()
         if not self._watching and waiting > idle:  # the hop takes one at once; what else there is may have to wait
             self._watching = True
-            loop.call_later(_PATIENCE, self._relieve, loop)
+            loop.call_later(_RELIEF_DELAY, self._relieve, loop)
 
     def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Another hop, if something still waits: a slow disk may do several things at a time."""
         self._watching = bool(self._waiting)
         if self._watching:
             self._send()
-            loop.call_later(_PATIENCE, self._relieve, loop)
+            loop.call_later(_RELIEF_DELAY, self._relieve, loop)
 
     def _send(self) -> None:
         hop = object()
@@ -174,7 +174,7 @@ class _Hops:
                 tell = not self._ended
                 self._ended.append((future, result, error))
             if tell:
-                future.get_loop().call_soon_threadsafe(self._tell)
+                future.get_loop().call_soon_threadsafe(self._deliver)
             del future, work, result, error  # or an idle thread would hold them
             if time.monotonic() >= until:  # the threads are for others too
                 try:
@@ -184,7 +184,7 @@ class _Hops:
                 else:
                     return
 
-    def _tell(self) -> None:
+    def _deliver(self) -> None:
         with self._lock:
             ended, self._ended = self._ended, []
         for future, result, error in ended:
@@ -201,4 +201,4 @@ def _outcome(work: Callable[[], T]) -> tuple[T | None, BaseException | None]:
         return None, error
 
 
-_hops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Hops] = WeakKeyDictionary()
+_executors: WeakKeyDictionary[asyncio.AbstractEventLoop, BatchExecutor] = WeakKeyDictionary()

@@ -16,31 +16,31 @@ from multicart_async._core.unset import UNSET
 
 __all__ = [
     "MAX_INTEGER",
-    "MOST_ITEMS",
-    "a_choice",
-    "a_count",
-    "a_file",
-    "a_flag",
-    "a_line",
-    "a_postcode",
-    "a_size",
-    "a_text",
-    "an_id",
+    "MAX_ITEMS",
+    "check_bool",
+    "check_choice",
+    "check_collection_size",
+    "check_extra_fields",
+    "check_file_path",
+    "check_id",
+    "check_ids",
+    "check_int",
+    "check_iterable",
     "check_listener",
     "check_local_path",
-    "further",
-    "ids",
+    "check_postcode",
+    "check_single_line",
+    "check_str",
     "is_decimal",
     "is_rewritten",
-    "is_text",
-    "item",
-    "items",
-    "mismatch",
-    "several",
+    "is_valid_str",
+    "normalize_item",
+    "normalize_items",
+    "wrong_argument",
 ]
 
-MOST_ITEMS = 5_000  # in a collection, and in a CSV
-IN_FULL = "a string with all its digits, not in decimal or scientific notation"  # as spreadsheets write numbers
+MAX_ITEMS = 5_000  # in a collection, and in a CSV
+UNFORMATTED = "a string with all its digits, not in decimal or scientific notation"  # as spreadsheets write numbers
 MAX_INTEGER = 2**53  # no double holds all integers beyond it, and ids beyond 2**61 could collide in a dict
 _BLANK_OR_COMMA = re.compile(r"[\s,]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -48,81 +48,81 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE | re.ASCII)  # the drive
 _USER = re.compile(r"(:/+)(?:[^/:]*:.*|[^/]*)@", re.DOTALL)  # a password may hold slashes
 _DECIMAL = re.compile(r"[+-]?[0-9]+[.,][0-9]*")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE]\+[0-9]+")
-_HALF = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
 
 
-def mismatch(argument: str, expected: str, value: object) -> ArgumentError:
+def wrong_argument(argument: str, expected: str, value: object) -> ArgumentError:
     """Return the error for a *value* that is not what is *expected*; at most 80 characters of it are shown."""
     return ArgumentError(argument, f"expected {expected}, got {short_repr(value)}")
 
 
-def an_id(argument: str, value: object) -> int:
+def check_id(argument: str, value: object) -> int:
     """*value*, if it is a row id of the service."""
     if type(value) is not int or value < 1:
-        raise mismatch(argument, "a positive integer", value)
+        raise wrong_argument(argument, "a positive integer", value)
     if value > MAX_INTEGER:
-        raise mismatch(argument, "a positive integer up to 2**53", value)
+        raise wrong_argument(argument, "a positive integer up to 2**53", value)
     return value
 
 
-def ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
+def check_ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
     """*values* without repetitions, if they are row ids."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise mismatch(argument, "an iterable of ids, such as a list", values)
-    return tuple(dict.fromkeys(an_id(argument, value) for value in values))
+        raise wrong_argument(argument, "an iterable of ids, such as a list", values)
+    return tuple(dict.fromkeys(check_id(argument, value) for value in values))
 
 
-def several(argument: str, values: object) -> None:
+def check_iterable(argument: str, values: object) -> None:
     """Raises unless *values* can be iterated, by ``for`` or by ``async for``, and is no text."""
     if isinstance(values, str | bytes) or not (hasattr(values, "__iter__") or hasattr(values, "__aiter__")):
-        raise mismatch(argument, "an iterable such as a list", values)
+        raise wrong_argument(argument, "an iterable such as a list", values)
 
 
-def a_count(argument: str, value: object, *, least: int = 0) -> int:
+def check_int(argument: str, value: object, *, minimum: int = 0) -> int:
     """*value*, if it is a whole number."""
-    if type(value) is not int or value < least:
-        raise mismatch(argument, f"an integer, {least} or more", value)
+    if type(value) is not int or value < minimum:
+        raise wrong_argument(argument, f"an integer, {minimum} or more", value)
     return value
 
 
-def a_size(argument: str, value: object) -> int:
+def check_collection_size(argument: str, value: object) -> int:
     """*value*, if a collection can hold that many items, and not none."""
-    size = a_count(argument, value, least=1)
-    if size > MOST_ITEMS:
-        raise mismatch(argument, f"at most {MOST_ITEMS}, because a collection holds no more items", size)
+    size = check_int(argument, value, minimum=1)
+    if size > MAX_ITEMS:
+        raise wrong_argument(argument, f"at most {MAX_ITEMS}, because a collection holds no more items", size)
     return size
 
 
-def a_text(argument: str, value: object, *, needed: bool = False) -> None:
+def check_str(argument: str, value: object, *, required: bool = False) -> None:
     """Raises unless *value* is a text with something in it that can be sent, or, if not *needed*, not given."""
-    if value is UNSET and not needed:
+    if value is UNSET and not required:
         return
-    if not is_text(value):
-        raise mismatch(argument, "a non-empty string that UTF-8 can encode", value)
+    if not is_valid_str(value):
+        raise wrong_argument(argument, "a non-empty string that UTF-8 can encode", value)
 
 
-def is_text(value: object) -> bool:
+def is_valid_str(value: object) -> bool:
     """Return whether *value* is a text with something in it that can be sent."""
-    return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
+    return isinstance(value, str) and bool(value.strip()) and not LONE_SURROGATE.search(value)
 
 
-def a_line(argument: str, value: object) -> None:
+def check_single_line(argument: str, value: object) -> None:
     """Raises unless *value* is a text of one line with no blank around it, as a name or a cell of a table is."""
-    a_text(argument, value, needed=True)
+    check_str(argument, value, required=True)
     text = str(value)
     if text != text.strip() or _CONTROL.search(text):
-        raise mismatch(argument, "one line without whitespace around it", value)
+        raise wrong_argument(argument, "one line without whitespace around it", value)
     if is_rewritten(text):
-        raise mismatch(argument, IN_FULL, value)
+        raise wrong_argument(argument, UNFORMATTED, value)
 
 
-def a_postcode(argument: str, value: object) -> None:
+def check_postcode(argument: str, value: object) -> None:
     """Raises unless *value* is the text of a postcode: a number would have lost its leading zeros."""
     if not isinstance(value, str):
-        raise mismatch(argument, 'a string with its leading zeros, such as "0800"', value)
-    a_line(argument, value)
+        raise wrong_argument(argument, 'a string with its leading zeros, such as "0800"', value)
+    check_single_line(argument, value)
     if is_decimal(value):
-        raise mismatch(argument, IN_FULL, value)
+        raise wrong_argument(argument, UNFORMATTED, value)
 
 
 def is_rewritten(text: str) -> bool:
@@ -170,63 +170,63 @@ def check_listener(argument: str, value: object) -> None:
             )
 
 
-def a_file(argument: str, value: object) -> Path:
+def check_file_path(argument: str, value: object) -> Path:
     """Where a file of that name lies, whatever folder the process goes to meanwhile; it need not be there."""
     check_local_path(argument, value)
     try:
         path = Path(cast("str | os.PathLike[str]", value))
     except TypeError as error:
-        raise mismatch(argument, "the path of a file", value) from error
+        raise wrong_argument(argument, "the path of a file", value) from error
     if not path.name or "\0" in str(path):
-        raise mismatch(argument, "the path of a file", str(path))
+        raise wrong_argument(argument, "the path of a file", str(path))
     return path.absolute()
 
 
-def a_flag(argument: str, value: object) -> None:
+def check_bool(argument: str, value: object) -> None:
     """Raises unless *value* is not given, true or false."""
     if value is not UNSET and not isinstance(value, bool):
-        raise mismatch(argument, "True or False", value)
+        raise wrong_argument(argument, "True or False", value)
 
 
-def a_choice(argument: str, value: object, vocabulary: Any) -> None:
+def check_choice(argument: str, value: object, vocabulary: Any) -> None:
     """Raises unless *value* is not given, or one of the words of the Literal *vocabulary*."""
     words = get_args(vocabulary)
     if value is not UNSET and not (isinstance(value, str) and value in words):
-        raise mismatch(argument, f"one of {', '.join(map(repr, words))}", value)
+        raise wrong_argument(argument, f"one of {', '.join(map(repr, words))}", value)
 
 
-def items(argument: str, values: Iterable[str], *, most: int | None = MOST_ITEMS) -> list[str]:
+def normalize_items(argument: str, values: Iterable[str], *, maximum: int | None = MAX_ITEMS) -> list[str]:
     """ASINs or SKUs, trimmed and without repetitions, as many as a collection can hold, or any number."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise mismatch(argument, "an iterable of items, such as a list", values)
+        raise wrong_argument(argument, "an iterable of items, such as a list", values)
     found: dict[str, None] = {}
     for value in values:
-        found[item(argument, value)] = None
-        if most is not None and len(found) > most:
-            raise ArgumentError(argument, f"expected at most {most} items, got more; a collection holds no more")
+        found[normalize_item(argument, value)] = None
+        if maximum is not None and len(found) > maximum:
+            raise ArgumentError(argument, f"expected at most {maximum} items, got more; a collection holds no more")
     if not found:
         raise ArgumentError(argument, "expected at least one item, got none")
     return list(found)
 
 
-def item(argument: str, value: object) -> str:
+def normalize_item(argument: str, value: object) -> str:
     """An ASIN or SKU, trimmed: the service takes many of them as one text with commas."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or _BLANK_OR_COMMA.search(text) or _HALF.search(text):
-        raise mismatch(argument, "an item, which is a string without whitespace and commas", value)
+    if not text or _BLANK_OR_COMMA.search(text) or LONE_SURROGATE.search(text):
+        raise wrong_argument(argument, "an item, which is a string without whitespace and commas", value)
     if is_rewritten(text):
-        raise mismatch(argument, IN_FULL, value)
+        raise wrong_argument(argument, UNFORMATTED, value)
     return text
 
 
-def further(extra: object, *documented: str) -> dict[str, object]:
+def check_extra_fields(extra: object, *documented: str) -> dict[str, object]:
     """The fields of *extra*, if it is a mapping by name, without those that have an argument of their own."""
     if not isinstance(extra, Mapping):
-        raise mismatch("extra", "a mapping from names of fields to values", extra)
+        raise wrong_argument("extra", "a mapping from names of fields to values", extra)
     fields = dict(cast("Mapping[object, object]", extra))
     for name in fields:
         if not isinstance(name, str) or not name:
-            raise mismatch("extra", "names of fields, which are strings", name)
+            raise wrong_argument("extra", "names of fields, which are strings", name)
         if name in documented:
             raise ArgumentError("extra", f"expected further fields only, got {name!r}; it has an argument of its own")
     return cast("dict[str, object]", fields)

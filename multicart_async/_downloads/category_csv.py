@@ -17,12 +17,12 @@ from typing import Any, BinaryIO, Final, cast
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.formats.json_records import NotRecordsError, RecordParser
-from multicart_async._downloads.transfer import Fetched
+from multicart_async._downloads.transfer import FetchedFile
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import DirectorySink, Sink, written_again
+from multicart_async.sinks import DirectorySink, Sink, retry_if_removed
 
 __all__ = ["CategoryCsv", "category_csv"]
 
@@ -44,7 +44,7 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # UTF-8 has no bytes for it
 
 
 @attrs.frozen
-class CategoryCsv(Fetched):
+class CategoryCsv(FetchedFile):
     """The CSV that was written; ``left_out`` tells which values of the JSON it lacks."""
 
     left_out: str = ""
@@ -56,7 +56,7 @@ async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limi
     Raises:
         IntegrityError: The source is not JSON that can be read; then there is no CSV.
     """
-    return await written_again(lambda: _written(sink, source, name, limits))
+    return await retry_if_removed(lambda: _written(sink, source, name, limits))
 
 
 async def _written(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
@@ -66,28 +66,28 @@ async def _written(sink: Sink, source: str, name: str, limits: Limits) -> Catego
     else:
         file = io.BytesIO(await sink.read(source) or b"")
     records = _Records(file, source, limits)
-    meter = _Meter()
+    meter = _SizeAndHash()
     try:
         async with aclosing(_pieces(records, meter)) as pieces:
             await sink.put(name, pieces)
     finally:
-        await in_thread(file.close)
+        await run_in_thread(file.close)
     return CategoryCsv(name, meter.size, meter.hash.hexdigest(), left_out=records.left_out)
 
 
-class _Meter:
+class _SizeAndHash:
     def __init__(self) -> None:
         self.size = 0
         self.hash = hashlib.sha256()
 
 
-async def _pieces(records: _Records, meter: _Meter) -> AsyncGenerator[bytes, None]:
+async def _pieces(records: _Records, meter: _SizeAndHash) -> AsyncGenerator[bytes, None]:
     rows = iter(records)
-    while piece := await in_thread(_piece, rows, meter):
+    while piece := await run_in_thread(_piece, rows, meter):
         yield piece
 
 
-def _piece(rows: Iterator[dict[str, Any]], meter: _Meter) -> bytes:
+def _piece(rows: Iterator[dict[str, Any]], meter: _SizeAndHash) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     if not meter.size:

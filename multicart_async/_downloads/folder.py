@@ -10,11 +10,11 @@ from typing import Any, Final
 import attrs
 
 from multicart_async._core.text import as_line
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest
 from multicart_async.errors import DiskError
 from multicart_async.models import CategoryRun, Run
-from multicart_async.sinks import BrowsableSink, Sink
+from multicart_async.sinks import ListableSink, Sink
 
 __all__ = [
     "STAGING",
@@ -64,7 +64,7 @@ class FolderState:
     @classmethod
     async def load(cls, sink: Sink, folder: str) -> FolderState:
         """Read manifest and notes of *folder*."""
-        there = await sink.list(folder) if isinstance(sink, BrowsableSink) else None
+        there = await sink.list(folder) if isinstance(sink, ListableSink) else None
         found: list[FoundManifest] = []
         for name in (MANIFEST, PROGRESS):
             manifest = await load_manifest(sink, folder, name) if there is None or name in there else None
@@ -105,7 +105,7 @@ async def load_manifest(sink: Sink, folder: str, name: str = MANIFEST) -> Manife
 
 async def decode_manifest(payload: bytes, folder: str) -> Manifest | str:
     """Return the manifest in *payload*, or why it cannot be trusted to be the one of *folder*."""
-    manifest = parse_manifest(payload) if len(payload) < _LONG else await in_thread(parse_manifest, payload)
+    manifest = parse_manifest(payload) if len(payload) < _LONG else await run_in_thread(parse_manifest, payload)
     if isinstance(manifest, Manifest) and f"{manifest.collection_id}/{manifest.run_id}" != folder:
         return f"it is of run {manifest.run_id} of collection {manifest.collection_id}"
     return manifest

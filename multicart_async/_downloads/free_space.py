@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink, Sink
 
@@ -86,7 +86,7 @@ class FreeSpace:
         return self._looks.get(self._devices[root]) if root in self._devices else None
 
     async def _look(self, root: Path) -> _Look:
-        device, free = await in_thread(_look, root)
+        device, free = await run_in_thread(_look, root)
         self._devices[root] = device
         if len(self._devices) > _REMEMBERED:
             del self._devices[next(iter(self._devices))]

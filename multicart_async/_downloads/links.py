@@ -16,7 +16,7 @@ import attrs
 
 from multicart_async.errors import UnreachableResultError
 
-__all__ = ["Link", "Place", "name_troubles", "parse_link"]
+__all__ = ["FileLocation", "ResultLink", "name_troubles", "parse_link"]
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_LINK = 8192  # servers refuse longer ones
@@ -38,12 +38,12 @@ _SUFFIX = re.compile(_PLAIN_SUFFIX.replace("_", "(?:_|%5[Ff])").replace(r"\.", r
 
 
 @attrs.frozen
-class Place:
+class FileLocation:
     """Where a file of the service is."""
 
     url: str
     """What to ask for: only characters 0x21-0x7E."""
-    other: str | None
+    alternate_url: str | None
     """The other reading of an ambiguous ``%``, to try once after a 404; ``None`` when there is none."""
     name: str
     """The service's own file name, decoded as far as it can be told, for the manifest; never for a path."""
@@ -52,7 +52,7 @@ class Place:
 
 
 @attrs.frozen
-class Link(Place):
+class ResultLink(FileLocation):
     """A result link, taken apart as text."""
 
     collection_id: int
@@ -90,7 +90,7 @@ def parse_link(
     collection_id: int | None = None,
     run_id: int | None = None,
     collection_name: str | None = None,
-) -> Link:
+) -> ResultLink:
     """What to ask for to get the file behind a link of the service.
 
     Args:
@@ -114,9 +114,9 @@ def parse_link(
         ids = [str(part) for part in (collection_id, run_id) if part is not None]
         raise UnreachableResultError("/".join(["results", *ids]), str(refusal)) from None
     folder = f"{base}/results/{collection}/{run}/"
-    return Link(
+    return ResultLink(
         url=f"{folder}{wire}{query}",
-        other=None if other is None else f"{folder}{other}{query}",
+        alternate_url=None if other is None else f"{folder}{other}{query}",
         collection_id=int(collection),
         run_id=int(run),
         name=name,

@@ -11,33 +11,41 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from multicart_async._core.validation import a_choice, mismatch
+from multicart_async._core.validation import check_choice, wrong_argument
 from multicart_async._downloads.folder import FolderState
 from multicart_async._downloads.formats.json_document import DocumentCheck, RecordCount
-from multicart_async._downloads.links import Place
-from multicart_async._downloads.plan import Files, FreshLinks, Relist, folder_of, pages_of, plan, planned
+from multicart_async._downloads.links import FileLocation
+from multicart_async._downloads.plan import (
+    FetchRun,
+    Files,
+    LinkRefresher,
+    folder_of,
+    pages_of,
+    plan,
+    plan_in_thread_if_large,
+)
 from multicart_async._downloads.record_codec import RecordReader
 from multicart_async._downloads.records import OnInvalid, read_records
-from multicart_async._downloads.run_download import Delivery, Terms
+from multicart_async._downloads.run_download import DownloadOptions, RunDownloader
 from multicart_async._downloads.staging import recover, recover_if_abandoned, working_in
-from multicart_async._downloads.transfer import Downloader, MakeCheck, Wanted
+from multicart_async._downloads.transfer import CheckFactory, Downloader, FileRequest
 from multicart_async._http.codec import decode
 from multicart_async.errors import ArgumentError, MultiCartError
-from multicart_async.models import CategoryRun, Downloaded, Run, RunDownload
-from multicart_async.sinks import BrowsableSink, DirectorySink, Sink, guarded
+from multicart_async.models import CategoryRun, DownloadedFile, Run, RunDownload
+from multicart_async.sinks import DirectorySink, ListableSink, Sink, map_sink_errors
 
-__all__ = ["Results", "Terms", "a_run"]
+__all__ = ["DownloadManager", "DownloadOptions", "check_run"]
 
 T = TypeVar("T")
 
 
-def a_run(run: object) -> None:
+def check_run(run: object) -> None:
     """Raises unless it is one, of a collection or of a category."""
     if not isinstance(run, Run | CategoryRun):
-        raise mismatch("run", "a run from wait, list or latest", run)
+        raise wrong_argument("run", "a run from wait, list or latest", run)
 
 
-class Results:
+class DownloadManager:
     """Brings files of runs to their folders, and reads their records; brings other files of the service too."""
 
     def __init__(self, downloader: Downloader, base_url: str) -> None:
@@ -45,14 +53,14 @@ class Results:
         self._base = base_url
         self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # by folder
 
-    async def deliver(
+    async def download_run(
         self,
         run: Run | CategoryRun,
         dest: str | os.PathLike[str] | Sink,
         files: Files,
         *,
-        relist: Relist,
-        terms: Terms,
+        relist: FetchRun,
+        terms: DownloadOptions,
     ) -> RunDownload:
         """The run's files, each whole and verified, and a manifest; or an error, and what was whole before it stays.
 
@@ -61,16 +69,16 @@ class Results:
             DownloadError: A file could not be had whole, or the disk refused.
             APIError: The service refused a file.
         """
-        wanted = await planned(self._plan, run, files, terms)
+        wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
         sink = await self.sink(dest)
-        with self._downloader.life.guard():
+        with self._downloader.lifetime.track():
             delivery = self._delivery(run, sink, relist, terms)
-            await delivery.look_around(wanted)
-            return await delivery.carry_out(wanted)
+            await delivery.load_state(wanted)
+            return await delivery.run(wanted)
 
-    def _delivery(self, run: Run | CategoryRun, sink: Sink, relist: Relist, terms: Terms) -> Delivery:
-        fresh = FreshLinks(relist, self._base)
-        return Delivery(self._downloader, run, sink, fresh=fresh, terms=terms, turn=self._turn(folder_of(run)))
+    def _delivery(self, run: Run | CategoryRun, sink: Sink, relist: FetchRun, terms: DownloadOptions) -> RunDownloader:
+        fresh = LinkRefresher(relist, self._base)
+        return RunDownloader(self._downloader, run, sink, fresh=fresh, terms=terms, turn=self._turn(folder_of(run)))
 
     def _turn(self, folder: str) -> anyio.Lock:
         return self._turns.setdefault(folder, anyio.Lock())
@@ -78,12 +86,14 @@ class Results:
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
         """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
         if isinstance(dest, Sink):
-            return guarded(dest)
+            return map_sink_errors(dest)
         directory = DirectorySink(dest)
         await directory.check()
         return directory
 
-    async def single(self, path: str, name: str, check: MakeCheck, dest: str | os.PathLike[str] | Sink) -> Downloaded:
+    async def download_file(
+        self, path: str, name: str, check: CheckFactory, dest: str | os.PathLike[str] | Sink
+    ) -> DownloadedFile:
         """A file of no run: what is at *path* below the base URL, under *name* in *dest*, whole and verified or not there.
 
         It is about the account: in a folder its owner alone can read it.
@@ -94,23 +104,25 @@ class Results:
             APIError: The service refused it.
         """
         sink = await self.sink(dest)
-        link = Place(url=self._base + path, other=None, name=path.rpartition("/")[2], label=path.removeprefix("/"))
-        fetched = await self._downloader.fetch(Wanted(link, name, check, private=True), sink)
+        link = FileLocation(
+            url=self._base + path, alternate_url=None, name=path.rpartition("/")[2], label=path.removeprefix("/")
+        )
+        fetched = await self._downloader.fetch(FileRequest(link, name, check, sensitive=True), sink)
         place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
-        return Downloaded(name, place, fetched.size, fetched.sha256)
+        return DownloadedFile(name, place, fetched.size, fetched.sha256)
 
-    async def missing(self, run: Run, sink: Sink, files: Files, terms: Terms) -> int:
+    async def count_missing(self, run: Run, sink: Sink, files: Files, terms: DownloadOptions) -> int:
         """How many files `deliver` would fetch."""
-        wanted = await planned(self._plan, run, files, terms)
+        wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
         delivery = self._delivery(run, sink, _no_run, terms)
-        await delivery.look_around(wanted)
+        await delivery.load_state(wanted)
         return len(delivery.missing(wanted))
 
     async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
         """Whether a run lies in *sink* with all its files, by its manifest and their sizes, without asking the service."""
         folder = f"{collection_id}/{run_id}"
         state = await FolderState.load(sink, folder)
-        if state.staged and isinstance(sink, BrowsableSink):
+        if state.staged and isinstance(sink, ListableSink):
             async with working_in(sink, folder, self._turn(folder)):
                 await recover(sink, folder)
             state = await FolderState.load(sink, folder)
@@ -119,7 +131,7 @@ class Results:
             return False
         try:
             run = decode(dict(found.manifest.run), Run, "manifest")
-            wanted = await planned(plan, run, files, self._base)
+            wanted = await plan_in_thread_if_large(plan, run, files, self._base)
         except MultiCartError:
             return False
         there = {file.name for file in found.files}
@@ -127,7 +139,7 @@ class Results:
             file.name.rpartition("/")[2] in there for file in wanted
         )
 
-    async def recover(self, sink: BrowsableSink, folder: str) -> None:
+    async def recover(self, sink: ListableSink, folder: str) -> None:
         """Complete the new version of a run that a killed process has left sealed in *folder*; remove any other one.
 
         Raises:
@@ -135,18 +147,18 @@ class Results:
         """
         await recover_if_abandoned(sink, folder, self._turn(folder))
 
-    def _plan(self, run: Run | CategoryRun, files: Files, terms: Terms) -> tuple[Wanted, ...]:
-        a_choice("files", files, Files)
+    def _plan(self, run: Run | CategoryRun, files: Files, terms: DownloadOptions) -> tuple[FileRequest, ...]:
+        check_choice("files", files, Files)
         return plan(run, files, self._base, RecordCount if terms.count_records else DocumentCheck)
 
     async def records(
-        self, run: Run | CategoryRun, reader: RecordReader[T], on_invalid: OnInvalid, *, relist: Relist
+        self, run: Run | CategoryRun, reader: RecordReader[T], on_invalid: OnInvalid, *, relist: FetchRun
     ) -> AsyncGenerator[T, None]:
         """Each record of each page of the run, as *reader* makes it."""
-        fresh = FreshLinks(relist, self._base)
+        fresh = LinkRefresher(relist, self._base)
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
-        for wanted in await planned(pages_of, run, self._base):
+        for wanted in await plan_in_thread_if_large(pages_of, run, self._base):
             async with aclosing(read_records(self._downloader, wanted, fresh.link, reader, on_invalid)) as records:
                 async for record in records:
                     yield record

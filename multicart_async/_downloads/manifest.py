@@ -21,10 +21,10 @@ __all__ = [
     "PROGRESS",
     "Manifest",
     "ManifestFile",
+    "dump_checksummed",
+    "load_checksummed",
     "parse_manifest",
     "render_manifest",
-    "seal_json",
-    "unseal_json",
 ]
 
 MANIFEST: Final = "manifest.json"
@@ -94,7 +94,7 @@ def render_manifest(manifest: Manifest) -> bytes:
     return _whole([*lines, f'"checksum": "{checksum}"'])
 
 
-def seal_json(fields: Mapping[str, Any]) -> bytes:
+def dump_checksummed(fields: Mapping[str, Any]) -> bytes:
     """*fields* as JSON with a version and a checksum over all of it."""
     content: dict[str, Any] = {**_HEAD, **fields}
     return _whole([*_lines(content), f'"checksum": "{_checksum(content)}"'])
@@ -108,8 +108,8 @@ def _whole(lines: Iterable[str]) -> bytes:
     return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
 
 
-def unseal_json(payload: bytes) -> dict[str, Any] | str:
-    """What `seal_json` sealed, or why it cannot be believed."""
+def load_checksummed(payload: bytes) -> dict[str, Any] | str:
+    """What `dump_checksummed` sealed, or why it cannot be believed."""
     try:
         content: Any = json.loads(payload)
         if not isinstance(content, dict):
@@ -126,7 +126,7 @@ def unseal_json(payload: bytes) -> dict[str, Any] | str:
 
 def parse_manifest(payload: bytes) -> Manifest | str:
     """The manifest, or why it cannot be believed. Fields that a later library version adds are passed over."""
-    fields = unseal_json(payload)
+    fields = load_checksummed(payload)
     if isinstance(fields, str):
         return fields
     try:

@@ -9,12 +9,12 @@ from typing import Literal, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 
-from multicart_async._core.threads import in_thread
-from multicart_async._downloads.formats import Check
+from multicart_async._core.threads import run_in_thread
+from multicart_async._downloads.formats import ContentCheck
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
-from multicart_async._downloads.links import Link, Place, parse_link
-from multicart_async._downloads.transfer import MakeCheck, Wanted
+from multicart_async._downloads.links import FileLocation, ResultLink, parse_link
+from multicart_async._downloads.transfer import CheckFactory, FileRequest
 from multicart_async.config import Limits
 from multicart_async.errors import ArgumentError, UnreachableResultError
 from multicart_async.models import CategoryRun, Run
@@ -23,15 +23,15 @@ __all__ = [
     "ARCHIVE",
     "CATEGORY_CSV",
     "CATEGORY_JSON",
+    "FetchRun",
     "Files",
-    "FreshLinks",
-    "Relist",
+    "LinkRefresher",
     "find_run",
     "folder_of",
     "is_ours",
     "pages_of",
     "plan",
-    "planned",
+    "plan_in_thread_if_large",
 ]
 
 
@@ -50,10 +50,10 @@ _MANY = 200  # links: looked through off the loop, for they may hold it for tens
 class _ArchiveOf:
     """Makes the check of a ZIP with the pages of its run. It proves its own end, whatever the transfer promised."""
 
-    def __init__(self, pages: Sequence[Place]) -> None:
+    def __init__(self, pages: Sequence[FileLocation]) -> None:
         self._names = tuple(page.name for page in pages)
 
-    def __call__(self, *, full: bool, limits: Limits = Limits()) -> Check:
+    def __call__(self, *, full: bool, limits: Limits = Limits()) -> ContentCheck:
         del full
         return ArchiveCheck(self._names, unpacked_bytes=limits.unpacked_bytes)
 
@@ -68,13 +68,15 @@ def is_ours(name: str) -> bool:
     return name in {ARCHIVE, CATEGORY_JSON, CATEGORY_CSV} or _OURS.match(name) is not None
 
 
-async def planned(work: Callable[[Run | CategoryRun, Unpack[Args]], T], run: Run | CategoryRun, *args: *Args) -> T:
+async def plan_in_thread_if_large(
+    work: Callable[[Run | CategoryRun, Unpack[Args]], T], run: Run | CategoryRun, *args: *Args
+) -> T:
     """What *work* makes of the links of *run*, off the loop if they are many."""
     many = len(run.download_links.pages) > _MANY
-    return await in_thread(work, run, *args) if many else work(run, *args)
+    return await run_in_thread(work, run, *args) if many else work(run, *args)
 
 
-def pages_of(run: Run | CategoryRun, base: str, check: MakeCheck = DocumentCheck) -> tuple[Wanted, ...]:
+def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCheck) -> tuple[FileRequest, ...]:
     """The JSON files of a run, in the order of its pages, each to be checked by *check*.
 
     Raises:
@@ -84,12 +86,14 @@ def pages_of(run: Run | CategoryRun, base: str, check: MakeCheck = DocumentCheck
         parse_link(text, base=base, collection_id=run.collection, run_id=run.id) for text in run.download_links.pages
     ]
     return tuple(
-        Wanted(link, f"{folder_of(run)}/{name}", check)
+        FileRequest(link, f"{folder_of(run)}/{name}", check)
         for link, name in sorted(zip(links, _names(links), strict=True), key=lambda pair: (len(pair[1]), pair[1]))
     )
 
 
-def plan(run: Run | CategoryRun, files: Files, base: str, check: MakeCheck = DocumentCheck) -> tuple[Wanted, ...]:
+def plan(
+    run: Run | CategoryRun, files: Files, base: str, check: CheckFactory = DocumentCheck
+) -> tuple[FileRequest, ...]:
     """The files of a run that are asked for. A category scrape has no ZIP: its one JSON file is meant by any of *files*.
 
     Raises:
@@ -109,11 +113,11 @@ def plan(run: Run | CategoryRun, files: Files, base: str, check: MakeCheck = Doc
             return ()
         raise ArgumentError("files", f"run {run.id} has no ZIP; ask for its pages")
     link = parse_link(text, base=base, collection_id=run.collection, run_id=run.id)
-    archive = Wanted(link, f"{folder_of(run)}/{ARCHIVE}", _ArchiveOf([page.link for page in pages]))
+    archive = FileRequest(link, f"{folder_of(run)}/{ARCHIVE}", _ArchiveOf([page.link for page in pages]))
     return (archive,) if files == "zip" else (*pages, archive)
 
 
-def _names(links: Sequence[Link]) -> list[str]:
+def _names(links: Sequence[ResultLink]) -> list[str]:
     """``page-0001.json``: the service's own number of the page, where each has one; else its place in the list."""
     if len(links) == 1 and links[0].name == CATEGORY_JSON:
         return [CATEGORY_JSON]
@@ -124,20 +128,20 @@ def _names(links: Sequence[Link]) -> list[str]:
     return [f"page-{number:04d}.json" for number in numbers]
 
 
-Relist = Callable[[], Awaitable[Run | CategoryRun | None]]
+FetchRun = Callable[[], Awaitable[Run | CategoryRun | None]]
 """Asks for the run's row again; ``None`` if there is no such run any more."""
 
 
-class FreshLinks:
+class LinkRefresher:
     """Links may be signed, and hold the collection's name, which may change: both make them stale."""
 
-    def __init__(self, relist: Relist, base: str) -> None:
+    def __init__(self, relist: FetchRun, base: str) -> None:
         self._relist = relist
         self._base = base
         self._lock = anyio.Lock()
-        self._links: dict[str, Place] | None = None
+        self._links: dict[str, FileLocation] | None = None
 
-    async def link(self, wanted: Wanted) -> Place:
+    async def link(self, wanted: FileRequest) -> FileLocation:
         """A fresh link to the same file.
 
         Raises:
@@ -149,11 +153,13 @@ class FreshLinks:
             raise UnreachableResultError(wanted.link.label, "the service lists it no more")
         return links[wanted.name]
 
-    async def _all(self) -> dict[str, Place]:
+    async def _all(self) -> dict[str, FileLocation]:
         run = await self._relist()
         if run is None:
             return {}
-        wanted = await planned(plan, run, "both" if run.download_links.all_pages else "pages", self._base)
+        wanted = await plan_in_thread_if_large(
+            plan, run, "both" if run.download_links.all_pages else "pages", self._base
+        )
         return {file.name: file.link for file in wanted}
 
 

@@ -12,8 +12,8 @@ import anyio.lowlevel
 import attrs
 
 from multicart_async._core.response_headers import note_headers
-from multicart_async._core.threads import in_thread
-from multicart_async._downloads.formats import Defect
+from multicart_async._core.threads import run_in_thread
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.json_document import (
     ENVELOPE_BYTES,
     RecordCount,
@@ -23,10 +23,10 @@ from multicart_async._downloads.formats.json_document import (
 )
 from multicart_async._downloads.formats.json_records import STEP, NotRecordsError, RecordParser
 from multicart_async._downloads.record_codec import RecordReader
-from multicart_async._downloads.transfer import STALE_LINK, Downloader, Refresh, Wanted, slot
-from multicart_async._downloads.verifier import admit
+from multicart_async._downloads.transfer import STALE_LINK, Downloader, FileRequest, Refresh, download_slot
+from multicart_async._downloads.verifier import check_response
 from multicart_async._http import ByteStream
-from multicart_async._http.envelope import refusal
+from multicart_async._http.envelope import error_from_envelope
 from multicart_async._http.retry_rules import is_transient
 from multicart_async.config import Limits
 from multicart_async.errors import (
@@ -37,7 +37,7 @@ from multicart_async.errors import (
     MultiCartError,
 )
 from multicart_async.events import RecordsSkipped, Retrying
-from multicart_async.sinks import BrowsableSink, Sink, closing
+from multicart_async.sinks import ListableSink, Sink, closing
 
 __all__ = ["OnInvalid", "PageCount", "count_differences", "count_records", "read_records"]
 
@@ -51,7 +51,7 @@ OnInvalid = Literal["raise", "skip"]
 
 async def read_records(
     downloader: Downloader,
-    wanted: Wanted,
+    wanted: FileRequest,
     refresh: Refresh,
     reader: RecordReader[T],
     on_invalid: OnInvalid,
@@ -114,12 +114,12 @@ class _Bytes:
 class _Page:
     """One file that is read, and begun anew when it must be."""
 
-    def __init__(self, downloader: Downloader, wanted: Wanted, refresh: Refresh) -> None:
+    def __init__(self, downloader: Downloader, wanted: FileRequest, refresh: Refresh) -> None:
         self._owner = downloader
         self._wanted = wanted
         self._label = wanted.link.label
         self._url = wanted.link.url
-        self._other = wanted.link.other
+        self._other = wanted.link.alternate_url
         self._refresh: Refresh | None = refresh
         self._tries = 0
         self._given = _Bytes()  # those whose records were given
@@ -142,7 +142,7 @@ class _Page:
         """The next values, maybe none of them yet; ``None`` at the end."""
         while True:
             try:
-                with self._owner.life.guard():
+                with self._owner.lifetime.track():
                     values = await self._next()
             except asyncio.CancelledError as error:
                 error.__traceback__ = None  # its frames hold what came, which may repeat the credential
@@ -183,10 +183,10 @@ class _Page:
     async def _begin(self) -> None:
         self._tries += 1
         self._seen, self._head, self._changed = _Bytes(), b"", False
-        await self._open.enter_async_context(slot(self._owner))
-        opening = self._owner.transport.stream(self._url, label=self._label, fresh=self._tries > 1)
+        await self._open.enter_async_context(download_slot(self._owner))
+        opening = self._owner.transport.stream(self._url, label=self._label, new_connection=self._tries > 1)
         self._stream = await self._open.enter_async_context(opening)
-        await admit(self._stream, self._label, self._owner.redactor)
+        await check_response(self._stream, self._label, self._owner.redactor)
         self._parts = aiter(self._stream)
         self._part, self._place = b"", 0
         self._parser = RecordParser(self._owner.limits)
@@ -225,7 +225,7 @@ class _Page:
         raise InvalidResponseError(self._label, "the service sent an answer in place of the file")
 
     def _refusal(self, envelope: dict[str, Any]) -> APIError:
-        return refusal(self._label, envelope, http_status=200, headers={}, redactor=self._owner.redactor)
+        return error_from_envelope(self._label, envelope, http_status=200, headers={}, redactor=self._owner.redactor)
 
     def _other_file(self) -> IntegrityError:
         return IntegrityError(self._label, "the file has changed while it was read")
@@ -239,19 +239,19 @@ class _Page:
         envelope = envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
             return self._refusal(envelope)
-        if not error.final and (stream is None or not stream.proved):  # it may be the transfer's fault
+        if not error.final and (stream is None or not stream.self_delimited):  # it may be the transfer's fault
             return IncompleteDownloadError(self._label, str(error))
         return InvalidResponseError(self._label, str(error))
 
     async def _recover(self, error: MultiCartError) -> None:
         """Prepare to begin anew, or raise *error*."""
-        attempts = self._owner.attempts
-        attempts.note(self._label, error, self._tries)
+        attempts = self._owner.retrier
+        attempts.record_failure(self._label, error, self._tries)
         if isinstance(error, APIError) and error.code == 404 and self._other is not None:
             self._url, self._other = self._other, None
         elif isinstance(error, APIError) and error.code in STALE_LINK and self._refresh is not None:
             self._url, self._refresh, self._other = (await self._refresh(self._wanted)).url, None, None
-        elif is_transient(error) and self._tries < attempts.most and not attempts.asks_too_long(error):
+        elif is_transient(error) and self._tries < attempts.max_attempts and not attempts.asks_too_long(error):
             self._owner.emit(Retrying(path=self._label, attempt=self._tries + 1, error=error))
             await attempts.backoff(error, self._tries)
         else:
@@ -277,14 +277,14 @@ async def count_records(sink: Sink, name: str, limits: Limits) -> PageCount:
     """
     count = RecordCount(full=False, limits=limits)
     try:
-        if isinstance(sink, BrowsableSink):
-            async with closing(sink.chunks(name)) as chunks:
+        if isinstance(sink, ListableSink):
+            async with closing(sink.iter_bytes(name)) as chunks:
                 async for chunk in chunks:
-                    await in_thread(count.feed, chunk)
+                    await run_in_thread(count.feed, chunk)
         else:
-            await in_thread(count.feed, await sink.read(name) or b"")
-        await in_thread(count.finish)
-    except Defect as defect:
+            await run_in_thread(count.feed, await sink.read(name) or b"")
+        await run_in_thread(count.finish)
+    except ContentError as defect:
         error = IntegrityError(name, str(defect))
         error.file = name.rpartition("/")[2]
         raise error from defect

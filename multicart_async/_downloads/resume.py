@@ -13,21 +13,21 @@ import attrs
 
 from multicart_async._http import ByteStream, codings
 
-__all__ = ["Ticket"]
+__all__ = ["ResumeToken"]
 
 _STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"\Z')
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})\Z", re.ASCII)
 
 
 @attrs.frozen
-class Ticket:
+class ResumeToken:
     """The right to go on: the version of the file and its whole length, as the first answer gave them."""
 
     etag: str
     length: int
 
     @classmethod
-    def of(cls, stream: ByteStream) -> Ticket | None:
+    def from_response(cls, stream: ByteStream) -> ResumeToken | None:
         """What the first answer proves: a strong ETag, ranges in bytes, no coding, a length. ``None`` for anything less."""
         headers = stream.headers
         etag = headers.get("etag", "")
@@ -41,7 +41,7 @@ class Ticket:
         """What to ask with: the rest of this very version, or all of another."""
         return {"Range": f"bytes={offset}-", "If-Range": self.etag}
 
-    def continued_by(self, stream: ByteStream, offset: int) -> bool:
+    def accepts(self, stream: ByteStream, offset: int) -> bool:
         """Whether *stream* is exactly the rest: 206, the same version, from *offset* to the end, uncoded, in one part."""
         span = _RANGE.match(stream.headers.get("content-range", ""))
         if stream.status != 206 or span is None or stream.headers.get("etag") != self.etag:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from multicart_async._downloads.formats import Check, Defect
-from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeInstead, envelope_in
+from multicart_async._downloads.formats import ContentCheck, ContentError
+from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeReceivedError, envelope_in
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
-from multicart_async._downloads.links import Link, parse_link
-from multicart_async._downloads.transfer import Downloader, slot
-from multicart_async._downloads.verifier import Meter, admit
+from multicart_async._downloads.links import ResultLink, parse_link
+from multicart_async._downloads.transfer import Downloader, download_slot
+from multicart_async._downloads.verifier import StreamVerifier, check_response
 from multicart_async._http import ByteStream
 from multicart_async.config import Limits
 from multicart_async.errors import MultiCartError
@@ -25,26 +25,26 @@ _HEAD = 1 << 16  # up to here an error envelope may stand in place of the file
 async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
     """A `ByteStream` that raises instead of ending when it was not the whole file."""
     link = parse_link(url, base=base)
-    downloader.life.check()
-    async with slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
+    downloader.lifetime.ensure_open()
+    async with download_slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
         try:
-            await admit(stream, link.label, downloader.redactor)
+            await check_response(stream, link.label, downloader.redactor)
         except MultiCartError as error:
-            downloader.attempts.note(link.label, error, 1)
+            downloader.retrier.record_failure(link.label, error, 1)
             error.__traceback__ = None  # its frames hold what came, which may repeat the credential
             raise
-        meter = Meter(link.label, stream, _check(link, stream, downloader.limits), downloader.redactor)
+        meter = StreamVerifier(link.label, stream, _check(link, stream, downloader.limits), downloader.redactor)
         try:
             yield _Checked(stream, meter)
         finally:
-            await meter.settle()  # who leaves early may leave a thread at work
+            await meter.aclose()  # who leaves early may leave a thread at work
 
 
-def _check(link: Link, stream: ByteStream, limits: Limits) -> Check:
+def _check(link: ResultLink, stream: ByteStream, limits: Limits) -> ContentCheck:
     if link.name.endswith(".zip"):
         return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
     if link.name.endswith(".json"):
-        return DocumentCheck(full=not stream.proved, limits=limits)
+        return DocumentCheck(full=not stream.self_delimited, limits=limits)
     return _OtherCheck(stream)
 
 
@@ -61,19 +61,19 @@ class _OtherCheck:
 
     def finish(self) -> None:
         if (envelope := envelope_in(self._head)) is not None:
-            raise EnvelopeInstead(envelope)
+            raise EnvelopeReceivedError(envelope)
         start = self._head.lstrip()[:1]
         html = self._stream.headers.get("content-type", "").lower().startswith("text/html")
         if html or start in {b"", b"<"}:  # nothing in such a file contradicts the label
-            raise Defect("HTML or XML came in place of the file" if start else "the file is empty or blank")
-        if not self._stream.proved:
-            raise Defect("nothing proves that the transfer came to its end")
+            raise ContentError("HTML or XML came in place of the file" if start else "the file is empty or blank")
+        if not self._stream.self_delimited:
+            raise ContentError("nothing proves that the transfer came to its end")
 
 
 class _Checked:
     """A `ByteStream` whose bytes pass a meter."""
 
-    def __init__(self, stream: ByteStream, meter: Meter) -> None:
+    def __init__(self, stream: ByteStream, meter: StreamVerifier) -> None:
         self._stream = stream
         self._meter = meter
         self.status: int = stream.status
@@ -81,17 +81,17 @@ class _Checked:
         self.length: int | None = stream.length
 
     @property
-    def proved(self) -> bool:
+    def self_delimited(self) -> bool:
         """Whether the end of the body shows."""
-        return self._stream.proved
+        return self._stream.self_delimited
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         piece = b""
         try:
             async for piece in self._stream:
-                await self._meter.take(piece)
+                await self._meter.update(piece)
                 yield piece
-            await self._meter.finish()
+            await self._meter.join()
         except (MultiCartError, asyncio.CancelledError) as error:
             error.__traceback__ = None  # its frames hold what came, which may repeat the credential
             del piece

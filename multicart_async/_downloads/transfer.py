@@ -14,15 +14,15 @@ from typing import Protocol
 import anyio
 import attrs
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redactor import Redactor
-from multicart_async._downloads.formats import Check
+from multicart_async._downloads.formats import ContentCheck
 from multicart_async._downloads.free_space import FreeSpace
-from multicart_async._downloads.links import Place
-from multicart_async._downloads.resume import Ticket
-from multicart_async._downloads.verifier import Meter, admit
+from multicart_async._downloads.links import FileLocation
+from multicart_async._downloads.resume import ResumeToken
+from multicart_async._downloads.verifier import StreamVerifier, check_response
 from multicart_async._http import ByteStream, Transport
-from multicart_async._http.retries import Attempts, silent
+from multicart_async._http.retries import Retrier, ignore_event
 from multicart_async._http.retry_rules import is_transient
 from multicart_async.config import Limits
 from multicart_async.errors import (
@@ -33,40 +33,40 @@ from multicart_async.errors import (
     MultiCartError,
     StalledDownloadError,
 )
-from multicart_async.events import Emit, FileAdvanced, FileDone, FileFailed, FileRestarted, FileStarted, Retrying
+from multicart_async.events import Emit, FileCompleted, FileFailed, FileProgress, FileRestarted, FileStarted, Retrying
 from multicart_async.sinks import DirectorySink, Sink
 
-__all__ = ["STALE_LINK", "Downloader", "Fetched", "MakeCheck", "Refresh", "Wanted", "slot"]
+__all__ = ["STALE_LINK", "CheckFactory", "Downloader", "FetchedFile", "FileRequest", "Refresh", "download_slot"]
 
 _TELL_EVERY = 0.1  # seconds between two FileAdvanced of one file
 _UNWRITTEN = 3 << 20  # bytes of one file that a sink holds at the most: a piece that is written, and the next one
 STALE_LINK = frozenset({401, 403, 404, 410})
 
 
-class MakeCheck(Protocol):
+class CheckFactory(Protocol):
     """Makes the check of a file's content. ``full``: the transfer does not prove its end, so the content must."""
 
-    def __call__(self, *, full: bool, limits: Limits = ...) -> Check:
+    def __call__(self, *, full: bool, limits: Limits = ...) -> ContentCheck:
         """A check for one file."""
         ...
 
 
 @attrs.frozen
-class Wanted:
+class FileRequest:
     """A file to fetch: where from, its name, how its content is checked; *place* is where it is put for now, if not there.
 
     On a disk, one that is *private* can be read by its owner alone.
     """
 
-    link: Place
+    link: FileLocation
     name: str
-    check: MakeCheck
+    check: CheckFactory
     place: str | None = None
-    private: bool = False
+    sensitive: bool = False
 
 
 @attrs.frozen
-class Fetched:
+class FetchedFile:
     """A file that is in place; ``records`` where its check has counted them."""
 
     name: str
@@ -75,7 +75,7 @@ class Fetched:
     records: int | None = None
 
 
-Refresh = Callable[[Wanted], Awaitable[Place]]
+Refresh = Callable[[FileRequest], Awaitable[FileLocation]]
 """Asks the service for a fresh link to the same file."""
 
 
@@ -86,33 +86,33 @@ class Downloader:
         self,
         transport: Transport,
         *,
-        attempts: Attempts | None = None,
+        attempts: Retrier | None = None,
         limits: Limits = Limits(),
-        life: Lifeline | None = None,
-        emit: Emit = silent,
+        life: ClientLifetime | None = None,
+        emit: Emit = ignore_event,
         now: Callable[[], float] = time.monotonic,
         redactor: Redactor = Redactor(),
     ) -> None:
         self.redactor = redactor
         self.transport = transport
-        self.life = life or Lifeline()
-        self.attempts = attempts or Attempts(emit=emit, life=self.life)
+        self.lifetime = life or ClientLifetime()
+        self.retrier = attempts or Retrier(emit=emit, life=self.lifetime)
         self.limits = limits
-        self.room = anyio.CapacityLimiter(limits.downloads)
+        self.limiter = anyio.CapacityLimiter(limits.downloads)
         self.workers = limits.downloads
         self.emit = emit
         self.now = now
         self.space = FreeSpace(now)
 
-    async def fetch(self, wanted: Wanted, sink: Sink, refresh: Refresh | None = None) -> Fetched:
+    async def fetch(self, wanted: FileRequest, sink: Sink, refresh: Refresh | None = None) -> FetchedFile:
         """Put the file into *sink*, whole and verified.
 
         Raises:
             DownloadError: It could not be had whole; nothing is there under its name.
             APIError: The service refused it, with a fresh link too.
         """
-        with self.life.guard():
-            other = wanted.link.other
+        with self.lifetime.track():
+            other = wanted.link.alternate_url
             while True:
                 try:
                     return await _Transfer(self, wanted, sink).run()
@@ -129,7 +129,7 @@ class Downloader:
 class _Transfer:
     """One file on its way: its attempts, from the start or in the middle, and what they told."""
 
-    def __init__(self, owner: Downloader, wanted: Wanted, sink: Sink) -> None:
+    def __init__(self, owner: Downloader, wanted: FileRequest, sink: Sink) -> None:
         self._owner = owner
         self._wanted = wanted
         self._label = wanted.link.label
@@ -147,22 +147,22 @@ class _Transfer:
         """See `Transfer`. The last bytes that came may still be in memory, or in a thread that writes."""
         return max((self._expected or 0) - max(self._received - _UNWRITTEN, 0), 0)
 
-    async def run(self) -> Fetched:
+    async def run(self) -> FetchedFile:
         owner = self._owner
         try:
-            fetched = await owner.attempts.run(self._label, self._attempt, self._again, tell=False)
+            fetched = await owner.retrier.run(self._label, self._attempt, self._again, emit_events=False)
         except MultiCartError as error:
             if self._started:
                 self._tell_rest()
                 owner.emit(FileFailed(name=self._wanted.name, discarded=self._received, error=error))
             raise
-        owner.emit(FileDone(name=fetched.name, size=fetched.size))
+        owner.emit(FileCompleted(name=fetched.name, size=fetched.size))
         return fetched
 
     def _again(self, error: BaseException) -> bool:
-        return is_transient(error) and self._tries < self._owner.attempts.most
+        return is_transient(error) and self._tries < self._owner.retrier.max_attempts
 
-    async def _attempt(self, _: int) -> Fetched:
+    async def _attempt(self, _: int) -> FetchedFile:
         self._tries += 1
         if self._broken is not None:
             self._owner.emit(Retrying(path=self._label, attempt=self._tries, error=self._broken))
@@ -171,7 +171,7 @@ class _Transfer:
                 self._owner.emit(FileRestarted(name=self._wanted.name, discarded=self._received, error=self._broken))
         self._received = self._told_bytes = 0
         try:
-            async with slot(self._owner):
+            async with download_slot(self._owner):
                 meter = await self._put()
         except DiskError as error:
             self._broken = error
@@ -182,60 +182,60 @@ class _Transfer:
             raise
         finally:
             self._owner.space.forget(self)  # not before it is in place, or gone
-        return Fetched(self._wanted.name, self._received, meter.sha256, meter.records)
+        return FetchedFile(self._wanted.name, self._received, meter.sha256, meter.records)
 
-    async def _put(self) -> Meter:
+    async def _put(self) -> StreamVerifier:
         """The file into the sink; what has measured it."""
-        meters: list[Meter] = []
+        meters: list[StreamVerifier] = []
         name, sink = self._wanted.place or self._wanted.name, self._sink
         if isinstance(sink, DirectorySink) and type(sink).put is DirectorySink.put:  # not somebody's own
 
             def prove() -> None:
-                meters[0].prove()
+                meters[0].verify()
 
             async with aclosing(self._pieces(meters)) as pieces:
-                await sink.put_proved(name, pieces, prove, private=self._wanted.private)
+                await sink.put_verified(name, pieces, prove, private=self._wanted.sensitive)
         else:
             async with aclosing(self._proved_pieces(meters)) as pieces:
                 await sink.put(name, pieces)
-            if not meters or not meters[0].proved:
+            if not meters or not meters[0].self_delimited:
                 raise IntegrityError(self._label, "the sink did not take the file to its end")
         return meters[0]
 
-    async def _proved_pieces(self, meters: list[Meter]) -> AsyncGenerator[bytes, None]:
+    async def _proved_pieces(self, meters: list[StreamVerifier]) -> AsyncGenerator[bytes, None]:
         """The whole file as it comes; raises instead of ending when it is not the whole file, or not a good one."""
         async with aclosing(self._pieces(meters)) as pieces:
             async for piece in pieces:
                 yield piece
-        await meters[0].finish()
+        await meters[0].join()
 
-    async def _pieces(self, meters: list[Meter]) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, meters: list[StreamVerifier]) -> AsyncGenerator[bytes, None]:
         """The whole file as it comes; its meter is the first thing to be there, and still has to prove the last pieces."""
-        meter: Meter | None = None
+        meter: StreamVerifier | None = None
         try:
-            ticket: Ticket | None = None
+            ticket: ResumeToken | None = None
             await self._owner.space.prepare(self._sink)
             while True:
                 headers: Mapping[str, str] = ticket.headers(self._received) if ticket else {}
                 async with self._owner.transport.stream(
-                    self._wanted.link.url, label=self._label, headers=headers, fresh=self._tries > 1
+                    self._wanted.link.url, label=self._label, headers=headers, new_connection=self._tries > 1
                 ) as stream:
                     reader = _Reader(stream)
                     if meter is None:
-                        await admit(stream, self._label, self._owner.redactor)
-                        check = self._wanted.check(full=not stream.proved, limits=self._owner.limits)
-                        meter = Meter(self._label, stream, check, self._owner.redactor)
+                        await check_response(stream, self._label, self._owner.redactor)
+                        check = self._wanted.check(full=not stream.self_delimited, limits=self._owner.limits)
+                        meter = StreamVerifier(self._label, stream, check, self._owner.redactor)
                         meters.append(meter)
-                        ticket = Ticket.of(stream)
+                        ticket = ResumeToken.from_response(stream)
                         self._expected = stream.length
                         await self._owner.space.admit(self._sink, self._wanted.name, stream.length, self)
                         self._tell_start()
                     elif stream.status not in {200, 206, 416}:
                         reader.broken = await self._refused(stream)
-                    elif ticket is None or not ticket.continued_by(stream, self._received):
+                    elif ticket is None or not ticket.accepts(stream, self._received):
                         raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
                     while piece := await reader.piece():
-                        await meter.take(piece)
+                        await meter.update(piece)
                         self._received += len(piece)
                         self._tell()
                         yield piece
@@ -245,28 +245,33 @@ class _Transfer:
             await meter.seen()
         finally:
             if meter is not None:
-                await meter.settle()
+                await meter.aclose()
 
     async def _refused(self, stream: ByteStream) -> MultiCartError:
         """Why the rest does not come now; raises what will not pass."""
         try:
-            await admit(stream, self._label, self._owner.redactor)
+            await check_response(stream, self._label, self._owner.redactor)
         except APIError as error:
             if not is_transient(error):
                 raise
-            self._owner.attempts.note(self._label, error, self._tries)
+            self._owner.retrier.record_failure(self._label, error, self._tries)
             return error
         raise AssertionError("it is none that is admitted")  # pragma: no cover -- for the type checkers
 
-    async def _go_on(self, ticket: Ticket | None, broken: MultiCartError) -> None:
+    async def _go_on(self, ticket: ResumeToken | None, broken: MultiCartError) -> None:
         """Prepare to go on in the middle, or give up: then the next attempt begins at the start."""
-        attempts = self._owner.attempts
-        if ticket is None or self._received == 0 or self._tries >= attempts.most or attempts.asks_too_long(broken):
+        attempts = self._owner.retrier
+        if (
+            ticket is None
+            or self._received == 0
+            or self._tries >= attempts.max_attempts
+            or attempts.asks_too_long(broken)
+        ):
             raise broken
         self._tries += 1
         self._owner.emit(Retrying(path=self._label, attempt=self._tries, error=broken))
         await attempts.backoff(broken, self._tries - 1)
-        await attempts.hold()
+        await attempts.wait_for_rate_limit()
 
     def _tell_start(self) -> None:
         if not self._started:
@@ -284,7 +289,7 @@ class _Transfer:
         """All that came so far; before bytes are taken off a sum, they must have been added."""
         if self._received > self._told_bytes:
             self._told_bytes = self._received
-            self._owner.emit(FileAdvanced(name=self._wanted.name, received=self._received, expected=self._expected))
+            self._owner.emit(FileProgress(name=self._wanted.name, received=self._received, expected=self._expected))
 
 
 class _Reader:
@@ -310,16 +315,16 @@ class _Reader:
 
 
 @asynccontextmanager
-async def slot(downloader: Downloader) -> AsyncGenerator[None, None]:
+async def download_slot(downloader: Downloader) -> AsyncGenerator[None, None]:
     """One of the client's downloads. On behalf of nobody: a generator may be closed by another task than it began in."""
     borrower = object()
     try:
-        downloader.room.acquire_on_behalf_of_nowait(borrower)
+        downloader.limiter.acquire_on_behalf_of_nowait(borrower)
     except anyio.WouldBlock:
-        with downloader.life.guard():
-            await downloader.room.acquire_on_behalf_of(borrower)
+        with downloader.lifetime.track():
+            await downloader.limiter.acquire_on_behalf_of(borrower)
     try:
-        await downloader.attempts.hold()
+        await downloader.retrier.wait_for_rate_limit()
         yield
     finally:
-        downloader.room.release_on_behalf_of(borrower)
+        downloader.limiter.release_on_behalf_of(borrower)

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from multicart_async._core.redactor import Redactor
 from multicart_async._core.response_headers import note_headers
-from multicart_async._core.threads import finish, start_short
-from multicart_async._downloads.formats import Check, Defect
-from multicart_async._downloads.formats.json_document import EnvelopeInstead, RecordCount, envelope_in
+from multicart_async._core.threads import join_thread, submit_batched
+from multicart_async._downloads.formats import ContentCheck, ContentError
+from multicart_async._downloads.formats.json_document import EnvelopeReceivedError, RecordCount, envelope_in
 from multicart_async._http import ByteStream, codings
-from multicart_async._http.envelope import refusal, retry_after, snippet
+from multicart_async._http.envelope import error_from_envelope, preview, retry_after
 from multicart_async.errors import (
     APIError,
     DownloadError,
@@ -21,13 +21,13 @@ from multicart_async.errors import (
     MultiCartError,
 )
 
-__all__ = ["Meter", "admit"]
+__all__ = ["StreamVerifier", "check_response"]
 
 PIECE = 1 << 20  # looked at in one thread hop
 SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
 
 
-async def admit(stream: ByteStream, label: str, redactor: Redactor) -> None:
+async def check_response(stream: ByteStream, label: str, redactor: Redactor) -> None:
     """Raise unless the response can be the file: HTTP 200, and not coded in a way that cannot be decoded.
 
     What it is called decides nothing: a file labelled ``text/html`` is looked at like any other.
@@ -49,9 +49,9 @@ def _refused(stream: ByteStream, label: str, body: bytes, redactor: Redactor) ->
     status, headers = stream.status, stream.headers
     envelope = envelope_in(body)
     if envelope is not None:
-        return refusal(label, envelope, http_status=status, headers=headers, redactor=redactor)
+        return error_from_envelope(label, envelope, http_status=status, headers=headers, redactor=redactor)
     pause = retry_after(headers)
-    return APIError.of(label, status, snippet(body, redactor), http_status=status, retry_after=pause, in_envelope=False)
+    return APIError.of(label, status, preview(body, redactor), http_status=status, retry_after=pause, in_envelope=False)
 
 
 async def _beginning(stream: ByteStream) -> bytes:
@@ -66,10 +66,10 @@ async def _beginning(stream: ByteStream) -> bytes:
     return body[:SMALL]
 
 
-class Meter:
+class StreamVerifier:
     """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
 
-    def __init__(self, label: str, stream: ByteStream, check: Check, redactor: Redactor = Redactor()) -> None:
+    def __init__(self, label: str, stream: ByteStream, check: ContentCheck, redactor: Redactor = Redactor()) -> None:
         self._redactor = redactor
         self._label = label
         self._check = check
@@ -79,9 +79,9 @@ class Meter:
         self._held: list[bytes] = []
         self._size = 0
         self._looking: asyncio.Future[None] | None = None
-        self.proved = False
+        self.self_delimited = False
 
-    async def take(self, piece: bytes) -> None:
+    async def update(self, piece: bytes) -> None:
         """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
         if len(self._head) <= SMALL:
             self._head += piece[: SMALL + 1]
@@ -90,41 +90,41 @@ class Meter:
         if self._size >= PIECE:
             await self.seen()
             held, self._held, self._size = self._held, [], 0
-            self._looking = start_short(self._look_at, held)
+            self._looking = submit_batched(self._look_at, held)
 
-    async def finish(self) -> str:
+    async def join(self) -> str:
         """The SHA-256, if the file is good to its end."""
         await self.seen()
         if len(self._head) <= SMALL:
-            self.prove()
+            self.verify()
         else:
-            self._looking = start_short(self.prove)
+            self._looking = submit_batched(self.verify)
             await self.seen()
         return self.sha256
 
-    def prove(self) -> None:
+    def verify(self) -> None:
         """The same in any thread, when nothing is looked at any more."""
         held, self._held = self._held, []
         self._look_at(held)
         fault: MultiCartError | None = None
         try:
             self._check.finish()
-        except Defect as defect:
+        except ContentError as defect:
             fault = self._judge(defect)
         if fault is not None:
             raise fault  # not from the defect: it may hold an answer with a credential in it
-        self.proved = True
+        self.self_delimited = True
 
     async def seen(self) -> None:
         """Wait for the look that is under way."""
         if self._looking is not None:
-            await finish(self._looking)
+            await join_thread(self._looking)
 
-    async def settle(self) -> None:
+    async def aclose(self) -> None:
         """No thread at work any more, whatever it found."""
         if self._looking is not None:
             with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
-                await finish(self._looking)
+                await join_thread(self._looking)
 
     @property
     def records(self) -> int | None:
@@ -142,18 +142,18 @@ class Meter:
             for piece in pieces:
                 self._hash.update(piece)
                 self._check.feed(piece)
-        except Defect as defect:
+        except ContentError as defect:
             fault = self._judge(defect)
         if fault is not None:
             raise fault
 
-    def _judge(self, defect: Defect) -> MultiCartError:
-        envelope = defect.envelope if isinstance(defect, EnvelopeInstead) else envelope_in(self._head)
+    def _judge(self, defect: ContentError) -> MultiCartError:
+        envelope = defect.envelope if isinstance(defect, EnvelopeReceivedError) else envelope_in(self._head)
         if envelope is not None and envelope["status"] == 0:
             redactor, status = self._redactor, self._stream.status
-            error = refusal(self._label, envelope, http_status=status, headers={}, redactor=redactor)
+            error = error_from_envelope(self._label, envelope, http_status=status, headers={}, redactor=redactor)
             note_headers(error, self._stream.headers, redactor.text)
             return error
-        if not self._stream.proved and not defect.final:  # nothing proves that all of it came
+        if not self._stream.self_delimited and not defect.final:  # nothing proves that all of it came
             return IncompleteDownloadError(self._label, str(defect))
         return IntegrityError(self._label, str(defect))

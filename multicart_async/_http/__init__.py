@@ -1,16 +1,16 @@
 """HTTP, behind a seam of three verbs. Nothing of aiohttp gets out of this package."""
 
 from multicart_async._http.aiohttp_proxy import SOCKS_ADVICE, Proxy, seal_proxy
-from multicart_async._http.aiohttp_transport import AiohttpTransport, Network
+from multicart_async._http.aiohttp_transport import AiohttpTransport, NetworkOptions
 from multicart_async._http.gzip_decoder import codings
-from multicart_async._http.transport import ByteStream, Form, Response, Transport
+from multicart_async._http.transport import ByteStream, MultipartForm, Response, Transport
 
 __all__ = [
     "SOCKS_ADVICE",
     "AiohttpTransport",
     "ByteStream",
-    "Form",
-    "Network",
+    "MultipartForm",
+    "NetworkOptions",
     "Proxy",
     "Response",
     "Transport",

@@ -16,20 +16,20 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
-from multicart_async._core.redaction import HiddenBytes, RedactedBody
-from multicart_async._http.transport import Form
+from multicart_async._core.redaction import RedactedBody, RedactedBytes
+from multicart_async._http.transport import MultipartForm
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["Evidence", "PoolConnector", "multipart"]
+__all__ = ["PoolConnector", "SendEvidence", "multipart"]
 
 _SLICE: Final = 1 << 18  # bytes handed to the transport at a time, so that a large body does not hold the loop
-_current: ContextVar[Evidence | None] = ContextVar("multicart_async_evidence", default=None)
+_current: ContextVar[SendEvidence | None] = ContextVar("multicart_async_evidence", default=None)
 
 
-class Evidence:
+class SendEvidence:
     """What is known of one request, on any session.
 
     aiohttp sends the headers together with the first bytes of the body, so a request with a body has begun when its body
@@ -134,11 +134,11 @@ class _NotedPayload(aiohttp.Payload):
 
     def _part(self, start: int = 0, end: int | None = None) -> bytes:
         content = self._content
-        return HiddenBytes(content.reveal()[start:end]) if isinstance(content, RedactedBody) else content[start:end]
+        return RedactedBytes(content.reveal()[start:end]) if isinstance(content, RedactedBody) else content[start:end]
 
 
 class PoolConnector(aiohttp.TCPConnector):
-    """A connector that tells the `Evidence` of a request whether its connection was used before."""
+    """A connector that tells the `SendEvidence` of a request whether its connection was used before."""
 
     def __init__(self, *, tls: ssl.SSLContext | None, limit: int, force_close: bool) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] -- a type of aiohttp's is incomplete
@@ -170,7 +170,7 @@ class PoolConnector(aiohttp.TCPConnector):
         return connection
 
 
-async def multipart(form: Form) -> tuple[bytes, str]:
+async def multipart(form: MultipartForm) -> tuple[bytes, str]:
     """Return the body of *form*, encoded, and its content type, which holds the boundary."""
     data = aiohttp.FormData()
     for name, value in form.fields.items():

@@ -17,7 +17,7 @@ import attrs
 from aiohttp.http import HttpProcessingError
 
 from multicart_async._core.redactor import Redactor
-from multicart_async._http.aiohttp_connector import Evidence
+from multicart_async._http.aiohttp_connector import SendEvidence
 from multicart_async._http.aiohttp_proxy import address, unused_proxy
 from multicart_async._http.tls_errors import handshake_failure, is_cut_handshake, is_tls_error
 from multicart_async.errors import (
@@ -31,7 +31,7 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 
-__all__ = ["HEADERS", "LINE_BYTES", "Route", "fault_of_call", "fault_of_stream", "forget_request"]
+__all__ = ["HEADERS", "LINE_BYTES", "Route", "call_error", "forget_request", "stream_error"]
 
 LINE_BYTES: Final = 1 << 16
 """The longest status line or header of a response."""
@@ -65,7 +65,7 @@ class Route:
         return f"{name}: {text}" if text else name
 
 
-def fault_of_call(path: str, error: Exception, evidence: Evidence, route: Route, *, usable: bool) -> MultiCartError:
+def call_error(path: str, error: Exception, evidence: SendEvidence, route: Route, *, usable: bool) -> MultiCartError:
     """Return what *error* means for a call, or for the opening of a file.
 
     *evidence* decides whether the request was sent, *usable* is whether the session can be used (still, and here).
@@ -90,7 +90,7 @@ def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError) and _is_own(error):
         return ConfigurationError(f"{path}: no request can be made to {route}: {route.redactor.text(_text(error))}")
     reason, passing = _no_connection(error, route)
-    return APIConnectionError(path, reason, sent=False, passing=passing)
+    return APIConnectionError(path, reason, sent=False, retryable=passing)
 
 
 def _no_connection(error: Exception, route: Route) -> tuple[str, bool]:
@@ -138,7 +138,7 @@ def _after_sending(path: str, error: Exception, route: Route) -> MultiCartError:
     if is_tls_error(error):
         detail, passing = handshake_failure(error, route.ssl_context)
     reason = f"the connection to {route} broke before the answer was complete ({detail})"
-    return APIConnectionError(path, reason, passing=passing)
+    return APIConnectionError(path, reason, retryable=passing)
 
 
 def _limit(error: TimeoutError, route: Route) -> str:
@@ -164,7 +164,7 @@ def _refused(error: Exception) -> str | None:
     return "not proper HTTP"
 
 
-def fault_of_stream(label: str, error: Exception, received: int, read: float, route: Route) -> MultiCartError:
+def stream_error(label: str, error: Exception, received: int, read: float, route: Route) -> MultiCartError:
     """Return what *error* means in the middle of a file."""
     if isinstance(error, TimeoutError):
         return StalledDownloadError(label, f"silence for {read:g} s after {received} bytes")

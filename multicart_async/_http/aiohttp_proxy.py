@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 from aiohttp import encode_basic_auth
 from yarl import URL
 
-from multicart_async._core.redaction import HiddenText, Redacted
+from multicart_async._core.redaction import Redacted, RedactedStr
 from multicart_async.errors import ConfigurationError
 
 __all__ = ["SOCKS_ADVICE", "Proxy", "address", "environment_proxy", "seal_proxy", "unused_proxy"]
@@ -62,7 +62,7 @@ class Proxy:
         url = URL(self._url.reveal())
         if url.raw_user is None and url.raw_password is None:
             return {}
-        return {"Proxy-Authorization": HiddenText(encode_basic_auth(url.user or "", url.password or ""))}
+        return {"Proxy-Authorization": RedactedStr(encode_basic_auth(url.user or "", url.password or ""))}
 
     def secrets(self) -> list[Redacted]:
         """Return what a proxy may repeat of it: the password, or else the user, and both as they are sent."""

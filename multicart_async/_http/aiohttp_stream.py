@@ -11,8 +11,8 @@ from contextlib import aclosing
 import aiohttp
 import anyio.lowlevel
 
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._http.aiohttp_errors import Route, fault_of_stream, forget_request
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._http.aiohttp_errors import Route, forget_request, stream_error
 from multicart_async._http.gzip_decoder import Gunzip, GzipError, codings
 from multicart_async.config import Timeouts
 from multicart_async.errors import IncompleteDownloadError, IntegrityError, MultiCartError, StalledDownloadError
@@ -43,7 +43,7 @@ class AiohttpStream:
         label: str,
         timeouts: Timeouts,
         most: int | None,
-        life: Lifeline,
+        life: ClientLifetime,
         now: Callable[[], float],
         route: Route,
     ) -> None:
@@ -52,7 +52,7 @@ class AiohttpStream:
         self._read = timeouts.read
         self._transfer = math.inf if timeouts.transfer is None else timeouts.transfer
         self._most = math.inf if most is None else most
-        self._life = life
+        self._lifetime = life
         self._now = now
         self._route = route
         self.headers: Mapping[str, str] = lower(answer)
@@ -85,7 +85,7 @@ class AiohttpStream:
         return self._promised if self._gunzip is None else None
 
     @property
-    def proved(self) -> bool:
+    def self_delimited(self) -> bool:
         """Whether the end of the body shows. One that ends with the connection may be cut anywhere.
 
         gzip shows its end too, but a body of several members may be cut between two of them.
@@ -141,7 +141,7 @@ class AiohttpStream:
     def _too_slow(self, received: int) -> StalledDownloadError:
         reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), {received} bytes have come"
         error = StalledDownloadError(self._label, reason)
-        error.passing = False  # it would take as long again
+        error.retryable = False  # it would take as long again
         return error
 
     async def _next(self, received: int, left: float) -> bytes:
@@ -153,9 +153,9 @@ class AiohttpStream:
         fault: MultiCartError
         try:
             body = self._answer.content
-            if not self._life.closed and ((piece := body.read_nowait()) or body.at_eof()):
+            if not self._lifetime.closed and ((piece := body.read_nowait()) or body.at_eof()):
                 return piece  # waiting costs more than reading
-            with self._life.guard(min(self._read, left)):
+            with self._lifetime.track(min(self._read, left)):
                 try:
                     return await body.readany()
                 except asyncio.CancelledError as error:
@@ -167,5 +167,5 @@ class AiohttpStream:
             if isinstance(error, TimeoutError) and left <= self._read:
                 fault = self._too_slow(received)
             else:
-                fault = fault_of_stream(self._label, error, received, self._read, self._route)
+                fault = stream_error(self._label, error, received, self._read, self._route)
         raise fault

@@ -19,17 +19,17 @@ import attrs
 from yarl import URL
 
 from multicart_async._core.credentials import Settings
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redaction import RedactedBody
 from multicart_async._core.response_headers import note_headers
 from multicart_async._core.version import __version__
-from multicart_async._http.aiohttp_connector import Evidence, PoolConnector, multipart
-from multicart_async._http.aiohttp_errors import HEADERS, LINE_BYTES, Route, fault_of_call, forget_request
+from multicart_async._http.aiohttp_connector import PoolConnector, SendEvidence, multipart
+from multicart_async._http.aiohttp_errors import HEADERS, LINE_BYTES, Route, call_error, forget_request
 from multicart_async._http.aiohttp_proxy import Proxy, address, environment_proxy, seal_proxy
 from multicart_async._http.aiohttp_stream import AiohttpStream, lower
 from multicart_async._http.pacing import ByteThrottle
 from multicart_async._http.throttled_stream import ThrottledStream
-from multicart_async._http.transport import ByteStream, Form, Response
+from multicart_async._http.transport import ByteStream, MultipartForm, Response
 from multicart_async.config import Limits, Timeouts
 from multicart_async.errors import (
     ConfigurationError,
@@ -39,17 +39,17 @@ from multicart_async.errors import (
     UnreachableResultError,
 )
 
-__all__ = ["AiohttpTransport", "Network"]
+__all__ = ["AiohttpTransport", "NetworkOptions"]
 
 USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
-_HOPS = 5
+MAX_REDIRECTS = 5
 E = TypeVar("E", bound=MultiCartError)
 T = TypeVar("T")
 _Kind = Literal["calls", "new calls", "files", "new files"]
 
 
 @attrs.frozen
-class Network:
+class NetworkOptions:
     """How to get out: what is handed to aiohttp as it is, but for the password of a proxy."""
 
     proxy: Proxy | None = attrs.field(default=None, converter=seal_proxy)
@@ -68,8 +68,8 @@ class AiohttpTransport:
         *,
         timeouts: Timeouts = Timeouts(),
         limits: Limits = Limits(),
-        network: Network = Network(),
-        life: Lifeline | None = None,
+        network: NetworkOptions = NetworkOptions(),
+        life: ClientLifetime | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -89,43 +89,48 @@ class AiohttpTransport:
             ssl_context=network.ssl_context if network.session is None else None,
             redactor=self.redactor,
         )
-        self._life = life or Lifeline()
+        self._lifetime = life or ClientLifetime()
         self._now = now
         rate = limits.bytes_per_second
-        self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._life.sleep)
+        self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._lifetime.sleep)
         self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
     async def post(
-        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+        self,
+        path: str,
+        body: bytes | RedactedBody | MultipartForm,
+        *,
+        new_connection: bool = False,
+        public: bool = False,
     ) -> Response:
         """See `Transport.post`."""
-        return await self._call("POST", path, body, "new calls" if fresh else "calls", public=public)
+        return await self._call("POST", path, body, "new calls" if new_connection else "calls", public=public)
 
-    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
+    async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
         """See `Transport.get`."""
-        return await self._call("GET", path, None, "new calls" if fresh else "calls", public=public)
+        return await self._call("GET", path, None, "new calls" if new_connection else "calls", public=public)
 
     async def _call(
-        self, method: str, path: str, body: bytes | RedactedBody | Form | None, kind: _Kind, *, public: bool
+        self, method: str, path: str, body: bytes | RedactedBody | MultipartForm | None, kind: _Kind, *, public: bool
     ) -> Response:
         if not public and self._settings.credential is None:
             raise ConfigurationError(
                 f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
             )
-        evidence = Evidence(tracked=body is None or self._network.session is not None)
+        evidence = SendEvidence(tracked=body is None or self._network.session is not None)
         return await self._bounded(
             path, kind, evidence, lambda: self._exchange(method, path, body, kind, evidence, public=public)
         )
 
-    async def _bounded(self, path: str, kind: _Kind, evidence: Evidence, work: Callable[[], Awaitable[T]]) -> T:
+    async def _bounded(self, path: str, kind: _Kind, evidence: SendEvidence, work: Callable[[], Awaitable[T]]) -> T:
         """Return what *work* does within ``Timeouts.request``; what it raises becomes an error of ours.
 
         A cancellation passes; it has the attribute ``request_sent``, which is true, if the request had begun.
         """
-        self._life.check()
+        self._lifetime.ensure_open()
         fault: MultiCartError
         try:
-            with self._life.guard(self._timeouts.request):
+            with self._lifetime.track(self._timeouts.request):
                 return await _forgetful(work())
         except MultiCartError:
             raise
@@ -138,24 +143,26 @@ class AiohttpTransport:
             fault = self._fault(path, kind, error, evidence)
         raise fault
 
-    def _fault(self, path: str, kind: _Kind, error: Exception, evidence: Evidence) -> MultiCartError:
+    def _fault(self, path: str, kind: _Kind, error: Exception, evidence: SendEvidence) -> MultiCartError:
         session = self._network.session or self._sessions.get(kind)
-        return fault_of_call(path, error, evidence, self._route, usable=session is None or _is_usable(session))
+        return call_error(path, error, evidence, self._route, usable=session is None or _is_usable(session))
 
     async def _exchange(
         self,
         method: str,
         path: str,
-        body: bytes | RedactedBody | Form | None,
+        body: bytes | RedactedBody | MultipartForm | None,
         kind: _Kind,
-        evidence: Evidence,
+        evidence: SendEvidence,
         *,
         public: bool,
     ) -> Response:
         headers = {"Accept": "application/json"}
         data: aiohttp.Payload | None = None
         if body is not None:
-            content, content_type = await multipart(body) if isinstance(body, Form) else (body, "application/json")
+            content, content_type = (
+                await multipart(body) if isinstance(body, MultipartForm) else (body, "application/json")
+            )
             data, headers["Content-Type"] = evidence.body(content), content_type
         place = URL(self._settings.base_url + path, encoded=True)
         async with await self._request(kind, method, place, headers, evidence, data=data, public=public) as answer:
@@ -168,7 +175,7 @@ class AiohttpTransport:
         method: str,
         place: URL,
         headers: Mapping[str, str],
-        evidence: Evidence,
+        evidence: SendEvidence,
         *,
         data: aiohttp.Payload | None = None,
         decode: bool = True,
@@ -216,13 +223,13 @@ class AiohttpTransport:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         """See `Transport.stream`."""
         prime_allocator()
-        answer = await _forgetful(self._open(url, label, headers, "new files" if fresh else "files"))
+        answer = await _forgetful(self._open(url, label, headers, "new files" if new_connection else "files"))
         stream = AiohttpStream(
-            answer, label, self._timeouts, self._limits.file_bytes, self._life, self._now, self._route
+            answer, label, self._timeouts, self._limits.file_bytes, self._lifetime, self._now, self._route
         )
         try:
             stream.check_length()
@@ -241,14 +248,14 @@ class AiohttpTransport:
                 return answer
             answer.close()
             target = _redirected(place, answer.headers.get("Location"))
-            if target is None or hops == _HOPS:
-                reason = "a redirect that leads nowhere" if target is None else f"more than {_HOPS} redirects"
+            if target is None or hops == MAX_REDIRECTS:
+                reason = "a redirect that leads nowhere" if target is None else f"more than {MAX_REDIRECTS} redirects"
                 raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
             place, hops = target, hops + 1
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         asked = {"Accept-Encoding": "identity", **headers}  # coded, a length proves nothing
-        evidence = Evidence(tracked=True)
+        evidence = SendEvidence(tracked=True)
         # the time is that of the headers: a drip of them counts too
         return await self._bounded(
             label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
@@ -260,7 +267,7 @@ class AiohttpTransport:
         return {
             **self._settings.extra.headers(USER_AGENT),
             **own,
-            **(credential.headers() if credential and not public else {}),
+            **(credential.as_headers() if credential and not public else {}),
             **(proxy.headers() if proxy and not tunnel else {}),
         }
 

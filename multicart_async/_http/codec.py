@@ -15,7 +15,7 @@ from multicart_async._core.unset import UNSET
 from multicart_async._http.structuring import StructureError, make_structurer
 from multicart_async.errors import ArgumentError, InvalidResponseError
 
-__all__ = ["body", "decode", "decode_in_steps"]
+__all__ = ["decode", "decode_incrementally", "encode_body"]
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def _revealed(value: object) -> object:
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_revealed)
 
 
-def body(fields: Mapping[str, object]) -> bytes | RedactedBody:
+def encode_body(fields: Mapping[str, object]) -> bytes | RedactedBody:
     """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
 
     With something redacted in them it is a `RedactedBody`.
@@ -69,7 +69,7 @@ def decode(data: object, returns: type[T], path: str, name: str = "data") -> T:
     raise InvalidResponseError(path, f"not the documented shape: {faults}")
 
 
-def decode_in_steps(data: Any, returns: type[T], path: str) -> Generator[None, None, T]:
+def decode_incrementally(data: Any, returns: type[T], path: str) -> Generator[None, None, T]:
     """Do the same in small steps, where *returns* is a tuple of rows."""
     rows: list[Any] = data
     if get_origin(returns) is not tuple or type(rows) is not list:

@@ -16,10 +16,10 @@ T = TypeVar("T")
 ANYTHING: Final = cast("type[Any]", Any)
 """The type of an answer whose shape is not documented, or does not matter."""
 
-Safety = Literal["read", "repeatable", "recoverable", "unsafe"]
+Safety = Literal["safe", "idempotent", "verifiable", "unsafe"]
 """What may be done when a request was sent and no answer came.
 
-``read``: ask again. ``repeatable``: send again, "already so" is success. ``recoverable``: look for the effect, never
+``safe``: ask again. ``idempotent``: send again, "already so" is success. ``verifiable``: look for the effect, never
 send again. ``unsafe``: tell the caller that the outcome is unknown.
 """
 
@@ -38,13 +38,13 @@ class Endpoint(Generic[T]):
     safety: Safety = attrs.field(kw_only=True)
     method: Literal["POST", "GET"] = attrs.field(default="POST", kw_only=True)
     public: bool = attrs.field(default=False, kw_only=True)
-    private: bool = attrs.field(default=False, kw_only=True)
+    sensitive: bool = attrs.field(default=False, kw_only=True)
     echo: tuple[str, str] | None = attrs.field(default=None, kw_only=True)
 
     @property
-    def changes(self) -> bool:
+    def mutates(self) -> bool:
         """Whether it changes something, and so wants a fresh connection: aiohttp cannot repeat a POST on a stale one."""
-        return self.safety != "read"
+        return self.safety != "safe"
 
     def mismatch(self, fields: Mapping[str, object], value: T) -> str | None:
         """Return why *value* cannot be the answer to *fields*, if it repeats another id.

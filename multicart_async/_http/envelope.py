@@ -11,26 +11,26 @@ from typing import Any, cast
 
 from multicart_async._core.redactor import MAX_ESCAPED, Redactor
 from multicart_async._core.text import bounded_detail
-from multicart_async._http.incremental_json import STRICT, parse_in_steps
+from multicart_async._http.incremental_json import STRICT, parse_incrementally
 from multicart_async.errors import APIError, InvalidResponseError
 
-__all__ = ["NOT_SHOWN", "open_envelope", "open_large_envelope", "refusal", "retry_after", "snippet"]
+__all__ = ["REDACTED", "error_from_envelope", "preview", "retry_after", "unwrap_envelope", "unwrap_large_envelope"]
 
-NOT_SHOWN = "an answer that is not shown, because it may hold a secret"
+REDACTED = "an answer that is not shown, because it may hold a secret"
 
 _ENVELOPE = frozenset({"code", "data", "status"})
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,10})?\Z")
 _IMF_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\Z", re.ASCII)
 
 
-def open_envelope(
+def unwrap_envelope(
     path: str,
     http_status: int,
     headers: Mapping[str, str],
     payload: bytes,
     *,
     redactor: Redactor = Redactor(),
-    private: bool = False,
+    sensitive: bool = False,
 ) -> Any:
     """The envelope's data. What is no envelope is not shown if it is *private*; *redactor* takes secrets out of errors.
 
@@ -38,20 +38,20 @@ def open_envelope(
         APIError: ``status`` is 0, or HTTP says that it failed.
         InvalidResponseError: No envelope, or one that does not say how it went.
     """
-    return _open(path, http_status, headers, payload, _parse(payload), redactor, private=private)
+    return _open(path, http_status, headers, payload, _parse(payload), redactor, sensitive=sensitive)
 
 
-def open_large_envelope(
+def unwrap_large_envelope(
     path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
 ) -> Generator[None, None, Any]:
     """The same in small steps."""
     try:
         text = payload.decode()
         yield  # it takes as long as reading what is one long text
-        answer = yield from parse_in_steps(text)
+        answer = yield from parse_incrementally(text)
     except (ValueError, RecursionError):
         answer = None
-    return _open(path, http_status, headers, payload, answer, redactor, private=False)
+    return _open(path, http_status, headers, payload, answer, redactor, sensitive=False)
 
 
 def _open(
@@ -62,7 +62,7 @@ def _open(
     answer: Any,
     redactor: Redactor,
     *,
-    private: bool,
+    sensitive: bool,
 ) -> Any:
     if 300 <= http_status <= 399:
         # following would repeat the body, or lose it, at a place that nobody named
@@ -70,9 +70,9 @@ def _open(
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
-            detail: object = NOT_SHOWN
-            if not private:
-                detail = snippet(payload, redactor) if answer is None else _redacted(cast("object", answer), redactor)
+            detail: object = REDACTED
+            if not sensitive:
+                detail = preview(payload, redactor) if answer is None else _redacted(cast("object", answer), redactor)
             if http_status == 404 and answer is None:  # not the service: it answers in JSON, under HTTP 200
                 detail = (
                     f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
@@ -85,20 +85,20 @@ def _open(
                 retry_after=retry_after(headers),
                 in_envelope=False,
             )
-        shown = NOT_SHOWN if private else snippet(payload, redactor)
+        shown = REDACTED if sensitive else preview(payload, redactor)
         raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
     envelope = cast("dict[str, Any]", answer)
     status = envelope["status"]
     if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them
-        shown = NOT_SHOWN if private else repr(redactor.text(str(status))[:20])
+        shown = REDACTED if sensitive else repr(redactor.text(str(status))[:20])
         raise InvalidResponseError(path, f"the envelope's status is {shown}", http_status=http_status)
     if status == 0 or not good:
-        raise refusal(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
+        raise error_from_envelope(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
     _refuse_hidden_error(path, envelope, http_status, redactor)
     return envelope.get("data")
 
 
-def refusal(
+def error_from_envelope(
     path: str,
     envelope: Mapping[str, Any],
     *,
@@ -145,7 +145,7 @@ def _parse(payload: bytes) -> Any:
         return None
 
 
-def snippet(payload: bytes, redactor: Redactor = Redactor()) -> str:
+def preview(payload: bytes, redactor: Redactor = Redactor()) -> str:
     """The beginning of an unexpected answer, in one line. It is redacted before it is cut."""
     text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace")).split())
     return repr(text[:200]) if text else "an empty body"

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from multicart_async._http.json_values import ValueEnd
 
-__all__ = ["STRICT", "end_of_blanks", "memory_in_steps", "parse_in_steps"]
+__all__ = ["STRICT", "estimate_memory", "parse_incrementally", "skip_whitespace"]
 
 _Steps: TypeAlias = Generator[None, None, tuple[Any, int]]
 
@@ -23,7 +23,7 @@ _BRACKETS: Final = frozenset("{[")
 _SIGNS: Final = b'[]{},"'
 _SIGN_BYTES: Final = 32  # of memory, for each of them
 _FEW = 100  # members or items, where they are not cut by their length
-_BLANKS = re.compile(r"[ \t\n\r]*")
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
 
 
@@ -35,7 +35,7 @@ STRICT = json.JSONDecoder(parse_constant=_no_constant)
 """Takes what is JSON, and nothing else: no NaN, no infinity."""
 
 
-def parse_in_steps(text: str) -> Generator[None, None, Any]:
+def parse_incrementally(text: str) -> Generator[None, None, Any]:
     """What `STRICT` makes of *text*, with a pause now and then.
 
     Raises:
@@ -45,7 +45,7 @@ def parse_in_steps(text: str) -> Generator[None, None, Any]:
     return (yield from _Reader(text).read())
 
 
-def memory_in_steps(payload: bytes) -> Generator[None, None, int]:
+def estimate_memory(payload: bytes) -> Generator[None, None, int]:
     """About the bytes of memory that the objects take which *payload*, JSON in UTF-8, is read into."""
     signs = 0
     for start in range(0, len(payload), _STEP):
@@ -67,7 +67,7 @@ class _Reader:
         """Read all of it."""
         text = self._text
         try:
-            value, end = yield from self._value(end_of_blanks(text, 0))
+            value, end = yield from self._value(skip_whitespace(text, 0))
         except IndexError:
             raise ValueError("it ends too early") from None
         if end != len(text):
@@ -81,7 +81,7 @@ class _Reader:
             value, end = yield from (self._object(at) if sign == "{" else self._array(at))
         else:
             value, end = STRICT.raw_decode(self._text, at)
-        return value, end_of_blanks(self._text, end)
+        return value, skip_whitespace(self._text, end)
 
     def _is_long(self, at: int) -> bool:
         """Return whether the object or array is too long for one step. Most are so short that a first look shows it."""
@@ -90,7 +90,7 @@ class _Reader:
 
     def _object(self, start: int) -> _Steps:
         text, found = self._text, dict[str, Any]()
-        at = end_of_blanks(text, start + 1)
+        at = skip_whitespace(text, start + 1)
         if text[at] == "}":
             return found, at + 1
         while True:
@@ -100,13 +100,13 @@ class _Reader:
             found[name], at = yield from self._value(_after(":", text, at))
             if text[at] != ",":
                 return found, _after("}", text, at)
-            at = end_of_blanks(text, at + 1)
+            at = skip_whitespace(text, at + 1)
             if self._is_due(at):
                 yield
 
     def _array(self, start: int) -> _Steps:
         text, found = self._text, list[Any]()
-        at = end_of_blanks(text, start + 1)
+        at = skip_whitespace(text, start + 1)
         if text[at] == "]":
             return found, at + 1
         worth = at + _STEP  # from here on: looking for a cut in a short array would cost more than the array
@@ -123,7 +123,7 @@ class _Reader:
             found.append(item)
             if text[at] != ",":
                 return found, _after("]", text, at)
-            at = end_of_blanks(text, at + 1)
+            at = skip_whitespace(text, at + 1)
             if self._is_due(at):
                 yield
 
@@ -151,14 +151,14 @@ def _items(text: str) -> list[Any]:
 
 def _after(sign: str, text: str, at: int) -> int:
     """Where something comes behind *sign*."""
-    at = end_of_blanks(text, at)
+    at = skip_whitespace(text, at)
     if text[at] != sign:
         raise ValueError(sign)
-    return end_of_blanks(text, at + 1)
+    return skip_whitespace(text, at + 1)
 
 
-def end_of_blanks(text: str, at: int) -> int:
+def skip_whitespace(text: str, at: int) -> int:
     """Return where something that is no JSON whitespace comes."""
-    blanks = _BLANKS.match(text, at)
+    blanks = _WHITESPACE.match(text, at)
     assert blanks is not None
     return blanks.end()

@@ -9,39 +9,39 @@ from typing import TypeVar
 
 import anyio
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._http.pacing import RequestPacer
-from multicart_async._http.retry_rules import pause_asked_for
+from multicart_async._http.retry_rules import retry_delay
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError
 from multicart_async.events import Emit, Event, RateLimited, Retrying
 
-__all__ = ["Attempts", "silent"]
+__all__ = ["Retrier", "ignore_event"]
 
 T = TypeVar("T")
 
 
-def silent(_: Event, /) -> None:
+def ignore_event(_: Event, /) -> None:
     """Ignore an event."""
 
 
-class Attempts:
+class Retrier:
     """Retry operations according to the policy; apply Retry-After and `Limits.requests_per_second` to the whole client."""
 
     def __init__(
         self,
         policy: RetryPolicy = RetryPolicy(),
         *,
-        emit: Emit = silent,
-        life: Lifeline | None = None,
+        emit: Emit = ignore_event,
+        life: ClientLifetime | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         requests_per_second: float | None = None,
     ) -> None:
         self._policy = policy
-        self.most = policy.attempts
+        self.max_attempts = policy.attempts
         self._emit = emit
-        self._life = life or Lifeline()
+        self._lifetime = life or ClientLifetime()
         self._now = now
         self._sleep = sleep
         self._not_before = float("-inf")
@@ -52,9 +52,9 @@ class Attempts:
         self,
         path: str,
         work: Callable[[int], Awaitable[T]],
-        verdict: Callable[[BaseException], bool],
+        is_retryable: Callable[[BaseException], bool],
         *,
-        tell: bool = True,
+        emit_events: bool = True,
     ) -> T:
         """Return the result of *work*, which is given the number of the attempt, from 1; the last error is raised.
 
@@ -66,24 +66,24 @@ class Attempts:
             try:
                 return await work(number)
             except MultiCartError as error:
-                self.note(path, error, number)
-                if number >= self.most or not verdict(error) or self.asks_too_long(error):
+                self.record_failure(path, error, number)
+                if number >= self.max_attempts or not is_retryable(error) or self.asks_too_long(error):
                     raise
                 failed = error
             await self.backoff(failed, number)
             number += 1
-            if tell:
+            if emit_events:
                 self._emit(Retrying(path=path, attempt=number, error=failed))
             del failed
 
-    async def hold(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         """Wait until the next request may be sent: for its turn, and for the end of a pause that the service asked for."""
         if self._pacer is not None:
-            with self._life.guard():
+            with self._lifetime.track():
                 await self._pacer.turn(lambda: self._not_before)
             return
         while (left := self._not_before - self._now()) > 0:
-            with self._life.guard():
+            with self._lifetime.track():
                 await self._sleep(left)
 
     async def backoff(self, error: MultiCartError, number: int) -> None:
@@ -93,20 +93,20 @@ class Attempts:
         connection from the pool, which may have died while it was idle.
         """
         stale = number == 1 and isinstance(error, APIConnectionError) and error.reused
-        if not stale and not self._pause(error):
+        if not stale and not self._wait_asked_for(error):
             await self._rest(number)
 
     async def _rest(self, number: int) -> None:
         policy = self._policy
         grown = policy.wait_initial * 2.0 ** min(number - 1, 32)
-        with self._life.guard():
+        with self._lifetime.track():
             await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
 
-    def note(self, path: str, error: MultiCartError, number: int) -> None:
+    def record_failure(self, path: str, error: MultiCartError, number: int) -> None:
         """Record that attempt *number* failed with *error*: a pause that it asks for holds the whole client."""
         if isinstance(error, APIError | APIConnectionError):
             error.attempts = number
-        pause = self._pause(error)
+        pause = self._wait_asked_for(error)
         if pause:
             until = self._now() + pause
             if until > self._not_before:
@@ -115,7 +115,7 @@ class Attempts:
 
     def asks_too_long(self, error: BaseException) -> bool:
         """Return whether *error* asks for a pause above ``RetryPolicy.retry_after_max``, which is not waited for."""
-        return (pause_asked_for(error) or 0.0) > self._policy.retry_after_max
+        return (retry_delay(error) or 0.0) > self._policy.retry_after_max
 
-    def _pause(self, error: BaseException) -> float:
-        return 0.0 if self.asks_too_long(error) else pause_asked_for(error) or 0.0
+    def _wait_asked_for(self, error: BaseException) -> float:
+        return 0.0 if self.asks_too_long(error) else retry_delay(error) or 0.0

@@ -17,25 +17,25 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 
-__all__ = ["call_verdict", "is_refusal", "is_transient", "pause_asked_for"]
+__all__ = ["is_call_retryable", "is_definite_rejection", "is_transient", "retry_delay"]
 
 _TRANSIENT = frozenset({408, 421, 425, 499})  # beside 429 and 5xx: the request was given up, not refused
 _UNCLEAR = frozenset({408, 499})  # sent while the request may be at work
-_REPEATABLE: AbstractSet[Safety] = frozenset({"read", "repeatable"})
+_REPEATABLE: AbstractSet[Safety] = frozenset({"safe", "idempotent"})
 
 
 def is_transient(error: BaseException) -> bool:
     """Return whether the same request may succeed a little later: the one rule for calls, transfers and polls."""
     if isinstance(error, APIConnectionError):
-        return error.passing and not isinstance(error, OutcomeUnknownError)
+        return error.retryable and not isinstance(error, OutcomeUnknownError)
     if isinstance(error, APIError):
         return isinstance(error, ServerError | RateLimitError) or error.code in _TRANSIENT
     if isinstance(error, StalledDownloadError):
-        return error.passing
+        return error.retryable
     return isinstance(error, IncompleteDownloadError)
 
 
-def call_verdict(error: BaseException, safety: Safety) -> bool:
+def is_call_retryable(error: BaseException, safety: Safety) -> bool:
     """Return whether a call that failed with *error* may be sent again."""
     if not is_transient(error):
         return False
@@ -43,7 +43,7 @@ def call_verdict(error: BaseException, safety: Safety) -> bool:
     return certain or safety in _REPEATABLE  # any other response may come from a call that has taken effect
 
 
-def is_refusal(error: MultiCartError) -> bool:
+def is_definite_rejection(error: MultiCartError) -> bool:
     """Return whether it is certain that the call has changed nothing.
 
     A service that failed may have failed after that; so may one that says no in a way that is not documented.
@@ -55,7 +55,7 @@ def is_refusal(error: MultiCartError) -> bool:
     return isinstance(error, ConfigurationError)
 
 
-def pause_asked_for(error: BaseException) -> float | None:
+def retry_delay(error: BaseException) -> float | None:
     """Return the seconds that a 429 or 503 asks to wait; None where it does not ask."""
     if not isinstance(error, APIError) or error.retry_after is None:
         return None

@@ -22,9 +22,9 @@ class ThrottledStream:
         self.length: int | None = stream.length
 
     @property
-    def proved(self) -> bool:
+    def self_delimited(self) -> bool:
         """See `ByteStream`: it may become true at the end."""
-        return self._stream.proved
+        return self._stream.self_delimited
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

@@ -10,7 +10,7 @@ import attrs
 
 from multicart_async._core.redaction import RedactedBody
 
-__all__ = ["ByteStream", "Form", "Response", "Transport"]
+__all__ = ["ByteStream", "MultipartForm", "Response", "Transport"]
 
 
 @attrs.frozen
@@ -23,7 +23,7 @@ class Response:
 
 
 @attrs.frozen
-class Form:
+class MultipartForm:
     """A multipart body: text fields, and one file."""
 
     fields: Mapping[str, str]
@@ -46,7 +46,7 @@ class ByteStream(Protocol):
     @property
     def length(self) -> int | None: ...
     @property
-    def proved(self) -> bool: ...
+    def self_delimited(self) -> bool: ...
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
@@ -54,9 +54,14 @@ class Transport(Protocol):
     """Sends calls and opens files. It knows no endpoint and no model. What waits in it ends when the client is closed."""
 
     async def post(
-        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+        self,
+        path: str,
+        body: bytes | RedactedBody | MultipartForm,
+        *,
+        new_connection: bool = False,
+        public: bool = False,
     ) -> Response:
-        """POST to *path* below the base URL. ``fresh``: on a new connection. ``public``: without a credential.
+        """POST to *path* below the base URL. ``new_connection``: on a new connection. ``public``: without a credential.
 
         A `asyncio.CancelledError` that leaves it has the attribute ``request_sent``, which is true, if the request had
         begun to leave; else it has none.
@@ -69,14 +74,14 @@ class Transport(Protocol):
         """
         ...
 
-    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
+    async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
         """GET *path* below the base URL: a call without a body, with the bounds and errors of `post`."""
         ...
 
     def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = ..., fresh: bool = ...
+        self, url: str, *, label: str, headers: Mapping[str, str] = ..., new_connection: bool = ...
     ) -> AbstractAsyncContextManager[ByteStream]:
-        """GET *url*, of the base URL's origin; *label* stands for it in errors. ``fresh``: on a new connection.
+        """GET *url*, of the base URL's origin; *label* stands for it in errors. ``new_connection``: on a new connection.
 
         Raises:
             APIConnectionError: No answer.

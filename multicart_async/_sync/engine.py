@@ -20,14 +20,14 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from multicart_async._core.failures import failure_of
-from multicart_async._core.tasks import each
-from multicart_async._core.validation import a_count, a_flag, an_id, mismatch, several
-from multicart_async._downloads.manager import Results, Terms
+from multicart_async._core.tasks import to_async_iter
+from multicart_async._core.validation import check_bool, check_id, check_int, check_iterable, wrong_argument
+from multicart_async._downloads.manager import DownloadManager, DownloadOptions
 from multicart_async._downloads.plan import Files, find_run
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
-from multicart_async._sync.report import Tally
-from multicart_async._sync.state import MARKER, Marker, load_marker, render_marker
+from multicart_async._sync.report import ReportBuilder
+from multicart_async._sync.state import STATE_FILE, SyncState, load_state, render_state
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -41,9 +41,9 @@ from multicart_async.resources.collections import LIST as COLLECTIONS
 from multicart_async.resources.runs._tracker import FAILED
 from multicart_async.resources.runs.runs import LIST as RUNS
 from multicart_async.resources.runs.runs import Runs
-from multicart_async.sinks import BrowsableSink, Sink, put_bytes
+from multicart_async.sinks import ListableSink, Sink, put_bytes
 
-__all__ = ["Mirror", "Wish"]
+__all__ = ["SyncOptions", "Synchronizer"]
 
 _log = logging.getLogger("multicart_async")
 _DEAD = 8  # so many in a row that could not even be connected to,
@@ -53,7 +53,7 @@ _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next fil
 
 
 @attrs.frozen(kw_only=True)
-class Wish:
+class SyncOptions:
     """What to mirror, and how."""
 
     runs: Literal["latest", "all"] = "latest"
@@ -74,17 +74,17 @@ class Wish:
             ("check", ("changed", "all")),
         ):
             if getattr(self, name) not in words:
-                raise mismatch(name, f"one of {', '.join(map(repr, words))}", getattr(self, name))
-        a_flag("prune", self.prune)
+                raise wrong_argument(name, f"one of {', '.join(map(repr, words))}", getattr(self, name))
+        check_bool("prune", self.prune)
         if self.keep is not None:
-            a_count("keep", self.keep, least=1)
+            check_int("keep", self.keep, minimum=1)
         if self.shard is not None and not _is_shard(self.shard):
-            raise mismatch("shard", "(i, n), two integers with 0 <= i < n", cast("object", self.shard))
+            raise wrong_argument("shard", "(i, n), two integers with 0 <= i < n", cast("object", self.shard))
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> DownloadOptions:
         """How each run is to be delivered."""
-        return Terms(overwrite=self.overwrite, csv=True, count_records=self.count_records, strict=self.strict)
+        return DownloadOptions(overwrite=self.overwrite, csv=True, count_records=self.count_records, strict=self.strict)
 
     def includes(self, collection_id: int) -> bool:
         """Whether the collection falls to this worker: by a hash that is the same everywhere."""
@@ -112,18 +112,18 @@ class _Job:
             raise InvalidResponseError(RUNS.path, f"expected a positive integer as the id of a run, got {self.run.id}")
 
 
-class Mirror:
+class Synchronizer:
     """One call of ``client.sync``."""
 
     def __init__(
         self,
-        wish: Wish,
+        wish: SyncOptions,
         sink: Sink,
         *,
         list_all: Callable[[], Awaitable[tuple[Collection, ...]]],
         get: Callable[[int], Awaitable[object]],
         runs: Runs,
-        results: Results,
+        results: DownloadManager,
         listers: int,
         fetchers: int,
         now: Callable[[], float] = time.monotonic,
@@ -138,16 +138,16 @@ class Mirror:
         self._fetchers = fetchers
         self._rows: dict[int, Collection] = {}
         self._turn = anyio.Lock()
-        self._tally = Tally(dry_run=wish.dry_run)
+        self._tally = ReportBuilder(dry_run=wish.dry_run)
         self._fatal: list[Exception] = []
         self._now = now
         self._unreached = 0  # failures in a row
         self._since = 0.0
 
-    async def carry_out(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
+    async def run(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
         """Mirror *collections*, or all that are listed."""
         if collections is not None:
-            several("collections", collections)
+            check_iterable("collections", collections)
         self._pruner = pruner = self._new_pruner(named=collections is not None)
         await pruner.begin()
         self._rows = await self._all_rows(needed=collections is None)
@@ -185,10 +185,10 @@ class Mirror:
 
     async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
         recent: dict[int, None] = {}  # not all of them: one that comes again later is complete by then
-        async with aclosing(each(self._rows if collections is None else collections)) as ids:
+        async with aclosing(to_async_iter(self._rows if collections is None else collections)) as ids:
             async for collection_id in ids:
                 if collections is not None:
-                    an_id("collections", collection_id)
+                    check_id("collections", collection_id)
                 if self._wish.includes(collection_id) and collection_id not in recent:
                     recent[collection_id] = None
                     if len(recent) > _RECENT:
@@ -281,7 +281,7 @@ class Mirror:
         return newest, max(listed, default=0) > last, [run for id_, run in half.items() if id_ in wanted - {last}]
 
     async def _unfinished(self, collection_id: int) -> set[int]:
-        if not isinstance(self._sink, BrowsableSink):
+        if not isinstance(self._sink, ListableSink):
             return set()
         return await MirrorTree(self._sink).unfinished_runs(collection_id)
 
@@ -293,8 +293,8 @@ class Mirror:
         wish = self._wish
         if wish.check == "all" or wish.overwrite or wish.count_records:
             return False
-        marker = await load_marker(self._sink, row.id)
-        if marker is None or not marker.fits(row):
+        marker = await load_state(self._sink, row.id)
+        if marker is None or not marker.matches(row):
             return False
         if marker.run is not None:
             if not await self._results.is_complete(self._sink, row.id, marker.run, wish.files):
@@ -304,9 +304,9 @@ class Mirror:
         return True
 
     async def _mark(self, row: Collection | None, run: int | None) -> None:
-        marker = Marker.of(row, run)
+        marker = SyncState.from_collection(row, run)
         if marker is not None and row is not None and not self._wish.dry_run:
-            await put_bytes(self._sink, f"{row.id}/{MARKER}", render_marker(marker))
+            await put_bytes(self._sink, f"{row.id}/{STATE_FILE}", render_state(marker))
 
     async def _fetcher(self, receive: MemoryObjectReceiveStream[_Job]) -> None:
         async with receive:
@@ -321,12 +321,12 @@ class Mirror:
         job.check()
         wish = self._wish
         if wish.dry_run:
-            missing = await self._results.missing(job.run, self._sink, wish.files, wish.terms)
+            missing = await self._results.count_missing(job.run, self._sink, wish.files, wish.terms)
             self._tally.files += missing
             self._tally.skipped += not missing
             self._pruner.expect(job.run.collection, job.run.id)
             return
-        done = await self._results.deliver(
+        done = await self._results.download_run(
             job.run,
             self._sink,
             wish.files,

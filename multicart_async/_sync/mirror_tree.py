@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.folder import STAGING, SUMS
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, parse_manifest
 from multicart_async._downloads.plan import is_ours
-from multicart_async._sync.state import load_marker
+from multicart_async._sync.state import load_state
 from multicart_async.errors import DownloadError
-from multicart_async.sinks import BrowsableSink, DirectorySink
+from multicart_async.sinks import DirectorySink, ListableSink
 
 __all__ = ["MirrorTree", "RunFolder", "folder_ids"]
 
@@ -62,7 +62,7 @@ class RunFolder:
 class MirrorTree:
     """The folders of *sink*. Nothing is remembered: other processes may work there too."""
 
-    def __init__(self, sink: BrowsableSink) -> None:
+    def __init__(self, sink: ListableSink) -> None:
         self.sink = sink
 
     async def collections(self) -> set[int]:
@@ -78,7 +78,7 @@ class MirrorTree:
 
         So is one of which nothing is left but empty folders of runs: a removal that was interrupted.
         """
-        if await load_marker(self.sink, collection) is not None:
+        if await load_state(self.sink, collection) is not None:
             return True
         there = await self.sink.list(str(collection))
         runs = folder_ids(there)
@@ -137,7 +137,7 @@ class MirrorTree:
 
     async def _manifest(self, name: str) -> Manifest | None:
         payload = await self._read(name)
-        manifest = None if payload is None else await in_thread(parse_manifest, payload)
+        manifest = None if payload is None else await run_in_thread(parse_manifest, payload)
         return manifest if isinstance(manifest, Manifest) else None
 
     async def _read(self, name: str) -> bytes | None:

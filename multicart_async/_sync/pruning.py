@@ -14,7 +14,7 @@ from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.run_removal import Removal
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.models import SyncFailure
-from multicart_async.sinks import BrowsableSink, MemorySink, Sink, check_browsable
+from multicart_async.sinks import ListableSink, MemorySink, Sink, check_listable
 
 __all__ = ["PruneOptions", "PruneService", "Pruned", "Pruner"]
 
@@ -60,8 +60,8 @@ class Pruner:
 
     def __init__(self, sink: Sink, service: PruneService, options: PruneOptions, *, workers: int) -> None:
         if options.deletes:
-            check_browsable("prune" if options.prune else "keep", sink)
-        self._tree = MirrorTree(sink if isinstance(sink, BrowsableSink) else MemorySink())
+            check_listable("prune" if options.prune else "keep", sink)
+        self._tree = MirrorTree(sink if isinstance(sink, ListableSink) else MemorySink())
         self._gone = GoneFinder(self._tree, service.get, workers=workers)
         self._removal = Removal(self._tree, dry_run=options.dry_run, workers=workers)
         self._service = service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multicart_async._downloads.manager import Results, Terms
+from multicart_async._downloads.manager import DownloadManager, DownloadOptions
 from multicart_async._downloads.plan import ARCHIVE, CATEGORY_CSV, Files, find_run, is_ours
 from multicart_async._sync.verify import DamagedRun
 from multicart_async.errors import UnreachableResultError
@@ -15,7 +15,7 @@ __all__ = ["Repairer"]
 class Repairer:
     """Fetch the damaged files of runs again."""
 
-    def __init__(self, sink: Sink, runs: Runs, results: Results) -> None:
+    def __init__(self, sink: Sink, runs: Runs, results: DownloadManager) -> None:
         self._sink = sink
         self._runs = runs
         self._results = results
@@ -34,12 +34,12 @@ class Repairer:
         if run is None:
             reason = f"run {run_id} of collection {collection_id} is no longer listed by the service"
             raise UnreachableResultError(f"results/{collection_id}/{run_id}", reason)
-        done = await self._results.deliver(
+        done = await self._results.download_run(
             run,
             self._sink,
             _kinds(damaged.files or damaged.names),
             relist=lambda: find_run(self._runs.iterate(collection_id), run_id),
-            terms=Terms(csv=not damaged.files or CATEGORY_CSV in damaged.files, refetch=damaged.damaged),
+            terms=DownloadOptions(csv=not damaged.files or CATEGORY_CSV in damaged.files, refetch=damaged.damaged),
         )
         return damaged.damaged or frozenset(file.name for file in done.files)
 

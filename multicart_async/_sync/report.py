@@ -5,10 +5,10 @@ from __future__ import annotations
 from multicart_async._sync.pruning import Pruned
 from multicart_async.models import RunDownload, SyncFailure, SyncReport
 
-__all__ = ["Tally"]
+__all__ = ["ReportBuilder"]
 
 
-class Tally:
+class ReportBuilder:
     """What is counted on the way."""
 
     def __init__(self, *, dry_run: bool) -> None:
@@ -37,7 +37,7 @@ class Tally:
 
     def fail(self, failure: SyncFailure) -> None:
         """Count a failure."""
-        _forget_frames(failure.error)  # thousands of them would keep the pieces alive that they were working on
+        clear_tracebacks(failure.error)  # thousands of them would keep the pieces alive that they were working on
         self.failures.append(failure)
 
     def report(self) -> SyncReport:
@@ -58,7 +58,7 @@ class Tally:
         )
 
 
-def _forget_frames(error: BaseException) -> None:
+def clear_tracebacks(error: BaseException) -> None:
     """Drop the tracebacks of the error and of all its causes."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()

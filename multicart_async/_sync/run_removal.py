@@ -12,10 +12,10 @@ from multicart_async._core.tasks import run_workers
 from multicart_async._downloads.folder import STAGING
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS
 from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
-from multicart_async._sync.state import MARKER
+from multicart_async._sync.state import STATE_FILE
 from multicart_async.errors import ClientClosedError, MultiCartError
 from multicart_async.models import SyncFailure
-from multicart_async.sinks import BrowsableSink, DirectorySink
+from multicart_async.sinks import DirectorySink, ListableSink
 
 __all__ = ["Removal"]
 
@@ -72,10 +72,10 @@ class Removal:
         await self.runs([(collection, run) for run in sorted(runs)])
         names = await self._tree.sink.list(str(collection))
         gone = {str(run) for run in runs if (collection, run) in self.removed}
-        self._leave(str(collection), sorted(names.keys() - gone - {MARKER}))
+        self._leave(str(collection), sorted(names.keys() - gone - {STATE_FILE}))
         if any(failure.collection == collection for failure in self.failures) or self._dry_run:
             return  # the next call shall know it again by its note
-        await self._tree.sink.remove(f"{collection}/{MARKER}")
+        await self._tree.sink.delete(f"{collection}/{STATE_FILE}")
         await _remove_empty_folder(self._tree.sink, str(collection))
 
     def _leave(self, path: str, names: list[str]) -> None:
@@ -85,24 +85,24 @@ class Removal:
             self.differences.append(f"{path}: files that are not the mirror's were left in place: {shown}{more}")
 
 
-async def _remove_run(sink: BrowsableSink, folder: RunFolder) -> None:
+async def _remove_run(sink: ListableSink, folder: RunFolder) -> None:
     path, staging = folder.path, f"{folder.path}/{STAGING}"
     staged = await sink.list(staging) if folder.has_staging else {}
     if MANIFEST in staged:  # first: it is what makes the files beside it valid
-        await sink.remove(f"{staging}/{MANIFEST}")
+        await sink.delete(f"{staging}/{MANIFEST}")
     if MANIFEST in folder.ours:
         await sink.rename(f"{path}/{MANIFEST}", f"{path}/{PROGRESS}")
     for name in folder.ours:
         if name not in {MANIFEST, PROGRESS}:
-            await sink.remove(f"{path}/{name}")
+            await sink.delete(f"{path}/{name}")
     for name in RunFolder(staging, staged, folder.listed).ours:
-        await sink.remove(f"{staging}/{name}")
+        await sink.delete(f"{staging}/{name}")
     if folder.has_staging:
         await _remove_empty_folder(sink, staging)
-    await sink.remove(f"{path}/{PROGRESS}")
+    await sink.delete(f"{path}/{PROGRESS}")
     await _remove_empty_folder(sink, path)
 
 
-async def _remove_empty_folder(sink: BrowsableSink, path: str) -> None:
+async def _remove_empty_folder(sink: ListableSink, path: str) -> None:
     if isinstance(sink, DirectorySink):  # elsewhere there is none without files
         await sink.remove_folder(path)

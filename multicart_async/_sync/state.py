@@ -7,20 +7,20 @@ from typing import Final
 
 import attrs
 
-from multicart_async._downloads.manifest import seal_json, unseal_json
+from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import DownloadError
 from multicart_async.models import Collection
 from multicart_async.sinks import DirectorySink, Sink
 
-__all__ = ["MARKER", "Marker", "load_marker", "render_marker"]
+__all__ = ["STATE_FILE", "SyncState", "load_state", "render_state"]
 
-MARKER: Final = "collection.json"
+STATE_FILE: Final = "collection.json"
 _MAX_BYTES: Final = 64 << 10
 _RESTLESS = "Processing"  # a run is at work: the row need not change when it ends
 
 
 @attrs.frozen
-class Marker:
+class SyncState:
     """The state of a collection's row when everything of it was in place. ``run`` is ``None`` where it had none."""
 
     updated_at: str
@@ -28,41 +28,41 @@ class Marker:
     run: int | None
 
     @classmethod
-    def of(cls, row: Collection | None, run: int | None) -> Marker | None:
+    def from_collection(cls, row: Collection | None, run: int | None) -> SyncState | None:
         """The marker of a row that can be relied on; ``None`` for one that is at work, has no date, or is not listed."""
         if row is None or row.updated_at is None or row.schedule_status == _RESTLESS:
             return None
         return cls(_text(row.updated_at), row.schedule_status, run)
 
-    def fits(self, row: Collection) -> bool:
+    def matches(self, row: Collection) -> bool:
         """Whether nothing can have happened since: the same date, the same status, and nothing at work."""
-        return Marker.of(row, self.run) == self
+        return SyncState.from_collection(row, self.run) == self
 
 
-def render_marker(marker: Marker) -> bytes:
+def render_state(marker: SyncState) -> bytes:
     """JSON with a checksum."""
-    return seal_json(attrs.asdict(marker))
+    return dump_checksummed(attrs.asdict(marker))
 
 
-async def load_marker(sink: Sink, collection: int) -> Marker | None:
+async def load_state(sink: Sink, collection: int) -> SyncState | None:
     """Return the marker of a collection in *sink*; ``None`` if there is none that can be read and trusted."""
-    name = f"{collection}/{MARKER}"
+    name = f"{collection}/{STATE_FILE}"
     try:
         if isinstance(sink, DirectorySink) and (await sink.size(name) or 0) > _MAX_BYTES:
             return None
-        return _parse_marker(await sink.read(name))
+        return _parse_state(await sink.read(name))
     except DownloadError:  # a link, a pipe, or a file that may not be read
         return None
 
 
-def _parse_marker(payload: bytes | None) -> Marker | None:
+def _parse_state(payload: bytes | None) -> SyncState | None:
     """The marker, or ``None`` for one that cannot be believed: then the service is asked."""
-    content = None if payload is None else unseal_json(payload)
+    content = None if payload is None else load_checksummed(payload)
     if not isinstance(content, dict):
         return None
     updated_at, status, run = (content.get(name) for name in ("updated_at", "schedule_status", "run"))
     good = isinstance(updated_at, str) and isinstance(status, str | None) and isinstance(run, int | None)
-    return Marker(updated_at, status, run) if good else None  # type: ignore[arg-type]
+    return SyncState(updated_at, status, run) if good else None  # type: ignore[arg-type]
 
 
 def _text(moment: datetime) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.folder import STAGING, SUMS, decode_manifest
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile
 from multicart_async._sync.mirror_tree import folder_ids
 from multicart_async.errors import ArgumentError, DownloadError, MultiCartError
 from multicart_async.models import VerifyFailure, VerifyReport
-from multicart_async.sinks import BrowsableSink, closing
+from multicart_async.sinks import ListableSink, closing
 
 __all__ = ["DamagedRun", "verify"]
 
@@ -40,7 +40,7 @@ Repair = Callable[[DamagedRun], Awaitable[frozenset[str]]]
 
 
 async def verify(
-    sink: BrowsableSink, recover: Callable[[str], Awaitable[None]], repair: Repair | None = None
+    sink: ListableSink, recover: Callable[[str], Awaitable[None]], repair: Repair | None = None
 ) -> VerifyReport:
     """Compare every file of every run below *sink* with its manifest, by size and SHA-256.
 
@@ -55,7 +55,7 @@ async def verify(
 
 
 class _Findings:
-    def __init__(self, sink: BrowsableSink, recover: Callable[[str], Awaitable[None]], repair: Repair | None) -> None:
+    def __init__(self, sink: ListableSink, recover: Callable[[str], Awaitable[None]], repair: Repair | None) -> None:
         self._sink = sink
         self._recover = recover
         self._repair = repair
@@ -177,10 +177,10 @@ class _Findings:
 
     async def _digest(self, path: str) -> str:
         digest = hashlib.sha256()
-        async with closing(self._sink.chunks(path)) as chunks:
+        async with closing(self._sink.iter_bytes(path)) as chunks:
             async for chunk in chunks:
                 self._bytes += len(chunk)
-                await in_thread(digest.update, chunk)
+                await run_in_thread(digest.update, chunk)
         return digest.hexdigest()
 
 

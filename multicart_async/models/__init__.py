@@ -15,9 +15,9 @@ from multicart_async.models.collections import (
     Shard,
     SortOrder,
 )
-from multicart_async.models.downloads import Downloaded, RunDownload
+from multicart_async.models.downloads import DownloadedFile, RunDownload
 from multicart_async.models.items import (
-    Added,
+    AddResult,
     Asin,
     AsinRow,
     DomainRef,
@@ -35,7 +35,7 @@ from multicart_async.models.stores import Store
 from multicart_async.models.zipcodes import Domain, Zipcode, ZipcodeStatus
 
 __all__ = [
-    "Added",
+    "AddResult",
     "Asin",
     "AsinRow",
     "CatalogueCategory",
@@ -49,7 +49,7 @@ __all__ = [
     "Domain",
     "DomainRef",
     "DownloadLinks",
-    "Downloaded",
+    "DownloadedFile",
     "ErrorRow",
     "EveryMinutes",
     "Feature",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from multicart_async.models._base import Model, Strict
-from multicart_async.models.items import Added
+from multicart_async.models.items import AddResult
 
 __all__ = [
     "Collection",
@@ -88,4 +88,4 @@ class Shard:
     collection_id: int
     name: str
     asins: tuple[str, ...]
-    added: Added
+    added: AddResult

@@ -10,11 +10,11 @@ from multicart_async._core.text import as_lines
 from multicart_async.models.categories import CategoryRun
 from multicart_async.models.runs import Run
 
-__all__ = ["Downloaded", "RunDownload"]
+__all__ = ["DownloadedFile", "RunDownload"]
 
 
 @attrs.frozen
-class Downloaded:
+class DownloadedFile:
     """A file that is whole and in place. ``path`` is where; for a `Sink` of another kind, the name that it was given."""
 
     name: str
@@ -33,7 +33,7 @@ class RunDownload:
 
     run: Run | CategoryRun
     directory: Path
-    files: tuple[Downloaded, ...]
+    files: tuple[DownloadedFile, ...]
     skipped: int
     bytes: int
     differences: tuple[str, ...] = attrs.field(default=(), converter=as_lines)

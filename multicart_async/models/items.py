@@ -9,11 +9,11 @@ import attrs
 
 from multicart_async._core.exceptions import MultiCartError
 from multicart_async._core.text import shorten
-from multicart_async._core.validation import a_flag, a_line, a_postcode, item
+from multicart_async._core.validation import check_bool, check_postcode, check_single_line, normalize_item
 from multicart_async.models._base import Model, Strict
 
 __all__ = [
-    "Added",
+    "AddResult",
     "Asin",
     "AsinRow",
     "DomainRef",
@@ -87,21 +87,21 @@ def _sku(value: str) -> str:
 
 
 def _cell(name: str, value: str) -> str:
-    text = item(name, value)
-    a_line(name, text)
+    text = normalize_item(name, value)
+    check_single_line(name, text)
     return text
 
 
 def _line(_: object, field: attrs.Attribute[str], value: str) -> None:
-    a_line(field.name, value)
+    check_single_line(field.name, value)
 
 
 def _postcode(_: object, field: attrs.Attribute[str], value: str) -> None:
-    a_postcode(field.name, value)
+    check_postcode(field.name, value)
 
 
 def _truth(_: object, field: attrs.Attribute[bool], value: bool) -> None:  # noqa: FBT001 -- called by attrs
-    a_flag(field.name, value)
+    check_bool(field.name, value)
 
 
 @attrs.frozen
@@ -146,7 +146,7 @@ class ErrorRow(Model):
 
 
 @attrs.frozen(kw_only=True)
-class Added(Model):
+class AddResult(Model):
     """How many items were taken, and which were not. The service calls it success even when it took none.
 
     ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
@@ -164,8 +164,8 @@ class Added(Model):
         if self.error_rows:
             raise ItemsRejectedError(self)
 
-    def __add__(self, other: Added) -> Added:
-        return Added(
+    def __add__(self, other: AddResult) -> AddResult:
+        return AddResult(
             success_count=self.success_count + other.success_count,
             error_rows=self.error_rows + other.error_rows,
             assumed=self.assumed + other.assumed,
@@ -192,7 +192,7 @@ class ItemsRejectedError(MultiCartError):
 
     __module__ = "multicart_async.errors"
 
-    def __init__(self, added: Added) -> None:
+    def __init__(self, added: AddResult) -> None:
         super().__init__("")
         self.added = self.report = added
 

@@ -56,7 +56,7 @@ class StartedRun:
     """
 
     collection_id: int
-    after: int
+    after_run_id: int
 
 
 @attrs.frozen(kw_only=True)

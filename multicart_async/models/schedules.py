@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from multicart_async._core.exceptions import ArgumentError
-from multicart_async._core.validation import mismatch
+from multicart_async._core.validation import wrong_argument
 
 __all__ = ["EveryMinutes"]
 
@@ -20,13 +20,13 @@ _HOUR = re.compile(r"(?:[01][0-9]|2[0-3])\.[0-5][0-9]")
 
 def _minutes(value: int) -> int:
     if type(value) is not int or not 1 <= value <= 60:
-        raise mismatch("minutes", "1 to 60 (a plain mapping as schedule_time may hold anything else)", value)
+        raise wrong_argument("minutes", "1 to 60 (a plain mapping as schedule_time may hold anything else)", value)
     return value
 
 
 def _several(argument: str, values: Iterable[Any]) -> tuple[Any, ...]:
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise mismatch(argument, "an iterable such as a list", values)
+        raise wrong_argument(argument, "an iterable such as a list", values)
     found = tuple(values)
     if not found:
         reason = "expected at least one, got none; that may mean all of them, which costs credits: name them"
@@ -42,7 +42,7 @@ def _days(values: Iterable[str]) -> tuple[str, ...]:
 def _day(value: object) -> str:
     day = value.lower() if isinstance(value, str) else ""
     if day not in _WEEK:
-        raise mismatch("days", "full English names of days, such as 'monday'", value)
+        raise wrong_argument("days", "full English names of days, such as 'monday'", value)
     return day
 
 
@@ -60,15 +60,15 @@ def _hour(value: object) -> str:
             return value
         dotted = value.replace(":", ".").zfill(5)
         if ":" in value and _HOUR.fullmatch(dotted):
-            raise mismatch("hours", f"a dot instead of a colon: '{dotted}'", value)
-    raise mismatch("hours", "'HH.MM', an hour from 0 to 23 or a datetime.time", value)
+            raise wrong_argument("hours", f"a dot instead of a colon: '{dotted}'", value)
+    raise wrong_argument("hours", "'HH.MM', an hour from 0 to 23 or a datetime.time", value)
 
 
 def _hour_of_time(value: time) -> str:
     if value.tzinfo is not None:
-        raise mismatch("hours", "a time without a time zone, because the service's is UTC+10, all year", value)
+        raise wrong_argument("hours", "a time without a time zone, because the service's is UTC+10, all year", value)
     if value.second or value.microsecond:
-        raise mismatch("hours", "a time without seconds, because the service has hours and minutes", value)
+        raise wrong_argument("hours", "a time without seconds, because the service has hours and minutes", value)
     return f"{value.hour:02}.{value.minute:02}"
 
 

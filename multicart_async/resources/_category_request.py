@@ -8,7 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.unset import UNSET, Unset
-from multicart_async._core.validation import a_choice, a_count, a_flag, a_postcode, a_text, mismatch
+from multicart_async._core.validation import (
+    check_bool,
+    check_choice,
+    check_int,
+    check_postcode,
+    check_str,
+    wrong_argument,
+)
 from multicart_async.errors import ArgumentError, MultiCartWarning
 from multicart_async.models import CategoryRequest, DeliveryDay, Priority
 
@@ -27,22 +34,22 @@ def check_request(request: CategoryRequest) -> str:
     """
     _check_filters(request)
     for argument in ("name", "notification_email"):
-        a_text(argument, getattr(request, argument))
-    a_choice("priority", request.priority, Priority)
+        check_str(argument, getattr(request, argument))
+    check_choice("priority", request.priority, Priority)
     return _check_place(request.category_url, request.domain, request.postcode, request.amazon_node_id)
 
 
 def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: str | Unset) -> str:
-    a_text("category_url", category_url, needed=True)
+    check_str("category_url", category_url, required=True)
     try:
         scheme = urlsplit(category_url).scheme
     except ValueError:  # half of an IPv6 address
         scheme = ""
     if scheme not in {"http", "https"}:
-        raise mismatch("category_url", "an absolute http or https URL", category_url)
-    a_text("domain", domain, needed=True)
-    a_postcode("postcode", postcode)
-    a_text("amazon_node_id", amazon_node_id)
+        raise wrong_argument("category_url", "an absolute http or https URL", category_url)
+    check_str("domain", domain, required=True)
+    check_postcode("postcode", postcode)
+    check_str("amazon_node_id", amazon_node_id)
     return _node_of(category_url) if amazon_node_id is UNSET else amazon_node_id
 
 
@@ -60,15 +67,15 @@ def _node_of(category_url: str) -> str:
 
 def _check_filters(request: CategoryRequest) -> None:
     prime, day = request.filter_prime_ships_from_au, request.filter_delivery_day
-    a_flag("filter_prime_ships_from_au", prime)
+    check_bool("filter_prime_ships_from_au", prime)
     if day is not None:
-        a_choice("filter_delivery_day", day, DeliveryDay)
+        check_choice("filter_delivery_day", day, DeliveryDay)
     least, most = request.price_min_cents, request.price_max_cents
     for argument, value in (("price_min_cents", least), ("price_max_cents", most)):
         if value is not UNSET:
-            a_count(argument, value)
+            check_int(argument, value)
     if least is not UNSET and most is not UNSET and least > most:
-        raise mismatch("price_max_cents", f"price_min_cents ({short_repr(least)}) or more", most)
+        raise wrong_argument("price_max_cents", f"price_min_cents ({short_repr(least)}) or more", most)
     filtered = prime is True or (day is not UNSET and day is not None)
     if filtered and request.domain != FILTERED_DOMAIN:
         warnings.warn(

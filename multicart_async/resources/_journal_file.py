@@ -14,19 +14,19 @@ from typing import Any, BinaryIO
 
 from multicart_async._core.file_lock import FileLock
 from multicart_async._core.regular_file import MAX_FILE_BYTES, open_regular
-from multicart_async._core.validation import a_file
+from multicart_async._core.validation import check_file_path
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.sinks._open_folder import OpenFolder
 
-__all__ = ["Ledger"]
+__all__ = ["JournalFile"]
 
 
-class Ledger:
+class JournalFile:
     """The file at *path*, whose first line is *head*."""
 
     def __init__(self, path: str | os.PathLike[str], head: Mapping[str, Any]) -> None:
-        self.path = a_file("journal", path)
-        self._head = head
+        self.path = check_file_path("journal", path)
+        self._header = head
         self._file: BinaryIO | None = None
         self._file_lock = FileLock(self.path)
 
@@ -43,7 +43,7 @@ class Ledger:
             self._file = file = os.fdopen(self._descriptor(), "a+b")
             self._lock(file)
             file.seek(0)
-            self._take_in(file.read(), take)
+            self._replay(file.read(), take)
         except OSError as error:
             name = str(error.filename or self.path)  # its lock file may be the one that cannot be made
             raise DiskError(name, f"journal: {error.strerror}", error.errno) from error
@@ -84,17 +84,17 @@ class Ledger:
         except BlockingIOError as error:
             raise ArgumentError("journal", f"{self.path} {error.strerror}") from error
 
-    def _take_in(self, content: bytes, take: Callable[[Any], bool]) -> None:
+    def _replay(self, content: bytes, take: Callable[[Any], bool]) -> None:
         assert self._file is not None
         lines = content.split(b"\n")
         torn = lines.pop()  # empty, or what a crash left of a note: nothing was sent after it
-        if not lines and _line(self._head).startswith(torn):
+        if not lines and _line(self._header).startswith(torn):
             self._file.truncate(0)
-            self.append(self._head)
+            self.append(self._header)
             with OpenFolder.open(self.path.parent) as folder:
                 folder.flush()  # the name of a new journal is to survive as its notes do
             return
-        if not lines or _parsed(lines[0]) != self._head:
+        if not lines or _parsed(lines[0]) != self._header:
             raise ArgumentError("journal", f"{self.path} is something else than a journal of this kind and version")
         if not all(take(_parsed(line)) for line in lines[1:]):
             raise ArgumentError("journal", f"{self.path} is damaged; nothing is started on its account")

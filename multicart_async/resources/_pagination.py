@@ -20,7 +20,7 @@ import attrs
 
 from multicart_async.errors import APIError, InvalidResponseError
 
-__all__ = ["PagedReading", "every_row"]
+__all__ = ["PagedReading", "paginate"]
 
 _MOST = 1_000_000  # rows; no account has as many of anything
 _MOST_PAGES = 10_000
@@ -185,7 +185,7 @@ class PagedReading(Generic[R]):
         return await self._ask_for(skip, limit)
 
 
-async def every_row(
+async def paginate(
     page: Callable[[int, int], Awaitable[Sequence[R]]], size: int, path: str, *, complete: bool = True
 ) -> AsyncGenerator[R, None]:
     """Each row of ``page(skip, limit)`` once, as it is found; *path* is what an error names.

@@ -13,8 +13,8 @@ import anyio
 import attrs
 
 from multicart_async._core.failures import ends_all
-from multicart_async._core.validation import mismatch
-from multicart_async._http.retry_rules import is_transient, pause_asked_for
+from multicart_async._core.validation import wrong_argument
+from multicart_async._http.retry_rules import is_transient, retry_delay
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -27,31 +27,31 @@ from multicart_async.errors import (
 )
 
 __all__ = [
-    "LAST_LOOK",
+    "FINAL_POLL_TIMEOUT",
     "Clock",
-    "Look",
-    "Pace",
     "PollFailures",
-    "Ticks",
-    "a_policy",
-    "as_failure",
-    "follow",
-    "seconds_for_a_look",
+    "PollResult",
+    "PollTimer",
+    "TickTimer",
+    "as_poll_failure",
+    "check_poll_policy",
+    "poll_changes",
+    "poll_timeout",
 ]
 
 S = TypeVar("S")
-LAST_LOOK = 1.0  # seconds for a poll that begins when patience ends
-_LONGEST_LOOK = 600.0  # seconds for a poll, however long the wait
-_DOUBTFUL = 3  # so many responses in a row that may be an accident are none
-_LONGEST_PAUSE = 3600.0  # seconds that a service may ask for
+FINAL_POLL_TIMEOUT = 1.0  # seconds for a poll that begins when patience ends
+_MAX_POLL_TIMEOUT = 600.0  # seconds for a poll, however long the wait
+_MAX_DOUBTFUL = 3  # so many responses in a row that may be an accident are none
+_MAX_RETRY_DELAY = 3600.0  # seconds that a service may ask for
 
 _log = logging.getLogger("multicart_async")
 
 
-def a_policy(policy: object) -> None:
+def check_poll_policy(policy: object) -> None:
     """Raises unless it is one. Before anything is started: afterwards it is paid."""
     if not isinstance(policy, PollPolicy):
-        raise mismatch("policy", "a PollPolicy", policy)
+        raise wrong_argument("policy", "a PollPolicy", policy)
 
 
 @attrs.frozen
@@ -81,11 +81,11 @@ class Interval:
         return seconds * (1 + policy.jitter * (2 * self._spread() - 1))
 
 
-class Pace:
+class PollTimer:
     """The clock and the patience of one wait, which is a plain loop with a `return` and a `pause`."""
 
     def __init__(self, policy: PollPolicy, clock: Clock = Clock(), spread: Callable[[], float] = random.random) -> None:
-        a_policy(policy)
+        check_poll_policy(policy)
         self._clock = clock
         self._interval = Interval(policy, spread)
         self._start = clock.now()
@@ -93,28 +93,28 @@ class Pace:
         self._end = math.inf if timeout is None else self._start + timeout  # a moment: what is left of it can be slept
 
     @property
-    def waited(self) -> float:
+    def elapsed(self) -> float:
         """Seconds since the wait began."""
         return self._clock.now() - self._start
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until patience ends; infinity where it does not."""
         return max(0.0, self._end - self._clock.now())
 
-    async def pause(self, least: float = 0.0) -> bool:
+    async def sleep(self, least: float = 0.0) -> bool:
         """Sleep until the next poll is due, *least* seconds or more, or until the deadline.
 
         Returns whether there is to be another poll: there is none before *least* seconds have passed.
         """
-        left = self.left
+        left = self.remaining
         if left <= 0:
             return False
         await self._clock.sleep(min(max(self._interval.next(), least), left))
         return least <= left
 
 
-class Ticks:
+class TickTimer:
     """When a wait for many asks about all of them: at intervals, and not in a pause that the service asks for."""
 
     def __init__(self, policy: PollPolicy, clock: Clock) -> None:
@@ -123,16 +123,16 @@ class Ticks:
         self._next = self._held = -math.inf
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until the next one; 0 when it is due."""
         return max(0.0, self._next - self._clock.now())
 
     @property
-    def held(self) -> bool:
+    def on_hold(self) -> bool:
         """Whether the service wants a pause now."""
         return self._clock.now() < self._held
 
-    def spread(self) -> None:
+    def schedule_next(self) -> None:
         """Plan the next one, after an interval."""
         self._next = max(self._clock.now() + self._interval.next(), self._held)
 
@@ -148,17 +148,17 @@ class Ticks:
         self._next = max(self._next, self._held)
 
 
-def seconds_for_a_look(left: float) -> float:
+def poll_timeout(left: float) -> float:
     """Return how long a poll may take when there are *left* seconds until the deadline: it has a deadline in any case."""
-    return min(max(left, LAST_LOOK), _LONGEST_LOOK)
+    return min(max(left, FINAL_POLL_TIMEOUT), _MAX_POLL_TIMEOUT)
 
 
 @attrs.frozen
-class Look(Generic[S]):
+class PollResult(Generic[S]):
     """What one poll saw. ``mark`` changes when there is something to tell; ``value`` is ``None`` while there is no row."""
 
-    value: S | None
-    mark: object
+    state: S | None
+    fingerprint: object
     finished: bool = False
 
 
@@ -182,8 +182,8 @@ class PollFailures:
     @property
     def pause(self) -> float:
         """The seconds that the last failure has asked to wait."""
-        asked = 0.0 if self.last is None else pause_asked_for(self.last) or 0.0
-        return min(asked, _LONGEST_PAUSE)
+        asked = 0.0 if self.last is None else retry_delay(self.last) or 0.0
+        return min(asked, _MAX_RETRY_DELAY)
 
     def is_final(self, error: MultiCartError) -> bool:
         """Take note of a failed poll, and return whether it ends the wait."""
@@ -191,7 +191,7 @@ class PollFailures:
         transient, doubtful = is_transient(error), _is_doubtful(error)
         self._doubtful = self._doubtful + 1 if doubtful else 0
         self._refused = 0 if doubtful or transient else self._refused + 1
-        return self._doubtful >= _DOUBTFUL or self._refused >= self._refusals
+        return self._doubtful >= _MAX_DOUBTFUL or self._refused >= self._refusals
 
 
 def _is_doubtful(error: MultiCartError) -> bool:
@@ -203,7 +203,7 @@ def _is_doubtful(error: MultiCartError) -> bool:
     return isinstance(error, InvalidResponseError) and not isinstance(error, ResponseTooLargeError)
 
 
-def as_failure(what: str, error: Exception) -> MultiCartError:
+def as_poll_failure(what: str, error: Exception) -> MultiCartError:
     """Return *error*, if it is of our tree. Else a borrowed session has raised it: no response came, and it is the cause.
 
     What ends a call for many is raised.
@@ -218,8 +218,8 @@ def as_failure(what: str, error: Exception) -> MultiCartError:
     return failure
 
 
-async def follow(
-    look: Callable[[], Awaitable[Look[S]]], pace: Pace, timed_out: Callable[[], WaitTimeoutError]
+async def poll_changes(
+    look: Callable[[], Awaitable[PollResult[S]]], pace: PollTimer, timed_out: Callable[[], WaitTimeoutError]
 ) -> AsyncGenerator[S, None]:
     """Each change that *look* sees; the last value is the finished one.
 
@@ -229,19 +229,19 @@ async def follow(
     told: object = None
     failures = PollFailures()
     while True:
-        seen: Look[S] | None = None
+        seen: PollResult[S] | None = None
         try:
-            with anyio.move_on_after(seconds_for_a_look(pace.left)):
+            with anyio.move_on_after(poll_timeout(pace.remaining)):
                 seen = await look()
                 failures.succeeded()
         except MultiCartError as error:
             if failures.is_final(error):
                 error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
                 raise
-        if seen is not None and seen.value is not None and seen.mark != told:
-            told = seen.mark
-            yield seen.value
+        if seen is not None and seen.state is not None and seen.fingerprint != told:
+            told = seen.fingerprint
+            yield seen.state
         if seen is not None and seen.finished:
             return
-        if not await pace.pause(failures.pause):
+        if not await pace.sleep(failures.pause):
             raise timed_out() from failures.last

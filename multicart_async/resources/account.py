@@ -9,23 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from multicart_async._core.redaction import Redacted, conceal
+from multicart_async._core.redaction import Redacted, redact
 from multicart_async._core.unset import UNSET, Unset
-from multicart_async._core.validation import a_flag, a_text, further, is_text
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import check_bool, check_extra_fields, check_str, is_valid_str
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import ArgumentError
 from multicart_async.models import Credits, Login, Profile, Undocumented
 
 __all__ = ["Account"]
 
-LOGIN = Endpoint("/users/login", Login, safety="unsafe", public=True, private=True)
-PROFILE = Endpoint("/users/profile", Profile, safety="read")
-UPDATE_PROFILE = Endpoint("/users/profile/update", Undocumented, safety="repeatable", private=True)
-DETAILS = Endpoint("/users/account-details", Undocumented, safety="read", private=True)
-CREDITS = Endpoint("/users/credits/", Credits, safety="read")
+LOGIN = Endpoint("/users/login", Login, safety="unsafe", public=True, sensitive=True)
+PROFILE = Endpoint("/users/profile", Profile, safety="safe")
+UPDATE_PROFILE = Endpoint("/users/profile/update", Undocumented, safety="idempotent", sensitive=True)
+DETAILS = Endpoint("/users/account-details", Undocumented, safety="safe", sensitive=True)
+CREDITS = Endpoint("/users/credits/", Credits, safety="safe")
 SEND_CODE = Endpoint("/users/register/otp/sent", ANYTHING, safety="unsafe", public=True)
-REGISTER = Endpoint("/users/register", Undocumented, safety="unsafe", public=True, private=True)
+REGISTER = Endpoint("/users/register", Undocumented, safety="unsafe", public=True, sensitive=True)
 
 _SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 
@@ -36,7 +36,7 @@ class Account:
     What is secret is hidden first of all: whatever fails below, a traceback with local variables must not show it.
     """
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: ApiCaller) -> None:
         self._call = call
 
     async def login(self, email: str, password: str) -> Login:
@@ -49,8 +49,8 @@ class Account:
                 which code is not documented.
             OutcomeUnknownError: No answer came. Log in again: another session does no harm.
         """
-        password = conceal(password)
-        a_text("email", email, needed=True)
+        password = redact(password)
+        check_str("email", email, required=True)
         _check_password(password)
         return await self._call(LOGIN, {"email": email, "password": password})
 
@@ -75,13 +75,13 @@ class Account:
         Raises:
             ArgumentError: Nothing is given, or a name in *extra* is an argument of its own.
         """
-        extra = conceal(extra)
-        a_text("name", name)
-        a_text("email", email)
-        a_text("timezone", timezone)
-        a_flag("notification_emails", notification_emails)
+        extra = redact(extra)
+        check_str("name", name)
+        check_str("email", email)
+        check_str("timezone", timezone)
+        check_bool("notification_emails", notification_emails)
         fields = {"name": name, "email": email, "timezone": timezone, "notification_emails": notification_emails}
-        changed = {**fields, **further(extra, *fields)}
+        changed = {**fields, **check_extra_fields(extra, *fields)}
         if all(value is UNSET for value in changed.values()):
             raise ArgumentError("update_profile", "expected at least one field to change, got none")
         return await self._call(UPDATE_PROFILE, changed)
@@ -110,7 +110,7 @@ class Account:
             APIError: The address is registered already, or has had too many codes.
             OutcomeUnknownError: No answer came; the code may be on its way.
         """
-        a_text("email", email, needed=True)
+        check_str("email", email, required=True)
         await self._call(SEND_CODE, {"email": email})
 
     async def register(
@@ -136,17 +136,17 @@ class Account:
             ArgumentError: Something is missing, or a name in *extra* is an argument of its own.
             OutcomeUnknownError: No answer came. Try to log in before you register again.
         """
-        password, otp, extra = conceal(password), conceal(otp), conceal(extra)
+        password, otp, extra = redact(password), redact(otp), redact(extra)
         code = _code(otp)
         _check_password(password)
         needed = {"name": name, "email": email, "country": country}
         for argument, text in needed.items():
-            a_text(argument, text, needed=True)
+            check_str(argument, text, required=True)
         _check_code(code)
-        a_text("business_name", business_name)
-        a_text("address_1", address_1)
+        check_str("business_name", business_name)
+        check_str("address_1", address_1)
         fields = {**needed, "password": password, "otp": code, "business_name": business_name, "address_1": address_1}
-        return await self._call(REGISTER, {**fields, **further(extra, *fields)})
+        return await self._call(REGISTER, {**fields, **check_extra_fields(extra, *fields)})
 
 
 def _code(otp: object) -> Redacted:
@@ -173,4 +173,4 @@ def _check_password(password: object) -> None:
 def _kind_of(password: object) -> tuple[type, bool]:
     """Return the type of what was given, and whether it can be sent: this function raises nothing."""
     value: object = password.reveal() if isinstance(password, Redacted) else password
-    return type(value), is_text(value)
+    return type(value), is_valid_str(value)

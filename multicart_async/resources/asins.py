@@ -11,29 +11,29 @@ import attrs
 
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import (
-    MOST_ITEMS,
-    a_choice,
-    a_count,
-    a_file,
-    a_flag,
-    a_postcode,
-    a_text,
-    an_id,
-    item,
-    items,
-    mismatch,
+    MAX_ITEMS,
+    check_bool,
+    check_choice,
+    check_file_path,
+    check_id,
+    check_int,
+    check_postcode,
+    check_str,
+    normalize_item,
+    normalize_items,
+    wrong_argument,
 )
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.config import PollPolicy
 from multicart_async.errors import APIError, MultiCartError, NotFoundError, WaitTimeoutError
-from multicart_async.models import Added, Asin, AsinRow, OutputFormat, Zipcode
+from multicart_async.models import AddResult, Asin, AsinRow, OutputFormat, Zipcode
 from multicart_async.models._base import Model, Strict
-from multicart_async.resources._items.batches import add_all, import_csv, in_batches
+from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import AMAZON
 from multicart_async.resources._items.export import export_asins
-from multicart_async.resources._pagination import every_row
-from multicart_async.resources._polling import Clock, Look, Pace, follow
+from multicart_async.resources._pagination import paginate
+from multicart_async.resources._polling import Clock, PollResult, PollTimer, poll_changes
 
 __all__ = ["Asins"]
 
@@ -45,14 +45,14 @@ class _Counted(Model):
 
 
 _PATH = "/schedules/amazon/asin/list/"
-CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="repeatable", echo=("collection", "collection"))
-CREATE_MULTIPLE = Endpoint("/schedules/amazon/asin/create/multiple/", Added, safety="repeatable")
-CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", Added, safety="repeatable")
-LIST = Endpoint(_PATH, tuple[Asin, ...], safety="read")
-COUNT = Endpoint(_PATH, _Counted, safety="read")  # the same call: with_count changes the shape of its answer
-GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="read", echo=("id", "id"))
-UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="repeatable", echo=("asin_id", "id"))
-DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="repeatable")
+CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="idempotent", echo=("collection", "collection"))
+CREATE_MULTIPLE = Endpoint("/schedules/amazon/asin/create/multiple/", AddResult, safety="idempotent")
+CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", AddResult, safety="idempotent")
+LIST = Endpoint(_PATH, tuple[Asin, ...], safety="safe")
+COUNT = Endpoint(_PATH, _Counted, safety="safe")  # the same call: with_count changes the shape of its answer
+GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="safe", echo=("id", "id"))
+UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="idempotent", echo=("asin_id", "id"))
+DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="idempotent")
 
 PAGE = 100
 
@@ -71,7 +71,7 @@ class Asins:
     `add` is the simple way; `create_many` and `import_csv` are the service's calls. Documentation: api-docs/amazon-items.
     """
 
-    def __init__(self, call: Caller, *, zipcode: EnsureZipcode | None = None, clock: Clock = Clock()) -> None:
+    def __init__(self, call: ApiCaller, *, zipcode: EnsureZipcode | None = None, clock: Clock = Clock()) -> None:
         self._call = call
         self._zipcode = zipcode
         self._clock = clock
@@ -95,13 +95,13 @@ class Asins:
             APIError: Refused: a duplicate (the same ASIN, domain and postcode), or the 5,001st.
             ArgumentError: An argument cannot be right.
         """
-        an_id("collection_id", collection_id)
-        an_id("domain_id", domain_id)
-        an_id("zipcode_id", zipcode_id)
-        a_text("custom_id", custom_id)
-        a_flag("include_raw_html", include_raw_html)
-        a_choice("output", output, OutputFormat)
-        name = item("asin", asin)
+        check_id("collection_id", collection_id)
+        check_id("domain_id", domain_id)
+        check_id("zipcode_id", zipcode_id)
+        check_str("custom_id", custom_id)
+        check_bool("include_raw_html", include_raw_html)
+        check_choice("output", output, OutputFormat)
+        name = normalize_item("asin", asin)
         fields = {
             "collection": collection_id,
             "domain": domain_id,
@@ -114,7 +114,7 @@ class Asins:
         try:
             return await self._call(CREATE, fields)
         except APIError as error:
-            added = await self._find(collection_id, name, domain_id, zipcode_id) if error.repeated else None
+            added = await self._find(collection_id, name, domain_id, zipcode_id) if error.maybe_applied else None
             if added is None:
                 raise
             return added  # an earlier attempt, whose answer was lost, has added it
@@ -137,22 +137,22 @@ class Asins:
         domain: str,
         postcode: str,
         include_raw_html: bool | Unset = UNSET,
-    ) -> Added:
+    ) -> AddResult:
         """Add up to 5,000 ASINs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
 
         *domain* and *postcode* are names, as ``"amazon.com.au"`` and ``"4500"``, not ids. The service calls it success
-        when it takes none: see `Added.raise_for_errors`. After a lost answer a call is repeated, and what is there
-        already counts as taken: `Added.assumed` says for how many that was so.
+        when it takes none: see `AddResult.raise_for_errors`. After a lost answer a call is repeated, and what is there
+        already counts as taken: `AddResult.assumed` says for how many that was so.
 
         Raises:
-            MultiCartError: A batch failed; ``report`` holds what the earlier ones `Added`.
+            MultiCartError: A batch failed; ``report`` holds what the earlier ones `AddResult`.
             ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
         """
-        an_id("collection_id", collection_id)
-        a_text("domain", domain, needed=True)
-        a_postcode("postcode", postcode)
-        a_flag("include_raw_html", include_raw_html)
-        wanted = items("asins", asins)
+        check_id("collection_id", collection_id)
+        check_str("domain", domain, required=True)
+        check_postcode("postcode", postcode)
+        check_bool("include_raw_html", include_raw_html)
+        wanted = normalize_items("asins", asins)
         batches = (
             {
                 "collection": collection_id,
@@ -161,9 +161,9 @@ class Asins:
                 "asins": text,
                 "including_raw_html": include_raw_html,  # includING here; the other spelling is dropped silently
             }
-            for text in in_batches(wanted)
+            for text in join_batches(wanted)
         )
-        return await add_all(self._call, CREATE_MULTIPLE, batches)
+        return await send_batches(self._call, CREATE_MULTIPLE, batches)
 
     async def add(
         self,
@@ -174,25 +174,25 @@ class Asins:
         postcode: str,
         include_raw_html: bool | Unset = UNSET,
         policy: PollPolicy = PollPolicy(),
-    ) -> Added:
+    ) -> AddResult:
         """Add up to 5,000 ASINs, and have them ready for a run: what was taken, once the collection has it.
 
         The postcode is created where it is missing, and waited for until it is active (see `Zipcodes.ensure`; a new one
         takes up to a minute); then `create_many`, then `wait_ingested`. *policy* is for each of the two waits. The
         second one counts rows, so nobody else should add to the collection meanwhile; none taken, none waited for.
         After a lost answer it looks for the items themselves instead, because some may have been there before.
-        What was not taken is no error: see `Added.raise_for_errors`.
+        What was not taken is no error: see `AddResult.raise_for_errors`.
 
         Raises:
             ZipcodeFailedError: The postcode is failed or inactive. Nothing was added.
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``report`` tells whether it was the second wait.
-            MultiCartError: Something failed; ``report`` holds what was `Added`, or ``None`` before the first item.
+            MultiCartError: Something failed; ``report`` holds what was `AddResult`, or ``None`` before the first item.
             ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was added.
         """
         assert self._zipcode is not None, "a client gives this"
-        an_id("collection_id", collection_id)
-        a_flag("include_raw_html", include_raw_html)
-        wanted = items("asins", asins)
+        check_id("collection_id", collection_id)
+        check_bool("include_raw_html", include_raw_html)
+        wanted = normalize_items("asins", asins)
         await self._zipcode(postcode, domain=domain, policy=policy)  # checks these three before it sends anything
         before = await self.count(collection_id)
         added = await self.create_many(
@@ -203,7 +203,7 @@ class Asins:
                 await self._wait_listed(collection_id, wanted, added, (domain, postcode), policy)
             elif added.success_count > 0:
                 there = max(
-                    0, min(before + added.success_count, MOST_ITEMS)
+                    0, min(before + added.success_count, MAX_ITEMS)
                 )  # rows may have been deleted since the count
                 await self.wait_ingested(collection_id, there, policy=policy)
         except MultiCartError as error:
@@ -217,24 +217,24 @@ class Asins:
         source: str | os.PathLike[str] | bytes | Iterable[AsinRow],
         *,
         split: bool = False,
-    ) -> Added:
+    ) -> AddResult:
         """Add ASINs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
 
         Header and order of a file must be ``domain,customer_postcode,asin,include_raw_html``, exactly, its encoding
         UTF-8. Domain and postcode are names; postcodes keep their leading zeros, and the rows their bytes. Rows of commas
-        and blanks alone are not sent: `Added.blank_rows` counts them.
+        and blanks alone are not sent: `AddResult.blank_rows` counts them.
 
         One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
         collection that helps only below 5,000 items in total: for more, see `Collections.create_sharded`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds what the earlier ones `Added`. Later parts were not sent.
+            MultiCartError: A call failed; ``report`` holds what the earlier ones `AddResult`. Later parts were not sent.
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """
         return await import_csv(self._call, CREATE_BULK, AMAZON, collection_id, source, split=split)
 
-    async def to_csv(self, collection_id: int, path: str | os.PathLike[str]) -> int:
+    async def export_csv(self, collection_id: int, path: str | os.PathLike[str]) -> int:
         """Write the ASINs of a collection to a CSV that `import_csv` takes; how many rows it has.
 
         It is there whole or not at all; an older file of that name is replaced. ``custom_id`` and ``output`` have no
@@ -245,16 +245,16 @@ class Asins:
             DiskError: The file cannot be written.
             ArgumentError: *path* is not the name of a file.
         """
-        an_id("collection_id", collection_id)
-        target = a_file("path", path)
+        check_id("collection_id", collection_id)
+        target = check_file_path("path", path)
         async with aclosing(self.iterate(collection_id)) as rows:
             return await export_asins(rows, target, LIST.path)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Asin, ...]:
         """One page of the ASINs of a collection."""
-        an_id("collection_id", collection_id)
-        a_count("skip", skip)
-        a_count("limit", limit, least=1)
+        check_id("collection_id", collection_id)
+        check_int("skip", skip)
+        check_int("limit", limit, minimum=1)
         # with_count must be left out, not false: any value may change the shape of the answer
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
@@ -270,27 +270,27 @@ class Asins:
         async def page(skip: int, limit: int) -> tuple[Asin, ...]:
             return await self.list(collection_id, skip=skip, limit=limit)
 
-        return every_row(page, PAGE, LIST.path, complete=complete)
+        return paginate(page, PAGE, LIST.path, complete=complete)
 
     async def count(self, collection_id: int) -> int:
         """How many ASINs a collection has."""
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         fields = {"collection_id": collection_id, "skip": 0, "limit": 1, "with_count": 1}
         return (await self._call(COUNT, fields)).total_count
 
     async def wait_ingested(self, collection_id: int, count: int, *, policy: PollPolicy = PollPolicy()) -> int:
         """Wait until a collection has at least *count* ASINs; how many it has then.
 
-        The service advises to do so before a run. *count* is what was there before, plus ``Added.success_count``: rows
-        that were rejected never come. With ``Added.assumed``, so many of them may be counted in what was there before.
+        The service advises to do so before a run. *count* is what was there before, plus ``AddResult.success_count``: rows
+        that were rejected never come. With ``AddResult.assumed``, so many of them may be counted in what was there before.
 
         Raises:
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the number seen last.
         """
-        an_id("collection_id", collection_id)
-        a_count("count", count)
-        if count > MOST_ITEMS:
-            raise mismatch("count", f"at most {MOST_ITEMS}, because a collection holds no more ASINs", count)
+        check_id("collection_id", collection_id)
+        check_int("count", count)
+        if count > MAX_ITEMS:
+            raise wrong_argument("count", f"at most {MAX_ITEMS}, because a collection holds no more ASINs", count)
 
         async def there() -> int:
             return await self.count(collection_id)
@@ -298,7 +298,7 @@ class Asins:
         return await self._wait(there, count, "ASINs", collection_id, policy)
 
     async def _wait_listed(
-        self, collection_id: int, asins: Sequence[str], added: Added, place: tuple[str, str], policy: PollPolicy
+        self, collection_id: int, asins: Sequence[str], added: AddResult, place: tuple[str, str], policy: PollPolicy
     ) -> None:
         """Wait until those that were *added* are in the list, whoever has put them there."""
         rejected = {row.item for row in added.error_rows}
@@ -315,19 +315,19 @@ class Asins:
     async def _wait(
         self, there: Callable[[], Awaitable[int]], count: int, what: str, collection_id: int, policy: PollPolicy
     ) -> int:
-        pace = Pace(policy, self._clock)
+        pace = PollTimer(policy, self._clock)
         seen: list[int] = []
 
-        async def look() -> Look[int]:
+        async def look() -> PollResult[int]:
             seen[:] = [await there()]
-            return Look(seen[0], seen[0], finished=seen[0] >= count)
+            return PollResult(seen[0], seen[0], finished=seen[0] >= count)
 
         def timed_out() -> WaitTimeoutError:
             number = seen[0] if seen else "an unknown number of"
             reason = f"collection {collection_id} has {number} {what}, not {count}"
             return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
 
-        async with aclosing(follow(look, pace, timed_out)) as totals:
+        async with aclosing(poll_changes(look, pace, timed_out)) as totals:
             return [total async for total in totals][-1]
 
     async def get(self, asin_id: int) -> Asin:
@@ -336,7 +336,7 @@ class Asins:
         Raises:
             NotFoundError: No such row, or not yours.
         """
-        an_id("asin_id", asin_id)
+        check_id("asin_id", asin_id)
         return await self._call(GET, {"id": asin_id})  # the collection is accepted there and ignored
 
     async def update(
@@ -353,15 +353,15 @@ class Asins:
         Raises:
             NotFoundError: No such row, or not yours.
         """
-        an_id("asin_id", asin_id)
-        a_flag("include_raw_html", include_raw_html)
-        a_choice("output", output, OutputFormat)
-        a_text("custom_id", custom_id)
+        check_id("asin_id", asin_id)
+        check_bool("include_raw_html", include_raw_html)
+        check_choice("output", output, OutputFormat)
+        check_str("custom_id", custom_id)
         return await self._call(
             UPDATE,
             {
                 "asin_id": asin_id,
-                "asin": UNSET if asin is UNSET else item("asin", asin),
+                "asin": UNSET if asin is UNSET else normalize_item("asin", asin),
                 "include_raw_html": include_raw_html,
                 "output": output,
                 "custom_id": custom_id,
@@ -374,11 +374,11 @@ class Asins:
         Raises:
             NotFoundError: No such row, or not yours. (When an earlier attempt's answer was lost, it is gone: no error.)
         """
-        an_id("asin_id", asin_id)
+        check_id("asin_id", asin_id)
         try:
             await self._call(DELETE, {"asin_id": asin_id})
         except NotFoundError as error:
-            if not error.repeated:
+            if not error.maybe_applied:
                 raise
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 
-from multicart_async._core.validation import mismatch
+from multicart_async._core.validation import wrong_argument
 from multicart_async._downloads.formats.pdf import PdfCheck
-from multicart_async._downloads.manager import Results
-from multicart_async._http.caller import Caller
+from multicart_async._downloads.manager import DownloadManager
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
-from multicart_async.models import Downloaded, Plan
+from multicart_async.models import DownloadedFile, Plan
 from multicart_async.sinks import Sink
 
 __all__ = ["Billing"]
 
-PLANS = Endpoint("/plans/get_plans/", tuple[Plan, ...], safety="read")
-PUBLIC_PLANS = Endpoint("/plans/public/", tuple[Plan, ...], safety="read", method="GET", public=True)
+PLANS = Endpoint("/plans/get_plans/", tuple[Plan, ...], safety="safe")
+PUBLIC_PLANS = Endpoint("/plans/public/", tuple[Plan, ...], safety="safe", method="GET", public=True)
 
 INVOICE = "/users/payments/{invoice_id}/invoice.pdf"  # a file, not a call: raw bytes without an envelope
 _INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a path and of a file's name
@@ -25,7 +25,7 @@ _INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a pat
 class Billing:
     """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
 
-    def __init__(self, call: Caller, *, results: Results) -> None:
+    def __init__(self, call: ApiCaller, *, results: DownloadManager) -> None:
         self._call = call
         self._results = results
 
@@ -40,7 +40,7 @@ class Billing:
         """
         return await self._call(PUBLIC_PLANS)
 
-    async def download_invoice(self, invoice_id: int | str, dest: str | os.PathLike[str] | Sink) -> Downloaded:
+    async def download_invoice(self, invoice_id: int | str, dest: str | os.PathLike[str] | Sink) -> DownloadedFile:
         """An invoice as ``<dest>/invoice-<invoice_id>.pdf``, whole and verified, or not there. It is fetched anew each time.
 
         *dest* is a folder or a `Sink`; in a folder, only the user of this process can read the file. Whether an id is a
@@ -53,7 +53,7 @@ class Billing:
             DownloadError: It could not be had whole, something else came in its place, or the disk refused.
         """
         text = _id_text(invoice_id)
-        return await self._results.single(INVOICE.format(invoice_id=text), f"invoice-{text}.pdf", PdfCheck, dest)
+        return await self._results.download_file(INVOICE.format(invoice_id=text), f"invoice-{text}.pdf", PdfCheck, dest)
 
 
 def _id_text(invoice_id: object) -> str:
@@ -61,4 +61,4 @@ def _id_text(invoice_id: object) -> str:
         return str(invoice_id)
     if isinstance(invoice_id, str) and _INVOICE_ID.match(invoice_id):
         return invoice_id
-    raise mismatch("invoice_id", "a positive integer, or 1 to 64 ASCII letters, digits, - and _", invoice_id)
+    raise wrong_argument("invoice_id", "a positive integer, or 1 to 64 ASCII letters, digits, - and _", invoice_id)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from multicart_async._core.unset import UNSET, Unset
-from multicart_async._core.validation import a_flag, a_text, further
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import check_bool, check_extra_fields, check_str
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import CatalogueTree, Undocumented
 
 __all__ = ["Catalogue"]
 
-CATEGORIES = Endpoint("/schedules/officeworks/categories/", CatalogueTree, safety="read")
-PRODUCTS = Endpoint("/schedules/officeworks/categories/products/", Undocumented, safety="read")
+CATEGORIES = Endpoint("/schedules/officeworks/categories/", CatalogueTree, safety="safe")
+PRODUCTS = Endpoint("/schedules/officeworks/categories/products/", Undocumented, safety="safe")
 
 
 class Catalogue:
     """``client.catalogue``: what Officeworks sells. Looking costs no credits."""
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: ApiCaller) -> None:
         self._call = call
 
     async def categories(self, *, flat: bool | Unset = UNSET, seo_path: str | Unset = UNSET) -> CatalogueTree:
@@ -27,8 +27,8 @@ class Catalogue:
 
         The service keeps its answer for 24 hours. A *seo_path* that it does not know is no error: ``total`` is 0.
         """
-        a_flag("flat", flat)
-        a_text("seo_path", seo_path)
+        check_bool("flat", flat)
+        check_str("seo_path", seo_path)
         return await self._call(CATEGORIES, {"flat": flat, "seo_path": seo_path})
 
     async def products(self, seo_path: str, *, extra: Mapping[str, object] = {}) -> Undocumented:
@@ -40,5 +40,5 @@ class Catalogue:
         Raises:
             ArgumentError: *extra* is no mapping, or has a ``seo_path`` too.
         """
-        a_text("seo_path", seo_path, needed=True)
-        return await self._call(PRODUCTS, {"seo_path": seo_path, **further(extra, "seo_path")})
+        check_str("seo_path", seo_path, required=True)
+        return await self._call(PRODUCTS, {"seo_path": seo_path, **check_extra_fields(extra, "seo_path")})

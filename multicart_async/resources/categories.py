@@ -8,13 +8,13 @@ from contextlib import aclosing
 
 import attrs
 
-from multicart_async._core.tasks import as_they_come
+from multicart_async._core.tasks import map_unordered
 from multicart_async._core.unset import UNSET, Unset
-from multicart_async._core.validation import an_id, several
-from multicart_async._downloads.manager import Results, Terms, a_run
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import check_id, check_iterable
+from multicart_async._downloads.manager import DownloadManager, DownloadOptions, check_run
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
-from multicart_async._http.retries import silent
+from multicart_async._http.retries import ignore_event
 from multicart_async.config import Limits, PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -41,7 +41,7 @@ from multicart_async.models import (
 from multicart_async.models._base import Model, Strict
 from multicart_async.models.outcome import Outcome, outcome_of
 from multicart_async.resources._category_request import check_request
-from multicart_async.resources._polling import Clock, Look, Pace, a_policy, follow
+from multicart_async.resources._polling import Clock, PollResult, PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, noting, was_sent
 from multicart_async.sinks import Sink
 
@@ -64,9 +64,9 @@ class _Cancelled(Model):
 
 SUBMIT = Endpoint("/schedules/amazon/category/add_schedule/", _Submitted, safety="unsafe")
 RESULT = Endpoint(
-    "/schedules/amazon/category/result/", tuple[CategoryRun, ...], safety="read", echo=("collection_id", "collection")
+    "/schedules/amazon/category/result/", tuple[CategoryRun, ...], safety="safe", echo=("collection_id", "collection")
 )
-CANCEL = Endpoint("/schedules/amazon/category/cancel/", _Cancelled, safety="repeatable", echo=("collection_id", "id"))
+CANCEL = Endpoint("/schedules/amazon/category/cancel/", _Cancelled, safety="idempotent", echo=("collection_id", "id"))
 
 WAITING = 1_000  # scrapes that are waited for at a time; the others are submitted as these end
 CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled scrape
@@ -80,13 +80,13 @@ class Categories:
 
     def __init__(
         self,
-        call: Caller,
+        call: ApiCaller,
         *,
         collection: Callable[[int], Awaitable[Collection]],
-        results: Results,
+        results: DownloadManager,
         limits: Limits = Limits(),
         clock: Clock = Clock(),
-        emit: Emit = silent,
+        emit: Emit = ignore_event,
     ) -> None:
         self._call = call
         self._collection = collection
@@ -174,10 +174,10 @@ class Categories:
         Raises:
             DiskError: *dest* cannot be written to.
         """
-        several("requests", requests)
-        a_policy(policy)
+        check_iterable("requests", requests)
+        check_poll_policy(policy)
         sink = None if dest is None else await self._results.sink(dest)
-        life = self._call.life
+        life = self._call.lifetime
         unfinished = Unfinished(
             "wait for these scrapes with categories.wait; look for a URL's before you submit it again"
         )
@@ -201,8 +201,8 @@ class Categories:
 
         with unfinished.noting():
             async with (
-                aclosing(as_they_come(requests, submit, self._limits.requests, life)) as submitted,
-                aclosing(as_they_come(submitted, end, WAITING, life)) as ends,
+                aclosing(map_unordered(requests, submit, self._limits.requests, life)) as submitted,
+                aclosing(map_unordered(submitted, end, WAITING, life)) as ends,
             ):
                 async for (request, started), result in ends:
                     unfinished.discard(started)
@@ -221,7 +221,7 @@ class Categories:
         return run
 
     async def _row(self, collection_id: int, runner_id: int | None) -> CategoryRun | None:
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         rows = await self._call(RESULT, {"collection_id": collection_id})  # documented as an array of exactly one
         fitting = [row for row in rows if runner_id in {None, row.id}]
         return max(fitting, key=lambda row: row.id, default=None)
@@ -248,28 +248,31 @@ class Categories:
     ) -> AsyncGenerator[CategoryRun, None]:
         """Each change of a category scrape, once; the last is the finished one. Ends and raises as `wait` does."""
         if isinstance(started, StartedCategory):
-            collection_id, runner_id = an_id("started", started.collection_id), an_id("started", started.runner_id)
+            collection_id, runner_id = (
+                check_id("started", started.collection_id),
+                check_id("started", started.runner_id),
+            )
         else:
-            collection_id, runner_id = an_id("started", started), None
-        pace = Pace(policy, self._clock)
+            collection_id, runner_id = check_id("started", started), None
+        pace = PollTimer(policy, self._clock)
         last: list[CategoryRun] = []
 
-        async def look() -> Look[CategoryRun]:
+        async def look() -> PollResult[CategoryRun]:
             run = await self._row(collection_id, runner_id)
             if run is not None:
                 last[:] = [run]
             if run is None or not run.is_download_generated:
                 await self._refuse_ended(started, run, collection_id)
-            return Look(run, run, finished=run is not None and run.is_download_generated)
+            return PollResult(run, run, finished=run is not None and run.is_download_generated)
 
         def timed_out() -> WaitTimeoutError:
-            reason = f"category scrape {collection_id} is not finished after {pace.waited:.0f} s"
+            reason = f"category scrape {collection_id} is not finished after {pace.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=started, last=next(iter(last), None))
             return self._call.redactor.error(error)
 
-        async with aclosing(follow(look, pace, timed_out)) as runs:
+        async with aclosing(poll_changes(look, pace, timed_out)) as runs:
             async for run in runs:
-                self._tell(run, pace.waited)
+                self._tell(run, pace.elapsed)
                 yield run
 
     async def _refuse_ended(self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int) -> None:
@@ -322,7 +325,7 @@ class Categories:
 
         An `asyncio.CancelledError` during the wait has a note that names the `StartedCategory`: the scrape goes on.
         """
-        a_policy(policy)  # now: after the submission it is paid
+        check_poll_policy(policy)  # now: after the submission it is paid
         started = await self.submit(
             category_url,
             domain=domain,
@@ -347,7 +350,7 @@ class Categories:
         Raises:
             NotFoundError: No such collection, or not yours.
         """
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         return (await self._call(CANCEL, {"collection_id": collection_id})).revoked
 
     async def download(
@@ -365,9 +368,11 @@ class Categories:
             APIError: The service refused it.
             ArgumentError: The scrape is not finished.
         """
-        a_run(run)
+        check_run(run)
 
         async def relist() -> CategoryRun | None:
             return await self._row(run.collection, run.id)
 
-        return await self._results.deliver(run, dest, "pages", relist=relist, terms=Terms(overwrite=overwrite, csv=csv))
+        return await self._results.download_run(
+            run, dest, "pages", relist=relist, terms=DownloadOptions(overwrite=overwrite, csv=csv)
+        )

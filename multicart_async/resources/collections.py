@@ -12,23 +12,23 @@ import attrs
 
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import (
-    MOST_ITEMS,
-    a_choice,
-    a_flag,
-    a_postcode,
-    a_size,
-    a_text,
-    an_id,
-    ids,
-    items,
-    mismatch,
+    MAX_ITEMS,
+    check_bool,
+    check_choice,
+    check_collection_size,
+    check_id,
+    check_ids,
+    check_postcode,
+    check_str,
+    normalize_items,
+    wrong_argument,
 )
 from multicart_async._downloads.links import name_troubles
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import ArgumentError, MultiCartError, MultiCartWarning, NotFoundError
 from multicart_async.models import (
-    Added,
+    AddResult,
     Collection,
     DeleteReport,
     EveryMinutes,
@@ -40,7 +40,7 @@ from multicart_async.models import (
     SortOrder,
 )
 from multicart_async.models._base import Model
-from multicart_async.resources._items.shard_journal import ShardNotes
+from multicart_async.resources._items.shard_journal import ShardJournal
 from multicart_async.resources._items.sharding import Steps, make_shards
 
 __all__ = ["Collections", "ScheduleTime", "schedule_troubles", "time_to_send"]
@@ -52,11 +52,11 @@ class _Deleted(Model):
 
 
 CREATE = Endpoint("/schedules/add_schedule/", Collection, safety="unsafe")  # names may repeat, drafts are not listed
-LIST = Endpoint("/schedules/get_schedules/", tuple[Collection, ...], safety="read")
-GET = Endpoint("/schedules/get/", Collection, safety="read", echo=("schedule_id", "id"))
-UPDATE = Endpoint("/schedules/update_schedule/", Collection, safety="repeatable", echo=("schedule_id", "id"))
-DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="repeatable")
-DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="repeatable")
+LIST = Endpoint("/schedules/get_schedules/", tuple[Collection, ...], safety="safe")
+GET = Endpoint("/schedules/get/", Collection, safety="safe", echo=("schedule_id", "id"))
+UPDATE = Endpoint("/schedules/update_schedule/", Collection, safety="idempotent", echo=("schedule_id", "id"))
+DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="idempotent")
+DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="idempotent")
 
 BATCH = 50  # ids for one call; thousands time out
 
@@ -72,7 +72,7 @@ class AddMany(Protocol):
         domain: str,
         postcode: str,
         include_raw_html: bool | Unset = ...,
-    ) -> Awaitable[Added]:
+    ) -> Awaitable[AddResult]:
         """What became of them."""
         ...
 
@@ -83,7 +83,7 @@ class Collections:
     Documentation: api-docs/collections, docs/concepts/collections.
     """
 
-    def __init__(self, call: Caller, *, add: AddMany | None = None) -> None:
+    def __init__(self, call: ApiCaller, *, add: AddMany | None = None) -> None:
         self._call = call
         self._add = add
 
@@ -109,7 +109,7 @@ class Collections:
             ArgumentError: An argument cannot be right.
         """
         fields = _new(name, notification_email, request_type, schedule, priority, fetch_mode, schedule_time)
-        a_text("destinations", destinations)
+        check_str("destinations", destinations)
         _warn(_unfit(name), schedule_troubles(schedule, fields["schedule_time"], new=True))
         return await self._call(CREATE, {**fields, "destinations": destinations})
 
@@ -121,7 +121,7 @@ class Collections:
         notification_email: str,
         domain: str,
         postcode: str,
-        size: int = MOST_ITEMS,
+        size: int = MAX_ITEMS,
         journal: str | os.PathLike[str] | None = None,
         include_raw_html: bool | Unset = UNSET,
         schedule: Schedule = "Manual",
@@ -132,7 +132,7 @@ class Collections:
         """Any number of ASINs in as many collections as they need: ``"<name> 1"``, ``"<name> 2"``, … of at most *size*.
 
         One collection after the other is created and gets its ASINs, as by `asins.create_many`; look at
-        ``shard.added`` for those that were not taken. Who goes where is decided as by `plan_collections`.
+        ``shard.added`` for those that were not taken. Who goes where is decided as by `plan_shards`.
 
         With a *journal*, a path, the call can be made again after a crash, or with more ASINs: what is done is not done
         again, what was begun is finished, ASINs stay where they are, and new ones go where there is room (also with
@@ -148,27 +148,27 @@ class Collections:
             DiskError: The journal cannot be written.
         """
         fields = _new(name, notification_email, "amazon", schedule, priority, fetch_mode, schedule_time)
-        a_text("domain", domain, needed=True)
-        a_postcode("postcode", postcode)
-        a_size("size", size)
-        a_flag("include_raw_html", include_raw_html)
-        wanted = items("asins", asins, most=None)
+        check_str("domain", domain, required=True)
+        check_postcode("postcode", postcode)
+        check_collection_size("size", size)
+        check_bool("include_raw_html", include_raw_html)
+        wanted = normalize_items("asins", asins, maximum=None)
         last = f"{name} {-(-len(wanted) // size)}"
         _warn(_unfit(last), schedule_troubles(schedule, fields["schedule_time"], new=True))
 
         async def create(name: str) -> int:
             return (await self._call(CREATE, {**fields, "name": name})).id
 
-        async def add(collection_id: int, asins: tuple[str, ...]) -> Added:
+        async def add(collection_id: int, asins: tuple[str, ...]) -> AddResult:
             assert self._add is not None
             return await self._add(
                 collection_id, asins, domain=domain, postcode=postcode, include_raw_html=include_raw_html
             )
 
-        async with ShardNotes(name, domain, postcode, journal) as notes:
+        async with ShardJournal(name, domain, postcode, journal) as notes:
             _warn(
                 f"{lost!r} is created anew; an earlier draft of that name may be in the dashboard"
-                for lost in notes.lost()
+                for lost in notes.orphaned_names()
             )
             return await make_shards(notes, wanted, size, Steps(create, add))
 
@@ -180,8 +180,8 @@ class Collections:
         Those at work (``schedule_status`` Processing) come first, whatever *sort_by* says; then the latest
         ``updated_at``. It comes in one answer, however many there are.
         """
-        a_text("sort_by", sort_by)
-        a_choice("sort_order", sort_order, SortOrder)
+        check_str("sort_by", sort_by)
+        check_choice("sort_order", sort_order, SortOrder)
         return await self._call(LIST, {"sort_by": sort_by, "sort_order": sort_order})
 
     async def get(self, collection_id: int) -> Collection:
@@ -190,7 +190,7 @@ class Collections:
         Raises:
             NotFoundError: No such collection, or not yours.
         """
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         return await self._call(GET, {"schedule_id": collection_id})  # collection_id is "not found" here
 
     async def update(
@@ -211,11 +211,11 @@ class Collections:
         Raises:
             NotFoundError: No such collection, or not yours.
         """
-        an_id("collection_id", collection_id)
-        a_text("name", name)
-        a_text("notification_email", notification_email)
-        a_choice("priority", priority, Priority)
-        a_choice("fetch_mode", fetch_mode, FetchMode)
+        check_id("collection_id", collection_id)
+        check_str("name", name)
+        check_str("notification_email", notification_email)
+        check_choice("priority", priority, Priority)
+        check_choice("fetch_mode", fetch_mode, FetchMode)
         times = time_to_send(schedule, schedule_time)
         _warn(() if name is UNSET else _unfit(name), schedule_troubles(schedule, times, new=False))
         return await self._call(
@@ -238,11 +238,11 @@ class Collections:
             NotFoundError: No such collection, or not yours. (When an earlier attempt's answer was lost, it is gone: no
                 error.)
         """
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         try:
             await self._call(DELETE, {"schedule_id": collection_id})
         except NotFoundError as error:
-            if not error.repeated:
+            if not error.maybe_applied:
                 raise
 
     async def delete_many(self, collection_ids: Iterable[int]) -> DeleteReport:
@@ -253,8 +253,8 @@ class Collections:
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `DeleteReport` so far, later batches were not sent.
         """
-        self._call.life.check()
-        wanted = ids("collection_ids", collection_ids)
+        self._call.lifetime.ensure_open()
+        wanted = check_ids("collection_ids", collection_ids)
         report = DeleteReport()
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start : start + BATCH]
@@ -275,7 +275,7 @@ class Collections:
         try:
             data = await self._call(DELETE_MULTIPLE, {"schedule_ids": [*batch]})
         except NotFoundError as error:
-            if not error.repeated:
+            if not error.maybe_applied:
                 raise
         else:
             return data.detail or ""
@@ -297,11 +297,11 @@ def _new(
     schedule_time: ScheduleTime | Unset,
 ) -> dict[str, Any]:
     """The fields of a new collection, if they can be right."""
-    a_text("name", name, needed=True)
-    a_text("notification_email", notification_email, needed=True)
-    a_choice("request_type", request_type, RequestType)
-    a_choice("priority", priority, Priority)
-    a_choice("fetch_mode", fetch_mode, FetchMode)
+    check_str("name", name, required=True)
+    check_str("notification_email", notification_email, required=True)
+    check_choice("request_type", request_type, RequestType)
+    check_choice("priority", priority, Priority)
+    check_choice("fetch_mode", fetch_mode, FetchMode)
     return {
         "name": name,
         "request_type": request_type,
@@ -331,7 +331,7 @@ def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset
     Raises:
         ArgumentError: There is no such schedule, or it is not for such times.
     """
-    a_choice("schedule", schedule, Schedule)
+    check_choice("schedule", schedule, Schedule)
     if schedule_time is UNSET:
         return UNSET
     if isinstance(schedule_time, EveryMinutes):
@@ -340,7 +340,7 @@ def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset
             raise ArgumentError("schedule_time", reason)
         return schedule_time.schedule_time
     if not isinstance(schedule_time, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
-        raise mismatch("schedule_time", "EveryMinutes or a mapping", schedule_time)
+        raise wrong_argument("schedule_time", "EveryMinutes or a mapping", schedule_time)
     return schedule_time
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from multicart_async._core.validation import a_count, an_id
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import check_id, check_int
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import Output
-from multicart_async.resources._pagination import every_row
+from multicart_async.resources._pagination import paginate
 
 __all__ = ["Outputs"]
 
 LIST = Endpoint(
-    "/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="read", echo=("collection_id", "collection")
+    "/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="safe", echo=("collection_id", "collection")
 )
-GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="read", echo=("asin_id", "id"))
+GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="safe", echo=("asin_id", "id"))
 
 PAGE = 100
 
@@ -23,14 +23,14 @@ PAGE = 100
 class Outputs:
     """``client.outputs``: the records that the service keeps of each ASIN. Documentation: api-docs/amazon-items."""
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: ApiCaller) -> None:
         self._call = call
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Output, ...]:
         """One page of the output records of a collection, without their ``output_json``, which can be large."""
-        an_id("collection_id", collection_id)
-        a_count("skip", skip)
-        a_count("limit", limit, least=1)
+        check_id("collection_id", collection_id)
+        check_int("skip", skip)
+        check_int("limit", limit, minimum=1)
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
@@ -39,7 +39,7 @@ class Outputs:
         Raises:
             InvalidResponseError: It has no end, or moves all the time.
         """
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+        return paginate(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def get(self, output_id: int) -> Output:
         """One output record with its ``output_json``, which is an object or an array of them.
@@ -50,5 +50,5 @@ class Outputs:
             NotFoundError: No such output record.
             InvalidResponseError: The service answered another record than was asked for.
         """
-        an_id("output_id", output_id)
+        check_id("output_id", output_id)
         return await self._call(GET, {"asin_id": output_id})  # named after an ASIN, but expects the output's id

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import Domain, Store
 
@@ -14,8 +14,8 @@ __all__ = ["ServiceSettings"]
 
 T = TypeVar("T")
 
-DOMAINS = Endpoint("/settings/domains/", tuple[Domain, ...], safety="read", public=True)
-STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="read", public=True)
+DOMAINS = Endpoint("/settings/domains/", tuple[Domain, ...], safety="safe", public=True)
+STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="safe", public=True)
 
 
 class ServiceSettings:
@@ -24,7 +24,7 @@ class ServiceSettings:
     Documentation: docs/authentication, docs/guides/officeworks-skus.
     """
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: ApiCaller) -> None:
         self._domains = _Kept(call, DOMAINS)
         self._stores = _Kept(call, STORES)
 
@@ -47,7 +47,7 @@ class ServiceSettings:
 class _Kept(Generic[T]):
     """An answer that is asked for once, by one of all who want it at the same time."""
 
-    def __init__(self, call: Caller, endpoint: Endpoint[tuple[T, ...]]) -> None:
+    def __init__(self, call: ApiCaller, endpoint: Endpoint[tuple[T, ...]]) -> None:
         self._call = call
         self._endpoint = endpoint
         self._lock = anyio.Lock()
@@ -57,7 +57,7 @@ class _Kept(Generic[T]):
 
     async def rows(self, *, refresh: bool) -> tuple[T, ...]:
         """What is kept; with *refresh*, what a request brought that begins after this call."""
-        self._call.life.check()
+        self._call.lifetime.ensure_open()
         wanted = self._begun + 1 if refresh else 1
         if self._answered < wanted:
             async with self._lock:  # who fails or is cancelled inside leaves it to the next

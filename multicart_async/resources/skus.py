@@ -6,19 +6,25 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 
-from multicart_async._core.validation import a_line, a_postcode, an_id, item, items
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import (
+    check_id,
+    check_postcode,
+    check_single_line,
+    normalize_item,
+    normalize_items,
+)
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.errors import APIError, MultiCartError
-from multicart_async.models import Added, Asin, Sku, SkuRow
-from multicart_async.resources._items.batches import add_all, import_csv, in_batches
+from multicart_async.models import AddResult, Asin, Sku, SkuRow
+from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import OFFICEWORKS
 
 __all__ = ["Skus"]
 
-CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="repeatable", echo=("collection", "collection"))
-CREATE_MULTIPLE = Endpoint("/schedules/officeworks/sku/create/multiple/", Added, safety="repeatable")
-CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", Added, safety="repeatable")
+CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="idempotent", echo=("collection", "collection"))
+CREATE_MULTIPLE = Endpoint("/schedules/officeworks/sku/create/multiple/", AddResult, safety="idempotent")
+CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", AddResult, safety="idempotent")
 
 Rows = Callable[[int], AsyncGenerator[Asin, None]]
 
@@ -30,7 +36,7 @@ class Skus:
     collections. *postcode* is the postcode itself, as a text: the service takes a number for the id of a row, too.
     """
 
-    def __init__(self, call: Caller, *, rows: Rows) -> None:
+    def __init__(self, call: ApiCaller, *, rows: Rows) -> None:
         self._call = call
         self._rows = rows
 
@@ -41,16 +47,20 @@ class Skus:
         the rows of ``client.asins``, where the documentation says that SKUs live; it names no list of SKUs.
 
         Raises:
-            APIError: Refused: the SKU is in the collection, or this would be the 5,001st. With ``repeated`` set, an
+            APIError: Refused: the SKU is in the collection, or this would be the 5,001st. With ``maybe_applied`` set, an
                 earlier attempt may have added it, but it was not found.
             ArgumentError: An argument cannot be right.
         """
-        an_id("collection_id", collection_id)
-        fields = {"collection": collection_id, "sku": item("sku", sku), **_place(store_id, postcode)}
+        check_id("collection_id", collection_id)
+        fields = {"collection": collection_id, "sku": normalize_item("sku", sku), **_place(store_id, postcode)}
         try:
             return await self._call(CREATE, fields)
         except APIError as error:
-            added = await self._find(collection_id, item("sku", sku), store_id, postcode) if error.repeated else None
+            added = (
+                await self._find(collection_id, normalize_item("sku", sku), store_id, postcode)
+                if error.maybe_applied
+                else None
+            )
             if added is None:
                 raise
             return added  # an earlier attempt, whose answer was lost, has added it
@@ -74,21 +84,21 @@ class Skus:
             return None  # that this list shows SKUs is not promised; the refusal is what the caller must know
         return None
 
-    async def create_many(self, collection_id: int, skus: Iterable[str], *, store_id: str, postcode: str) -> Added:
+    async def create_many(self, collection_id: int, skus: Iterable[str], *, store_id: str, postcode: str) -> AddResult:
         """Add up to 5,000 SKUs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
 
         All are for one store and postcode. The answer of this call is not shown in the documentation, only said to be
         as that of `Asins.create_many`: a SKU that is there already is a row of ``error_rows``.
 
         Raises:
-            MultiCartError: A batch failed; ``report`` holds what the earlier ones `Added`.
+            MultiCartError: A batch failed; ``report`` holds what the earlier ones `AddResult`.
             ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
         """
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         place = _place(store_id, postcode)
-        wanted = items("skus", skus)
-        batches = ({"collection": collection_id, "skus": text, **place} for text in in_batches(wanted))
-        return await add_all(self._call, CREATE_MULTIPLE, batches)
+        wanted = normalize_items("skus", skus)
+        batches = ({"collection": collection_id, "skus": text, **place} for text in join_batches(wanted))
+        return await send_batches(self._call, CREATE_MULTIPLE, batches)
 
     async def import_csv(
         self,
@@ -96,12 +106,12 @@ class Skus:
         source: str | os.PathLike[str] | bytes | Iterable[SkuRow],
         *,
         split: bool = False,
-    ) -> Added:
+    ) -> AddResult:
         """Add SKUs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
 
         Header and order of a file must be ``sku,customer_postcode,store_id``, exactly, its encoding UTF-8. Each row has
         a postcode and store of its own; postcodes keep their leading zeros, and the rows their bytes. Rows of commas and
-        blanks alone are not sent: `Added.blank_rows` counts them.
+        blanks alone are not sent: `AddResult.blank_rows` counts them.
 
         One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
         collection that helps only below 5,000 items in total.
@@ -110,7 +120,7 @@ class Skus:
         they are taken to be as those of `Asins.import_csv`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds what the earlier ones `Added`. Later parts were not sent.
+            MultiCartError: A call failed; ``report`` holds what the earlier ones `AddResult`. Later parts were not sent.
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """
@@ -118,6 +128,6 @@ class Skus:
 
 
 def _place(store_id: str, postcode: str) -> dict[str, str]:
-    a_line("store_id", store_id)
-    a_postcode("postcode", postcode)
+    check_single_line("store_id", store_id)
+    check_postcode("postcode", postcode)
     return {"store_id": store_id, "customer_postcode": postcode}

@@ -12,10 +12,10 @@ import anyio
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.unset import UNSET, Unset
-from multicart_async._core.validation import a_choice, a_postcode, a_text, an_id, mismatch
-from multicart_async._http.caller import Caller
+from multicart_async._core.validation import check_choice, check_id, check_postcode, check_str, wrong_argument
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
-from multicart_async._http.retry_rules import is_refusal
+from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -29,12 +29,12 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Domain, Zipcode, ZipcodeStatus
-from multicart_async.resources._polling import Clock, Look, Pace, follow, seconds_for_a_look
+from multicart_async.resources._polling import Clock, PollResult, PollTimer, poll_changes, poll_timeout
 
 __all__ = ["Zipcodes"]
 
 CREATE = Endpoint("/zipcodes/create-zipcode/", Zipcode, safety="unsafe")
-LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="read")
+LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="safe")
 
 LONGEST = 12  # characters of a postcode, as in the dashboard
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
@@ -57,7 +57,7 @@ class Zipcodes:
     Documentation: api-docs/zipcodes, docs/concepts/postcodes.
     """
 
-    def __init__(self, call: Caller, *, domains: AllDomains, clock: Clock = Clock()) -> None:
+    def __init__(self, call: ApiCaller, *, domains: AllDomains, clock: Clock = Clock()) -> None:
         self._call = call
         self._domains = domains
         self._clock = clock
@@ -75,16 +75,16 @@ class Zipcodes:
             ArgumentError: An argument cannot be right: a postcode is a text of at most 12 characters, ``"0800"``.
         """
         _check_postcode(postcode)
-        an_id("domain_id", domain_id)
+        check_id("domain_id", domain_id)
         return await self._call(CREATE, {"domain": domain_id, "zipcode": postcode})
 
     async def list(
         self, *, status: ZipcodeStatus | Unset = UNSET, domain_id: int | Unset = UNSET
     ) -> tuple[Zipcode, ...]:
         """Your postcodes, all of them, or those of a status or domain."""
-        a_choice("status", status, ZipcodeStatus)
+        check_choice("status", status, ZipcodeStatus)
         if domain_id is not UNSET:
-            an_id("domain_id", domain_id)
+            check_id("domain_id", domain_id)
         return await self._call(LIST, {"status": status, "domain": domain_id})
 
     async def wait_active(self, zipcode_id: int, *, policy: PollPolicy = PollPolicy()) -> Zipcode:
@@ -97,26 +97,26 @@ class Zipcodes:
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
             NotFoundError: It was missing from `list` three times in a row. (No call asks for one, so the error is ours.)
         """
-        an_id("zipcode_id", zipcode_id)
-        return await self._active(zipcode_id, UNSET, Pace(policy, self._clock))
+        check_id("zipcode_id", zipcode_id)
+        return await self._active(zipcode_id, UNSET, PollTimer(policy, self._clock))
 
-    async def _active(self, zipcode_id: int, domain_id: int | Unset, pace: Pace) -> Zipcode:
+    async def _active(self, zipcode_id: int, domain_id: int | Unset, pace: PollTimer) -> Zipcode:
         last: list[Zipcode] = []
 
-        async def look() -> Look[Zipcode]:
+        async def look() -> PollResult[Zipcode]:
             row = next((row for row in await self.list(domain_id=domain_id) if row.id == zipcode_id), None)
             if row is None:
                 raise NotFoundError(LIST.path, 404, f"zipcode {zipcode_id} is not in the list")
             last[:] = [row]
-            return Look(row, row.status, finished=self._is_active(row))
+            return PollResult(row, row.status, finished=self._is_active(row))
 
         def timed_out() -> WaitTimeoutError:
             status = (self._call.redactor.value(last[0].status) or "without a status") if last else "not seen"
-            reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.waited:.0f} s"
+            reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
             return self._call.redactor.error(error)
 
-        async with aclosing(follow(look, pace, timed_out)) as rows:
+        async with aclosing(poll_changes(look, pace, timed_out)) as rows:
             return [row async for row in rows][-1]
 
     async def ensure(self, postcode: str, *, domain: str, policy: PollPolicy = PollPolicy()) -> Zipcode:
@@ -133,8 +133,8 @@ class Zipcodes:
                 Nothing was created.
         """
         _check_postcode(postcode)
-        a_text("domain", domain, needed=True)
-        pace = Pace(policy, self._clock)
+        check_str("domain", domain, required=True)
+        pace = PollTimer(policy, self._clock)
         lock = self._locks.setdefault((domain, postcode), anyio.Lock())
         async with lock:  # who comes later finds it in the list
             row = await self._found_or_created(postcode, domain)
@@ -167,7 +167,7 @@ class Zipcodes:
                 f"the service lists no id for {short_repr(name)}; if you know it, use zipcodes.create(domain_id=...)"
             )
             raise ArgumentError("domain", reason)
-        raise mismatch("domain", f"a domain that the service knows ({', '.join(names)})", name)
+        raise wrong_argument("domain", f"a domain that the service knows ({', '.join(names)})", name)
 
     async def _find(self, postcode: str, domain_id: int) -> Zipcode | None:
         for row in await self.list(domain_id=domain_id):
@@ -180,7 +180,7 @@ class Zipcodes:
         try:
             return await self.create(postcode, domain_id=domain_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
-            if is_refusal(error) and not isinstance(error, ConflictError):
+            if is_definite_rejection(error) and not isinstance(error, ConflictError):
                 raise
             row = await self._look_again(postcode, domain_id)
             if row is None:
@@ -189,15 +189,15 @@ class Zipcodes:
 
     async def _look_again(self, postcode: str, domain_id: int) -> Zipcode | None:
         """The row, if it comes up soon. What else goes wrong meanwhile is not what the caller must know."""
-        pace = Pace(RECOVERY, self._clock)
+        pace = PollTimer(RECOVERY, self._clock)
         while True:
             row = None
             try:
-                with anyio.move_on_after(seconds_for_a_look(pace.left)):
+                with anyio.move_on_after(poll_timeout(pace.remaining)):
                     row = await self._find(postcode, domain_id)
             except MultiCartError as error:
                 _log.info("looking for postcode %r of domain %s: %s", postcode, domain_id, error)
-            if row is not None or not await pace.pause():
+            if row is not None or not await pace.sleep():
                 return row
 
     def _is_active(self, row: Zipcode) -> bool:
@@ -208,6 +208,6 @@ class Zipcodes:
 
 
 def _check_postcode(value: object) -> None:
-    a_postcode("postcode", value)
+    check_postcode("postcode", value)
     if len(str(value)) > LONGEST:
-        raise mismatch("postcode", f"at most {LONGEST} characters", value)
+        raise wrong_argument("postcode", f"at most {LONGEST} characters", value)

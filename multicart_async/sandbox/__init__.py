@@ -11,16 +11,16 @@ from multicart_async._core.lazy import lazy_names
 _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "Credits": "server",
     "Sandbox": "server",
-    "SeenRequest": "recording",
+    "RecordedRequest": "recording",
     "faults": "faults",
 }
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
 if TYPE_CHECKING:
     from multicart_async.sandbox import faults
-    from multicart_async.sandbox.recording import SeenRequest
+    from multicart_async.sandbox.recording import RecordedRequest
     from multicart_async.sandbox.server import Credits, Sandbox
 else:  # hidden from type checkers, which would take any name for one of this package
     __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
-__all__ = ["Credits", "Sandbox", "SeenRequest", "faults"]
+__all__ = ["Credits", "RecordedRequest", "Sandbox", "faults"]

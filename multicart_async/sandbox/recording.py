@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Recording", "SeenRequest"]
+__all__ = ["RecordedRequest", "Recording"]
 
 _MAX_REQUESTS = 10_000
 _MAX_BYTES = 16 * 2**20
@@ -19,7 +19,7 @@ _MAX_NAME_LENGTH = 200
 _OTHER_PATHS = "(other paths)"
 
 
-def _size_of(seen: SeenRequest) -> int:
+def _size_of(seen: RecordedRequest) -> int:
     """Return the memory of all that is in a request, in bytes: many small values take far more than their JSON."""
     size, left = 0, [seen.target, seen.path, seen.headers, seen.fields]
     while left:
@@ -34,7 +34,7 @@ def _size_of(seen: SeenRequest) -> int:
 
 
 @attrs.frozen(kw_only=True)
-class SeenRequest:
+class RecordedRequest:
     """One request as it arrived. Header names are in lower case; a credential, password or code itself is never kept.
 
     ``size`` is about how many bytes of memory it takes.
@@ -54,16 +54,16 @@ class Recording:
     """What arrived: the last 10,000 requests, or fewer where they would take more than 16 MiB of memory together.
 
     The oldest are forgotten first; the last one is always there. ``counts`` has documented paths, with their braces, and
-    all other paths that were asked for; beyond 10,000 names these are counted as ``(other paths)``. ``dropped`` has the last
-    10,000 fields. Names of paths and fields in both are cut after 200 characters.
+    all other paths that were asked for; beyond 10,000 names these are counted as ``(other paths)``. ``ignored_fields`` has
+    the last 10,000 fields. Names of paths and fields in both are cut after 200 characters.
     """
 
-    requests: deque[SeenRequest] = attrs.field(factory=lambda: deque(maxlen=_MAX_REQUESTS))
+    requests: deque[RecordedRequest] = attrs.field(factory=lambda: deque(maxlen=_MAX_REQUESTS))
     counts: Counter[str] = attrs.field(factory=Counter[str])
-    dropped: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
+    ignored_fields: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
     _unsummed: int = attrs.field(default=0, init=False)
 
-    def note(self, request: SeenRequest, counted_as: str) -> None:
+    def note(self, request: RecordedRequest, counted_as: str) -> None:
         """Keep a request and count it; forget the oldest ones beyond the bounds."""
         name = counted_as[:_MAX_NAME_LENGTH]
         self.counts[name if name in self.counts or len(self.counts) < _MAX_NAMES else _OTHER_PATHS] += 1
@@ -73,16 +73,16 @@ class Recording:
             self._unsummed = 0
             self._forget_oldest()
 
-    def note_dropped(self, path: str, names: Sequence[str]) -> None:
+    def note_ignored(self, path: str, names: Sequence[str]) -> None:
         """Keep the names of fields that no documentation names."""
-        self.dropped.extend((path, name[:_MAX_NAME_LENGTH]) for name in names[-_MAX_NAMES:])
-        del self.dropped[:-_MAX_NAMES]
+        self.ignored_fields.extend((path, name[:_MAX_NAME_LENGTH]) for name in names[-_MAX_NAMES:])
+        del self.ignored_fields[:-_MAX_NAMES]
 
     def clear(self) -> None:
         """Forget what arrived so far."""
         self.requests.clear()
         self.counts.clear()
-        self.dropped.clear()
+        self.ignored_fields.clear()
 
     def _forget_oldest(self) -> None:
         total = sum(request.size for request in self.requests)

@@ -20,13 +20,13 @@ from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox._state import run_lifecycle, seed
 from multicart_async.sandbox._state.options import Options
 from multicart_async.sandbox._state.run import run_of
-from multicart_async.sandbox._state.state import World, open_world
-from multicart_async.sandbox._state.users import Newcomer, insert_user, newest_code
+from multicart_async.sandbox._state.state import SandboxState, open_world
+from multicart_async.sandbox._state.users import NewUser, insert_user, newest_code
 from multicart_async.sandbox._web.app import PREFIX, Service
 from multicart_async.sandbox._web.hosts import local_host, served_names
 from multicart_async.sandbox._web.responses import hang_up
 from multicart_async.sandbox.faults import Faults
-from multicart_async.sandbox.recording import Recording, SeenRequest
+from multicart_async.sandbox.recording import RecordedRequest, Recording
 
 if TYPE_CHECKING:
     from multicart_async.client import AsyncMultiCart
@@ -52,7 +52,7 @@ class Credits:
         return self.available - (self.used + self.frozen)
 
 
-async def _stop(runner: web.AppRunner, world: World) -> None:
+async def _stop(runner: web.AppRunner, world: SandboxState) -> None:
     await runner.cleanup()
     await asyncio.sleep(0)  # closed connections say goodbye one turn of the loop later
     world.db.close()
@@ -192,7 +192,7 @@ class Sandbox:
         service = Service(world, self.faults, self.recording, hosts)
         runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_PATIENCE)
         try:
-            seed.furnish(world)
+            seed.seed_defaults(world)
             await runner.setup()
             await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
             _warn_if_public(runner, stacklevel=4)  # of who called start(), or entered `async with`
@@ -213,11 +213,11 @@ class Sandbox:
         await _stop(runner, service.world)
 
     @property
-    def _world(self) -> World:
+    def _world(self) -> SandboxState:
         if self._running is None:
             raise RuntimeError("this sandbox is not running; use it inside of `async with`")
         world = self._running[0].world
-        run_lifecycle.settle(world)
+        run_lifecycle.apply_due_changes(world)
         return world
 
     @property
@@ -251,7 +251,7 @@ class Sandbox:
         )
 
     @property
-    def requests(self) -> deque[SeenRequest]:
+    def requests(self) -> deque[RecordedRequest]:
         """The last 10,000 requests, or fewer where they would take more than 16 MiB of memory together."""
         return self.recording.requests
 
@@ -261,15 +261,15 @@ class Sandbox:
         return self.recording.counts
 
     @property
-    def dropped(self) -> list[tuple[str, str]]:
+    def ignored_fields(self) -> list[tuple[str, str]]:
         """Path and name of each field that arrived and that no documentation names; the service drops such silently."""
-        return self.recording.dropped
+        return self.recording.ignored_fields
 
     def advance(self, seconds: float) -> None:
         """Move a manual clock on; what is due until then has happened afterwards."""
         world = self._world
         world.advance(seconds)
-        run_lifecycle.settle(world)
+        run_lifecycle.apply_due_changes(world)
 
     def now(self) -> float:
         """The sandbox's time, in seconds since 1970."""
@@ -307,7 +307,13 @@ class Sandbox:
         return len(rows)
 
     def add_collections(
-        self, count: int, *, runs: int = 1, items: int = 10, name: str = "Collection", user_id: int = seed.ALICE
+        self,
+        count: int,
+        *,
+        runs: int = 1,
+        items: int = 10,
+        name: str = "Collection",
+        user_id: int = seed.DEFAULT_USER_ID,
     ) -> range:
         """Ids of new collections with finished runs, thousands in a second; each is called ``name`` and its id."""
         return seed.add_collections(self._world, count, runs, items, name, user_id)
@@ -323,7 +329,7 @@ class Sandbox:
     ) -> int:
         """The id of another user, whose key is accepted from now on; without a password they cannot log in."""
         world = self._world
-        user = Newcomer(
+        user = NewUser(
             name=name,
             email=email,
             api_key=api_key,
@@ -337,7 +343,7 @@ class Sandbox:
         world.db.commit()
         return number
 
-    def add_invoice(self, *, user_id: int = seed.ALICE) -> int:
+    def add_invoice(self, *, user_id: int = seed.DEFAULT_USER_ID) -> int:
         """The id of another invoice of a user."""
         return seed.add_invoice(self._world, user_id)
 
@@ -353,7 +359,12 @@ class Sandbox:
         return found[0]
 
     def add_zipcode(
-        self, zipcode: str, *, domain: str = "amazon.com.au", status: str = "active", user_id: int = seed.ALICE
+        self,
+        zipcode: str,
+        *,
+        domain: str = "amazon.com.au",
+        status: str = "active",
+        user_id: int = seed.DEFAULT_USER_ID,
     ) -> int:
         """The row id of another postcode of a user.
 
@@ -374,12 +385,12 @@ class Sandbox:
         """
         seed.set_zipcode_status(self._world, zipcode_id, status)
 
-    def set_credits(self, available: int, *, user_id: int = seed.ALICE) -> None:
+    def set_credits(self, available: int, *, user_id: int = seed.DEFAULT_USER_ID) -> None:
         """Set what was granted to a user; used and frozen credits stay as they are."""
         world = self._world
         world.db.execute("UPDATE users SET available = ? WHERE id = ?", (available, user_id))
         world.db.commit()
 
-    def credits(self, *, user_id: int = seed.ALICE) -> Credits:
+    def credits(self, *, user_id: int = seed.DEFAULT_USER_ID) -> Credits:
         """Credits of a user at this moment: what is scraped of running runs counts as used."""
         return Credits(*run_lifecycle.credits_of(self._world, user_id))

@@ -26,7 +26,7 @@ try:
 except ImportError:  # pragma: no cover -- Windows has no advisory locks: age decides there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Temporary", "disk_error", "is_temporary", "refuse_special", "sweep"]
+__all__ = ["AtomicFile", "disk_error", "is_temporary", "refuse_special", "remove_stale_files"]
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 _OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
@@ -45,7 +45,7 @@ def is_temporary(name: str) -> bool:
     return _NAME.match(name) is not None
 
 
-class Temporary:
+class AtomicFile:
     """One file on its way to *target*, in the folder that *open_folder* opens. Used by one thread at a time.
 
     The folder stays open from the first byte to the last step: the file is put in the place where it was written.
@@ -77,7 +77,7 @@ class Temporary:
             self._raise_if_removed(error)
             raise
 
-    def publish(self, last: bytes) -> None:
+    def commit(self, last: bytes) -> None:
         """Append *last* and put the file in place: one atomic rename, after which it belongs to its final name.
 
         Raises:
@@ -164,7 +164,7 @@ class Temporary:
                 os.fsync(file.fileno())
         self._put_in_place()
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Leave nothing behind. After `publish` there is nothing to leave."""
         file, self._file = self._file, None
         part, self._part = self._part, None
@@ -190,7 +190,7 @@ class Temporary:
             assert self._part is not None
             if _own(descriptor, self._folder, self._part):
                 return
-            self.discard()  # a process that sweeps was quicker than our lock
+            self.abort()  # a process that sweeps was quicker than our lock
         raise OSError(errno.EAGAIN, "no temporary file could be kept")
 
     def _new(self) -> int:
@@ -251,7 +251,7 @@ def refuse_special(folder: OpenFolder, name: str) -> None:
         raise OSError(errno.EEXIST, f"{name} is not a file, so it is not replaced; remove it")
 
 
-def sweep(open_folder: FolderOpener) -> None:
+def remove_stale_files(open_folder: FolderOpener) -> None:
     """Remove the temporary files of writers that are gone."""
     try:
         folder = open_folder(False)
@@ -262,10 +262,10 @@ def sweep(open_folder: FolderOpener) -> None:
             names = [entry.name for entry in entries if is_temporary(entry.name)]
         for name in names:
             with contextlib.suppress(OSError):  # another process may sweep too
-                _sweep_one(folder, name)
+                _remove_stale_file(folder, name)
 
 
-def _sweep_one(folder: OpenFolder, name: str) -> None:
+def _remove_stale_file(folder: OpenFolder, name: str) -> None:
     descriptor = folder.open_regular(name)
     try:
         if _abandoned(descriptor) and folder.stat(name).st_ino == os.fstat(descriptor).st_ino:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
-from multicart_async._core.threads import finish, in_thread, opened, start, start_short
+from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit, submit_batched
 from multicart_async._core.validation import check_local_path
 from multicart_async.errors import ArgumentError, MultiCartError
-from multicart_async.sinks._atomic_file import Temporary, disk_error, is_temporary, refuse_special, sweep
+from multicart_async.sinks._atomic_file import AtomicFile, disk_error, is_temporary, refuse_special, remove_stale_files
 from multicart_async.sinks._folder_lock import locked
 from multicart_async.sinks._open_folder import OpenFolder
 
@@ -65,7 +65,7 @@ class DirectorySink:
 
     async def check(self) -> None:
         """Raises `DiskError` if nothing can be written here: not a folder, or read-only."""
-        await in_thread(_of_disk, self.root, self._check)
+        await run_in_thread(translate_os_errors, self.root, self._check)
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """See `Sink.put`.
@@ -73,9 +73,9 @@ class DirectorySink:
         Raises:
             DiskError: The disk is full, read-only, gone; nothing is left of the file.
         """
-        await self.put_proved(name, chunks, _nothing)
+        await self.put_verified(name, chunks, _nothing)
 
-    async def put_proved(
+    async def put_verified(
         self, name: str, chunks: AsyncIterator[bytes], prove: Callable[[], None], *, private: bool = False
     ) -> None:
         """The same, but *prove* has the last word, in the thread that then puts the file in place: its error leaves nothing.
@@ -84,7 +84,7 @@ class DirectorySink:
         """
         target, (folder, _) = self.path(name), _split(name)
         mode = 0o600 if private else 0o666
-        temporary = Temporary(partial(self._open, folder), target, durable=self._durable, mode=mode)
+        temporary = AtomicFile(partial(self._open, folder), target, durable=self._durable, mode=mode)
         writing: asyncio.Future[None] | None = None
         try:
             await self._sweep_once(folder)
@@ -95,14 +95,16 @@ class DirectorySink:
                 size += len(chunk)
                 if size >= _PIECE:
                     if writing is not None:
-                        await finish(writing)
-                    writing = start_short(_of_disk, target, _write, temporary, held)  # while the next piece comes
+                        await join_thread(writing)
+                    writing = submit_batched(
+                        translate_os_errors, target, _write, temporary, held
+                    )  # while the next piece comes
                     held, size = [], 0
             if writing is not None:
-                await finish(writing)
-            begin = start if self._durable else start_short  # a disk that flushes lets others wait too long
+                await join_thread(writing)
+            begin = submit if self._durable else submit_batched  # a disk that flushes lets others wait too long
             writing = begin(_publish, target, temporary, held, prove)
-            await finish(writing)
+            await join_thread(writing)
         finally:
             await _settle(writing, temporary)
 
@@ -119,19 +121,19 @@ class DirectorySink:
         return await self._look(self._size, name)
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `BrowsableSink.list`. Temporary files are not shown. The size of a link is ``None``, as of a folder."""
+        """See `ListableSink.list`. Temporary files are not shown. The size of a link is ``None``, as of a folder."""
         path = self.path(folder) if folder else self.root
-        return await in_thread(_of_disk, path, self._list, folder)
+        return await run_in_thread(translate_os_errors, path, self._list, folder)
 
-    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
-        """See `BrowsableSink.chunks`."""
+    async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `ListableSink.iter_bytes`."""
         path = self.path(name)
         file = await self.opened(name)
         try:
-            while piece := await in_thread(_of_disk, path, file.read, _PIECE):
+            while piece := await run_in_thread(translate_os_errors, path, file.read, _PIECE):
                 yield piece
         finally:
-            await in_thread(file.close)
+            await run_in_thread(file.close)
 
     async def opened(self, name: str) -> BinaryIO:
         """Return the file, open for reading in threads. The caller closes it.
@@ -139,14 +141,14 @@ class DirectorySink:
         Raises:
             DiskError: There is none, or it is no file.
         """
-        return await opened(_of_disk, self.path(name), self._opened, name)
+        return await open_in_thread(translate_os_errors, self.path(name), self._opened, name)
 
-    async def remove(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """No file of that name any more."""
-        await self._look(self._remove, name)
+        await self._look(self._delete, name)
 
     async def rename(self, old: str, new: str) -> None:
-        """See `BrowsableSink.rename`. It is one step: there is the old name, or the new one.
+        """See `ListableSink.rename`. It is one step: there is the old name, or the new one.
 
         Raises:
             DiskError: There is no such file, a pipe, device or folder has the new name, or the disk refuses.
@@ -175,12 +177,14 @@ class DirectorySink:
         return locked(self.path(folder), partial(self._open, folder), wait=wait)
 
     async def _look(self, look: Callable[[str, Unpack[Args]], T], name: str, *args: *Args) -> T:
-        return await in_thread(_of_disk, self.path(name), partial(look, name, *args))
+        return await run_in_thread(translate_os_errors, self.path(name), partial(look, name, *args))
 
     async def _sweep_once(self, folder: str) -> None:
         if folder not in self._swept:
             path = self.root / folder
-            await finish(start_short(_of_disk, path, sweep, partial(self._open, folder)))
+            await join_thread(
+                submit_batched(translate_os_errors, path, remove_stale_files, partial(self._open, folder))
+            )
             self._swept[folder] = None  # only now: a call that comes meanwhile must sweep too
             if len(self._swept) > _REMEMBERED:
                 del self._swept[next(iter(self._swept))]
@@ -224,7 +228,7 @@ class DirectorySink:
         with self._open(folder) as place:
             return os.fdopen(place.open_regular(word), "rb")
 
-    def _remove(self, name: str) -> None:
+    def _delete(self, name: str) -> None:
         folder, word = _split(name)
         with contextlib.suppress(FileNotFoundError), self._open(folder) as place:
             place.unlink(word)
@@ -232,13 +236,13 @@ class DirectorySink:
     def _rename(self, old: str, new: str) -> None:
         (source, word), (target, new_word) = _split(old), _split(new)
         with self._open(source) as place, self._open(target) as there:
-            _of_disk(self.root / new, refuse_special, there, new_word)
+            translate_os_errors(self.root / new, refuse_special, there, new_word)
             place.move(word, there, new_word)
             if self._durable:
                 there.flush()
 
     def _remove_folder(self, name: str) -> None:
-        sweep(partial(self._open, name))
+        remove_stale_files(partial(self._open, name))
         folder, word = _split(name)
         try:
             with self._open(folder) as place:
@@ -262,7 +266,7 @@ def _split(name: str) -> tuple[str, str]:
     return folder, word
 
 
-def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+def translate_os_errors(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """What *work* returns; what the system refuses it is a `DiskError` of *path*."""
     try:
         return work(*args)
@@ -272,26 +276,26 @@ def _of_disk(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         raise disk_error(path, error) from error
 
 
-def _write(temporary: Temporary, pieces: list[bytes]) -> None:
+def _write(temporary: AtomicFile, pieces: list[bytes]) -> None:
     for piece in pieces:
         temporary.write(piece)
 
 
-def _publish(target: Path, temporary: Temporary, pieces: list[bytes], prove: Callable[[], None]) -> None:
+def _publish(target: Path, temporary: AtomicFile, pieces: list[bytes], prove: Callable[[], None]) -> None:
     prove()
-    _of_disk(target, temporary.publish, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+    translate_os_errors(target, temporary.commit, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 def _nothing() -> None:
     pass
 
 
-async def _settle(writing: asyncio.Future[None] | None, temporary: Temporary) -> None:
+async def _settle(writing: asyncio.Future[None] | None, temporary: AtomicFile) -> None:
     """Whatever happened: no thread at work, no file left half done."""
     try:
         if writing is not None:
             with contextlib.suppress(OSError, MultiCartError):  # the error that ended the loop is the one that counts
-                await finish(writing)
+                await join_thread(writing)
     finally:
         if temporary.there:
-            await in_thread(temporary.discard)
+            await run_in_thread(temporary.abort)

@@ -8,21 +8,21 @@ from typing import TypeVar
 
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.sinks._directory import DirectorySink
-from multicart_async.sinks._protocol import BrowsableSink, Sink, closing
+from multicart_async.sinks._protocol import ListableSink, Sink, closing
 
-__all__ = ["guarded"]
+__all__ = ["map_sink_errors"]
 
 T = TypeVar("T")
 
 
-def guarded(sink: Sink) -> Sink:
+def map_sink_errors(sink: Sink) -> Sink:
     """*sink*, or something in front of it whose errors are `DownloadError`, from the sink's own."""
-    if isinstance(sink, DirectorySink | _Guarded):
+    if isinstance(sink, DirectorySink | _MappedSink):
         return sink
-    return _GuardedBrowsable(sink) if isinstance(sink, BrowsableSink) else _Guarded(sink)
+    return _MappedListableSink(sink) if isinstance(sink, ListableSink) else _MappedSink(sink)
 
 
-class _Guarded:
+class _MappedSink:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
@@ -57,31 +57,31 @@ class _Guarded:
         return await _asked(name, lambda: self._sink.size(name))
 
 
-class _GuardedBrowsable(_Guarded):
-    def __init__(self, sink: BrowsableSink) -> None:
+class _MappedListableSink(_MappedSink):
+    def __init__(self, sink: ListableSink) -> None:
         super().__init__(sink)
         self._browsable = sink
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `BrowsableSink.list`."""
+        """See `ListableSink.list`."""
         return await _asked(folder, lambda: self._browsable.list(folder))
 
-    async def remove(self, name: str) -> None:
-        """See `BrowsableSink.remove`."""
-        await _asked(name, lambda: self._browsable.remove(name))
+    async def delete(self, name: str) -> None:
+        """See `ListableSink.delete`."""
+        await _asked(name, lambda: self._browsable.delete(name))
 
     async def rename(self, old: str, new: str) -> None:
-        """See `BrowsableSink.rename`."""
+        """See `ListableSink.rename`."""
         await _asked(old, lambda: self._browsable.rename(old, new))
 
-    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
-        """See `BrowsableSink.chunks`."""
+    async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `ListableSink.iter_bytes`."""
         async with closing(await _asked(name, lambda: self._begun(name))) as pieces:
             while (piece := await _asked(name, lambda: anext(pieces, None))) is not None:
                 yield piece
 
     async def _begun(self, name: str) -> AsyncIterator[bytes]:
-        return self._browsable.chunks(name)
+        return self._browsable.iter_bytes(name)
 
 
 async def _asked(name: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async.sinks._atomic_file import disk_error
 from multicart_async.sinks._open_folder import FolderOpener
 
@@ -65,7 +65,7 @@ async def locked(folder: Path, open_folder: FolderOpener, *, wait: bool) -> Asyn
     """
     lock = _FolderLock(folder, open_folder)
     try:
-        while not (had := await in_thread(lock.acquire)) and wait:  # noqa: ASYNC110 -- another process may hold it
+        while not (had := await run_in_thread(lock.acquire)) and wait:  # noqa: ASYNC110 -- another process may hold it
             await anyio.sleep(_POLL)
         yield had
     finally:

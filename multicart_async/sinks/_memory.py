@@ -29,16 +29,16 @@ class MemorySink:
         content = self.files.get(name)
         return None if content is None else len(content)
 
-    async def remove(self, name: str) -> None:
-        """See `BrowsableSink.remove`."""
+    async def delete(self, name: str) -> None:
+        """See `ListableSink.delete`."""
         self.files.pop(name, None)
 
     async def rename(self, old: str, new: str) -> None:
-        """See `BrowsableSink.rename`."""
+        """See `ListableSink.rename`."""
         self.files[new] = self.files.pop(old)
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `BrowsableSink.list`."""
+        """See `ListableSink.list`."""
         start = f"{folder}/" if folder else ""
         found: dict[str, int | None] = {}
         for name, content in self.files.items():
@@ -47,6 +47,6 @@ class MemorySink:
                 found[first] = None if inner else len(content)
         return found
 
-    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
-        """See `BrowsableSink.chunks`."""
+    async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
+        """See `ListableSink.iter_bytes`."""
         yield self.files[name]

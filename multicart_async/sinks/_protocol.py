@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from multicart_async.errors import ArgumentError, IncompleteDownloadError
 
-__all__ = ["BrowsableSink", "Sink", "check_browsable", "closing", "put_bytes", "written_again"]
+__all__ = ["ListableSink", "Sink", "check_listable", "closing", "put_bytes", "retry_if_removed"]
 
 T = TypeVar("T")
 
@@ -38,18 +38,18 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class BrowsableSink(Sink, Protocol):
+class ListableSink(Sink, Protocol):
     """A sink that can also be looked through: needed to verify a mirror, and quicker to skip what is there."""
 
     async def list(self, folder: str) -> dict[str, int | None]:
         """What *folder* holds (``""`` is the top): the size of each file, ``None`` for a folder. Empty if there is none."""
         ...
 
-    def chunks(self, name: str) -> AsyncIterator[bytes]:
+    def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
         """The bytes of a file in pieces of some size. If it is a generator, it is closed when nobody reads on."""
         ...
 
-    async def remove(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """No file of that name any more, if there was one."""
         ...
 
@@ -58,13 +58,13 @@ class BrowsableSink(Sink, Protocol):
         ...
 
 
-def check_browsable(argument: str, sink: Sink) -> BrowsableSink:
+def check_listable(argument: str, sink: Sink) -> ListableSink:
     """Return *sink*, if it can be listed.
 
     Raises:
         ArgumentError: It is a plain `Sink`.
     """
-    if isinstance(sink, BrowsableSink):
+    if isinstance(sink, ListableSink):
         return sink
     reason = "expected a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
     raise ArgumentError(argument, reason)
@@ -83,7 +83,7 @@ async def closing(pieces: AsyncIterator[bytes]) -> AsyncGenerator[AsyncIterator[
 _WRITES: Final = 3
 
 
-async def written_again(write: Callable[[], Awaitable[T]]) -> T:
+async def retry_if_removed(write: Callable[[], Awaitable[T]]) -> T:
     """Return what *write* does; it is called again, a few times, if its file was lost before it was in place.
 
     Raises:
@@ -107,4 +107,4 @@ async def put_bytes(sink: Sink, name: str, content: bytes) -> None:
     async def once() -> AsyncGenerator[bytes, None]:
         yield content
 
-    await written_again(lambda: sink.put(name, once()))
+    await retry_if_removed(lambda: sink.put(name, once()))

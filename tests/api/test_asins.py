@@ -19,7 +19,7 @@ from multicart_async.errors import (
     ServerError,
     WaitTimeoutError,
 )
-from multicart_async.models import Added, DomainRef, ErrorRow, PostcodeRef
+from multicart_async.models import AddResult, DomainRef, ErrorRow, PostcodeRef
 
 LIST = "/schedules/amazon/asin/list/"
 MULTIPLE = "/schedules/amazon/asin/create/multiple/"
@@ -109,7 +109,7 @@ async def test_create_many_sends_one_text_with_names() -> None:
         "including_raw_html": False,
     }
     assert [(MULTIPLE, wanted)] == groups.transport.sent
-    assert Added(success_count=2) == added
+    assert AddResult(success_count=2) == added
     assert added.raise_for_errors() is None
 
 
@@ -177,7 +177,7 @@ async def test_create_many_keeps_what_was_done_when_a_later_batch_fails() -> Non
     with pytest.raises(APIError, match="full") as caught:
         await groups.asins.create_many(101, [f"B{number}" for number in range(2_500)], **NAMES)
 
-    assert Added(success_count=1000) == caught.value.report
+    assert AddResult(success_count=1000) == caught.value.report
     assert 2 == len(groups.transport.sent)
 
 

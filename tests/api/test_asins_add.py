@@ -18,7 +18,7 @@ from multicart_async.errors import (
     WaitTimeoutError,
     ZipcodeFailedError,
 )
-from multicart_async.models import Added, ErrorRow
+from multicart_async.models import AddResult, ErrorRow
 
 DOMAINS = "/settings/domains/"
 ZIPCODES = "/zipcodes/get-zipcodes/"
@@ -66,7 +66,7 @@ async def test_add_ends_when_the_rows_are_there() -> None:
     groups = service()
     added = await groups.asins.add(101, iter(["B1", " B2 ", "B1"]), **NAMES, include_raw_html=True, policy=EVEN)
 
-    assert Added(success_count=2) == added
+    assert AddResult(success_count=2) == added
     assert [ZIPCODES, LIST, MULTIPLE, LIST, LIST, LIST] == paths(groups)
     fields = {"collection": 101, "domain": "amazon.com.au", "customer_postcode": "4500", "asins": "B1,B2"}
     assert (MULTIPLE, {**fields, "including_raw_html": True}) == groups.transport.sent[2]
@@ -87,7 +87,7 @@ async def test_rows_that_were_not_taken_are_not_waited_for() -> None:
     groups = service(**{MULTIPLE: in_turn(taken(1, "B2")), LIST: counts(3, 4)})
     added = await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
-    assert Added(success_count=1, error_rows=(ErrorRow(asin="B2", error="Duplicate entry"),)) == added
+    assert AddResult(success_count=1, error_rows=(ErrorRow(asin="B2", error="Duplicate entry"),)) == added
     assert [] == groups.clock.slept
 
 
@@ -128,7 +128,7 @@ async def test_after_a_lost_answer_rows_that_were_there_before_are_not_waited_fo
     groups = service(**{LIST: rows_at_each_look(*looks), MULTIPLE: in_turn(lost(), taken(0, "B1", "B2"))})
     added = await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
-    assert Added(success_count=2, assumed=2) == added
+    assert AddResult(success_count=2, assumed=2) == added
     assert 10 in groups.clock.slept
 
 
@@ -160,7 +160,7 @@ async def test_after_a_lost_answer_rows_that_do_not_come_end_the_wait_too() -> N
     with pytest.raises(WaitTimeoutError, match="has 0 of these ASINs, not 2") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
-    assert Added(success_count=2, assumed=1) == caught.value.report
+    assert AddResult(success_count=2, assumed=1) == caught.value.report
 
 
 BAD = [
@@ -225,7 +225,7 @@ async def test_a_batch_that_fails_tells_what_the_earlier_ones_added() -> None:
     with pytest.raises(APIError, match="full") as caught:
         await groups.asins.add(101, [f"B{number}" for number in range(1_500)], **NAMES)
 
-    assert Added(success_count=1_000) == caught.value.report
+    assert AddResult(success_count=1_000) == caught.value.report
     assert MULTIPLE == paths(groups)[-1]
 
 
@@ -235,7 +235,7 @@ async def test_rows_that_do_not_come_in_time_end_the_wait_with_what_was_added() 
     with pytest.raises(WaitTimeoutError, match="has 4 ASINs, not 5") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
-    assert Added(success_count=2) == caught.value.report
+    assert AddResult(success_count=2) == caught.value.report
     assert 60 == groups.clock.now()
 
 
@@ -245,4 +245,4 @@ async def test_any_error_of_the_wait_tells_what_was_added() -> None:
     with pytest.raises(AuthenticationError) as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES)
 
-    assert Added(success_count=2) == caught.value.report
+    assert AddResult(success_count=2) == caught.value.report

@@ -24,7 +24,7 @@ from multicart_async.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from multicart_async.models import Downloaded, Feature, Plan
+from multicart_async.models import DownloadedFile, Feature, Plan
 from multicart_async.sinks import MemorySink
 
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\nstartxref\n9\n%%EOF\n"
@@ -86,7 +86,7 @@ async def test_an_invoice_is_brought_whole(tmp_path) -> None:
     groups = with_invoice(FakeFile.whole(PDF, headers={"content-type": "application/pdf"}))
     done = await groups.billing.download_invoice(5, tmp_path / "invoices")
 
-    assert Downloaded("invoice-5.pdf", tmp_path / "invoices" / "invoice-5.pdf", len(PDF), done.sha256) == done
+    assert DownloadedFile("invoice-5.pdf", tmp_path / "invoices" / "invoice-5.pdf", len(PDF), done.sha256) == done
     assert PDF == done.path.read_bytes()
     assert [done.path] == list((tmp_path / "invoices").iterdir())
     assert [(URL, {})] == groups.transport.opened

@@ -1,4 +1,4 @@
-"""`Caller`: how often a call is sent, what a lost answer becomes, how many go at once."""
+"""`ApiCaller`: how often a call is sent, what a lost answer becomes, how many go at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from support.until import until
 from wire_rows import lost, unsent
 
 from multicart_async import UNSET
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._http import Form, Response
-from multicart_async._http.caller import Caller
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._http import MultipartForm, Response
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint, Safety
-from multicart_async._http.retries import Attempts
+from multicart_async._http.retries import Retrier
 from multicart_async.config import Limits, RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -30,8 +30,8 @@ from multicart_async.events import Event, RateLimited, Retrying
 from multicart_async.models import Collection
 
 PATH = "/x/"
-REPEATED: tuple[Safety, ...] = ("read", "repeatable")
-ONCE: tuple[Safety, ...] = ("recoverable", "unsafe")
+REPEATED: tuple[Safety, ...] = ("safe", "idempotent")
+ONCE: tuple[Safety, ...] = ("verifiable", "unsafe")
 EVERY = (*REPEATED, *ONCE)
 
 
@@ -40,9 +40,9 @@ def endpoint(safety: Safety) -> Endpoint[Any]:
     return Endpoint(PATH, ANYTHING, safety=safety)
 
 
-def caller(transport: FakeTransport, attempts: int = 3) -> Caller:
+def caller(transport: FakeTransport, attempts: int = 3) -> ApiCaller:
     """A caller that tries so many times."""
-    return Caller(transport, attempts=Attempts(RetryPolicy(attempts=attempts)))
+    return ApiCaller(transport, attempts=Retrier(RetryPolicy(attempts=attempts)))
 
 
 @pytest.mark.parametrize("safety", EVERY)
@@ -52,13 +52,13 @@ async def test_an_answer_is_asked_for_once(safety: Safety) -> None:
 
     assert {"a": 1} == await caller(transport)(endpoint(safety), {"b": 2})
     assert [(PATH, {"b": 2})] == transport.sent
-    assert [safety != "read"] == transport.fresh
+    assert [safety != "safe"] == transport.fresh
 
 
 async def test_what_is_unset_is_left_out_and_nothing_else() -> None:
     """None, 0, False and empty texts are values."""
     transport = FakeTransport(ok(None))
-    await caller(transport)(endpoint("read"), {"a": UNSET, "b": None, "c": 0, "d": False, "e": "", "f": {}})
+    await caller(transport)(endpoint("safe"), {"a": UNSET, "b": None, "c": 0, "d": False, "e": "", "f": {}})
 
     assert {"b": None, "c": 0, "d": False, "e": "", "f": {}} == transport.sent[0][1]
 
@@ -66,16 +66,16 @@ async def test_what_is_unset_is_left_out_and_nothing_else() -> None:
 async def test_a_call_without_fields_sends_an_empty_object() -> None:
     """Not an empty body: every call is JSON."""
     transport = FakeTransport(ok([]))
-    await caller(transport)(endpoint("read"))
+    await caller(transport)(endpoint("safe"))
 
     assert [(PATH, {})] == transport.sent
 
 
 async def test_a_form_goes_as_it_is() -> None:
     """Also when it is sent again."""
-    form = Form({"collection_id": "1"}, "csv", "a.csv", b"x")
+    form = MultipartForm({"collection_id": "1"}, "csv", "a.csv", b"x")
     transport = FakeTransport(lost(), ok(1))
-    await caller(transport)(endpoint("repeatable"), form)
+    await caller(transport)(endpoint("idempotent"), form)
 
     assert [(PATH, form), (PATH, form)] == transport.sent
 
@@ -83,7 +83,7 @@ async def test_a_form_goes_as_it_is() -> None:
 async def test_an_answer_becomes_the_endpoint_s_type() -> None:
     """And one of another shape is an error that names the path."""
     transport = FakeTransport(ok({"id": 1, "name": "A"}), ok({"id": "1", "name": "A"}))
-    call, wanted = caller(transport), Endpoint(PATH, Collection, safety="read")
+    call, wanted = caller(transport), Endpoint(PATH, Collection, safety="safe")
 
     assert Collection(id=1, name="A") == await call(wanted)
     with pytest.raises(InvalidResponseError, match=r"^/x/: .*id"):
@@ -142,7 +142,7 @@ async def test_a_read_is_repeated_on_a_connection_of_its_own(code: int) -> None:
     """What passes is repeated; from the second attempt on no pooled connection is used."""
     transport = FakeTransport(Response(code, b"<html>"), refused(code), ok("fine"))
 
-    assert await caller(transport)(endpoint("read")) == "fine"
+    assert await caller(transport)(endpoint("safe")) == "fine"
 
     assert transport.fresh == [False, True, True]
 
@@ -163,7 +163,7 @@ async def test_what_was_never_sent_is_tried_again_in_every_class(safety: Safety)
 @pytest.mark.parametrize("safety", EVERY)
 async def test_a_fault_that_does_not_pass_is_not_tried_again(safety: Safety) -> None:
     """A certificate that is not trusted stays so."""
-    transport = FakeTransport(APIConnectionError(PATH, "not trusted", sent=False, passing=False))
+    transport = FakeTransport(APIConnectionError(PATH, "not trusted", sent=False, retryable=False))
 
     with pytest.raises(APIConnectionError, match="not trusted"):
         await caller(transport)(endpoint(safety))
@@ -173,9 +173,9 @@ async def test_a_fault_that_does_not_pass_is_not_tried_again(safety: Safety) -> 
 async def test_a_first_failure_is_no_repetition() -> None:
     """It may have taken effect; no attempt before it can have."""
     with pytest.raises(APIError) as caught:
-        await caller(FakeTransport(refused(500)), attempts=1)(endpoint("repeatable"))
+        await caller(FakeTransport(refused(500)), attempts=1)(endpoint("idempotent"))
 
-    assert caught.value.repeated is False
+    assert caught.value.maybe_applied is False
 
 
 @pytest.mark.parametrize("safety", EVERY)
@@ -186,7 +186,7 @@ async def test_a_refusal_is_final(safety: Safety, code: int) -> None:
     with pytest.raises(APIError) as caught:
         await caller(transport)(endpoint(safety))
 
-    assert (code, False, 1) == (caught.value.code, caught.value.repeated, caught.value.attempts)
+    assert (code, False, 1) == (caught.value.code, caught.value.maybe_applied, caught.value.attempts)
     assert 1 == len(transport.sent)
 
 
@@ -205,7 +205,7 @@ async def test_one_attempt_is_off() -> None:
     for failure in (lost(), unsent(), refused(500)):
         transport = FakeTransport(failure)
         with pytest.raises((APIConnectionError, ServerError)):
-            await caller(transport, attempts=1)(endpoint("read"))
+            await caller(transport, attempts=1)(endpoint("safe"))
         assert 1 == len(transport.sent)
 
 
@@ -226,11 +226,11 @@ async def test_a_repetition_knows_whether_an_earlier_attempt_may_have_worked(
 ) -> None:
     """A request that went out, or a 5xx, may; one that did not go out, or a 429, may not. Answers and errors tell."""
     call = caller(FakeTransport(*failures, ok("fine"), *failures, refused(404)))
-    assert repeated is (await call.ask(endpoint("repeatable"))).repeated
+    assert repeated is (await call.call_with_info(endpoint("idempotent"))).maybe_applied
 
     with pytest.raises(APIError) as caught:
-        await call.ask(endpoint("repeatable"))
-    assert repeated is caught.value.repeated
+        await call.call_with_info(endpoint("idempotent"))
+    assert repeated is caught.value.maybe_applied
 
 
 async def test_repetitions_and_pauses_are_told() -> None:
@@ -239,8 +239,8 @@ async def test_repetitions_and_pauses_are_told() -> None:
     clock = FakeClock()
     later = refused(429, headers={"retry-after": "30"})
     transport = FakeTransport(lost(), later, ok(1))
-    attempts = Attempts(RetryPolicy(attempts=3), emit=told.append, now=clock.now, sleep=clock.sleep)
-    await Caller(transport, attempts=attempts)(endpoint("read"))
+    attempts = Retrier(RetryPolicy(attempts=3), emit=told.append, now=clock.now, sleep=clock.sleep)
+    await ApiCaller(transport, attempts=attempts)(endpoint("safe"))
 
     assert [2, 3] == [event.attempt for event in told if isinstance(event, Retrying)]
     assert [30] == [event.seconds for event in told if isinstance(event, RateLimited)]
@@ -252,10 +252,10 @@ async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety
     """Trap 43: the refused call itself is not repeated; the next one of the client waits."""
     clock = FakeClock()
     transport = FakeTransport(refused(503, http_status=503, headers={"retry-after": "119.2"}), ok(1))
-    call = Caller(transport, attempts=Attempts(now=clock.now, sleep=clock.sleep))
+    call = ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
     with pytest.raises(ServerError):
         await call(endpoint(safety))
-    await call(endpoint("read"))
+    await call(endpoint("safe"))
 
     assert clock.slept == [120]
 
@@ -278,11 +278,11 @@ async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
     """Calls that queue for a slot when the service asks for a pause are sent after it, not in the middle of it."""
     clock = FakeClock()
     transport = Timed(clock, refused(429, headers={"retry-after": "30"}), *[ok(1)] * 5)
-    call = Caller(transport, attempts=Attempts(now=clock.now, sleep=clock.sleep), limits=Limits(requests=1))
+    call = ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep), limits=Limits(requests=1))
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
-            group.start_soon(call, endpoint("read"))
+            group.start_soon(call, endpoint("safe"))
 
     assert [0, 30, 30, 30, 30, 30] == transport.times
 
@@ -292,10 +292,10 @@ async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
 async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) -> None:
     """Then the pause is our own."""
     clock = FakeClock()
-    attempts = Attempts(RetryPolicy(attempts=2, wait_initial=3, wait_max=3), now=clock.now, sleep=clock.sleep)
+    attempts = Retrier(RetryPolicy(attempts=2, wait_initial=3, wait_max=3), now=clock.now, sleep=clock.sleep)
 
-    await Caller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=attempts)(
-        endpoint("read")
+    await ApiCaller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=attempts)(
+        endpoint("safe")
     )
 
     assert clock.slept == [3]
@@ -304,9 +304,9 @@ async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) 
 class Crowded(FakeTransport):
     """Answers nothing until ``gate`` opens; counts who is inside."""
 
-    def __init__(self, life: Lifeline | None = None) -> None:
+    def __init__(self, life: ClientLifetime | None = None) -> None:
         super().__init__()
-        self.life = life or Lifeline()
+        self.life = life or ClientLifetime()
         self.gate = anyio.Event()
         self.inside = 0
         self.most = 0
@@ -315,7 +315,7 @@ class Crowded(FakeTransport):
         """Stays until the gate opens."""
         self.inside += 1
         self.most = max(self.most, self.inside)
-        with self.life.guard():
+        with self.life.track():
             await self.gate.wait()
         self.inside -= 1
         return ok(1)
@@ -324,11 +324,11 @@ class Crowded(FakeTransport):
 async def test_so_many_calls_go_at_once_as_the_limit_says() -> None:
     """Trap 43: the others wait for a slot, and none is lost."""
     transport = Crowded()
-    call = Caller(transport, limits=Limits(requests=3))
+    call = ApiCaller(transport, limits=Limits(requests=3))
     answers: list[int] = []
 
     async def one() -> None:
-        answers.append(await call(endpoint("read")))
+        answers.append(await call(endpoint("safe")))
 
     async with anyio.create_task_group() as group:
         for _ in range(10):
@@ -345,11 +345,11 @@ async def test_so_many_calls_go_at_once_as_the_limit_says() -> None:
 async def test_a_slot_is_given_back_between_two_attempts() -> None:
     """With one slot, a call that is to be repeated lets one that waits go first."""
     transport = FakeTransport(lost(), ok("second"), ok("first"))
-    call = Caller(transport, limits=Limits(requests=1))
+    call = ApiCaller(transport, limits=Limits(requests=1))
     answers: dict[str, str] = {}
 
     async def one(name: str) -> None:
-        answers[name] = await call(endpoint("read"), {"name": name})
+        answers[name] = await call(endpoint("safe"), {"name": name})
 
     async with anyio.create_task_group() as group:
         group.start_soon(one, "first")
@@ -361,20 +361,20 @@ async def test_a_slot_is_given_back_between_two_attempts() -> None:
 
 async def test_a_closed_client_s_caller_sends_nothing() -> None:
     """Before anything else."""
-    life = Lifeline()
-    await life.end()
+    life = ClientLifetime()
+    await life.shutdown()
     transport = FakeTransport()
 
     with pytest.raises(ClientClosedError):
-        await Caller(transport, life=life)(endpoint("read"))
+        await ApiCaller(transport, life=life)(endpoint("safe"))
     assert [] == transport.sent
 
 
 async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
     """Wherever it waits: in the network, or for a slot."""
-    life = Lifeline()
+    life = ClientLifetime()
     transport = Crowded(life)
-    call = Caller(transport, limits=Limits(requests=1), life=life)
+    call = ApiCaller(transport, limits=Limits(requests=1), life=life)
     ended: list[str] = []
 
     async def one() -> None:
@@ -386,6 +386,6 @@ async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
         for _ in range(3):
             group.start_soon(one)
         await until(lambda: transport.inside == 1)
-        await life.end()
+        await life.shutdown()
 
     assert ["closed"] * 3 == ended

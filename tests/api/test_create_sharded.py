@@ -20,7 +20,7 @@ from multicart_async.errors import (
     OutcomeUnknownError,
     ServerError,
 )
-from multicart_async.models import Added, ErrorRow, EveryMinutes, Shard
+from multicart_async.models import AddResult, ErrorRow, EveryMinutes, Shard
 
 CREATE = "/schedules/add_schedule/"
 ADD = "/schedules/amazon/asin/create/multiple/"
@@ -68,8 +68,8 @@ async def test_one_collection_after_the_other_is_created_and_filled() -> None:
         (ADD, {"collection": 105, **place, "asins": "C"}),
     ] == groups.transport.sent
     assert (
-        Shard(collection_id=101, name="AU 1", asins=("A", "B"), added=Added(success_count=2)),
-        Shard(collection_id=105, name="AU 2", asins=("C",), added=Added(success_count=1)),
+        Shard(collection_id=101, name="AU 1", asins=("A", "B"), added=AddResult(success_count=2)),
+        Shard(collection_id=105, name="AU 2", asins=("C",), added=AddResult(success_count=1)),
     ) == shards
 
 

@@ -13,7 +13,7 @@ from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import Groups, groups_over
 from wire_rows import BASE
 
-from multicart_async._http import Form
+from multicart_async._http import MultipartForm
 from multicart_async.models import DeleteReport, Model, StartedCategory, StartedRun
 
 Row = dict[str, Any]
@@ -173,7 +173,7 @@ async def test_the_documented_import_is_sent_exactly(endpoints: dict[str, Row]) 
 
     ((path, form),) = groups.transport.sent
     assert row["path"] == path
-    assert isinstance(form, Form)
+    assert isinstance(form, MultipartForm)
     assert [param["name"] for param in row["params"]] == [*form.fields, form.file_field]
     assert ({"collection_id": "101"}, CSV) == (form.fields, form.content)
 

@@ -17,9 +17,9 @@ from support.raw import Exchange, RawServer
 from wire_rows import lost
 
 from multicart_async import AsyncMultiCart
-from multicart_async._http import Form
+from multicart_async._http import MultipartForm
 from multicart_async.errors import APIError, ArgumentError, DiskError
-from multicart_async.models import Added, AsinRow, SkuRow
+from multicart_async.models import AddResult, AsinRow, SkuRow
 from multicart_async.sandbox import Sandbox
 
 HEADER = "domain,customer_postcode,asin,include_raw_html"
@@ -35,7 +35,7 @@ def rows(count: int) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def form_of(content: Any) -> Form:
+async def form_of(content: Any) -> MultipartForm:
     """What is sent for a CSV."""
     groups = groups_over(FakeTransport(ok(ADDED)))
     await groups.asins.import_csv(101, content)
@@ -79,7 +79,7 @@ async def test_the_service_takes_it() -> None:
 
     assert (1, ["B0DJQQ38TG"]) == (added.success_count, [row.item for row in added.error_rows])
     assert ("B0ABC12345", False) == (row.asin, row.include_raw_html)
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 @pytest.mark.parametrize("kind", [str, Path])
@@ -203,7 +203,7 @@ async def test_a_part_that_fails_ends_the_import_with_what_was_done() -> None:
     with pytest.raises(APIError, match="full") as caught:
         await groups.asins.import_csv(101, rows(12_000), split=True)
 
-    assert Added(success_count=5_000) == caught.value.report
+    assert AddResult(success_count=5_000) == caught.value.report
     assert 2 == len(groups.transport.sent)
 
 
@@ -213,7 +213,7 @@ async def test_a_first_part_that_fails_has_an_empty_report() -> None:
     with pytest.raises(APIError, match="full") as caught:
         await groups.asins.import_csv(101, CSV)
 
-    assert Added(success_count=0) == caught.value.report
+    assert AddResult(success_count=0) == caught.value.report
 
 
 async def test_only_the_lost_part_s_duplicates_are_success() -> None:
@@ -233,7 +233,7 @@ async def test_rows_of_commas_alone_are_not_sent_and_told() -> None:
     groups = groups_over(FakeTransport(ok({"success_count": 1, "error_rows": []})))
     added = await groups.asins.import_csv(101, CSV + BLANK_ROWS)
 
-    assert added == Added(success_count=1, blank_rows=2)
+    assert added == AddResult(success_count=1, blank_rows=2)
     ((_, form),) = groups.transport.sent
     assert form.content == CSV
 
@@ -244,7 +244,7 @@ async def test_rows_that_were_left_out_are_in_the_report_of_a_failure() -> None:
     with pytest.raises(APIError) as caught:
         await groups.asins.import_csv(101, CSV + BLANK_ROWS)
 
-    assert caught.value.report == Added(success_count=0, blank_rows=2)
+    assert caught.value.report == AddResult(success_count=0, blank_rows=2)
 
 
 @pytest.mark.parametrize("value", [1, "yes", None])

@@ -10,7 +10,7 @@ from wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, ok, run_r
 
 from multicart_async.models import Run, StartedRun
 from multicart_async.resources._pagination import PagedReading
-from multicart_async.resources.runs._poller import NewerRuns
+from multicart_async.resources.runs._poller import NewRunsReader
 
 
 @attrs.define
@@ -29,9 +29,9 @@ class History:
             self.change(self.ids)
         return rows[skip:][:limit]
 
-    def newer(self) -> NewerRuns:
+    def newer(self) -> NewRunsReader:
         """A reading of it."""
-        return NewerRuns(lambda _: PagedReading(self.page, 3, RUNS), StartedRun(1, 10))
+        return NewRunsReader(lambda _: PagedReading(self.page, 3, RUNS), StartedRun(1, 10))
 
 
 async def test_a_whole_look_reads_a_list_that_has_moved_again() -> None:
@@ -76,9 +76,9 @@ async def test_a_wait_that_has_ended_forgets_the_row_from_before() -> None:
     )
     runs = groups_over(service).runs
     started = await runs.start(101)
-    before = runs._starter.before(started)
+    before = runs._starter.status_before_start(started)
 
     await runs.wait(started)
 
     assert before is not None
-    assert runs._starter.before(started) is None
+    assert runs._starter.status_before_start(started) is None

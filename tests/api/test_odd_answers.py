@@ -12,7 +12,7 @@ from wire_rows import GET, RUNS, ByPath, collection_row, in_turn, run_row
 
 from multicart_async import PollPolicy
 from multicart_async.errors import InvalidResponseError, WaitTimeoutError
-from multicart_async.models import Added, StartedRun
+from multicart_async.models import AddResult, StartedRun
 
 EVEN = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=60)
 ODD_RUN = {
@@ -92,7 +92,7 @@ async def test_numbers_below_zero_are_no_fault_of_the_caller() -> None:
     """No argument is blamed that was not given: nothing taken is not waited for, and rows below zero never come."""
     added = await adding(3, -1).asins.add(101, ["B1"], domain="d", postcode="4500", policy=EVEN)
 
-    assert added == Added(success_count=-1)
+    assert added == AddResult(success_count=-1)
     with pytest.raises(WaitTimeoutError, match="has -5 ASINs, not 0"):
         await adding(-5, 2).asins.add(101, ["B1"], domain="d", postcode="4500", policy=EVEN)
 
@@ -115,7 +115,7 @@ async def test_a_row_without_its_postcode_cannot_be_exported(tmp_path) -> None:
     row["customer_postcode"] = {"id": 15, "zipcode": 800}
 
     with pytest.raises(InvalidResponseError, match="row 7 lacks the name of its domain, its postcode"):
-        await groups_over(FakeTransport(ok([row]))).asins.to_csv(101, tmp_path / "asins.csv")
+        await groups_over(FakeTransport(ok([row]))).asins.export_csv(101, tmp_path / "asins.csv")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -214,10 +214,10 @@ def test_whatever_the_service_does(plan: Plan, policy: PollPolicy) -> None:
     assert started is not None
     assert 1 == service.count(RUN)
 
-    new = [run for run in service.shown if run.id > started.after]
+    new = [run for run in service.shown if run.id > started.after_run_id]
     if isinstance(outcome, Run):
         smallest = min(run.id for run in new if run.finished(now))
-        assert smallest == outcome.id > started.after >= plan.history
+        assert smallest == outcome.id > started.after_run_id >= plan.history
         assert outcome.ambiguous is (len(new) > 1)
     elif isinstance(outcome, RunFailedError):
         assert plan.failed_before or any(run.life.fails and run.over(now) for run in service.runs if run.start >= 0)
@@ -287,4 +287,4 @@ def test_starts_at_once_never_share_a_baseline(delay: float, count: int, seed: i
         return await asyncio.gather(*(runs.start(101) for _ in range(count)))
 
     started = asyncio.run(all_of_them())
-    assert list(range(3, 3 + count)) == sorted(one.after for one in started)
+    assert list(range(3, 3 + count)) == sorted(one.after_run_id for one in started)

@@ -222,7 +222,7 @@ async def test_two_starts_at_once_get_different_baselines() -> None:
     runs = groups_over(transport).runs
     started = await asyncio.gather(runs.start(101), runs.start(101), runs.start(101))
 
-    assert [88, 89, 90] == sorted(one.after for one in started)
+    assert [88, 89, 90] == sorted(one.after_run_id for one in started)
     assert 3 == transport.count(RUN)
 
 

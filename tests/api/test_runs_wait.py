@@ -85,7 +85,7 @@ SLOW = PollPolicy(wait_timeout=0)
 async def test_a_run_that_was_seen_is_not_lost_when_patience_ends(monkeypatch, trouble: Any) -> None:
     """The rest of a long history could show a smaller one; there is no time for it, or it cannot be had."""
     monkeypatch.setattr(
-        "multicart_async.resources._polling.LAST_LOOK", 4.0
+        "multicart_async.resources._polling.FINAL_POLL_TIMEOUT", 4.0
     )  # a busy machine may hold the first page back
 
     class Slow(ByPath):

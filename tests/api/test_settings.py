@@ -9,7 +9,7 @@ import pytest
 from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.errors import BadRequestError, InvalidResponseError
 from multicart_async.models import Domain, Store
 
@@ -27,11 +27,13 @@ class Held(FakeTransport):
         self.asked = anyio.Event()
         self.let = anyio.Event()
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The next answer of the script, later."""
         self.asked.set()
         await self.let.wait()
-        return await super().post(path, body, fresh=fresh, public=public)
+        return await super().post(path, body, new_connection=new_connection, public=public)
 
 
 def names(domains: tuple[Domain, ...]) -> list[str | None]:

@@ -11,9 +11,9 @@ from support.groups import Groups, groups_over
 from wire_rows import lost
 
 from multicart_async import UNSET
-from multicart_async._http import Form
+from multicart_async._http import MultipartForm
 from multicart_async.errors import APIError, ArgumentError, ConflictError, InvalidResponseError
-from multicart_async.models import Added, ErrorRow, Sku, SkuRow
+from multicart_async.models import AddResult, ErrorRow, Sku, SkuRow
 
 CREATE = "/schedules/officeworks/sku/create/"
 MULTIPLE = "/schedules/officeworks/sku/create/multiple/"
@@ -89,7 +89,7 @@ async def test_create_of_a_duplicate_is_an_error_at_the_first_attempt() -> None:
 
     with pytest.raises(ConflictError) as caught:
         await groups.skus.create(100, "JBMS310BK", **PLACE)
-    assert not caught.value.repeated
+    assert not caught.value.maybe_applied
     assert 1 == len(groups.transport.sent)
 
 
@@ -108,7 +108,7 @@ async def test_create_that_is_not_found_after_a_lost_answer_is_refused(name: str
 
     with pytest.raises(ConflictError, match="exists") as caught:
         await groups.skus.create(100, "JBMS310BK", **PLACE)
-    assert caught.value.repeated
+    assert caught.value.maybe_applied
 
 
 async def test_create_many_adds_up_batches_of_a_thousand() -> None:
@@ -119,7 +119,7 @@ async def test_create_many_adds_up_batches_of_a_thousand() -> None:
 
     assert [1_000, 500] == [len(fields["skus"].split(",")) for _, fields in groups.transport.sent]
     assert {"collection", "skus", "store_id", "customer_postcode"} == set(groups.transport.sent[0][1])
-    assert Added(success_count=1_499, error_rows=(ErrorRow(sku="S7", error="Duplicate entry"),)) == added
+    assert AddResult(success_count=1_499, error_rows=(ErrorRow(sku="S7", error="Duplicate entry"),)) == added
     assert "S7" == added.error_rows[0].item
 
 
@@ -129,14 +129,14 @@ async def test_create_many_keeps_what_was_done_when_a_later_batch_fails() -> Non
     with pytest.raises(APIError, match="full") as caught:
         await groups.skus.create_many(100, [f"S{number}" for number in range(1_500)], **PLACE)
 
-    assert Added(success_count=1_000) == caught.value.report
+    assert AddResult(success_count=1_000) == caught.value.report
 
 
 async def test_create_many_takes_its_own_duplicates_for_success_after_a_lost_answer() -> None:
     """Other reasons stay reasons, and without a loss a duplicate is one."""
     groups = groups_over(FakeTransport(lost(), taken(1, "S2"), taken(1, "S2"), lost(), taken(0, "S1", reason="store")))
 
-    assert Added(success_count=2, assumed=1) == await groups.skus.create_many(100, ["S1", "S2"], **PLACE)
+    assert AddResult(success_count=2, assumed=1) == await groups.skus.create_many(100, ["S1", "S2"], **PLACE)
     assert 1 == len((await groups.skus.create_many(100, ["S1", "S2"], **PLACE)).error_rows)
     assert 1 == len((await groups.skus.create_many(100, ["S1"], **PLACE)).error_rows)
 
@@ -147,7 +147,7 @@ async def test_an_answer_of_another_shape_is_an_error_with_the_report() -> None:
 
     with pytest.raises(InvalidResponseError) as caught:
         await groups.skus.create_many(100, ["S1"], **PLACE)
-    assert Added(success_count=0) == caught.value.report
+    assert AddResult(success_count=0) == caught.value.report
 
 
 async def test_import_csv_sends_the_form_of_its_twin() -> None:
@@ -155,7 +155,7 @@ async def test_import_csv_sends_the_form_of_its_twin() -> None:
     groups = groups_over(FakeTransport(taken(1, "HPLAP001")))
     added = await groups.skus.import_csv(100, CSV)
 
-    assert [(BULK, Form({"collection_id": "100"}, "csv", "skus.csv", CSV))] == groups.transport.sent
+    assert [(BULK, MultipartForm({"collection_id": "100"}, "csv", "skus.csv", CSV))] == groups.transport.sent
     assert (1, ["HPLAP001"]) == (added.success_count, [row.item for row in added.error_rows])
 
 

@@ -16,12 +16,12 @@ from support.groups import Groups, groups_over
 from support.until import until
 from wire_rows import GET, RESULT, RUN, RUNS, ByPath, category_row, collection_row, in_turn, lost, pages_of, run_row
 
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.config import PollPolicy
 from multicart_async.errors import ClientClosedError
 from multicart_async.models import CategoryRequest, StartedCategory, StartedRun
 from multicart_async.resources._polling import Clock
-from multicart_async.resources.runs._start import Starter
+from multicart_async.resources.runs._start import RunStarter
 
 SUBMIT = "/schedules/amazon/category/add_schedule/"
 URL = "https://www.amazon.com.au/b?node=5130777051"
@@ -51,12 +51,14 @@ class Hanging(ByPath):
         self.answered = 0
         """Of that path, for other collections."""
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The answer, or none."""
         assert isinstance(body, bytes)
         fields = json.loads(body)
         if path != self.path or fields.get("collection_id", 101) not in self.stuck:
-            response = await super().post(path, body, fresh=fresh, public=public)
+            response = await super().post(path, body, new_connection=new_connection, public=public)
             self.answered += path == self.path
             return response
         self.hanging += 1
@@ -114,7 +116,7 @@ async def test_a_start_that_is_cancelled_while_its_run_is_looked_for_says_so() -
         await anyio.sleep_forever()
 
     groups = groups_over(service)
-    groups.runs._starter = Starter(groups.runs._starter._steps, Clock(now=lambda: 0.0, sleep=sleep))
+    groups.runs._starter = RunStarter(groups.runs._starter._steps, Clock(now=lambda: 0.0, sleep=sleep))
 
     (note,) = await notes_of(groups.runs.start(101), service)
 

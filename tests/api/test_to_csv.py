@@ -1,4 +1,4 @@
-"""``client.asins.to_csv``: the inverse of ``import_csv``, there whole or not at all."""
+"""``client.asins.export_csv``: the inverse of ``import_csv``, there whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.fakes import FakeTransport, ok, refused
 from support.groups import groups_over
 from wire_rows import ByPath, pages_of
 
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.errors import APIError, ArgumentError, DiskError, InvalidResponseError
 from multicart_async.sandbox import Sandbox
 
@@ -44,10 +44,12 @@ class Watched(FakeTransport):
         self.look = look
         self.seen: list[object] = []
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The next answer of the script."""
         self.seen.append(self.look())
-        return await super().post(path, body, fresh=fresh, public=public)
+        return await super().post(path, body, new_connection=new_connection, public=public)
 
 
 async def test_what_is_exported_is_imported_again_byte_for_byte(tmp_path: Path) -> None:
@@ -58,9 +60,9 @@ async def test_what_is_exported_is_imported_again_byte_for_byte(tmp_path: Path) 
             (await client.collections.create(name, notification_email="ops@example.com")).id for name in ("A", "B")
         ]
         await client.asins.import_csv(first, CSV)
-        assert 2 == await client.asins.to_csv(first, tmp_path / "first.csv")
+        assert 2 == await client.asins.export_csv(first, tmp_path / "first.csv")
         await client.asins.import_csv(second, tmp_path / "first.csv")
-        assert 2 == await client.asins.to_csv(second, str(tmp_path / "second.csv"))
+        assert 2 == await client.asins.export_csv(second, str(tmp_path / "second.csv"))
 
     assert CSV == (tmp_path / "first.csv").read_bytes()
     assert CSV == (tmp_path / "second.csv").read_bytes()
@@ -71,7 +73,7 @@ async def test_all_pages_are_written_each_row_once(tmp_path: Path) -> None:
     groups = groups_over(ByPath({LIST: pages_of([row(number) for number in range(1, 203)])}))
     place = tmp_path / "asins.csv"
 
-    assert 202 == await groups.asins.to_csv(101, place)
+    assert 202 == await groups.asins.export_csv(101, place)
     assert HEADER + "".join(map(line, range(1, 203))) == place.read_text()
     assert {(LIST, 101)} == {(path, fields["collection_id"]) for path, fields in groups.transport.sent}
 
@@ -80,7 +82,7 @@ async def test_an_empty_collection_gives_the_header_alone(tmp_path: Path) -> Non
     """Which nobody can import, as the documentation of the method says."""
     groups = groups_over(FakeTransport(ok([])))
 
-    assert 0 == await groups.asins.to_csv(101, tmp_path / "asins.csv")
+    assert 0 == await groups.asins.export_csv(101, tmp_path / "asins.csv")
     assert HEADER == (tmp_path / "asins.csv").read_text()
 
 
@@ -93,7 +95,7 @@ async def test_a_page_is_written_before_the_next_but_one_is_asked_for(tmp_path: 
         return {path.name[:4]: path.stat().st_size for path in tmp_path.iterdir()}
 
     transport = Watched(sizes, *map(ok, pages), ok([]))
-    await groups_over(transport).asins.to_csv(101, tmp_path / "asins.csv")
+    await groups_over(transport).asins.export_csv(101, tmp_path / "asins.csv")
 
     assert [[".mc-"]] * 3 == [list(seen) for seen in transport.seen]
     assert [True, True] == [seen[".mc-"] > count * 10_000 for count, seen in enumerate(transport.seen[1:], 1)]
@@ -105,8 +107,8 @@ async def test_an_older_file_is_replaced_and_a_folder_made(tmp_path: Path) -> No
     old = tmp_path / "old.csv"
     old.write_text("old")
     groups = groups_over(FakeTransport(*[ok([row(1)]), ok([])] * 2))
-    await groups.asins.to_csv(101, old)
-    await groups.asins.to_csv(101, tmp_path / "new folder" / "ASINs of 101 (1).csv")
+    await groups.asins.export_csv(101, old)
+    await groups.asins.export_csv(101, tmp_path / "new folder" / "ASINs of 101 (1).csv")
 
     assert HEADER + line(1) == old.read_text()
     assert HEADER + line(1) == (tmp_path / "new folder" / "ASINs of 101 (1).csv").read_text()
@@ -118,7 +120,7 @@ async def test_a_relative_path_is_meant_where_the_call_begins(tmp_path: Path, mo
     elsewhere.mkdir()
     monkeypatch.chdir(tmp_path)
     transport = Watched(lambda: monkeypatch.chdir(elsewhere), ok([row(1)]), ok([]))
-    await groups_over(transport).asins.to_csv(101, "asins.csv")
+    await groups_over(transport).asins.export_csv(101, "asins.csv")
 
     assert (tmp_path / "asins.csv").is_file()
 
@@ -144,7 +146,7 @@ async def test_a_row_that_cannot_be_written_is_named(tmp_path: Path, fields: dic
         FakeTransport(ok([row(number) for number in range(1, 101)]), ok([row(100), row(101), row(102, **fields)]))
     )
     with pytest.raises(InvalidResponseError, match=r"^/schedules/amazon/asin/list/: row 102 "):
-        await groups.asins.to_csv(101, place)
+        await groups.asins.export_csv(101, place)
 
     assert ["asins.csv"] == names_in(tmp_path)
     assert "old" == place.read_text()
@@ -154,7 +156,7 @@ async def test_nothing_is_left_when_a_later_page_fails(tmp_path: Path) -> None:
     """The service's error leaves the call as it is."""
     groups = groups_over(FakeTransport(ok([row(number) for number in range(1, 101)]), refused(404)))
     with pytest.raises(APIError):
-        await groups.asins.to_csv(101, tmp_path / "asins.csv")
+        await groups.asins.export_csv(101, tmp_path / "asins.csv")
 
     assert [] == names_in(tmp_path)
 
@@ -164,7 +166,7 @@ async def test_a_folder_that_takes_no_file_is_found_before_the_rows(tmp_path: Pa
     (tmp_path / "file").write_text("x")
     groups = groups_over(FakeTransport())
     with pytest.raises(DiskError) as caught:
-        await groups.asins.to_csv(101, tmp_path / "file" / "asins.csv")
+        await groups.asins.export_csv(101, tmp_path / "file" / "asins.csv")
 
     assert str(tmp_path / "file" / "asins.csv") == caught.value.name
     assert [] == groups.transport.sent
@@ -175,7 +177,7 @@ async def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "asins.csv").mkdir()
     groups = groups_over(FakeTransport(ok([row(1)]), ok([])))
     with pytest.raises(DiskError):
-        await groups.asins.to_csv(101, tmp_path / "asins.csv")
+        await groups.asins.export_csv(101, tmp_path / "asins.csv")
 
     assert [] == names_in(tmp_path / "asins.csv")
     assert ["asins.csv"] == names_in(tmp_path)
@@ -185,7 +187,7 @@ async def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     """Its temporary file has no owner."""
     (tmp_path / ".mc-0123456789abcdef.part").write_text("half")
     groups = groups_over(FakeTransport(ok([row(1)]), ok([])))
-    await groups.asins.to_csv(101, tmp_path / "asins.csv")
+    await groups.asins.export_csv(101, tmp_path / "asins.csv")
 
     assert ["asins.csv"] == names_in(tmp_path)
 
@@ -196,7 +198,7 @@ async def test_a_path_that_is_none_is_refused(path: Any) -> None:
     groups = groups_over(FakeTransport())
 
     with pytest.raises(ArgumentError, match=r"^path: "):
-        await groups.asins.to_csv(101, path)
+        await groups.asins.export_csv(101, path)
     assert [] == groups.transport.sent
 
 
@@ -205,5 +207,5 @@ async def test_the_collection_is_an_id(tmp_path: Path) -> None:
     groups = groups_over(FakeTransport())
 
     with pytest.raises(ArgumentError, match=r"^collection_id: "):
-        await groups.asins.to_csv("101", tmp_path / "asins.csv")  # type: ignore[arg-type]
+        await groups.asins.export_csv("101", tmp_path / "asins.csv")  # type: ignore[arg-type]
     assert [] == names_in(tmp_path)

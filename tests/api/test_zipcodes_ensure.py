@@ -258,10 +258,10 @@ def test_a_creation_is_looked_for_as_long_as_is_said() -> None:
     """One slow list does not stretch the ten seconds."""
 
     class Slow(Service):
-        async def post(self, path: str, body: Any, *, fresh: bool = False, public: bool = False) -> Response:
+        async def post(self, path: str, body: Any, *, new_connection: bool = False, public: bool = False) -> Response:
             if path == LIST and self.count(CREATE):
                 await anyio.sleep_forever()
-            return await super().post(path, body, fresh=fresh, public=public)
+            return await super().post(path, body, new_connection=new_connection, public=public)
 
     async def story() -> None:
         now = asyncio.get_running_loop().time

@@ -9,7 +9,7 @@ from typing import Any
 import anyio.lowlevel
 from support.fakes import FakeTransport, ok, refused
 
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.errors import APIConnectionError
 
 RUN = "/schedules/run/result/"
@@ -67,12 +67,14 @@ class ByPath(FakeTransport):
         super().__init__()
         self.answers = dict(answers)
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The answer of that path."""
         assert isinstance(body, bytes)
         fields = json.loads(body)
         self.sent.append((path, fields))
-        self.fresh.append(fresh)
+        self.fresh.append(new_connection)
         answer = self.answers[path](fields)
         await anyio.lowlevel.checkpoint()
         if isinstance(answer, Exception):

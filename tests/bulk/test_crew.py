@@ -13,8 +13,8 @@ import attrs
 import pytest
 from support.virtual import run_virtually
 
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._core.tasks import Crew, as_they_come, each, pull
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._core.tasks import TaskPool, map_unordered, next_or_end, to_async_iter
 
 
 @attrs.define
@@ -68,7 +68,7 @@ def virtual(story: Any) -> Any:
 
 
 async def listed(items: Any, work: Any, width: int) -> list[tuple[Any, Any]]:
-    return [pair async for pair in as_they_come(items, work, width, Lifeline())]
+    return [pair async for pair in map_unordered(items, work, width, ClientLifetime())]
 
 
 def test_results_come_in_the_order_in_which_they_are_known() -> None:
@@ -105,7 +105,7 @@ def test_items_are_pulled_as_they_are_needed() -> None:
             yield 1.0 + nth
 
     async def story() -> None:
-        async with aclosing(as_they_come(source(), Works(), 4, Lifeline())) as pairs:
+        async with aclosing(map_unordered(source(), Works(), 4, ClientLifetime())) as pairs:
             await anext(pairs)
 
             assert 4 == len(pulled)
@@ -120,7 +120,7 @@ def test_a_slow_source_does_not_delay_results() -> None:
     moments: list[float] = []
 
     async def story() -> None:
-        pairs = as_they_come(slowly([0.25, 0.25, 0.25]), Works(), 3, Lifeline())
+        pairs = map_unordered(slowly([0.25, 0.25, 0.25]), Works(), 3, ClientLifetime())
         moments.extend([asyncio.get_running_loop().time() async for _ in pairs])
 
     virtual(story)
@@ -189,7 +189,7 @@ def test_closing_ends_what_is_under_way_and_waits_for_it() -> None:
     works = Works(farewell=5)
 
     async def story() -> float:
-        async with aclosing(as_they_come([1.0, 20.0, 30.0, 40.0], works, 3, Lifeline())) as pairs:
+        async with aclosing(map_unordered([1.0, 20.0, 30.0, 40.0], works, 3, ClientLifetime())) as pairs:
             await anext(pairs)
             await asyncio.sleep(1)
         assert {20.0, 30.0} == set(works.cancelled) - {40.0}
@@ -211,7 +211,7 @@ def test_a_source_that_is_pulled_is_ended_too() -> None:
             ended.append(True)
 
     async def story() -> None:
-        async with aclosing(as_they_come(source(), Works(), 3, Lifeline())) as pairs:
+        async with aclosing(map_unordered(source(), Works(), 3, ClientLifetime())) as pairs:
             await anext(pairs)
             await asyncio.sleep(1)
         assert [True] == ended
@@ -252,12 +252,12 @@ def test_the_end_of_a_cancel_scope_does_not_spin_while_all_end() -> None:
 
 
 def test_a_cancellation_while_closing_comes_through() -> None:
-    """`Crew.aclose` returns when all have ended, and is cancelled then."""
+    """`TaskPool.aclose` returns when all have ended, and is cancelled then."""
     works = Works(farewell=3)
 
     async def story() -> None:
-        crew: Crew[str] = Crew()
-        crew.start("one", works(10.0))
+        crew: TaskPool[str] = TaskPool()
+        crew.spawn("one", works(10.0))
         await asyncio.sleep(1)
         closing = asyncio.ensure_future(crew.aclose())
         await asyncio.sleep(1)
@@ -282,8 +282,8 @@ def test_an_error_that_nobody_hears_is_no_complaint_of_the_loop() -> None:
 
     async def story() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        crew: Crew[str] = Crew()
-        crew.start("one", fails())
+        crew: TaskPool[str] = TaskPool()
+        crew.spawn("one", fails())
         await asyncio.sleep(1)
         await crew.aclose()
         gc.collect()
@@ -297,10 +297,10 @@ def test_a_crew_tells_who_has_ended_in_the_order_of_the_beginning() -> None:
     """And knows how many are left."""
 
     async def story() -> list[str]:
-        crew: Crew[str] = Crew()
+        crew: TaskPool[str] = TaskPool()
         for key, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0), ("d", 1.0)):
-            crew.start(key, asyncio.sleep(seconds))
-        keys = [key for key, _ in await crew.done()]
+            crew.spawn(key, asyncio.sleep(seconds))
+        keys = [key for key, _ in await crew.wait_any()]
         assert 2 == len(crew)
         await crew.aclose()
         return keys
@@ -312,12 +312,12 @@ def test_both_kinds_of_iterables_can_be_read() -> None:
     """`each` and `pull` make one of them."""
 
     async def story() -> list[Any]:
-        async with aclosing(each([1])) as plain, aclosing(each(slowly([2.0]))) as slow:
+        async with aclosing(to_async_iter([1])) as plain, aclosing(to_async_iter(slowly([2.0]))) as slow:
             return [
-                await pull(plain, Lifeline()),
-                await pull(plain, Lifeline()),
-                await pull(slow, Lifeline()),
-                await pull(slow, Lifeline()),
+                await next_or_end(plain, ClientLifetime()),
+                await next_or_end(plain, ClientLifetime()),
+                await next_or_end(slow, ClientLifetime()),
+                await next_or_end(slow, ClientLifetime()),
             ]
 
     assert [(1,), (), (2.0,), ()] == virtual(story)

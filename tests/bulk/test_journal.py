@@ -18,7 +18,7 @@ import pytest
 
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import StartedRun
-from multicart_async.resources.runs._journal import Journal, Noted
+from multicart_async.resources.runs._journal import JournalEntry, RunJournal
 
 HEAD = b'{"journal": "multicart_async", "version": 1}\n'
 ONE = StartedRun(101, 87)
@@ -29,10 +29,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.journal"
 
 
-async def noted(path: Path) -> dict[int, Noted]:
+async def noted(path: Path) -> dict[int, JournalEntry]:
     """What a journal holds for whoever opens it next."""
-    async with Journal(path) as journal:
-        return dict(journal.noted)
+    async with RunJournal(path) as journal:
+        return dict(journal.entries)
 
 
 async def test_a_new_journal_says_what_it_is(path: Path) -> None:
@@ -44,12 +44,12 @@ async def test_a_new_journal_says_what_it_is(path: Path) -> None:
 
 async def test_a_note_is_in_the_file_when_it_returns(path: Path) -> None:
     """Ids, and nothing else."""
-    async with Journal(path) as journal:
-        await journal.note("intent", ONE)
+    async with RunJournal(path) as journal:
+        await journal.record("intent", ONE)
 
         assert {"state": "intent", "collection": 101, "after": 87} == json.loads(path.read_bytes().splitlines()[-1])
 
-        await journal.note("done", ONE, 88)
+        await journal.record("done", ONE, 88)
 
         assert 88 == json.loads(path.read_bytes().splitlines()[-1])["run"]
 
@@ -57,38 +57,38 @@ async def test_a_note_is_in_the_file_when_it_returns(path: Path) -> None:
 async def test_the_last_note_of_a_collection_counts(path: Path) -> None:
     """For who opens it later, and at once."""
     two = StartedRun(102, 0)
-    async with Journal(path) as journal:
-        await journal.note("intent", ONE)
-        await journal.note("intent", two)
-        await journal.note("started", ONE)
-        await journal.note("done", ONE, 88)
-        await journal.note("refused", two)
-        inside = dict(journal.noted)
+    async with RunJournal(path) as journal:
+        await journal.record("intent", ONE)
+        await journal.record("intent", two)
+        await journal.record("started", ONE)
+        await journal.record("done", ONE, 88)
+        await journal.record("refused", two)
+        inside = dict(journal.entries)
 
-    assert {101: Noted("done", ONE, 88), 102: Noted("refused", two)} == inside
+    assert {101: JournalEntry("done", ONE, 88), 102: JournalEntry("refused", two)} == inside
     assert inside == await noted(path)
 
 
 async def test_a_torn_last_line_is_as_if_it_had_not_been_written(path: Path) -> None:
     """Nothing was sent after it: a note is whole on the disk before anything follows from it."""
-    async with Journal(path) as journal:
-        await journal.note("intent", ONE)
+    async with RunJournal(path) as journal:
+        await journal.record("intent", ONE)
     whole = path.read_bytes()
     line = b'{"state": "started", "collection": 101, "after": 87}'
     for size in range(1, len(line) + 1):
         path.write_bytes(whole + line[:size])
 
-        assert {101: Noted("intent", ONE)} == await noted(path)
+        assert {101: JournalEntry("intent", ONE)} == await noted(path)
         assert path.read_bytes() == whole
 
 
 async def test_after_a_torn_line_the_journal_goes_on(path: Path) -> None:
     """The next note stands on a line of its own."""
     path.write_bytes(HEAD + b'{"state": "int')
-    async with Journal(path) as journal:
-        await journal.note("intent", ONE)
+    async with RunJournal(path) as journal:
+        await journal.record("intent", ONE)
 
-    assert {101: Noted("intent", ONE)} == await noted(path)
+    assert {101: JournalEntry("intent", ONE)} == await noted(path)
 
 
 async def test_a_torn_head_is_a_new_journal(path: Path) -> None:
@@ -159,21 +159,21 @@ async def test_a_refused_journal_is_let_go(path: Path) -> None:
 
 async def test_a_journal_in_use_is_refused(path: Path) -> None:
     """Two that start the same collections at the same time would each take the other's runs for none."""
-    async with Journal(path) as first:
+    async with RunJournal(path) as first:
         with pytest.raises(ArgumentError, match="in use by another process"):
             await noted(path)
-        await first.note("intent", ONE)
+        await first.record("intent", ONE)
 
-    assert {101: Noted("intent", ONE)} == await noted(path)
+    assert {101: JournalEntry("intent", ONE)} == await noted(path)
 
 
 async def test_a_journal_in_use_by_another_process_is_refused(path: Path) -> None:
     """Until that process ends, however it ends."""
     script = (
         "import asyncio, sys, time\n"
-        "from multicart_async.resources.runs._journal import Journal\n"
+        "from multicart_async.resources.runs._journal import RunJournal\n"
         "async def main():\n"
-        "    async with Journal(sys.argv[1]):\n"
+        "    async with RunJournal(sys.argv[1]):\n"
         "        print('open', flush=True)\n"
         "        time.sleep(60)\n"
         "asyncio.run(main())\n"
@@ -213,9 +213,9 @@ def at_most(size: int) -> Iterator[None]:
 async def test_a_full_disk_is_a_disk_error_and_no_other_when_the_journal_is_closed(path: Path) -> None:
     """Whoever notes is told, so that nothing is started; the way out has nothing to add. It can be read afterwards."""
     with at_most(len(HEAD) + 20):
-        async with Journal(path) as journal:
+        async with RunJournal(path) as journal:
             with pytest.raises(DiskError) as refusal:
-                await journal.note("intent", ONE)
+                await journal.record("intent", ONE)
 
     assert errno.EFBIG == refusal.value.errno
     assert {} == await noted(path)
@@ -223,10 +223,10 @@ async def test_a_full_disk_is_a_disk_error_and_no_other_when_the_journal_is_clos
 
 async def test_a_full_disk_that_gets_room_again_leaves_a_sound_journal(path: Path) -> None:
     """The rest of the torn note comes before the next one."""
-    async with Journal(path) as journal:
+    async with RunJournal(path) as journal:
         with at_most(len(HEAD) + 20), pytest.raises(DiskError):
-            await journal.note("intent", ONE)
-        await journal.note("intent", StartedRun(102, 0))
+            await journal.record("intent", ONE)
+        await journal.record("intent", StartedRun(102, 0))
 
     assert {101, 102} == set(await noted(path))
 
@@ -236,12 +236,12 @@ def test_notes_reach_the_disk_and_so_does_the_name_of_a_new_journal(path: Path) 
     """Each write is followed by an fsync before the note returns; the folder is flushed once, for the new file."""
     script = (
         "import asyncio, sys\n"
-        "from multicart_async.resources.runs._journal import Journal\n"
+        "from multicart_async.resources.runs._journal import RunJournal\n"
         "from multicart_async.models import StartedRun\n"
         "async def main():\n"
-        "    async with Journal(sys.argv[1]) as journal:\n"
-        "        await journal.note('intent', StartedRun(101, 87))\n"
-        "        await journal.note('started', StartedRun(101, 87))\n"
+        "    async with RunJournal(sys.argv[1]) as journal:\n"
+        "        await journal.record('intent', StartedRun(101, 87))\n"
+        "        await journal.record('started', StartedRun(101, 87))\n"
         "asyncio.run(main())\n"
     )
     tracing = [

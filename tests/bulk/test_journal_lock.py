@@ -24,20 +24,20 @@ from support.shard_service import ShardService, call
 from multicart_async._core import file_lock
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import StartedRun
-from multicart_async.resources._items.shard_journal import ShardNotes
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources._items.shard_journal import ShardJournal
+from multicart_async.resources.runs._journal import RunJournal
 
 UNSUPPORTED = sorted({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 NAMES = errno.errorcode.__getitem__
 HERE = socket.gethostname()
 LOCKLESS = """
 import asyncio, errno, fcntl, os, sys, time
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources.runs._journal import RunJournal
 def refuse(*_):
     raise OSError(errno.ENOLCK, "No locks available")
 fcntl.flock = refuse
 async def main():
-    async with Journal(sys.argv[1]):
+    async with RunJournal(sys.argv[1]):
         print("open", flush=True)
         sys.stdin.read()
 asyncio.run(main())
@@ -71,7 +71,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def opened_once(path: Path) -> None:
     """As any program does it."""
-    async with Journal(path):
+    async with RunJournal(path):
         pass
 
 
@@ -107,14 +107,14 @@ async def test_a_journal_needs_no_locks(path, lock, monkeypatch, number) -> None
     else:
         refuse_locks(monkeypatch, number)
 
-    async with Journal(path) as journal:
-        await journal.note("intent", StartedRun(101, 87))
+    async with RunJournal(path) as journal:
+        await journal.record("intent", StartedRun(101, 87))
         owner = json.loads(lock.read_text())
 
     assert (owner["host"], owner["pid"]) == (HERE, os.getpid())
     assert [each.name for each in path.parent.iterdir()] == ["runs.journal"]
-    async with Journal(path) as journal:
-        assert list(journal.noted) == [101]
+    async with RunJournal(path) as journal:
+        assert list(journal.entries) == [101]
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EINVAL, errno.EBADF, errno.EINTR], ids=NAMES)
@@ -131,7 +131,7 @@ async def test_a_lock_that_fails_otherwise_is_a_disk_error(path, lock, monkeypat
 
 async def test_with_locks_there_is_no_lock_file(path, lock) -> None:
     """Nothing can be left behind."""
-    async with Journal(path):
+    async with RunJournal(path):
         assert not lock.exists()
 
 
@@ -139,7 +139,7 @@ async def test_with_locks_there_is_no_lock_file(path, lock) -> None:
 async def test_a_journal_of_shards_is_locked_in_the_same_way(tmp_path) -> None:
     """Both kinds of journal rest on one mechanism."""
     path = tmp_path / "shards.journal"
-    async with ShardNotes("AU", "amazon.com.au", "4500", path):
+    async with ShardJournal("AU", "amazon.com.au", "4500", path):
         assert path.with_name("shards.journal.lock").exists()
         with pytest.raises(ArgumentError, match=f"process {os.getpid()} of this host"):
             await call(ShardService(), ["A"], path)
@@ -151,11 +151,11 @@ async def test_a_journal_of_shards_is_locked_in_the_same_way(tmp_path) -> None:
 @pytest.mark.usefixtures("no_locks")
 async def test_a_journal_in_use_in_this_process_is_refused(path, lock) -> None:
     """By a sentence that names file, process and host; the first one goes on, and keeps its lock file."""
-    async with Journal(path) as first:
+    async with RunJournal(path) as first:
         with pytest.raises(ArgumentError) as caught:
             await opened_once(path)
         assert lock.exists()
-        await first.note("intent", StartedRun(101, 87))
+        await first.record("intent", StartedRun(101, 87))
 
     text = str(caught.value)
     assert text.startswith(f"journal: {path} is in use by another process: {lock} names ")
@@ -173,7 +173,7 @@ async def test_a_journal_in_use_by_another_process_is_refused(path, lock) -> Non
         other.wait()
         assert lock.exists()
 
-        async with Journal(path):
+        async with RunJournal(path):
             assert json.loads(lock.read_text())["pid"] == os.getpid()
 
     assert [each.name for each in path.parent.iterdir()] == ["runs.journal"]
@@ -216,7 +216,7 @@ async def test_the_lock_file_of_a_dead_owner_is_taken_over(path, lock, pid) -> N
     """Its process is gone; or its number is ours by now, as that of the only process of a container always is."""
     lock.write_text(owned_by(HERE, ended() if pid == "ended" else os.getpid()))
 
-    async with Journal(path):
+    async with RunJournal(path):
         with pytest.raises(ArgumentError, match="in use by another process"):
             await opened_once(path)
 
@@ -229,7 +229,7 @@ async def test_a_takeover_that_was_killed_is_taken_over_as_well(path, lock) -> N
     for each in (lock, lock.with_name("runs.journal.lock.lock"), lock.with_name("runs.journal.lock.lock.lock")):
         each.write_text(owned_by(HERE, ended()))
 
-    async with Journal(path):
+    async with RunJournal(path):
         assert json.loads(lock.read_text())["pid"] == os.getpid()
 
     assert [each.name for each in path.parent.iterdir()] == ["runs.journal"]
@@ -338,7 +338,7 @@ async def test_a_lock_file_that_is_not_ours_is_not_removed(path, lock, owner) ->
         "of an earlier process": (HERE, os.getpid()),
     }
     other = owned_by(*owners[owner]) if owner in owners else ""
-    async with Journal(path):
+    async with RunJournal(path):
         lock.write_text(other)
 
     assert lock.read_text() == other
@@ -347,7 +347,7 @@ async def test_a_lock_file_that_is_not_ours_is_not_removed(path, lock, owner) ->
 @pytest.mark.usefixtures("no_locks")
 async def test_a_lock_file_that_is_gone_at_the_end_is_no_error(path, lock) -> None:
     """Nor is a folder that is gone."""
-    async with Journal(path):
+    async with RunJournal(path):
         lock.unlink()
 
     assert not lock.exists()
@@ -357,11 +357,11 @@ async def test_a_lock_file_that_is_gone_at_the_end_is_no_error(path, lock) -> No
 async def test_a_lock_file_that_cannot_be_removed_has_no_owner(path, lock, monkeypatch) -> None:
     """The journal is closed all the same, and can be opened again in this process."""
     with monkeypatch.context() as patch:
-        async with Journal(path):
+        async with RunJournal(path):
             patch.setattr(Path, "unlink", refuse)
     assert lock.exists()
 
-    async with Journal(path):
+    async with RunJournal(path):
         assert lock.exists()
     assert not lock.exists()
 

@@ -8,7 +8,7 @@ import pytest
 from support.fakes import FakeClock
 
 from multicart_async.config import PollPolicy
-from multicart_async.resources._polling import Pace
+from multicart_async.resources._polling import PollTimer
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -18,11 +18,11 @@ async def test_a_wait_ends_on_every_clock(part: int) -> None:
     for _ in range(500):
         clock = FakeClock()
         clock.advance(chance.uniform(0, 1e6))
-        pace = Pace(PollPolicy(wait_timeout=chance.uniform(0, 100)), clock.clock)
+        pace = PollTimer(PollPolicy(wait_timeout=chance.uniform(0, 100)), clock.clock)
         pauses = 0
 
-        while await pace.pause():
+        while await pace.sleep():
             pauses += 1
             assert 50 > pauses, clock.slept[-3:]
 
-        assert 0 == pace.left
+        assert 0 == pace.remaining

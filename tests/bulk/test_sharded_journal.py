@@ -25,8 +25,8 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import ErrorRow
-from multicart_async.resources._journal_file import Ledger
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources._journal_file import JournalFile
+from multicart_async.resources.runs._journal import RunJournal
 
 HEAD = '{"journal": "multicart_async shards", "version": 1}\n'
 FOR = json.dumps({"state": "for", **PLACE}) + "\n"
@@ -67,7 +67,7 @@ async def test_what_is_meant_is_on_disk_before_it_is_sent(journal: Path) -> None
     last: list[str] = []
 
     class Watched(ShardService):
-        async def post(self, path: str, body: Any, *, fresh: bool = False, public: bool = False) -> Any:
+        async def post(self, path: str, body: Any, *, new_connection: bool = False, public: bool = False) -> Any:
             last.append(notes(journal)[-1]["state"])
             return await super().post(path, body)
 
@@ -189,12 +189,12 @@ async def test_a_journal_is_for_one_name_domain_and_postcode(journal: Path, othe
 async def test_a_journal_of_runs_is_none_of_collections_nor_the_other_way(journal: Path, tmp_path: Path) -> None:
     """Neither takes the other's for its own."""
     await call(ShardService(), FIVE, journal)
-    async with Journal(tmp_path / "runs"):
+    async with RunJournal(tmp_path / "runs"):
         pass
 
     assert "something else" in str(await failed(FakeTransport(), FIVE, tmp_path / "runs"))
     with pytest.raises(ArgumentError, match="something else"):
-        async with Journal(journal):
+        async with RunJournal(journal):
             pass
 
 
@@ -260,7 +260,7 @@ async def test_a_journal_in_use_is_refused(journal: Path) -> None:
     refusals: list[MultiCartError] = []
 
     class Watched(ShardService):
-        async def post(self, path: str, body: Any, *, fresh: bool = False, public: bool = False) -> Any:
+        async def post(self, path: str, body: Any, *, new_connection: bool = False, public: bool = False) -> Any:
             refusals.append(await failed(FakeTransport(), ["A"], journal))
             return await super().post(path, body)
 
@@ -283,15 +283,15 @@ async def test_a_journal_that_was_refused_is_let_go(journal: Path) -> None:
 async def test_a_cancelled_opening_lets_the_journal_go(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes when a thread has the file open and its lock."""
     locked, go_on = threading.Event(), threading.Event()
-    lock = Ledger._lock
+    lock = JournalFile._lock
 
-    def slowly(self: Ledger, file: Any) -> None:
+    def slowly(self: JournalFile, file: Any) -> None:
         lock(self, file)
         locked.set()
         go_on.wait(10)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_lock", slowly)
+        patch.setattr(JournalFile, "_lock", slowly)
         task = asyncio.ensure_future(call(FakeTransport(), ["A"], journal))
         await until(locked.is_set)
         task.cancel()
@@ -317,15 +317,15 @@ async def test_what_cannot_be_noted_has_no_consequence(
     journal: Path, state: str, told: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk: nothing follows from that line, and the error tells which collection nobody has noted."""
-    service, append = ShardService(), Ledger.append
+    service, append = ShardService(), JournalFile.append
 
-    def full(self: Ledger, *rows: Any) -> None:
+    def full(self: JournalFile, *rows: Any) -> None:
         if rows[0].get("state") == state:
             raise DiskError("journal", "No space left on device", 28)
         append(self, *rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "append", full)
+        patch.setattr(JournalFile, "append", full)
         error = await failed(service, ["A"], journal)
     sent = {"placed": 0, "intent": 0, "created": 1, "filling": 1, "filled": 2}[state]
 

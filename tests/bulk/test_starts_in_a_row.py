@@ -21,7 +21,7 @@ from multicart_async.errors import (
     ServerError,
 )
 from multicart_async.models import Run, StartedRun
-from multicart_async.resources.runs._start import Starter, Steps
+from multicart_async.resources.runs._start import RunStarter, Steps
 
 
 def world_of(row_delay: float, **options: Any) -> World:
@@ -211,16 +211,16 @@ def test_the_row_from_before_is_kept_until_the_wait_is_over() -> None:
 
     async def story() -> None:
         started = await world.runs.start(1)
-        before = starter.before(started)
+        before = starter.status_before_start(started)
         assert before is not None
         assert 1 == before.id
-        assert starter.before(attrs.evolve(started, after=1)) is None
+        assert starter.status_before_start(attrs.evolve(started, after_run_id=1)) is None
 
-        starter.finished(attrs.evolve(started, after=1))
-        assert before is starter.before(started)
+        starter.forget(attrs.evolve(started, after_run_id=1))
+        assert before is starter.status_before_start(started)
 
         await world.runs.wait(started)
-        assert starter.before(started) is None
+        assert starter.status_before_start(started) is None
 
     run_virtually(story())
 
@@ -247,7 +247,7 @@ async def test_the_steps_are_all_that_a_start_asks() -> None:
     world = World()
     steps = Steps(step("send", None), step("collection", None), step("newest", 5), step("newer", ()))
 
-    assert StartedRun(7, 5) == await Starter(steps, world.runs._clock).start(7)
+    assert StartedRun(7, 5) == await RunStarter(steps, world.runs._clock).start(7)
     assert ["collection", "newest", "send"] == told
 
 
@@ -309,7 +309,7 @@ async def test_the_last_look_for_a_new_run_reads_the_whole_list() -> None:
     async def unused(_: int) -> Any:
         raise AssertionError
 
-    starter = Starter(Steps(send=unused, collection=unused, newest=unused, newer=newer), FakeClock().clock)
+    starter = RunStarter(Steps(send=unused, collection=unused, newest=unused, newer=newer), FakeClock().clock)
 
-    assert await starter.appears(StartedRun(1, 87)) is False
+    assert await starter.wait_until_listed(StartedRun(1, 87)) is False
     assert (any(wholes[:-1]), wholes[-1]) == (False, True)

@@ -250,7 +250,7 @@ def test_a_failed_status_without_a_new_run_is_believed_after_ten_looks() -> None
     """Also when many are watched: the end is that of `wait`, not a deadline."""
     world = World()
     world.add(1, ready=0, shown=0, run=87, status="Failed")
-    started = StartedRun(1, after=87)
+    started = StartedRun(1, after_run_id=87)
 
     told = world.wait(started, *(world.add(number, ready=200) for number in range(2, 10)))
 
@@ -261,7 +261,7 @@ def test_a_failed_status_without_a_new_run_is_believed_after_ten_looks() -> None
 def test_a_collection_that_is_gone_stops_nothing() -> None:
     """Not found, three times in a row, is the end of that one."""
     world = World()
-    gone = StartedRun(7, after=0)
+    gone = StartedRun(7, after_run_id=0)
 
     told = world.wait(gone, *(world.add(number, ready=95) for number in range(1, 6)))
 

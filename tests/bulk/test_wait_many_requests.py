@@ -15,7 +15,7 @@ from support.virtual import run_virtually
 from multicart_async._http import Response
 from multicart_async.errors import WaitTimeoutError
 from multicart_async.models import StartedRun
-from multicart_async.resources.runs._wait_many import ManyWaits
+from multicart_async.resources.runs._wait_many import RunWaiter
 
 NEVER = math.inf
 
@@ -332,7 +332,7 @@ def test_an_end_that_shows_while_a_look_finds_it_is_not_taken_for_hidden() -> No
     started = [world.add(number, ready=number, shown=number) for number in range(1, 131)]
     started += [world.add(number, ready=NEVER) for number in range(131, 161)]
 
-    waits: list[ManyWaits] = []
+    waits: list[RunWaiter] = []
     made = world.runs._waits
     world.runs._waits = lambda policy: waits.append(made(policy)) or waits[-1]
     world.wait(*started, policy=for_seconds(400))

@@ -94,9 +94,9 @@ def _check(case: Case, told: Told, cases: list[Case]) -> None:
     assert deadline + 5 > told.at
     if told.outcome.ok:
         run = told.outcome.unwrap()
-        assert case.started.after < run.id
+        assert case.started.after_run_id < run.id
         assert run.collection == case.started.collection_id
-        assert told.at >= next(each.ready for each in siblings if each.started.after == run.id - 1)
+        assert told.at >= next(each.ready for each in siblings if each.started.after_run_id == run.id - 1)
     else:
         assert isinstance(told.outcome.error, RunFailedError if case.fails else WaitTimeoutError | RunFailedError)
         assert math.inf == case.ready

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zip_kit import archive, central, good, members_of, patched, pieces, zeros
 from zip_kit import packed as packed_by_zipfile
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats import zip_archive as archive_module
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
@@ -88,7 +88,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_reason_is_one_sentence(case) -> None:
     """Whatever is wrong, the reason is a line that can stand behind the file's name."""
-    with pytest.raises(Defect) as caught:
+    with pytest.raises(ContentError) as caught:
         check(BAD[case])
     assert str(caught.value).count(" ") >= 3
     assert "\n" not in str(caught.value)
@@ -283,9 +283,9 @@ def test_a_defect_is_final() -> None:
     """A check that has found bytes behind the end does not forget them."""
     checker = ArchiveCheck()
     checker.feed(WHOLE)
-    with pytest.raises(Defect, match="behind the end"):
+    with pytest.raises(ContentError, match="behind the end"):
         checker.feed(b"\n")
-    with pytest.raises(Defect):
+    with pytest.raises(ContentError):
         checker.finish()
 
 

@@ -32,7 +32,7 @@ from zip_kit import (
     packed,
 )
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 AT_LENGTH = int(os.environ.get("MULTICART_FUZZ_EXAMPLES", "0"))
@@ -125,7 +125,7 @@ def accepted(data: bytes, cuts: Sequence[int]) -> bool:
             check.feed(data[at : at + size])
             at += size
         check.finish()
-    except Defect:
+    except ContentError:
         return False
     return True
 

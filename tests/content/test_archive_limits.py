@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from zip_kit import DEFLATED, STORED, Ending, Member, archive, packed, pieces, reasons, streamed, zeros
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 KIB, MIB = 2**10, 2**20
@@ -71,7 +71,7 @@ def bomb(mebibytes: int) -> Member:
 def fed_until_refused(data: bytes, size: int, unpacked_bytes: int = 2**38) -> int:
     """How many bytes of *data* are fed before the check ends it."""
     check, fed = ArchiveCheck(unpacked_bytes=unpacked_bytes), 0
-    with pytest.raises(Defect) as caught:
+    with pytest.raises(ContentError) as caught:
         for piece in pieces(data, size):
             fed += len(piece)
             check.feed(piece)
@@ -149,10 +149,10 @@ def test_when_a_bomb_is_stopped_does_not_depend_on_the_cut() -> None:
 def test_a_check_that_has_failed_stays_failed() -> None:
     """After a defect nothing that comes makes the archive good again."""
     check = ArchiveCheck()
-    with pytest.raises(Defect):
+    with pytest.raises(ContentError):
         check.feed(b"<html>")
 
-    with pytest.raises(Defect, match="before these bytes"):
+    with pytest.raises(ContentError, match="before these bytes"):
         check.feed(archive(NOISE))
-    with pytest.raises(Defect):
+    with pytest.raises(ContentError):
         check.finish()

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 PAGES = ("AU_88_Results_Page_1.json", "AU_88_Results_Page_2.json")
@@ -34,7 +34,7 @@ def good(data, pages=()) -> bool:
     """Whether the archive is taken."""
     try:
         check(data, pages)
-    except Defect:
+    except ContentError:
         return False
     return True
 
@@ -105,5 +105,5 @@ def test_other_members_than_the_pages(names) -> None:
     """An old run's archive, or one with pages missing, is sound and still wrong."""
     data = packed(names)
     check(data)
-    with pytest.raises(Defect):
+    with pytest.raises(ContentError):
         check(data, PAGES)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.json_pages import cut, damaged_pages, loaded, pages
 
 from multicart_async import Limits
-from multicart_async._downloads.formats import Defect
-from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeInstead, envelope_in
+from multicart_async._downloads.formats import ContentError
+from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeReceivedError, envelope_in
 
 PAGE = '[{"asin": "B0DJQQ38TG", "price": 1.5, "title": "é 日本 😀", "stock": null}, {"n": [1, -2e3, true]}]'.encode()
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -31,7 +31,7 @@ def good(body: bytes, *, full: bool, size: int = 0) -> bool:
     """Whether the file is taken."""
     try:
         check(body, full=full, size=size)
-    except Defect:
+    except ContentError:
         return False
     return True
 
@@ -101,7 +101,7 @@ def test_good_files(body, size, full) -> None:
 )
 def test_what_is_no_array_or_object(reason, body, size, full) -> None:
     """Empty, HTML or a bare value: refused with a reason that names it."""
-    with pytest.raises(Defect, match=reason):
+    with pytest.raises(ContentError, match=reason):
         check(body, full=full, size=size)
 
 
@@ -149,7 +149,7 @@ def test_every_truncation(full, size) -> None:
 def test_only_the_full_check_sees(body, size) -> None:
     """Two documents, invalid UTF-8 and other damage between brackets that match."""
     check(body, full=False, size=size)
-    with pytest.raises(Defect, match=r"JSON") as caught:
+    with pytest.raises(ContentError, match=r"JSON") as caught:
         check(body, full=True, size=size)
     assert "\n" not in str(caught.value)
 
@@ -169,10 +169,10 @@ def test_only_the_full_check_sees(body, size) -> None:
 def test_a_damaged_object_that_may_be_an_answer_is_refused(body, size, full) -> None:
     """Refusals are small objects: what looks like one, and is damaged, is no page of one record."""
     with pytest.raises(
-        Defect, match=r"it may be an answer of the service in place of the file: it is not JSON"
+        ContentError, match=r"it may be an answer of the service in place of the file: it is not JSON"
     ) as caught:
         check(body, full=full, size=size)
-    assert not isinstance(caught.value, EnvelopeInstead)
+    assert not isinstance(caught.value, EnvelopeReceivedError)
 
 
 @pieces
@@ -192,7 +192,7 @@ def test_a_damaged_object_that_may_be_an_answer_is_refused(body, size, full) -> 
 def test_another_damaged_object_is_refused_by_the_full_check(body, size) -> None:
     """Where the transfer proved it, it is what the service has."""
     check(body, full=False, size=size)
-    with pytest.raises(Defect, match=r"it is not JSON|nested too deeply"):
+    with pytest.raises(ContentError, match=r"it is not JSON|nested too deeply"):
         check(body, full=True, size=size)
 
 
@@ -213,7 +213,7 @@ def test_a_large_object_is_parsed_by_the_full_check_only(size) -> None:
 def test_deep_nesting() -> None:
     """A hundred thousand brackets are no RecursionError: they pass where nothing is parsed, and are a defect else."""
     check(DEEP, full=False)
-    with pytest.raises(Defect, match="record 1 is nested too deeply") as caught:
+    with pytest.raises(ContentError, match="record 1 is nested too deeply") as caught:
         check(DEEP, full=True)
     assert caught.value.final
 
@@ -226,7 +226,7 @@ def test_the_full_check_bounds_a_record(page, size) -> None:
     checker = DocumentCheck(full=True, limits=Limits(record_bytes=1000))
 
     with pytest.raises(
-        Defect, match=r"record \d takes more than 1,000 bytes of JSON: raise Limits.record_bytes"
+        ContentError, match=r"record \d takes more than 1,000 bytes of JSON: raise Limits.record_bytes"
     ) as caught:
         for at in range(0, len(body), size or len(body)):
             checker.feed(body[at : at + (size or len(body))])
@@ -260,7 +260,7 @@ def test_the_full_check_takes_what_json_loads_takes(page, places) -> None:
         for piece in cut(page, places):
             checker.feed(piece)
         checker.finish()
-    except Defect:
+    except ContentError:
         assert loaded(page) is None
     else:
         assert loaded(page) is not None
@@ -271,10 +271,10 @@ def test_the_full_check_takes_what_json_loads_takes(page, places) -> None:
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \n"], ids=["plain", "BOM", "blanks"])
 def test_an_envelope_in_place_of_the_file(mark, size, full) -> None:
     """A refusal with status 200 is handed out, not stored."""
-    with pytest.raises(EnvelopeInstead) as caught:
+    with pytest.raises(EnvelopeReceivedError) as caught:
         check(mark + json.dumps(REFUSAL).encode() + b"\n", full=full, size=size)
     assert caught.value.envelope == REFUSAL
-    assert isinstance(caught.value, Defect)
+    assert isinstance(caught.value, ContentError)
 
 
 @both
@@ -289,7 +289,7 @@ def test_an_envelope_in_place_of_the_file(mark, size, full) -> None:
 )
 def test_a_refusal_may_be_in_latin_1_and_have_more_keys(body, envelope, size, full) -> None:
     """It is a refusal all the same."""
-    with pytest.raises(EnvelopeInstead) as caught:
+    with pytest.raises(EnvelopeReceivedError) as caught:
         check(body, full=full, size=size)
     assert envelope == caught.value.envelope
 
@@ -312,7 +312,7 @@ LONG = b'"' + b"Traceback " * 7_200 + b'"'
 )
 def test_a_large_refusal_is_known_by_its_ends(body, mark, size, full) -> None:
     """In the service's order of keys, and where the status comes first; only the beginning of its data is kept."""
-    with pytest.raises(EnvelopeInstead) as caught:
+    with pytest.raises(EnvelopeReceivedError) as caught:
         check(mark + body, full=full, size=size)
     envelope = caught.value.envelope
     assert (500, 0, True) == (envelope["code"], envelope["status"], envelope["data"].startswith('"Traceback Trace'))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.pdf import PdfCheck
 
 BODY = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n"
@@ -37,14 +37,14 @@ def test_a_large_pdf_is_taken() -> None:
 @pytest.mark.parametrize("cut", range(1, len(WHOLE) - 1, 3))
 def test_a_pdf_that_is_cut_anywhere_is_refused(full, cut) -> None:
     """Its end is missing."""
-    with pytest.raises(Defect, match="cut off"):
+    with pytest.raises(ContentError, match="cut off"):
         check(WHOLE[:cut], full=full)
 
 
 def test_something_behind_the_end_is_forgiven_where_the_length_was_proved() -> None:
     """As readers do, up to a kilobyte of it."""
     check(WHOLE + b"<!-- made by a machine -->")
-    with pytest.raises(Defect, match="cut off"):
+    with pytest.raises(ContentError, match="cut off"):
         check(WHOLE + b"x" * 1020)
 
 
@@ -52,7 +52,7 @@ def test_something_behind_the_end_is_forgiven_where_the_length_was_proved() -> N
 def test_where_nothing_else_proves_the_end_the_content_must(content) -> None:
     """The end of a PDF's first page is not its end, nor is one with something behind it."""
     check(content)
-    with pytest.raises(Defect, match="cut off"):
+    with pytest.raises(ContentError, match="cut off"):
         check(content, full=True)
 
 
@@ -69,5 +69,5 @@ def test_where_nothing_else_proves_the_end_the_content_must(content) -> None:
 )
 def test_what_is_no_pdf_is_refused(content, said) -> None:
     """As soon as it shows."""
-    with pytest.raises(Defect, match=said):
+    with pytest.raises(ContentError, match=said):
         check(content, size=100)

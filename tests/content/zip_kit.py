@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -210,7 +210,7 @@ def reason(data: bytes, size: int = 0, unpacked_bytes: int = 2**38) -> str | Non
         for piece in pieces(data, size):
             check.feed(piece)
         check.finish()
-    except Defect as defect:
+    except ContentError as defect:
         return str(defect)
     return None
 

@@ -84,7 +84,7 @@ async def mirror(client: AsyncMultiCart, place: Place) -> None:
 
 
 CALLS: tuple[tuple[str, Call], ...] = (
-    ("request", lambda c, p: c.request("/schedules/get/", {"schedule_id": p.finished}, safety="read")),
+    ("request", lambda c, p: c.request("/schedules/get/", {"schedule_id": p.finished}, safety="safe")),
     ("stream", read),
     ("sync", mirror),
     ("verify", lambda c, p: c.verify(p.folder / "mirror")),
@@ -155,7 +155,7 @@ CALLS: tuple[tuple[str, Call], ...] = (
         lambda c, p: c.asins.create_many(next(p.doomed), ["B0MANY0001"], include_raw_html=True, **PLACE),
     ),
     ("asins.import_csv", lambda c, p: c.asins.import_csv(next(p.doomed), ASINS_CSV)),
-    ("asins.to_csv", lambda c, p: c.asins.to_csv(p.finished, p.folder / "asins.csv")),
+    ("asins.export_csv", lambda c, p: c.asins.export_csv(p.finished, p.folder / "asins.csv")),
     ("asins.list", lambda c, p: c.asins.list(p.finished, skip=1, limit=2)),
     ("asins.iterate", lambda c, p: every(c.asins.iterate(p.finished))),
     ("asins.count", lambda c, p: c.asins.count(p.finished)),

@@ -15,7 +15,7 @@ from typing import Any
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import MakeCheck, Wanted
+from multicart_async._downloads.transfer import CheckFactory, FileRequest
 from multicart_async.config import Limits
 from multicart_async.models import DownloadLinks, Run
 
@@ -67,12 +67,12 @@ def zip_bytes(pages: Sequence[bytes], run: int = 88) -> bytes:
     return place.getvalue()
 
 
-def wanted_page(page: int = 1, *, base: str = BASE, name: str = "101/88/page-0001.json") -> Wanted:
+def wanted_page(page: int = 1, *, base: str = BASE, name: str = "101/88/page-0001.json") -> FileRequest:
     """One page that is asked for."""
     return wanted(url(page, base=base), name, DocumentCheck, base=base)
 
 
-def wanted_zip(*, base: str = BASE) -> Wanted:
+def wanted_zip(*, base: str = BASE) -> FileRequest:
     """The ZIP that is asked for."""
     return wanted(url(None, base=base), "101/88/all-pages.zip", _any_zip, base=base)
 
@@ -82,9 +82,9 @@ def _any_zip(*, full: bool, limits: Limits) -> ArchiveCheck:
     return ArchiveCheck(unpacked_bytes=limits.unpacked_bytes)
 
 
-def wanted(link: str, name: str, check: MakeCheck, *, base: str = BASE) -> Wanted:
+def wanted(link: str, name: str, check: CheckFactory, *, base: str = BASE) -> FileRequest:
     """Any file that is asked for."""
-    return Wanted(parse_link(link, base=base), name, check)
+    return FileRequest(parse_link(link, base=base), name, check)
 
 
 async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -147,7 +147,7 @@ def threads_at_work() -> list[str]:
     for ident, top in sys._current_frames().items():
         frame = top
         while ident != threading.get_ident() and frame is not None:
-            if "/multicart_async/" in frame.f_code.co_filename and frame.f_code.co_qualname != "_Hops._hop":
+            if "/multicart_async/" in frame.f_code.co_filename and frame.f_code.co_qualname != "BatchExecutor._hop":
                 busy.append(f"{names.get(ident)}: {frame.f_code.co_qualname}")
                 break
             frame = frame.f_back

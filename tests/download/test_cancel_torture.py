@@ -28,13 +28,13 @@ from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.transfer import Downloader
 from multicart_async.errors import IncompleteDownloadError
-from multicart_async.events import FileDone
+from multicart_async.events import FileCompleted
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.sinks._atomic_file import Temporary
+from multicart_async.sinks._atomic_file import AtomicFile
 
 HOWS: list[How] = ["native", "twice", "scope"]
 LARGE = sized_page((3 << 20) + 11)
@@ -74,7 +74,7 @@ async def test_one_download_cancelled_everywhere(tmp_path, how) -> None:
         end, reached = await cancelled_at(at, owner.fetch(wanted_page(), DirectorySink(dest)), how)
 
         check_nothing_left(dest, {NAME: [b"old", LARGE]})
-        assert 0 == owner.room.borrowed_tokens
+        assert 0 == owner.limiter.borrowed_tokens
         assert "cancelled" == end or LARGE == (dest / NAME).read_bytes()
         ends.add(end)
     assert at > 15
@@ -97,7 +97,7 @@ async def test_a_run_cancelled_everywhere(tmp_path, how) -> None:
         end, reached = await cancelled_at(at, groups.runs.download(run, dest, files="both"), how)
 
         check_nothing_left(dest, versions)
-        assert 0 == groups.downloader.room.borrowed_tokens
+        assert 0 == groups.downloader.limiter.borrowed_tokens
         check_listed(dest / "101/88")
         assert "cancelled" == end or (dest / "101/88/manifest.json").is_file()
         await groups_over(FakeTransport(files=served)).runs.download(run, dest, files="both")
@@ -130,7 +130,7 @@ async def test_a_download_from_a_server_cancelled_everywhere(tmp_path, how) -> N
             _, reached = await cancelled_at(at, client.runs.download(run, dest, files="both"), how)
             check_nothing_left(dest, versions)
             assert 0 == acquired(client)
-            assert 0 == client._downloader.room.borrowed_tokens
+            assert 0 == client._downloader.limiter.borrowed_tokens
         again = await client.runs.download(run, tmp_path / "again", files="both")
 
     assert [file.sha256 for file in good.files] == [file.sha256 for file in again.files]
@@ -218,7 +218,7 @@ async def by_group(work: Any, ready: Ready) -> None:
 
 def page_is_there(groups: Groups) -> Ready:
     """Whether a first file is whole."""
-    return lambda: any(isinstance(event, FileDone) for event in groups.events)
+    return lambda: any(isinstance(event, FileCompleted) for event in groups.events)
 
 
 WAYS = [by_cancel, by_timeout, by_wait_for, by_sibling, by_scope, by_group]
@@ -227,15 +227,15 @@ WAYS = [by_cancel, by_timeout, by_wait_for, by_sibling, by_scope, by_group]
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_slow_write_never_lands_in_another_file(tmp_path, way, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread in the middle of a write is waited for; a file that is opened then keeps its own bytes."""
-    quick, under_way = Temporary.write, threading.Event()
+    quick, under_way = AtomicFile.write, threading.Event()
 
-    def slow(self: Temporary, piece: bytes) -> None:
+    def slow(self: AtomicFile, piece: bytes) -> None:
         quick(self, piece[:10])
         under_way.set()
         threading.Event().wait(0.1)
         quick(self, piece[10:])
 
-    monkeypatch.setattr(Temporary, "write", slow)
+    monkeypatch.setattr(AtomicFile, "write", slow)
     dest = tmp_path / "dest"
     pieces = [LARGE[start : start + (1 << 20)] for start in range(0, len(LARGE), 1 << 20)]
     transport = FakeTransport(files={url(1): FakeFile(pieces, headers={"content-length": str(len(LARGE))})})
@@ -302,7 +302,7 @@ async def test_work_in_a_thread_is_waited_for(how) -> None:
         time.sleep(0.05)
         ended.append(True)
 
-    end, _ = await cancelled_at(1, in_thread(work), how)
+    end, _ = await cancelled_at(1, run_in_thread(work), how)
 
     assert [True] == ended
     assert end in {"cancelled", "done"}

@@ -29,7 +29,7 @@ PART = 1 << 18  # what the network brings at a time
 def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many pieces of work were handed to threads, and how often a thread was woken for them."""
     counted: Counter[str] = Counter()
-    short, own, send = threads.start_short, threads.start, threads._pool
+    short, own, send = threads.submit_batched, threads.submit, threads._pool
 
     class Pool:
         def submit(self, *work: object) -> object:
@@ -41,8 +41,10 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(threads, "_pool", pool)
     for module in ("multicart_async._downloads.verifier", "multicart_async.sinks._directory"):
-        monkeypatch.setattr(f"{module}.start_short", lambda *work: (counted.update(work=1), short(*work))[1])
-    monkeypatch.setattr("multicart_async.sinks._directory.start", lambda *work: (counted.update(work=1), own(*work))[1])
+        monkeypatch.setattr(f"{module}.submit_batched", lambda *work: (counted.update(work=1), short(*work))[1])
+    monkeypatch.setattr(
+        "multicart_async.sinks._directory.submit", lambda *work: (counted.update(work=1), own(*work))[1]
+    )
     return counted
 
 

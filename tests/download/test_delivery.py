@@ -336,7 +336,7 @@ class Counting(FakeTransport):
 
     now = most = 0
 
-    def stream(self, url, *, label, headers={}, fresh=False):
+    def stream(self, url, *, label, headers={}, new_connection=False):
         inner = super().stream(url, label=label, headers=headers)
         return _Counted(self, inner)
 

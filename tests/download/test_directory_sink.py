@@ -105,7 +105,7 @@ async def test_the_umask_decides_the_permissions(tmp_path, mask, mode) -> None:
     "name",
     ["", "/a", "a/", "a//b", ".", "..", "a/../b", "./a", ".hidden", "a\\b", "a b", "é", "a\0", "a\n", "C:a", "a/.mc-x"],
 )
-@pytest.mark.parametrize("verb", ["put", "read", "size", "remove"])
+@pytest.mark.parametrize("verb", ["put", "read", "size", "delete"])
 async def test_other_names_than_plain_words_are_refused(tmp_path, name, verb) -> None:
     """No name can lead out of the folder, hide, or mean something else on another system."""
     sink = DirectorySink(tmp_path)
@@ -126,8 +126,8 @@ async def test_what_is_there_can_be_asked(tmp_path) -> None:
     assert (None, None) == (await sink.read("f/none"), await sink.read("f/a/none"))
     assert [3, None, None] == [await sink.size("f/a"), await sink.size("f"), await sink.size("f/none")]
     assert [{"a": 3, "g": None}, {}, {}] == [await sink.list("f"), await sink.list("none"), await sink.list("f/a")]
-    await sink.remove("f/a")
-    await sink.remove("f/a")
+    await sink.delete("f/a")
+    await sink.delete("f/a")
     assert ["b"] == [path.name for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -137,7 +137,7 @@ async def test_what_the_disk_refuses_to_tell_is_a_disk_error(tmp_path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "ring").symlink_to(tmp_path / "ring")
 
-    for look in (sink.read("folder"), sink.remove("folder"), sink.list("ring"), sink.read("ring")):
+    for look in (sink.read("folder"), sink.delete("folder"), sink.list("ring"), sink.read("ring")):
         with pytest.raises(DiskError) as caught:
             await look
         assert caught.value.errno
@@ -226,7 +226,7 @@ async def test_who_proves_a_file_has_the_last_word(tmp_path, size, error) -> Non
         raise error
 
     with pytest.raises(type(error)) as caught:
-        await sink.put_proved("a", chunks(b"n" * size), refuse)
+        await sink.put_verified("a", chunks(b"n" * size), refuse)
 
     assert error is caught.value
     assert {"a": b"old"} == files_below(tmp_path)

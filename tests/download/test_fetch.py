@@ -22,9 +22,9 @@ from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import Downloader, Wanted
-from multicart_async._downloads.verifier import Meter
-from multicart_async._http.retries import Attempts
+from multicart_async._downloads.transfer import Downloader, FileRequest
+from multicart_async._downloads.verifier import StreamVerifier
+from multicart_async._http.retries import Retrier
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -52,7 +52,7 @@ def downloader(*files: FakeFile | Exception, link: str | None = None, attempts: 
     clock = FakeClock()
     policy = RetryPolicy(attempts=attempts)
     transport = FakeTransport(files={link or url(1): files, url(None): files})
-    return Downloader(transport, attempts=Attempts(policy, now=clock.now, sleep=clock.sleep), now=clock.now)
+    return Downloader(transport, attempts=Retrier(policy, now=clock.now, sleep=clock.sleep), now=clock.now)
 
 
 def framed(content: bytes, framing: str) -> FakeFile:
@@ -124,11 +124,11 @@ async def test_the_last_error_is_let_through_and_nothing_is_there(tmp_path, faul
     assert LABEL in str(caught.value)
     assert {} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
-    assert 0 == owner.room.borrowed_tokens
+    assert 0 == owner.limiter.borrowed_tokens
 
 
 LASTING = [
-    (APIConnectionError(LABEL, "the certificate is not trusted", passing=False), APIConnectionError),
+    (APIConnectionError(LABEL, "the certificate is not trusted", retryable=False), APIConnectionError),
     (InvalidResponseError(LABEL, "not proper HTTP"), InvalidResponseError),
     (FakeFile([PAGE], status=206), APIError),
     (FakeFile([b""], status=204), APIError),
@@ -222,18 +222,18 @@ PERCENT = f"{BASE}/results/101/88/50%25_88_Results_Page_1.json"
 async def test_an_ambiguous_percent_is_read_the_other_way_once_after_a_404() -> None:
     """The first reading, the second, and then it is not found: never a third."""
     link = parse_link(PERCENT, base=BASE)
-    assert link.other is not None
-    asked = Wanted(link, NAME, wanted_page().check)
+    assert link.alternate_url is not None
+    asked = FileRequest(link, NAME, wanted_page().check)
     missing = FakeFile([b""], status=404)
-    good, sink = FakeTransport(files={link.url: missing, link.other: FakeFile.whole(PAGE)}), MemorySink()
-    bad = FakeTransport(files={link.url: missing, link.other: missing})
+    good, sink = FakeTransport(files={link.url: missing, link.alternate_url: FakeFile.whole(PAGE)}), MemorySink()
+    bad = FakeTransport(files={link.url: missing, link.alternate_url: missing})
 
     await Downloader(good).fetch(asked, sink)
     with pytest.raises(NotFoundError):
         await Downloader(bad).fetch(asked, sink)
 
     assert {NAME: PAGE} == sink.files
-    assert [link.url, link.other] == [place for place, _ in good.opened] == [place for place, _ in bad.opened]
+    assert [link.url, link.alternate_url] == [place for place, _ in good.opened] == [place for place, _ in bad.opened]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -244,7 +244,7 @@ async def test_a_stale_link_is_made_fresh_once(status, envelope) -> None:
     stale = FakeFile.whole(no) if envelope else FakeFile([no], status=status)
     asked: list[str] = []
 
-    async def refresh(wanted: Wanted):
+    async def refresh(wanted: FileRequest):
         asked.append(wanted.name)
         return parse_link(url(1) + "?sig=2", base=BASE)
 
@@ -276,7 +276,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     clock = FakeClock()
     busy = FakeFile([b""], status=503, headers={"retry-after": "7"})
     transport = FakeTransport(files={url(1): [busy, FakeFile.whole(PAGE)]})
-    owner = Downloader(transport, attempts=Attempts(now=clock.now, sleep=clock.sleep))
+    owner = Downloader(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
 
     await owner.fetch(wanted_page(), MemorySink())
 
@@ -286,12 +286,12 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
 async def test_what_the_check_lets_pass_is_measured() -> None:
     """The SHA-256 is that of all bytes, in the pieces in which they came."""
     content = b"[1, 2]\n"
-    meter = Meter(LABEL, FakeFile.whole(content), DocumentCheck(full=False))
+    meter = StreamVerifier(LABEL, FakeFile.whole(content), DocumentCheck(full=False))
 
-    await meter.take(content[:3])
-    await meter.take(content[3:])
+    await meter.update(content[:3])
+    await meter.update(content[3:])
 
-    assert hashlib.sha256(content).hexdigest() == await meter.finish()
+    assert hashlib.sha256(content).hexdigest() == await meter.join()
 
 
 async def test_a_server_error_names_its_attempts() -> None:

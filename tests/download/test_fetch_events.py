@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import Downloader, Wanted
-from multicart_async._http.retries import Attempts
+from multicart_async._downloads.transfer import Downloader, FileRequest
+from multicart_async._http.retries import Retrier
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import IncompleteDownloadError, MultiCartError, NotFoundError
 from multicart_async.events import (
     Event,
-    FileAdvanced,
-    FileDone,
+    FileCompleted,
     FileFailed,
+    FileProgress,
     FileRestarted,
     FileStarted,
     Retrying,
@@ -60,7 +60,7 @@ def told_by(
     clock = Ticking(step)
     policy = RetryPolicy(attempts=attempts, wait_initial=0, wait_max=0, wait_jitter=0)
     transport = FakeTransport(files={url(1): files})
-    tries = Attempts(policy, emit=told.append, now=clock.now, sleep=clock.sleep)
+    tries = Retrier(policy, emit=told.append, now=clock.now, sleep=clock.sleep)
     return Downloader(transport, attempts=tries, emit=told.append, now=clock.now), told
 
 
@@ -68,12 +68,12 @@ def total(told: list[Event]) -> int:
     """What a listener sums up who adds what advances and takes off what is discarded."""
     done = known = 0
     for event in told:
-        if isinstance(event, FileAdvanced):
+        if isinstance(event, FileProgress):
             assert event.received >= known, "a file goes back without a word"
             done, known = done + event.received - known, event.received
         elif isinstance(event, FileRestarted | FileFailed):
             done, known = done - event.discarded, 0
-        elif isinstance(event, FileDone):
+        elif isinstance(event, FileCompleted):
             done += event.size - known
     return done
 
@@ -86,7 +86,7 @@ async def test_a_quick_file_is_started_and_done() -> None:
     await owner.fetch(wanted_page(), MemorySink())
 
     size = len(content)
-    assert [FileStarted(name=NAME, expected=size), FileDone(name=NAME, size=size)] == told
+    assert [FileStarted(name=NAME, expected=size), FileCompleted(name=NAME, size=size)] == told
 
 
 async def test_a_slow_file_tells_how_far_it_is() -> None:
@@ -96,8 +96,8 @@ async def test_a_slow_file_tells_how_far_it_is() -> None:
 
     await owner.fetch(wanted_page(), MemorySink())
 
-    assert [1 << 20, 2 << 20, 3 << 20] == [event.received for event in told if isinstance(event, FileAdvanced)]
-    assert {None} == {event.expected for event in told if isinstance(event, FileStarted | FileAdvanced)}
+    assert [1 << 20, 2 << 20, 3 << 20] == [event.received for event in told if isinstance(event, FileProgress)]
+    assert {None} == {event.expected for event in told if isinstance(event, FileStarted | FileProgress)}
 
 
 async def test_a_restart_tells_what_is_discarded() -> None:
@@ -108,7 +108,7 @@ async def test_a_restart_tells_what_is_discarded() -> None:
 
     await owner.fetch(wanted_page(), MemorySink())
 
-    assert [FileStarted, Retrying, FileAdvanced, FileRestarted, FileDone] == [type(event) for event in told]
+    assert [FileStarted, Retrying, FileProgress, FileRestarted, FileCompleted] == [type(event) for event in told]
     assert [700, 700] == [told[2].received, told[3].discarded]
     assert told[3].error is CUT
 
@@ -149,7 +149,7 @@ async def test_going_on_in_the_middle_discards_nothing() -> None:
 
     await owner.fetch(wanted_page(), MemorySink())
 
-    assert [FileStarted, Retrying, FileDone] == [type(event) for event in told]
+    assert [FileStarted, Retrying, FileCompleted] == [type(event) for event in told]
     assert 2 == told[1].attempt
     assert {"Range": "bytes=700-", "If-Range": '"v1"'} == owner.transport.opened[1][1]
 
@@ -190,8 +190,8 @@ async def test_sums_never_double(script, step, attempts) -> None:
     else:
         assert [LONG] == list(sink.files.values())
         assert len(LONG) == total(told)
-        assert FileDone(name=NAME, size=len(LONG)) == told[-1]
-    assert 0 == owner.room.borrowed_tokens
+        assert FileCompleted(name=NAME, size=len(LONG)) == told[-1]
+    assert 0 == owner.limiter.borrowed_tokens
 
 
 @attrs.define
@@ -219,7 +219,7 @@ async def test_an_on_event_that_raises_ends_the_call_cleanly(tmp_path, error, at
     cut = FakeFile([content[: 3 << 19], CUT], headers={"content-length": str(len(content))})
     transport = FakeTransport(files={url(1): [cut, FakeFile.whole(content)]})
     clock, listener = Ticking(0.2), Refusing(at, error)
-    attempts = Attempts(RetryPolicy(attempts=2), emit=listener, now=clock.now, sleep=clock.sleep)
+    attempts = Retrier(RetryPolicy(attempts=2), emit=listener, now=clock.now, sleep=clock.sleep)
     owner = Downloader(transport, attempts=attempts, emit=listener, now=clock.now)
 
     try:
@@ -227,7 +227,7 @@ async def test_an_on_event_that_raises_ends_the_call_cleanly(tmp_path, error, at
     except type(error) as caught:
         assert "mine" in str(caught)  # noqa: PT017 -- whether it comes at all depends on the number of events
     check_nothing_left(tmp_path, {NAME: [content]})
-    assert 0 == owner.room.borrowed_tokens
+    assert 0 == owner.limiter.borrowed_tokens
     if listener.count < at:
         assert {NAME: content} == files_below(tmp_path)
 
@@ -236,7 +236,7 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
     """After a refusal the file is started once: the refused link brought no byte of it."""
     content = page_bytes(3)
 
-    async def refresh(_: Wanted):
+    async def refresh(_: FileRequest):
         return parse_link(url(1) + "?sig=2", base=BASE)
 
     told: list[Event] = []
@@ -245,7 +245,7 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
 
     await owner.fetch(wanted_page(), MemorySink(), refresh)
 
-    assert [FileStarted, FileDone] == [type(event) for event in told]
+    assert [FileStarted, FileCompleted] == [type(event) for event in told]
 
 
 async def test_each_repetition_has_a_number_of_its_own() -> None:
@@ -256,7 +256,7 @@ async def test_each_repetition_has_a_number_of_its_own() -> None:
     other = FakeFile([content], headers={"etag": '"v2"', "content-length": "1000"})
     told: list[Event] = []
     clock = Ticking(0.0)
-    attempts = Attempts(RetryPolicy(attempts=5), emit=told.append, now=clock.now, sleep=clock.sleep)
+    attempts = Retrier(RetryPolicy(attempts=5), emit=told.append, now=clock.now, sleep=clock.sleep)
     transport = FakeTransport(files={url(1): [cut, other, FakeFile.whole(content)]})
 
     await Downloader(transport, attempts=attempts, emit=told.append, now=clock.now).fetch(wanted_page(), MemorySink())

@@ -234,7 +234,7 @@ async def test_a_slow_transfer_ends_at_its_limit() -> None:
     text = str(caught.value)
     assert text.startswith(f"{LABEL}: not complete within 20 s (Timeouts.transfer), ")
     assert text.endswith("bytes have come")
-    assert caught.value.passing is False
+    assert caught.value.retryable is False
 
 
 async def test_silence_after_a_slow_beginning_ends_at_the_limit() -> None:

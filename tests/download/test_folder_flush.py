@@ -15,8 +15,8 @@ from download_kit import chunks, files_below, open_below
 from strace_kit import needs_strace, put
 
 from multicart_async.errors import DiskError
-from multicart_async.resources._items.shard_journal import ShardNotes
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources._items.shard_journal import ShardJournal
+from multicart_async.resources.runs._journal import RunJournal
 from multicart_async.sinks import DirectorySink
 from multicart_async.sinks._open_folder import OpenFolder
 
@@ -109,9 +109,9 @@ async def test_a_journal_opens_where_folders_cannot_be_flushed(tmp_path, failing
     """That of runs and that of shards alike."""
     failing("folder", number)
 
-    async with Journal(tmp_path / "runs.journal"):
+    async with RunJournal(tmp_path / "runs.journal"):
         pass
-    async with ShardNotes("AU", "amazon.com.au", "4500", tmp_path / "shards.journal"):
+    async with ShardJournal("AU", "amazon.com.au", "4500", tmp_path / "shards.journal"):
         pass
 
     assert sorted(files_below(tmp_path)) == ["runs.journal", "shards.journal"]
@@ -122,7 +122,7 @@ async def test_a_journal_whose_folder_fails_is_not_opened(tmp_path, failing) -> 
     failing("folder", errno.EIO)
 
     with pytest.raises(DiskError) as caught:
-        async with Journal(tmp_path / "runs.journal"):
+        async with RunJournal(tmp_path / "runs.journal"):
             pass
 
     assert caught.value.errno == errno.EIO
@@ -166,11 +166,11 @@ def test_the_system_may_refuse_any_folder(tmp_path, number) -> None:
 
 JOURNAL = """
 import asyncio, sys
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources.runs._journal import RunJournal
 from multicart_async.models import StartedRun
 async def main():
-    async with Journal(sys.argv[1]) as journal:
-        await journal.note("intent", StartedRun(101, 87))
+    async with RunJournal(sys.argv[1]) as journal:
+        await journal.record("intent", StartedRun(101, 87))
 asyncio.run(main())
 """
 

@@ -22,10 +22,10 @@ from multicart_async import Limits
 from multicart_async._downloads import free_space
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError, StalledDownloadError
-from multicart_async.events import FileAdvanced, FileStarted
+from multicart_async.events import FileProgress, FileStarted
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
-from multicart_async.sinks._atomic_file import Temporary
+from multicart_async.sinks._atomic_file import AtomicFile
 
 MIB = 1 << 20
 PAGE = sized_page(2 * MIB)
@@ -80,7 +80,7 @@ async def test_a_file_that_cannot_fit_is_refused_before_it_is_written(tmp_path, 
     assert f"not enough free space in {tmp_path}: 2,097,152 bytes are needed" in str(caught.value)
     assert f"{free:,} are free" in str(caught.value)
     assert len(groups.transport.opened) == 1
-    assert not [event for event in groups.events if isinstance(event, FileStarted | FileAdvanced)]
+    assert not [event for event in groups.events if isinstance(event, FileStarted | FileProgress)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -203,14 +203,14 @@ async def test_what_has_come_is_not_on_the_disk_yet(tmp_path, disk) -> None:
 async def test_a_file_counts_until_it_is_in_place(tmp_path, disk, monkeypatch) -> None:
     """All of it has come, and the thread that writes it is held up."""
     held_up, go_on = threading.Event(), threading.Event()
-    publish = Temporary.publish
+    publish = AtomicFile.commit
 
-    def slow(self: Temporary, last: bytes) -> None:
+    def slow(self: AtomicFile, last: bytes) -> None:
         held_up.set()
         assert go_on.wait(10)
         publish(self, last)
 
-    monkeypatch.setattr(Temporary, "publish", slow)
+    monkeypatch.setattr(AtomicFile, "commit", slow)
     groups = groups_for(FakeFile.whole(sized_page(2_000)), FakeFile.whole(sized_page(2_000)))
     sink = DirectorySink(tmp_path)
     disk.free = 4_000

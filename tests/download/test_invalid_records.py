@@ -19,7 +19,7 @@ from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
 from multicart_async import Limits, RetryPolicy
-from multicart_async._core.redaction import DOTS, Redacted
+from multicart_async._core.redaction import MASK, Redacted
 from multicart_async._core.redactor import Redactor
 from multicart_async._downloads import record_codec
 from multicart_async._downloads.record_codec import record_reader
@@ -314,7 +314,7 @@ async def test_a_credential_in_a_value_is_hidden() -> None:
 
     with pytest.raises(InvalidResponseError) as caught:
         await read(groups, into=Number)
-    assert str(caught.value) == f"{LABEL}: record 1: asin: expected int, got str '{'x' * 70}{DOTS}'"
+    assert str(caught.value) == f"{LABEL}: record 1: asin: expected int, got str '{'x' * 70}{MASK}'"
 
 
 async def test_a_record_that_is_nested_too_deeply_for_its_class() -> None:

@@ -38,9 +38,9 @@ async def test_files_are_written_read_and_removed(tmp_path) -> None:
     listed = await sink.list("101")
     sizes = [await sink.size(name) for name in ("101/88/a", "101/c", "101/88", "102/a", "101/c/a")]
     read = [await sink.read(name) for name in ("101/c", "101/88/b", "101/c/a")]
-    pieces = [len(piece) async for piece in sink.chunks("101/88/a")]
+    pieces = [len(piece) async for piece in sink.iter_bytes("101/88/a")]
     for name in ("101/88/a", "101/88/a", "102/a"):
-        await sink.remove(name)
+        await sink.delete(name)
     await sink.remove_folder("101/88")
 
     assert listed == {"88": None, "c": 1}
@@ -72,8 +72,8 @@ async def test_no_call_goes_through_a_link(tmp_path, place) -> None:
         sink.read("101/88/a"),
         sink.size("101/88/a"),
         sink.list("101/88"),
-        anext(sink.chunks("101/88/a")),
-        sink.remove("101/88/a"),
+        anext(sink.iter_bytes("101/88/a")),
+        sink.delete("101/88/a"),
         sink.rename("101/88/a", "c"),
         sink.rename("b", "101/88/a"),
         sink.exclusive("101/88").__aenter__(),
@@ -157,7 +157,7 @@ async def test_a_missing_folder_holds_nothing(tmp_path) -> None:
         assert await DirectorySink(tmp_path).list(folder) == {}
     assert await DirectorySink(tmp_path / "none").list("") == {}
     with pytest.raises(errors.DiskError, match="No such file"):
-        await anext(DirectorySink(tmp_path / "none").chunks("a"))
+        await anext(DirectorySink(tmp_path / "none").iter_bytes("a"))
 
 
 def test_a_root_that_is_no_folder_is_an_error(tmp_path) -> None:
@@ -172,12 +172,12 @@ def test_new_folders_are_flushed_where_that_is_asked_for(tmp_path, monkeypatch) 
     """With *durable*, the name of each new folder is flushed in the folder above it."""
     flushed = flushed_folders(monkeypatch)
 
-    temporary(tmp_path / "new", "101", "a", durable=True).publish(b"1")
+    temporary(tmp_path / "new", "101", "a", durable=True).commit(b"1")
 
     assert flushed == [tmp_path, tmp_path / "new", tmp_path / "new" / "101"]
 
     flushed.clear()
-    temporary(tmp_path / "other", "101", "a").publish(b"1")
+    temporary(tmp_path / "other", "101", "a").commit(b"1")
     assert flushed == []
 
 
@@ -191,7 +191,7 @@ def test_another_writer_may_make_the_folder_first(tmp_path, monkeypatch) -> None
 
     monkeypatch.setattr(os, "mkdir", late)
 
-    temporary(tmp_path, "101", "a").publish(b"1")
+    temporary(tmp_path, "101", "a").commit(b"1")
 
     assert files_below(tmp_path) == {"101/a": b"1"}
 
@@ -210,7 +210,7 @@ def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkey
 
     one = temporary(tmp_path, "101", "a")
     one._open_folder = removed_once
-    one.publish(b"1")
+    one.commit(b"1")
 
     assert len(opened) == 2
     assert files_below(tmp_path) == {"101/a": b"1"}
@@ -228,7 +228,7 @@ def test_a_folder_that_is_replaced_while_a_file_is_written_gets_nothing(tmp_path
 
     (tmp_path / "dest" / "101").rename(tmp_path / "moved")
     (tmp_path / "dest" / "101").symlink_to(tmp_path / "outside")
-    one.publish(b"le")
+    one.commit(b"le")
 
     assert files_below(tmp_path / "outside") == {"a": b"precious"}
     assert files_below(tmp_path / "moved") == {"a": b"whole"}
@@ -241,8 +241,8 @@ def test_a_folder_that_is_gone_leaves_nothing_to_write_to(tmp_path) -> None:
     shutil.rmtree(tmp_path / "101")
 
     with pytest.raises(FileNotFoundError, match="its folder was removed while the file was written"):
-        one.publish(b"le")
-    one.discard()
+        one.commit(b"le")
+    one.abort()
 
     assert open_below(tmp_path) == []
 
@@ -259,7 +259,7 @@ def test_a_folder_that_may_be_searched_need_not_be_readable(tmp_path, calls) -> 
     (tmp_path / "dest" / "101").chmod(0o777)
     os.seteuid(65534)
     try:
-        temporary(tmp_path / "dest", "101", "a").publish(b"1")
+        temporary(tmp_path / "dest", "101", "a").commit(b"1")
     finally:
         os.seteuid(0)
 
@@ -271,7 +271,7 @@ def test_a_path_of_the_root_is_kept(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
 
-    temporary(tmp_path / "link", "a").publish(b"1")
+    temporary(tmp_path / "link", "a").commit(b"1")
 
     assert files_below(tmp_path / "real") == {"a": b"1"}
 
@@ -288,7 +288,7 @@ def test_another_writer_may_make_the_root_first(tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(_open_folder, "_opened", late)
 
-    temporary(root, "a").publish(b"1")
+    temporary(root, "a").commit(b"1")
 
     assert files_below(root) == {"a": b"1"}
 

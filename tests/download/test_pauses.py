@@ -11,12 +11,12 @@ from download_kit import BASE, MemorySink, page_bytes, run_of, sized_page, url, 
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async import Limits
-from multicart_async._downloads.plan import FreshLinks, pages_of
+from multicart_async._downloads.plan import LinkRefresher, pages_of
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async._downloads.records import read_records
 from multicart_async._downloads.stream import checked_stream
 from multicart_async._downloads.transfer import Downloader
-from multicart_async._http.retries import Attempts
+from multicart_async._http.retries import Retrier
 from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
 from multicart_async.events import Event, FileRestarted
 
@@ -34,7 +34,7 @@ class Timed(FakeTransport):
         self.times: list[float] = []
 
     @asynccontextmanager
-    async def stream(self, asked, *, label, headers={}, fresh=False):
+    async def stream(self, asked, *, label, headers={}, new_connection=False):
         self.times.append(self.clock.now())
         async with super().stream(asked, label=label, headers=headers) as file:
             yield file
@@ -53,7 +53,7 @@ class Bench:
         clock = FakeClock()
         transport = Timed(clock, *files)
         told: list[Event] = []
-        attempts = Attempts(now=clock.now, sleep=clock.sleep)
+        attempts = Retrier(now=clock.now, sleep=clock.sleep)
         limits = Limits(downloads=1)
         owner = Downloader(transport, attempts=attempts, limits=limits, now=clock.now, emit=told.append)
         return cls(transport, owner, told)
@@ -69,7 +69,7 @@ class Bench:
             raise AssertionError
 
         (wanted,) = pages_of(run_of(1), BASE)
-        link = FreshLinks(relist, BASE).link
+        link = LinkRefresher(relist, BASE).link
         async with aclosing(read_records(self.owner, wanted, link, record_reader(dict), "raise")) as rows:
             assert 3 == len([row async for row in rows])
 

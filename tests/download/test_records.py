@@ -151,7 +151,7 @@ REFUSED = [
     (FakeFile([b"no"], status=418), Exception),
     (FakeFile([b"busy"], status=503), ServerError),
     (APIConnectionError(LABEL, "no answer"), APIConnectionError),
-    (APIConnectionError(LABEL, "not trusted", passing=False), APIConnectionError),
+    (APIConnectionError(LABEL, "not trusted", retryable=False), APIConnectionError),
 ]
 
 
@@ -164,7 +164,7 @@ async def test_a_refusal_in_place_of_a_page_is_an_error(file, error) -> None:
     with pytest.raises(error):
         await anext(groups.runs.records(run_of(1)))
 
-    assert 0 == groups.downloader.room.borrowed_tokens
+    assert 0 == groups.downloader.limiter.borrowed_tokens
 
 
 async def test_a_broken_transfer_begins_anew_and_gives_nothing_twice() -> None:
@@ -446,7 +446,7 @@ async def test_reading_that_ends_early_gives_connection_and_slot_back() -> None:
         with anyio.fail_after(10):
             assert 300 == len([record async for record in client.runs.records(run)])
         assert [] == [1 for session in client._transport._sessions.values() if session.connector._acquired]
-        assert 0 == client._downloader.room.borrowed_tokens
+        assert 0 == client._downloader.limiter.borrowed_tokens
 
 
 async def test_closing_the_client_ends_the_reading() -> None:

@@ -205,8 +205,8 @@ class Failing(DirectorySink):
     async def rename(self, old: str, new: str) -> None:
         await self._step(partial(super().rename, old, new))
 
-    async def remove(self, name: str) -> None:
-        await self._step(partial(super().remove, name))
+    async def delete(self, name: str) -> None:
+        await self._step(partial(super().delete, name))
 
     async def remove_folder(self, name: str) -> None:
         await self._step(partial(super().remove_folder, name))
@@ -335,7 +335,7 @@ async def test_what_cannot_be_removed_after_a_failure_hides_no_error(folder, cap
     """The error that counts is the first one; the next call tidies up."""
 
     class Stubborn(DirectorySink):
-        async def remove(self, name: str) -> None:
+        async def delete(self, name: str) -> None:
             raise DownloadError(name, "no")
 
     broken = groups_over(NEW.transport(broken=frozenset({url(2)})))
@@ -520,6 +520,6 @@ async def test_an_addition_waits_for_a_refresh_that_is_under_way(folder) -> None
         group.start_soon(lambda: groups.runs.download(OLD.run, alone, files="both"))
         await anyio.sleep(0.2)
         assert groups.transport.opened == []
-        await DirectorySink(alone).remove(f"{FOLDER}/page-0001.json")  # as the one that is under way may do
+        await DirectorySink(alone).delete(f"{FOLDER}/page-0001.json")  # as the one that is under way may do
 
     assert version_in(alone) == OLD

@@ -17,8 +17,8 @@ from multicart_async import errors
 from multicart_async._core.regular_file import open_regular, read_whole
 from multicart_async._downloads.category_csv import category_csv
 from multicart_async.models import StartedRun
-from multicart_async.resources._items.shard_journal import ShardNotes
-from multicart_async.resources.runs._journal import Journal
+from multicart_async.resources._items.shard_journal import ShardJournal
+from multicart_async.resources.runs._journal import RunJournal
 from multicart_async.sinks import DirectorySink
 from multicart_async.sinks._open_folder import OpenFolder
 
@@ -163,7 +163,7 @@ async def test_a_folder_of_files_reads_none_of_them(tmp_path, kind) -> None:
     assert (caught.value.errno, caught.value.name) == (KINDS[kind], str(tmp_path / "a"))
     if kind != "a file of 6 GiB":  # which is not read into memory
         with pytest.raises(errors.DiskError) as caught:
-            await anext(sink.chunks("a"))
+            await anext(sink.iter_bytes("a"))
         assert caught.value.errno == KINDS[kind]
         with pytest.raises(errors.DiskError):
             await category_csv(sink, "a", "b")
@@ -179,9 +179,9 @@ async def test_a_device_with_every_name_of_a_folder_is_not_written_to(tmp_path) 
     assert (tmp_path / "a").read_bytes() == b"1"
 
 
-def journals(path: Path) -> list[Journal | ShardNotes]:
+def journals(path: Path) -> list[RunJournal | ShardJournal]:
     """Each kind of journal, at that path."""
-    return [Journal(path), ShardNotes("AU", "amazon.com.au", "4500", path)]
+    return [RunJournal(path), ShardJournal("AU", "amazon.com.au", "4500", path)]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "a device"])
@@ -204,7 +204,7 @@ async def test_a_device_itself_is_no_journal() -> None:
     """A device that never ends is rejected, where it was read for ever before."""
     for name in ("/dev/full", "/dev/zero"):
         with pytest.raises(errors.DiskError, match="journal: it is not a file"):
-            async with Journal(name):
+            async with RunJournal(name):
                 pass
 
 
@@ -214,7 +214,7 @@ async def test_a_journal_can_be_read_by_its_owner_alone(tmp_path) -> None:
     before = os.umask(0o022)
     try:
         for name in ("new", "old"):
-            async with Journal(tmp_path / name):
+            async with RunJournal(tmp_path / name):
                 pass
     finally:
         os.umask(before)
@@ -227,29 +227,29 @@ async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypat
     monkeypatch.setattr("multicart_async.resources._journal_file.MAX_FILE_BYTES", 200)
     path = tmp_path / "runs.journal"
 
-    async with Journal(path) as journal:
-        await journal.note("intent", StartedRun(101, 87))
+    async with RunJournal(path) as journal:
+        await journal.record("intent", StartedRun(101, 87))
         with pytest.raises(errors.DiskError, match="journal: it would have more than 200 bytes; begin a new one"):
             for after in range(10):
-                await journal.note("intent", StartedRun(102, after))
-    async with Journal(path) as journal:
-        assert 101 in journal.noted
+                await journal.record("intent", StartedRun(102, after))
+    async with RunJournal(path) as journal:
+        assert 101 in journal.entries
 
     assert path.stat().st_size <= 200
 
 
 async def test_a_journal_may_be_as_long_as_can_be_read(tmp_path, monkeypatch) -> None:
     """To the last byte."""
-    async with Journal(tmp_path / "first") as journal:
-        await journal.note("intent", StartedRun(101, 87))
+    async with RunJournal(tmp_path / "first") as journal:
+        await journal.record("intent", StartedRun(101, 87))
     size = (tmp_path / "first").stat().st_size
 
     for most in (size, size - 1):
         monkeypatch.setattr("multicart_async.resources._journal_file.MAX_FILE_BYTES", most)
         (tmp_path / "second").unlink(missing_ok=True)
-        async with Journal(tmp_path / "second") as journal:
+        async with RunJournal(tmp_path / "second") as journal:
             with nullcontext() if most == size else pytest.raises(errors.DiskError, match="begin a new one"):
-                await journal.note("intent", StartedRun(101, 87))
+                await journal.record("intent", StartedRun(101, 87))
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a folder", "a socket", "a file of 6 GiB", "a device"])

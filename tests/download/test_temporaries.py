@@ -17,7 +17,7 @@ from support.open_folders import flushed_folders, opener, temporary
 
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink, _atomic_file
-from multicart_async.sinks._atomic_file import sweep
+from multicart_async.sinks._atomic_file import remove_stale_files
 from multicart_async.sinks._open_folder import OpenFolder
 
 STALE = ".mc-0123456789abcdef.part"
@@ -25,9 +25,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from multicart_async.sinks._open_folder import OpenFolder
-from multicart_async.sinks._atomic_file import Temporary
+from multicart_async.sinks._atomic_file import AtomicFile
 target = Path(sys.argv[1])
-one = Temporary(lambda create: OpenFolder.open(target.parent, create=create), target, durable=False)
+one = AtomicFile(lambda create: OpenFolder.open(target.parent, create=create), target, durable=False)
 one.write(b"half")
 print("there", flush=True)
 sys.stdin.read()
@@ -178,9 +178,9 @@ def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
     """Nor where a file stands in its place."""
     (tmp_path / "file").write_bytes(b"1")
 
-    sweep(opener(tmp_path, "none"))
-    sweep(opener(tmp_path, "file"))
-    sweep(opener(tmp_path / "none"))
+    remove_stale_files(opener(tmp_path, "none"))
+    remove_stale_files(opener(tmp_path, "file"))
+    remove_stale_files(opener(tmp_path / "none"))
 
     assert {"file": b"1"} == files_below(tmp_path)
 
@@ -201,7 +201,7 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
     monkeypatch.setattr(_atomic_file.fcntl, "flock", swept_first)
     one = temporary(tmp_path, "a")
     one.write(b"who")
-    one.publish(b"le")
+    one.commit(b"le")
     removed[1].unlink(missing_ok=True)
 
     assert 2 == len(set(removed))
@@ -221,7 +221,7 @@ def test_a_file_system_may_count_no_links(tmp_path, monkeypatch: pytest.MonkeyPa
 
     one = temporary(tmp_path, "a")
     one.write(b"who")
-    one.publish(b"le")
+    one.commit(b"le")
 
     assert files_below(tmp_path) == {"a": b"whole"}
 
@@ -238,7 +238,7 @@ def test_a_sweep_takes_only_the_file_that_it_has_looked_at(tmp_path, monkeypatch
 
     monkeypatch.setattr(_atomic_file.fcntl, "flock", replaced)
 
-    sweep(opener(tmp_path))
+    remove_stale_files(opener(tmp_path))
 
     assert files_below(tmp_path) == {STALE: b"another's"}
 
@@ -249,7 +249,7 @@ def test_a_file_system_may_number_a_file_otherwise_by_its_name(tmp_path, monkeyp
 
     one = temporary(tmp_path, "a")
     one.write(b"who")
-    one.publish(b"le")
+    one.commit(b"le")
 
     assert files_below(tmp_path) == {"a": b"whole"}
 
@@ -350,17 +350,17 @@ def test_somebody_sweeps_a_small_file_before_it_is_in_place(tmp_path, monkeypatc
 
     def swept_first(source: str, target: str, **folders: int) -> None:
         if not swept:
-            sweep(opener(tmp_path))
+            remove_stale_files(opener(tmp_path))
             swept.append(source)
         replace(source, target, **folders)
 
     monkeypatch.setattr(_atomic_file.os, "replace", swept_first)
     one = temporary(tmp_path, "a", durable=True)
-    one.publish(b"whole")
+    one.commit(b"whole")
 
     assert 1 == len(swept)
     assert not one.there
-    one.discard()
+    one.abort()
     assert {"a": b"whole"} == files_below(tmp_path)
     assert [] == open_below(tmp_path)
 
@@ -370,13 +370,13 @@ def test_a_large_file_is_locked_until_it_is_in_place(tmp_path, monkeypatch: pyte
     replace = os.replace
 
     def swept_first(source: str, target: str, **folders: int) -> None:
-        sweep(opener(tmp_path))
+        remove_stale_files(opener(tmp_path))
         replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", swept_first)
     one = temporary(tmp_path, "a")
     one.write(b"who")
-    one.publish(b"le")
+    one.commit(b"le")
 
     assert files_below(tmp_path) == {"a": b"whole"}
 
@@ -385,16 +385,16 @@ def test_durable_flushes_the_names_of_the_folders_that_it_makes(tmp_path, monkey
     """A file in a folder without a name on the disk is gone after a power cut: each new folder, in the one above it."""
     flushed = flushed_folders(monkeypatch)
 
-    temporary(tmp_path, "101", "88", "a", durable=True).publish(b"1")
+    temporary(tmp_path, "101", "88", "a", durable=True).commit(b"1")
     assert flushed == [tmp_path, tmp_path / "101", tmp_path / "101" / "88"]
 
     flushed.clear()
-    temporary(tmp_path, "101", "88", "b", durable=True).publish(b"1")
+    temporary(tmp_path, "101", "88", "b", durable=True).commit(b"1")
     assert flushed == [tmp_path / "101" / "88"]
 
     flushed.clear()
-    temporary(tmp_path, "102", "a").publish(b"1")
+    temporary(tmp_path, "102", "a").commit(b"1")
     assert flushed == []
 
-    temporary(tmp_path / "new" / "er", "a", durable=True).publish(b"1")
+    temporary(tmp_path / "new" / "er", "a", durable=True).commit(b"1")
     assert flushed == [tmp_path / "new", tmp_path, tmp_path / "new" / "er"]

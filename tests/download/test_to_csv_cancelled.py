@@ -1,4 +1,4 @@
-"""``client.asins.to_csv`` cancelled at each suspension point: the old file or the whole new one, and nothing else."""
+"""``client.asins.export_csv`` cancelled at each suspension point: the old file or the whole new one, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_an_export_cancelled_everywhere(tmp_path: Path, how: How) -> None:
         (dest / "asins.csv").write_bytes(b"old")
         groups = groups_over(FakeTransport(ok(ROWS[:100]), ok(ROWS[99:]), ok([])))
 
-        end, reached = await cancelled_at(at, groups.asins.to_csv(101, dest / "asins.csv"), how)
+        end, reached = await cancelled_at(at, groups.asins.export_csv(101, dest / "asins.csv"), how)
 
         check_nothing_left(dest, {"asins.csv": [b"old", WHOLE]})
         assert "cancelled" == end or WHOLE == (dest / "asins.csv").read_bytes()

@@ -163,8 +163,8 @@ def test_a_network_disk_tells_of_a_removed_file_earlier(tmp_path, verb) -> None:
     one._file = Stale(one._file)
 
     with pytest.raises(IncompleteDownloadError, match="removed by another program"):
-        one.publish(b"n")
-    one.discard()
+        one.commit(b"n")
+    one.abort()
     assert files_below(tmp_path) == {}
 
 
@@ -185,7 +185,7 @@ def test_a_stale_disk_is_no_removed_file(tmp_path) -> None:
 
     with pytest.raises(OSError, match="Stale file handle") as caught:
         one.write(b"2")
-    one.discard()
+    one.abort()
     assert not isinstance(caught.value, IncompleteDownloadError)
 
 
@@ -203,8 +203,8 @@ def test_a_full_disk_is_no_removed_file(tmp_path, monkeypatch) -> None:
         if len(content) > 1:
             one.write(content)
         with pytest.raises(OSError, match="No space left on device") as caught:
-            one.publish(content)
-        one.discard()
+            one.commit(content)
+        one.abort()
         assert caught.value.errno == errno.ENOSPC
         assert not isinstance(caught.value, IncompleteDownloadError)
 
@@ -223,8 +223,8 @@ def test_a_disk_that_cannot_tell_has_removed_nothing(tmp_path, monkeypatch) -> N
         patched.setattr(OpenFolder, "stat", refuse)
         patched.setattr(_atomic_file, "refuse_special", lambda *_: None)
         with pytest.raises(FileNotFoundError) as caught:
-            one.publish(b"2")
-    one.discard()
+            one.commit(b"2")
+    one.abort()
 
     assert not isinstance(caught.value, IncompleteDownloadError)
 
@@ -237,8 +237,8 @@ def test_a_folder_that_a_file_has_replaced_is_gone(tmp_path) -> None:
     (tmp_path / "101").touch()
 
     with pytest.raises(FileNotFoundError, match="its folder was removed while the file was written"):
-        one.publish(b"le")
-    one.discard()
+        one.commit(b"le")
+    one.abort()
 
     assert files_below(tmp_path) == {"101": b""}
 
@@ -253,7 +253,7 @@ def test_a_small_file_goes_to_the_folder_that_is_there_now(tmp_path, monkeypatch
 
     cleaner(monkeypatch, 1, moved)
 
-    temporary(tmp_path, "101", "a").publish(b"1")
+    temporary(tmp_path, "101", "a").commit(b"1")
 
     assert files_below(tmp_path) == {"101/a": b"1"}
 
@@ -269,8 +269,8 @@ def test_a_folder_that_is_removed_each_time_is_an_error(tmp_path) -> None:
     one = temporary(tmp_path, "101", "a")
     one._open_folder = removed
     with pytest.raises(FileNotFoundError):
-        one.publish(b"1")
-    one.discard()
+        one.commit(b"1")
+    one.abort()
 
     assert open_below(tmp_path) == []
 
@@ -351,7 +351,7 @@ async def test_an_export_that_lost_its_temporary_says_so(tmp_path, monkeypatch) 
     groups = groups_over(FakeTransport(ok([{"id": 1, "asin": "B1", **JOINED, "include_raw_html": True}]), ok([])))
 
     with pytest.raises(DiskError, match=r"removed by another program.*call it again") as caught:
-        await groups.asins.to_csv(101, tmp_path / "asins.csv")
+        await groups.asins.export_csv(101, tmp_path / "asins.csv")
 
     assert (caught.value.name, caught.value.errno) == (str(tmp_path / "asins.csv"), errno.ENOENT)
     assert files_below(tmp_path) == {"asins.csv": b"old"}
@@ -390,7 +390,7 @@ def test_a_small_file_that_is_stale_is_written_again(tmp_path, monkeypatch) -> N
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", stale)
-    temporary(tmp_path, "a", durable=True).publish(b"whole")
+    temporary(tmp_path, "a", durable=True).commit(b"whole")
 
     assert files_below(tmp_path) == {"a": b"whole"}
     assert open_below(tmp_path) == []

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import attrs
 
 from multicart_async import AsyncMultiCart
-from multicart_async.models import Added, AsinRow, Run, SkuRow
+from multicart_async.models import AddResult, AsinRow, Run, SkuRow
 from multicart_async.sandbox import Sandbox
 
 EMAIL = "ops@example.com"
@@ -20,7 +20,7 @@ STORE = {"store_id": "W411", "postcode": "4500"}
 NODE = "https://www.amazon.com.au/b?node=5130777051"
 TABLES = ("users", "codes", "invoices", "domains", "zipcodes", "collections", "asins", "runs")
 
-Safety = Literal["read", "repeatable", "recoverable", "unsafe"]
+Safety = Literal["safe", "idempotent", "verifiable", "unsafe"]
 Act = Callable[[], Awaitable[Any]]
 
 
@@ -96,7 +96,7 @@ class Call:
     shows: Callable[[Any], object] = type
 
 
-def taken(added: Added) -> object:
+def taken(added: AddResult) -> object:
     """What came of adding items."""
     return added.success_count, added.error_rows
 
@@ -170,74 +170,74 @@ CALLS: dict[str, Call] = {
         plain(lambda p: p.client.collections.create("AU Laptops", notification_email=EMAIL)),
         {"collections": 1},
     ),
-    "collections.list": Call("/schedules/get_schedules/", "read", plain(lambda p: p.client.collections.list())),
-    "collections.get": Call("/schedules/get/", "read", plain(lambda p: p.client.collections.get(p.run.collection))),
+    "collections.list": Call("/schedules/get_schedules/", "safe", plain(lambda p: p.client.collections.list())),
+    "collections.get": Call("/schedules/get/", "safe", plain(lambda p: p.client.collections.get(p.run.collection))),
     "collections.update": Call(
         "/schedules/update_schedule/",
-        "repeatable",
+        "idempotent",
         plain(lambda p: p.client.collections.update(p.run.collection, priority="Low")),
         shows=lambda row: row.priority,
     ),
     "collections.delete": Call(
         "/schedules/delete_schedule/",
-        "repeatable",
+        "idempotent",
         with_new(Place.new, lambda p, made: p.client.collections.delete(made)),
         {"collections": -1},
     ),
-    "collections.delete_multiple": Call("/schedules/delete_multiple/", "repeatable", two_doomed, {"collections": -2}),
+    "collections.delete_multiple": Call("/schedules/delete_multiple/", "idempotent", two_doomed, {"collections": -2}),
     "collections.run": Call(
         "/schedules/run/result/",
-        "recoverable",
+        "verifiable",
         with_new(Place.filled, lambda p, made: p.client.runs.start(made)),
         {"runs": 1},
     ),
     "collections.results": Call(
-        "/schedules/collections/results/download/", "read", plain(lambda p: p.client.runs.list(p.run.collection))
+        "/schedules/collections/results/download/", "safe", plain(lambda p: p.client.runs.list(p.run.collection))
     ),
-    "results.download": Call("/results/{collection_id}/{runner_id}/{file_name}", "read", a_download),
+    "results.download": Call("/results/{collection_id}/{runner_id}/{file_name}", "safe", a_download),
     "asins.create": Call(
         "/schedules/amazon/asin/create/",
-        "repeatable",
+        "idempotent",
         with_new(Place.new, lambda p, made: p.client.asins.create(made, "B1", domain_id=1, zipcode_id=15)),
         {"asins": 1},
         lambda row: (row.asin, row.domain.id, row.customer_postcode.id),
     ),
     "asins.create_multiple": Call(
         "/schedules/amazon/asin/create/multiple/",
-        "repeatable",
+        "idempotent",
         with_new(Place.new, lambda p, made: p.client.asins.create_many(made, ["B1", "B2"], **AMAZON)),
         {"asins": 2},
         taken,
     ),
     "asins.create_bulk": Call(
         "/schedules/amazon/asin/create/bulk/",
-        "repeatable",
+        "idempotent",
         with_new(Place.new, lambda p, made: p.client.asins.import_csv(made, asin_rows())),
         {"asins": 2},
         taken,
     ),
     "asins.list": Call(
-        "/schedules/amazon/asin/list/", "read", with_new(Place.filled, lambda p, made: p.client.asins.list(made))
+        "/schedules/amazon/asin/list/", "safe", with_new(Place.filled, lambda p, made: p.client.asins.list(made))
     ),
     "asins.get": Call(
-        "/schedules/amazon/asin/get/", "read", with_new(Place.asin, lambda p, row: p.client.asins.get(row))
+        "/schedules/amazon/asin/get/", "safe", with_new(Place.asin, lambda p, row: p.client.asins.get(row))
     ),
     "asins.update": Call(
         "/schedules/amazon/asin/update/",
-        "repeatable",
+        "idempotent",
         with_new(Place.asin, lambda p, row: p.client.asins.update(row, custom_id="x")),
         shows=lambda row: row.custom_id,
     ),
     "asins.delete": Call(
         "/schedules/amazon/asin/delete/",
-        "repeatable",
+        "idempotent",
         with_new(Place.asin, lambda p, row: p.client.asins.delete(row)),
         {"asins": -1},
     ),
     "asins.output_list": Call(
-        "/schedules/amazon/asin/output/list/", "read", plain(lambda p: p.client.outputs.list(p.run.collection))
+        "/schedules/amazon/asin/output/list/", "safe", plain(lambda p: p.client.outputs.list(p.run.collection))
     ),
-    "asins.output": Call("/schedules/amazon/asin/output/", "read", plain(lambda p: p.client.outputs.get(p.output))),
+    "asins.output": Call("/schedules/amazon/asin/output/", "safe", plain(lambda p: p.client.outputs.get(p.output))),
     "category.submit": Call(
         "/schedules/amazon/category/add_schedule/",
         "unsafe",
@@ -246,21 +246,21 @@ CALLS: dict[str, Call] = {
     ),
     "category.result": Call(
         "/schedules/amazon/category/result/",
-        "read",
+        "safe",
         with_new(Place.category, lambda p, made: p.client.categories.result(made)),
     ),
     "category.cancel": Call(
         "/schedules/amazon/category/cancel/",
-        "repeatable",
+        "idempotent",
         with_new(Place.category, lambda p, made: p.client.categories.cancel(made)),
     ),
     "users.login": Call("/users/login", "unsafe", plain(lambda p: p.client.account.login(EMAIL, "S3cur3p@ss"))),
-    "users.profile": Call("/users/profile", "read", plain(lambda p: p.client.account.profile())),
+    "users.profile": Call("/users/profile", "safe", plain(lambda p: p.client.account.profile())),
     "users.profile_update": Call(
-        "/users/profile/update", "repeatable", plain(lambda p: p.client.account.update_profile(name="Alice"))
+        "/users/profile/update", "idempotent", plain(lambda p: p.client.account.update_profile(name="Alice"))
     ),
-    "users.account_details": Call("/users/account-details", "read", plain(lambda p: p.client.account.details())),
-    "users.credits": Call("/users/credits/", "read", plain(lambda p: p.client.account.credits())),
+    "users.account_details": Call("/users/account-details", "safe", plain(lambda p: p.client.account.details())),
+    "users.credits": Call("/users/credits/", "safe", plain(lambda p: p.client.account.credits())),
     "users.register_otp": Call(
         "/users/register/otp/sent",
         "unsafe",
@@ -274,43 +274,43 @@ CALLS: dict[str, Call] = {
         plain(lambda p: p.client.zipcodes.create(p.word("Z"), domain_id=1)),
         {"zipcodes": 1},
     ),
-    "zipcodes.list": Call("/zipcodes/get-zipcodes/", "read", plain(lambda p: p.client.zipcodes.list())),
-    "settings.domains": Call("/settings/domains/", "read", plain(lambda p: p.client.settings.domains(refresh=True))),
+    "zipcodes.list": Call("/zipcodes/get-zipcodes/", "safe", plain(lambda p: p.client.zipcodes.list())),
+    "settings.domains": Call("/settings/domains/", "safe", plain(lambda p: p.client.settings.domains(refresh=True))),
     "settings.officeworks_stores": Call(
         "/settings/officeworks/stores/",
-        "read",
+        "safe",
         plain(lambda p: p.client.settings.officeworks_stores(refresh=True)),
     ),
     "skus.create": Call(
         "/schedules/officeworks/sku/create/",
-        "repeatable",
+        "idempotent",
         with_new(stationery, lambda p, made: p.client.skus.create(made, "A1", **STORE)),
         {"asins": 1},
         lambda row: (row.sku, row.store_id, row.customer_postcode),
     ),
     "skus.create_multiple": Call(
         "/schedules/officeworks/sku/create/multiple/",
-        "repeatable",
+        "idempotent",
         with_new(stationery, lambda p, made: p.client.skus.create_many(made, ["A1", "A2"], **STORE)),
         {"asins": 2},
         taken,
     ),
     "skus.create_bulk": Call(
         "/schedules/officeworks/sku/create/bulk/",
-        "repeatable",
+        "idempotent",
         with_new(stationery, lambda p, made: p.client.skus.import_csv(made, sku_rows())),
         {"asins": 2},
         taken,
     ),
     "officeworks.categories": Call(
-        "/schedules/officeworks/categories/", "read", plain(lambda p: p.client.catalogue.categories())
+        "/schedules/officeworks/categories/", "safe", plain(lambda p: p.client.catalogue.categories())
     ),
     "officeworks.category_products": Call(
         "/schedules/officeworks/categories/products/",
-        "read",
+        "safe",
         plain(lambda p: p.client.catalogue.products("technology/printers")),
     ),
-    "plans.list": Call("/plans/get_plans/", "read", plain(lambda p: p.client.billing.plans())),
-    "plans.public": Call("/plans/public/", "read", plain(lambda p: p.client.billing.public_plans())),
-    "payments.invoice_pdf": Call("/users/payments/{invoice_id}/invoice.pdf", "read", an_invoice),
+    "plans.list": Call("/plans/get_plans/", "safe", plain(lambda p: p.client.billing.plans())),
+    "plans.public": Call("/plans/public/", "safe", plain(lambda p: p.client.billing.public_plans())),
+    "payments.invoice_pdf": Call("/users/payments/{invoice_id}/invoice.pdf", "safe", an_invoice),
 }

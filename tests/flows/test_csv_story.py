@@ -32,9 +32,9 @@ async def test_a_csv_of_a_collection_makes_the_same_collection_and_the_same_csv(
         AsinRow("amazon.com", "10001", "B0DJQQ38TG", include_raw_html=True),
     ]
     (await client.asins.import_csv(first, given)).raise_for_errors()
-    assert 301 == await client.asins.to_csv(first, tmp_path / "first.csv")
+    assert 301 == await client.asins.export_csv(first, tmp_path / "first.csv")
     (await client.asins.import_csv(second, tmp_path / "first.csv")).raise_for_errors()
-    assert 301 == await client.asins.to_csv(second, tmp_path / "second.csv")
+    assert 301 == await client.asins.export_csv(second, tmp_path / "second.csv")
 
     content = (tmp_path / "first.csv").read_bytes()
     assert content == (tmp_path / "second.csv").read_bytes()
@@ -46,7 +46,7 @@ async def test_a_csv_of_a_collection_makes_the_same_collection_and_the_same_csv(
 async def test_an_empty_collection_gives_a_header_that_cannot_be_imported(client, sandbox, tmp_path) -> None:
     """The refusal says how many rows there are, and that before anything is sent."""
     made = await empty(client)
-    assert 0 == await client.asins.to_csv(made, tmp_path / "asins.csv")
+    assert 0 == await client.asins.export_csv(made, tmp_path / "asins.csv")
     with pytest.raises(ArgumentError, match=r"source: expected 1 to 5000 rows .*, got 0"):
         await client.asins.import_csv(made, tmp_path / "asins.csv")
 

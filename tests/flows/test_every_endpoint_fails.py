@@ -103,10 +103,10 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         sandbox.client(retry=RetryPolicy(attempts=ATTEMPTS)) as client,
     ):
         clock = FakeClock()
-        client._downloader.attempts._now, client._downloader.attempts._sleep = clock.now, clock.sleep
+        client._downloader.retrier._now, client._downloader.retrier._sleep = clock.now, clock.sleep
         client.runs._starter._clock = clock.clock
         yield await Place.furnished(sandbox, client, tmp_path)
-        assert [] == sandbox.dropped
+        assert [] == sandbox.ignored_fields
 
 
 @attrs.frozen
@@ -143,7 +143,7 @@ async def seen(place: Place, call: Call, fault: Fault | None, *, times: int | No
 
 def found_by_its_effect(call: Call, trouble: Trouble) -> bool:
     """A run that was started is found, unless the service itself has said that it failed."""
-    return call.safety == "recoverable" and trouble.done and not isinstance(trouble.fault, Envelope)
+    return call.safety == "verifiable" and trouble.done and not isinstance(trouble.fault, Envelope)
 
 
 def test_the_table_has_every_endpoint(endpoints: dict[str, dict[str, Any]]) -> None:
@@ -167,7 +167,7 @@ async def test_a_passing_trouble_is_survived_or_told_and_the_work_is_never_done_
     for name, trouble in (LOST | ANSWERED).items():
         found = await seen(place, call, trouble.fault)
         assert found.error is not None or calm.shown == found.shown, name
-        if call.safety in {"read", "repeatable"} or trouble.kind is RateLimitError:
+        if call.safety in {"safe", "idempotent"} or trouble.kind is RateLimitError:
             assert (None, 2, call.grows) == (found.error, found.requests, found.grown), name
         elif found_by_its_effect(call, trouble):
             assert (None, 1, call.grows) == (found.error, found.requests, found.grown), name
@@ -182,7 +182,7 @@ async def test_an_answer_that_makes_no_sense_is_an_error_of_ours(place: Place, c
     file = call is CALLS["results.download"]
     for name, fault in SENSELESS.items():
         found = await seen(place, call, fault)
-        assert found.error is not None or file or call.safety == "recoverable", name
+        assert found.error is not None or file or call.safety == "verifiable", name
         assert not (found.error and found.brought), name
         assert found.requests <= (2 if file else 1), name
         assert found.grown in ({}, call.grows), name
@@ -195,7 +195,7 @@ async def test_a_trouble_that_lasts_ends_when_the_attempts_do(place: Place, call
     A 429 is a certain rejection: it is repeated in every class.
     """
     for name, trouble in LASTING.items():
-        once = call.safety in {"unsafe", "recoverable"} and trouble.kind is not RateLimitError
+        once = call.safety in {"unsafe", "verifiable"} and trouble.kind is not RateLimitError
         found = await seen(place, call, trouble.fault, times=None)
         kind = APIConnectionError if name in LOST else trouble.kind
         assert isinstance(found.error, kind | IncompleteDownloadError) or (trouble.done and call.grows), name
@@ -242,7 +242,7 @@ async def all_at_once(place: Place, fault: Fault) -> dict[str, Seen]:
 async def test_an_answer_that_is_too_late_is_a_lost_one(place: Place, work: Any) -> None:
     """Whoever may ask again does so; what creates is sent once, and says that its outcome is unknown."""
     found = await all_at_once(place, Delay(60, work=work))
-    once = {name for name, call in CALLS.items() if call.safety in {"unsafe", "recoverable"}}
+    once = {name for name, call in CALLS.items() if call.safety in {"unsafe", "verifiable"}}
     grown: Counter[str] = Counter()
     for call in (call for name, call in CALLS.items() if work == "before" or name not in once):
         grown.update(call.grows)

@@ -24,4 +24,4 @@ async def test_a_collection_is_run_waited_for_downloaded_and_read(tmp_path) -> N
     assert asins == sorted(record["asin"] for record in records)
     pages = [json.loads(file.path.read_bytes()) for file in files.files if file.name.startswith("page")]
     assert records == [record for page in pages for record in page]
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields

@@ -116,7 +116,7 @@ async def test_items_wait_for_their_postcode() -> None:
             assert ["in-progress"] == [row.status for row in await client.zipcodes.list()]
             assert 0 == await client.asins.count(made.id)
             sandbox.advance(40)
-        assert [] == sandbox.dropped
+        assert [] == sandbox.ignored_fields
 
 
 async def test_a_run_that_costs_more_than_the_500_credits_is_refused(sandbox) -> None:

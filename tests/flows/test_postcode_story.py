@@ -27,7 +27,7 @@ async def slow():
     """A sandbox whose cookies take a minute of its own time, and a client."""
     async with Sandbox(clock="manual", zipcode_seconds=60) as sandbox, sandbox.client() as client:
         yield sandbox, client
-        assert [] == sandbox.dropped
+        assert [] == sandbox.ignored_fields
 
 
 async def test_a_new_postcode_is_created_once_and_then_found(client, sandbox) -> None:

@@ -90,7 +90,7 @@ async def test_shards_are_run_downloaded_and_mirrored(tmp_path) -> None:
     assert (3, 3, 0) == (report.runs, report.skipped, report.files)
     assert (True, 3, 24) == (verified.ok, verified.runs, verified.files)
     assert 12_000 == sum(downloads[number].run.total_results or 0 for number in wanted)
-    assert [] == sandbox.dropped
+    assert [] == sandbox.ignored_fields
 
 
 async def test_a_lost_answer_in_the_middle_is_taken_up_again(client, sandbox, tmp_path) -> None:

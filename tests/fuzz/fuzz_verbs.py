@@ -158,7 +158,7 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "asins.import_csv": lambda s: s.client.asins.import_csv(
         s.one, [AsinRow("amazon.com.au", "4500", s.word().upper(), False)]
     ),
-    "asins.to_csv": lambda s: s.client.asins.to_csv(s.one, s.folder / "asins.csv"),
+    "asins.export_csv": lambda s: s.client.asins.export_csv(s.one, s.folder / "asins.csv"),
     "asins.list": lambda s: s.client.asins.list(s.one),
     "asins.iterate": lambda s: drained(s.client.asins.iterate(s.one)),
     "asins.count": lambda s: s.client.asins.count(s.one),

@@ -16,43 +16,43 @@ from multicart_async.sandbox._api.routes import ROUTES
 
 SAFETY = {
     "collections.create": "unsafe",
-    "collections.list": "read",
-    "collections.get": "read",
-    "collections.update": "repeatable",
-    "collections.delete": "repeatable",
-    "collections.delete_multiple": "repeatable",
-    "collections.run": "recoverable",
-    "collections.results": "read",
-    "asins.create": "repeatable",
-    "asins.create_multiple": "repeatable",
-    "asins.create_bulk": "repeatable",
-    "asins.list": "read",
-    "asins.get": "read",
-    "asins.update": "repeatable",
-    "asins.delete": "repeatable",
-    "asins.output_list": "read",
-    "asins.output": "read",
+    "collections.list": "safe",
+    "collections.get": "safe",
+    "collections.update": "idempotent",
+    "collections.delete": "idempotent",
+    "collections.delete_multiple": "idempotent",
+    "collections.run": "verifiable",
+    "collections.results": "safe",
+    "asins.create": "idempotent",
+    "asins.create_multiple": "idempotent",
+    "asins.create_bulk": "idempotent",
+    "asins.list": "safe",
+    "asins.get": "safe",
+    "asins.update": "idempotent",
+    "asins.delete": "idempotent",
+    "asins.output_list": "safe",
+    "asins.output": "safe",
     "category.submit": "unsafe",
-    "category.result": "read",
-    "category.cancel": "repeatable",
+    "category.result": "safe",
+    "category.cancel": "idempotent",
     "users.login": "unsafe",
-    "users.profile": "read",
-    "users.profile_update": "repeatable",
-    "users.account_details": "read",
-    "users.credits": "read",
+    "users.profile": "safe",
+    "users.profile_update": "idempotent",
+    "users.account_details": "safe",
+    "users.credits": "safe",
     "users.register_otp": "unsafe",
     "users.register": "unsafe",
     "zipcodes.create": "unsafe",
-    "zipcodes.list": "read",
-    "settings.domains": "read",
-    "settings.officeworks_stores": "read",
-    "skus.create": "repeatable",
-    "skus.create_multiple": "repeatable",
-    "skus.create_bulk": "repeatable",
-    "officeworks.categories": "read",
-    "officeworks.category_products": "read",
-    "plans.list": "read",
-    "plans.public": "read",
+    "zipcodes.list": "safe",
+    "settings.domains": "safe",
+    "settings.officeworks_stores": "safe",
+    "skus.create": "idempotent",
+    "skus.create_multiple": "idempotent",
+    "skus.create_bulk": "idempotent",
+    "officeworks.categories": "safe",
+    "officeworks.category_products": "safe",
+    "plans.list": "safe",
+    "plans.public": "safe",
 }
 
 
@@ -113,13 +113,13 @@ def test_an_endpoint_needs_a_credential_as_documented(
 @every_endpoint
 def test_what_can_answer_a_secret_or_is_sent_one_is_private(where: str, endpoint: Endpoint[Any]) -> None:
     """Login and registration, the details with the key in them, and the update whose fields are not all known."""
-    assert endpoint.private == (where.removeprefix("account.") in {"LOGIN", "REGISTER", "DETAILS", "UPDATE_PROFILE"})
+    assert endpoint.sensitive == (where.removeprefix("account.") in {"LOGIN", "REGISTER", "DETAILS", "UPDATE_PROFILE"})
 
 
 @every_endpoint
 def test_what_changes_something_wants_a_fresh_connection(where: str, endpoint: Endpoint[Any]) -> None:
     """A POST on a stale one cannot be repeated by anybody."""
-    assert (endpoint.safety != "read") == endpoint.changes
+    assert (endpoint.safety != "safe") == endpoint.mutates
 
 
 def test_every_fully_documented_call_has_an_endpoint(endpoints: dict[str, dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ import multicart_async.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [multicart_async, multicart_async.sandbox]
-UNLISTED = {"multicart_async": {"plan_collections"}, "multicart_async.sandbox": set()}
+UNLISTED = {"multicart_async": {"plan_shards"}, "multicart_async.sandbox": set()}
 
 
 def run(code: str, *, beside: Path | None = None) -> str:

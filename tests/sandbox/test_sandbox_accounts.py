@@ -15,7 +15,7 @@ PROFILE = "/users/profile"
 UPDATE = "/users/profile/update"
 OTP = "/users/register/otp/sent"
 REGISTER = "/users/register"
-ALICE = {"email": "ops@example.com", "password": "S3cur3p@ss"}
+DEFAULT_USER_ID = {"email": "ops@example.com", "password": "S3cur3p@ss"}
 EMAIL = "new@example.com"
 NEWCOMER = {"name": "Nora New", "email": EMAIL, "password": "Gum-tree-7", "country": "Australia"}
 
@@ -28,14 +28,14 @@ async def code(api: Any, email: str = EMAIL) -> int:
 async def test_login_gives_the_token_and_the_user(api: Any) -> None:
     """As the documentation's example."""
     user = {"id": 42, "name": "Alice Smith", "email": "ops@example.com"}
-    assert {"token": api.sandbox.token, "user": user} == await api.data(LOGIN, **ALICE)
+    assert {"token": api.sandbox.token, "user": user} == await api.data(LOGIN, **DEFAULT_USER_ID)
 
 
 @pytest.mark.parametrize("wrong", [{"password": "s3cur3p@ss"}, {"email": "nobody@example.com"}], ids=str)
 async def test_a_wrong_login_has_one_text(api: Any, wrong: dict[str, str]) -> None:
     """Whether address or password is wrong is not told."""
     expected = {"code": 400, "data": "Invalid email or password!", "status": 0}
-    assert expected == await api.call(LOGIN, **{**ALICE, **wrong})
+    assert expected == await api.call(LOGIN, **{**DEFAULT_USER_ID, **wrong})
 
 
 async def test_a_user_without_a_password_cannot_log_in(api: Any) -> None:
@@ -68,8 +68,8 @@ async def test_an_update_changes_what_was_given(api: Any) -> None:
 async def test_a_new_address_is_the_login_at_once(api: Any) -> None:
     """The old one is none any more."""
     await api.data(UPDATE, email=EMAIL)
-    assert 42 == (await api.data(LOGIN, **{**ALICE, "email": EMAIL}))["user"]["id"]
-    assert 400 == await api.refused(LOGIN, **ALICE)
+    assert 42 == (await api.data(LOGIN, **{**DEFAULT_USER_ID, "email": EMAIL}))["user"]["id"]
+    assert 400 == await api.refused(LOGIN, **DEFAULT_USER_ID)
 
 
 async def test_an_address_belongs_to_one_user(api: Any) -> None:
@@ -82,7 +82,7 @@ async def test_an_address_belongs_to_one_user(api: Any) -> None:
 async def test_fields_beyond_a_cut_table_are_let_pass(api: Any) -> None:
     """What the documentation does not show is not said to be unknown."""
     await api.data(UPDATE, phone="07 5550 0100")
-    assert [] == api.sandbox.dropped
+    assert [] == api.sandbox.ignored_fields
 
 
 async def test_the_key_is_in_the_account_details(api: Any) -> None:
@@ -100,8 +100,8 @@ async def test_a_code_has_six_digits(api: Any) -> None:
 
 async def test_a_registered_address_gets_no_code(api: Any) -> None:
     """There is an account already."""
-    assert 409 == await api.refused(OTP, email=ALICE["email"])
-    assert 409 == await api.refused(REGISTER, **{**NEWCOMER, "email": ALICE["email"]}, otp=123456)
+    assert 409 == await api.refused(OTP, email=DEFAULT_USER_ID["email"])
+    assert 409 == await api.refused(REGISTER, **{**NEWCOMER, "email": DEFAULT_USER_ID["email"]}, otp=123456)
 
 
 async def test_an_address_must_look_like_one(api: Any) -> None:

@@ -66,7 +66,7 @@ async def test_multiple_spells_raw_html_its_own_way(api: Any) -> None:
     await api.data(MULTIPLE, collection=collection, asins="B01", including_raw_html=True, **PLACE)
     await api.data(MULTIPLE, collection=collection, asins="B02", include_raw_html=True, **PLACE)
     assert [row["include_raw_html"] for row in await api.data(LIST, collection_id=collection)] == [True, False]
-    assert api.sandbox.dropped == [(MULTIPLE, "include_raw_html")]
+    assert api.sandbox.ignored_fields == [(MULTIPLE, "include_raw_html")]
 
 
 async def test_the_5001st_item_is_rejected(api: Any) -> None:
@@ -111,7 +111,7 @@ async def test_csv_must_be_a_file(api: Any) -> None:
     form.add_field("more", b"", content_type="text/plain", filename="x")
     async with api.session.post(api.sandbox.url + "/schedules/amazon/asin/create/bulk/", data=form) as response:
         assert (await response.json())["code"] == 400
-    assert api.sandbox.dropped == [("/schedules/amazon/asin/create/bulk/", "more")]
+    assert api.sandbox.ignored_fields == [("/schedules/amazon/asin/create/bulk/", "more")]
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"])

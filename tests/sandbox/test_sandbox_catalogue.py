@@ -71,7 +71,7 @@ async def test_products_of_a_category(api: Any) -> None:
     answer = await api.data(PRODUCTS, seo_path="technology/computers/laptops", recursive=True)
     assert (2, ["HPLAP001", "DLLAT002"]) == (answer["total"], [row["sku"] for row in answer["products"]])
     assert {"total": 0, "products": []} == await api.data(PRODUCTS, seo_path="nowhere")
-    assert [] == api.sandbox.dropped
+    assert [] == api.sandbox.ignored_fields
 
 
 async def test_looking_around_costs_nothing(api: Any) -> None:

@@ -16,7 +16,7 @@ async def test_new_collections_are_drafts(api: Any) -> None:
     """Status is draft whatever is sent, and what was sent in vain is reported."""
     made = await api.data("/schedules/add_schedule/", status="enable", **NEW_COLLECTION)
     assert made["status"] == "draft"
-    assert api.sandbox.dropped == [("/schedules/add_schedule/", "status")]
+    assert api.sandbox.ignored_fields == [("/schedules/add_schedule/", "status")]
 
 
 async def test_first_item_promotes_a_draft(api: Any) -> None:
@@ -69,7 +69,7 @@ async def test_collection_id_finds_no_collection(api: Any) -> None:
     """get wants schedule_id; with collection_id nothing is found."""
     collection = await api.collection()
     assert await api.refused("/schedules/get/", collection_id=collection) == 404
-    assert api.sandbox.dropped == [("/schedules/get/", "collection_id")]
+    assert api.sandbox.ignored_fields == [("/schedules/get/", "collection_id")]
 
 
 async def test_update_changes_what_is_given(api: Any) -> None:

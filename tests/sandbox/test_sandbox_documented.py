@@ -98,7 +98,7 @@ async def test_documented_requests_are_answered_as_documented(api: Any, entry: d
 
     assert 1 == answer["status"]
     assert entry["response"] is None or shape(entry["response"]) == shape(answer)
-    assert [] == api.sandbox.dropped
+    assert [] == api.sandbox.ignored_fields
 
 
 @every(FILES)

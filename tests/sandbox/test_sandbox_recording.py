@@ -9,21 +9,21 @@ import aiohttp
 import pytest
 from sandbox_api import Api
 
-from multicart_async.sandbox import SeenRequest
+from multicart_async.sandbox import RecordedRequest
 from multicart_async.sandbox.recording import Recording
 
 MIB = 2**20
 GET = "/schedules/get/"
 
 
-def seen(path: str = GET, *, fields: Any = None, headers: tuple[str, ...] = ()) -> SeenRequest:
+def seen(path: str = GET, *, fields: Any = None, headers: tuple[str, ...] = ()) -> RecordedRequest:
     """A request as it is remembered."""
-    return SeenRequest(
+    return RecordedRequest(
         method="POST", target=f"/api/v1{path}", path=path, headers=headers, has_credential=True, fields=fields
     )
 
 
-def growing(kind: str, number: int) -> SeenRequest:
+def growing(kind: str, number: int) -> RecordedRequest:
     """A request of some 64 KiB, new in each place that can be large."""
     text = f"{number:05}" * 13_107
     if kind == "small values":
@@ -99,11 +99,11 @@ def test_all_that_arrived_can_be_forgotten() -> None:
     """Requests, counts, and dropped fields."""
     recording = Recording()
     recording.note(seen(), GET)
-    recording.note_dropped(GET, ["a"])
+    recording.note_ignored(GET, ["a"])
 
     recording.clear()
 
-    assert (list(recording.requests), dict(recording.counts), recording.dropped) == ([], {}, [])
+    assert (list(recording.requests), dict(recording.counts), recording.ignored_fields) == ([], {}, [])
 
 
 def test_counts_of_unknown_paths_are_bounded() -> None:
@@ -122,12 +122,12 @@ def test_counts_of_unknown_paths_are_bounded() -> None:
 def test_names_of_dropped_fields_are_bounded() -> None:
     """Number and length of the names are bounded, and the latest names are kept."""
     recording = Recording()
-    recording.note_dropped(GET, ["a"])
-    recording.note_dropped(GET, [f"{number}" for number in range(20_000)])
-    recording.note_dropped(GET, ["x" * 8000])
+    recording.note_ignored(GET, ["a"])
+    recording.note_ignored(GET, [f"{number}" for number in range(20_000)])
+    recording.note_ignored(GET, ["x" * 8000])
 
-    assert len(recording.dropped) == 10_000
-    assert recording.dropped[-2:] == [(GET, "19999"), (GET, "x" * 200)]
+    assert len(recording.ignored_fields) == 10_000
+    assert recording.ignored_fields[-2:] == [(GET, "19999"), (GET, "x" * 200)]
 
 
 async def test_requests_of_64_kib_are_forgotten_in_time(api: Api) -> None:

@@ -217,7 +217,7 @@ async def test_client_is_made_for_this_sandbox(monkeypatch: pytest.MonkeyPatch) 
 
 def test_names_of_the_package() -> None:
     """The names of the package are imported on first use; an unknown name is an error."""
-    assert {"Credits", "Sandbox", "SeenRequest", "faults"} == {
+    assert {"Credits", "Sandbox", "RecordedRequest", "faults"} == {
         getattr(package, name).__name__.rsplit(".", 1)[-1] for name in package.__all__
     }
     with pytest.raises(AttributeError, match="nothing"):

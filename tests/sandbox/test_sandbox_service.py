@@ -94,7 +94,7 @@ async def test_unknown_fields_are_noted(api: Any) -> None:
     async with api.session.get(api.sandbox.url + "/results/1/2/x?token=1&&y"):
         pass
     template = "/results/{collection_id}/{runner_id}/{file_name}"
-    assert [("/schedules/get_schedules/", "skip"), (template, "token"), (template, "y")] == api.sandbox.dropped
+    assert [("/schedules/get_schedules/", "skip"), (template, "token"), (template, "y")] == api.sandbox.ignored_fields
 
 
 async def test_requests_are_noted_without_the_credential(api: Any) -> None:

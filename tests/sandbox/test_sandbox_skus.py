@@ -112,7 +112,7 @@ async def test_rows_of_a_csv_have_places_of_their_own(api: Any) -> None:
         ("A5", "Store not found"),
     ] == errors
     assert ["W411", "W902"] == [row["custom_id"] for row in await api.data(LIST, collection_id=collection)]
-    assert [] == api.sandbox.dropped
+    assert [] == api.sandbox.ignored_fields
 
 
 @pytest.mark.parametrize(

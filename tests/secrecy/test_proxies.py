@@ -187,7 +187,7 @@ async def test_no_warning_of_an_open_connection_shows_it(scan: Scan, caplog: Any
 
     async with RawServer(answer) as server:
         client = AsyncMultiCart(KEY, base_url=HTTP, allow_http=True, proxy=url_of(server))
-        await client.request("/new/", safety="read")
+        await client.request("/new/", safety="safe")
         for session in client._transport._sessions.values():
             scan.look("pool", repr(session._connector._conns))
         with warnings.catch_warnings(record=True) as caught:

@@ -25,7 +25,7 @@ from multicart_async.events import Event
 from multicart_async.models import StartedRun
 
 ALL = " | ".join([*escapes(KEY).values(), *escapes(HEADER).values()])
-STARTED = StartedRun(collection_id=101, after=87)
+STARTED = StartedRun(collection_id=101, after_run_id=87)
 OFTEN = PollPolicy(poll_interval=0.01, max_poll_interval=0.01)
 SOON = PollPolicy(poll_interval=0.01, max_poll_interval=0.01, wait_timeout=0.2)
 ONE = PollPolicy(poll_interval=0.01, max_poll_interval=0.01, on_ambiguous="raise")

@@ -59,7 +59,7 @@ VERBS: Final[dict[str, Verb]] = {
         name="Alice", extra={"password": PASSWORD, "otp": {"of": CODE}}
     ),
     "request": lambda c, _: c.request("/users/change-password/", {"old": PASSWORD, "codes": [CODE, str(CODE)]}),
-    "repeated request": lambda c, _: c.request("/users/reset/", {"password": PASSWORD, "otp": CODE}, safety="read"),
+    "repeated request": lambda c, _: c.request("/users/reset/", {"password": PASSWORD, "otp": CODE}, safety="safe"),
     "details": lambda c, _: c.account.details(),
     "profile": lambda c, _: c.account.profile(),
     "credits": lambda c, _: c.account.credits(),

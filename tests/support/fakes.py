@@ -15,7 +15,7 @@ import anyio.lowlevel
 import attrs
 
 from multicart_async._core.redaction import RedactedBody
-from multicart_async._http import ByteStream, Form, Response
+from multicart_async._http import ByteStream, MultipartForm, Response
 from multicart_async.resources._polling import Clock
 
 __all__ = ["FakeClock", "FakeFile", "FakeTransport", "ok", "refused"]
@@ -54,7 +54,7 @@ class FakeFile:
         return None if text is None else int(text)
 
     @property
-    def proved(self) -> bool:
+    def self_delimited(self) -> bool:
         """Whether the framing shows where the body ends."""
         return self.length is not None or self.headers.get("transfer-encoding") == "chunked"
 
@@ -83,7 +83,7 @@ class FakeTransport:
         self._files = {
             url: [file] if isinstance(file, FakeFile | Exception) else list(file) for url, file in files.items()
         }
-        self.sent: list[tuple[str, dict[str, Any] | Form]] = []
+        self.sent: list[tuple[str, dict[str, Any] | MultipartForm]] = []
         self.methods: list[str] = []
         self.fresh: list[bool] = []
         self.public: list[bool] = []
@@ -95,24 +95,29 @@ class FakeTransport:
         self._answers.extend(answers)
 
     async def post(
-        self, path: str, body: bytes | RedactedBody | Form, *, fresh: bool = False, public: bool = False
+        self,
+        path: str,
+        body: bytes | RedactedBody | MultipartForm,
+        *,
+        new_connection: bool = False,
+        public: bool = False,
     ) -> Response:
         """The next answer of the script."""
-        content: bytes | Form = body.reveal() if isinstance(body, RedactedBody) else body
-        sent = content if isinstance(content, Form) else json.loads(content)
-        return await self._answer("POST", path, sent, fresh=fresh, public=public)
+        content: bytes | MultipartForm = body.reveal() if isinstance(body, RedactedBody) else body
+        sent = content if isinstance(content, MultipartForm) else json.loads(content)
+        return await self._answer("POST", path, sent, new_connection=new_connection, public=public)
 
-    async def get(self, path: str, *, fresh: bool = False, public: bool = False) -> Response:
+    async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
         """The next answer of the script."""
-        return await self._answer("GET", path, {}, fresh=fresh, public=public)
+        return await self._answer("GET", path, {}, new_connection=new_connection, public=public)
 
     async def _answer(
-        self, method: str, path: str, sent: dict[str, Any] | Form, *, fresh: bool, public: bool
+        self, method: str, path: str, sent: dict[str, Any] | MultipartForm, *, new_connection: bool, public: bool
     ) -> Response:
         await anyio.lowlevel.checkpoint()
         self.sent.append((path, sent))
         self.methods.append(method)
-        self.fresh.append(fresh)
+        self.fresh.append(new_connection)
         self.public.append(public)
         assert self._answers, f"the script has no answer to {path}"
         answer = self._answers.pop(0)
@@ -122,12 +127,12 @@ class FakeTransport:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         """The file of that URL."""
         await anyio.lowlevel.checkpoint()
         self.opened.append((url, dict(headers)))
-        self.opened_fresh.append(fresh)
+        self.opened_fresh.append(new_connection)
         assert url in self._files, f"there is no file for {label} at {url}"
         files = self._files[url]
         file = files.pop(0) if len(files) > 1 else files[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from multicart_async._downloads.manager import Results
+from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.transfer import Downloader
-from multicart_async._http.caller import Caller
-from multicart_async._http.retries import Attempts
+from multicart_async._http.caller import ApiCaller
+from multicart_async._http.retries import Retrier
 from multicart_async.config import RetryPolicy
 from multicart_async.events import Event
 from multicart_async.resources.account import Account
@@ -34,7 +34,7 @@ class Groups:
     clock: FakeClock
     events: list[Event]
     downloader: Downloader
-    results: Results
+    results: DownloadManager
     collections: Collections
     runs: Runs
     account: Account
@@ -54,10 +54,10 @@ def groups_over(
     """Groups as the client composes them."""
     clock = clock or FakeClock()
     events: list[Event] = []
-    attempts = Attempts(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
-    call = Caller(transport, attempts=attempts)
+    attempts = Retrier(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
+    call = ApiCaller(transport, attempts=attempts)
     downloader = Downloader(transport, attempts=attempts, emit=events.append, now=clock.now)
-    results = Results(downloader, BASE)
+    results = DownloadManager(downloader, BASE)
     settings = ServiceSettings(call)
     zipcodes = Zipcodes(call, domains=settings.domains, clock=clock.clock)
     asins = Asins(call, zipcode=zipcodes.ensure, clock=clock.clock)

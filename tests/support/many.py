@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 
 from multicart_async import Limits, Outcome, PollPolicy, RetryPolicy
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._downloads.manager import Results
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.transfer import Downloader
-from multicart_async._http import Form, Response
-from multicart_async._http.caller import Caller
-from multicart_async._http.retries import Attempts
+from multicart_async._http import MultipartForm, Response
+from multicart_async._http.caller import ApiCaller
+from multicart_async._http.retries import Retrier
 from multicart_async.events import Event
 from multicart_async.models import Run, StartedRun
 from multicart_async.resources._polling import Clock
@@ -96,16 +96,16 @@ class World:
         self.events: list[Event] = []
         self.under_way: Counter[object] = Counter()
         self.most: Counter[object] = Counter()
-        self.life = Lifeline()
-        attempting = Attempts(RetryPolicy(attempts=attempts), life=self.life, now=self.now, sleep=asyncio.sleep)
-        self.call = Caller(self, attempts=attempting, life=self.life, limits=Limits(requests=1_000))  # type: ignore[arg-type]
+        self.life = ClientLifetime()
+        attempting = Retrier(RetryPolicy(attempts=attempts), life=self.life, now=self.now, sleep=asyncio.sleep)
+        self.call = ApiCaller(self, attempts=attempting, life=self.life, limits=Limits(requests=1_000))  # type: ignore[arg-type]
         collections = Collections(self.call)
         self.runs = Runs(
             self.call,
             collection=collections.get,
             collections=collections.list,
             account=Account(self.call).credits,
-            results=Results(Downloader(self), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
+            results=DownloadManager(Downloader(self), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
             limits=Limits(requests=requests),
             clock=Clock(now=self.now, sleep=self._sleep),
             emit=self.events.append,
@@ -115,7 +115,7 @@ class World:
         return asyncio.get_running_loop().time()
 
     async def _sleep(self, seconds: float) -> None:
-        with self.life.guard():
+        with self.life.track():
             await asyncio.sleep(seconds)
 
     def add(
@@ -137,7 +137,9 @@ class World:
             fake.statuses.append((shown, status))
         return StartedRun(number, after)
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The side of the `Transport`."""
         fields = json.loads(body) if isinstance(body, bytes) else {}
         number = fields.get("collection_id") or fields.get("schedule_id") or 0

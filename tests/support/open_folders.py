@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from multicart_async.sinks._atomic_file import Temporary
+from multicart_async.sinks._atomic_file import AtomicFile
 from multicart_async.sinks._open_folder import OpenFolder
 
 __all__ = ["flushed_folders", "opener", "path_at", "temporary"]
@@ -34,6 +34,6 @@ def opener(folder: Path, *parts: str, durable: bool = False):
     return lambda create: OpenFolder.open(folder, parts, create=create, durable=durable)
 
 
-def temporary(folder: Path, *parts: str, durable: bool = False) -> Temporary:
+def temporary(folder: Path, *parts: str, durable: bool = False) -> AtomicFile:
     """A file on its way to the last of *parts* below *folder*."""
-    return Temporary(opener(folder, *parts[:-1], durable=durable), folder.joinpath(*parts), durable=durable)
+    return AtomicFile(opener(folder, *parts[:-1], durable=durable), folder.joinpath(*parts), durable=durable)

@@ -17,10 +17,10 @@ import attrs
 import pytest
 
 from multicart_async import RetryPolicy
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.errors import MultiCartError, MultiCartWarning
 from multicart_async.models import Shard
-from multicart_async.resources._journal_file import Ledger, _line
+from multicart_async.resources._journal_file import JournalFile, _line
 from support.fakes import ok, refused
 from support.groups import groups_over
 
@@ -76,7 +76,9 @@ class ShardService:
         {"before": lambda: None, "half": half, "after": whole}[self.how]()
         raise Crash
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         """The side of the `Transport`."""
         assert isinstance(body, bytes)
         fields = json.loads(body)
@@ -125,9 +127,9 @@ class ShardService:
 @contextmanager
 def crashing_ledger(service: ShardService) -> Iterator[None]:
     """Each line of a journal is a step too."""
-    append = Ledger.append
+    append = JournalFile.append
 
-    def stepwise(self: Ledger, *rows: Mapping[str, Any]) -> None:
+    def stepwise(self: JournalFile, *rows: Mapping[str, Any]) -> None:
         def half() -> None:
             text = b"".join(map(_line, rows))
             assert self._file is not None
@@ -137,7 +139,7 @@ def crashing_ledger(service: ShardService) -> Iterator[None]:
         service.step(lambda: append(self, *rows), half)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "append", stepwise)
+        patch.setattr(JournalFile, "append", stepwise)
         yield
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import trustme
 
 from multicart_async._core.credentials import Given, Settings, resolve
-from multicart_async._http import AiohttpTransport, Network
+from multicart_async._http import AiohttpTransport, NetworkOptions
 from support.raw import Exchange, RawServer
 
 KEY = "mc_live_wires.c2VjcmV0"
@@ -74,6 +74,6 @@ def client_tls() -> ssl.SSLContext:
     return context
 
 
-def trusting() -> Network:
+def trusting() -> NetworkOptions:
     """A way out that trusts the tests' authority."""
-    return Network(ssl_context=client_tls())
+    return NetworkOptions(ssl_context=client_tls())

@@ -11,7 +11,7 @@ from support.fakes import FakeFile, ok
 from support.groups import BASE, groups_over
 
 from multicart_async import RetryPolicy
-from multicart_async._http import ByteStream, Form, Response
+from multicart_async._http import ByteStream, MultipartForm, Response
 from multicart_async.models import SyncReport
 from multicart_async.sinks import Sink
 
@@ -24,7 +24,9 @@ class Account:
     def __init__(self, page: Callable[[], FakeFile] = lambda: FakeFile.whole(PAGE)) -> None:
         self._page = page
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         assert isinstance(body, bytes)
         if path == "/schedules/get_schedules/":
             return ok([])
@@ -34,7 +36,7 @@ class Account:
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, label: str, headers: Mapping[str, str] = {}, fresh: bool = False
+        self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         yield self._page()
 
@@ -57,4 +59,4 @@ async def mirrored(ids: Iterable[int], sink: Sink, account: Account) -> SyncRepo
     """As `AsyncMultiCart.sync`, over that account."""
     groups = groups_over(account, retry=RetryPolicy(attempts=1))  # type: ignore[arg-type]
     groups.downloader.emit = lambda event: None
-    return await mirror_over(groups, sink, workers=(4, 8)).carry_out(ids)
+    return await mirror_over(groups, sink, workers=(4, 8)).run(ids)

@@ -13,7 +13,7 @@ from typing import Any
 
 from support.groups import Groups
 
-from multicart_async._sync.engine import Mirror, Wish
+from multicart_async._sync.engine import Synchronizer, SyncOptions
 from multicart_async.errors import DiskError
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink, Sink
@@ -31,10 +31,10 @@ def mirror_over(
     workers: tuple[int, int] = (1, 1),
     now: Callable[[], float] = time.monotonic,
     **wish: Any,
-) -> Mirror:
+) -> Synchronizer:
     """What `AsyncMultiCart.sync` makes, over these groups; *workers* are those that list and those that fetch."""
-    return Mirror(
-        Wish(**wish),
+    return Synchronizer(
+        SyncOptions(**wish),
         sink,
         list_all=groups.collections.list,
         get=groups.collections.get,
@@ -103,9 +103,9 @@ class WatchedSink(DirectorySink):
         self._note("read", name)
         return await super().read(name)
 
-    def chunks(self, name: str) -> AsyncIterator[bytes]:
+    def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
         self._note("chunks", name)
-        return super().chunks(name)
+        return super().iter_bytes(name)
 
     def _note(self, verb: str, name: str) -> None:
         self.seen[f"{verb} {name.rpartition('/')[2]}"] += 1

@@ -61,9 +61,9 @@ class DyingSink(DirectorySink):
         if self.left < 0:
             raise KilledError
 
-    async def remove(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         self._step()
-        await super().remove(name)
+        await super().delete(name)
 
     async def rename(self, old: str, new: str) -> None:
         self._step()
@@ -85,9 +85,9 @@ class StubbornSink(DirectorySink):
         if self._refuses(name):
             raise DiskError(name, "Operation not permitted", errno.EPERM)
 
-    async def remove(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         self._check(name)
-        await super().remove(name)
+        await super().delete(name)
 
     async def rename(self, old: str, new: str) -> None:
         self._check(old)

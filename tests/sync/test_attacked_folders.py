@@ -101,7 +101,7 @@ async def test_nothing_outside_is_read_written_or_removed(sandbox, client, place
         "verify": lambda: client.verify(dest),
         "repair": lambda: client.verify(dest, repair=True),
         "download": lambda: client.runs.download(run, dest, overwrite=True),
-        "export": lambda: client.asins.to_csv(ids[0], dest / "asins.csv"),
+        "export": lambda: client.asins.export_csv(ids[0], dest / "asins.csv"),
     }
     age(outside)
     before = looks(outside)

@@ -11,7 +11,7 @@ from mirror_kit import HISTORY, LIST, PlainSink, asked, tree
 from pruning_kit import add_runs, drop_collection, drop_run, unlist
 
 from multicart_async import errors
-from multicart_async._downloads.manifest import seal_json
+from multicart_async._downloads.manifest import dump_checksummed
 from multicart_async.sandbox.faults import Envelope, Status
 from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
 
@@ -360,7 +360,7 @@ async def test_the_note_of_another_program_is_no_proof(sandbox, client, tmp_path
     plant(tmp_path, "7/collection.json")
     (tmp_path / "8").mkdir()
     fields = {"updated_at": "2026-01-01T00:00:00+00:00", "schedule_status": "Completed", "run": None}
-    (tmp_path / "8" / "collection.json").write_bytes(seal_json(fields))
+    (tmp_path / "8" / "collection.json").write_bytes(dump_checksummed(fields))
 
     assert (await client.sync(tmp_path)).gone == ("8",)
 

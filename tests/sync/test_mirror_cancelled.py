@@ -112,7 +112,7 @@ async def test_cancelled_while_a_thread_writes(tmp_path, sandbox, client, monkey
         time.sleep(0.2)
         ended.set()
 
-    monkeypatch.setattr("multicart_async.sinks._directory.sweep", slow_sweep)
+    monkeypatch.setattr("multicart_async.sinks._directory.remove_stale_files", slow_sweep)
     task = asyncio.ensure_future(client.sync(tmp_path))
     await until(writing.is_set)
     await stop_task(task)

@@ -9,7 +9,7 @@ from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_be
 from support.until import until
 
 from multicart_async import Limits, errors
-from multicart_async._sync.engine import Wish
+from multicart_async._sync.engine import SyncOptions
 from multicart_async.errors import ArgumentError, AuthenticationError
 from multicart_async.sandbox.faults import Envelope
 
@@ -146,14 +146,16 @@ SHARDS = {1: 2, 2: 1, 3: 1, 100: 0, 101: 2, 102: 0, 103: 0, 4_294_967_296: 2, 10
 @pytest.mark.parametrize(("number", "worker"), SHARDS.items())
 def test_a_collection_falls_to_the_same_worker_everywhere(number: int, worker: int) -> None:
     """Of three workers, only that one takes it."""
-    assert [worker] == [place for place in range(3) if Wish(shard=(place, 3)).includes(number)]
+    assert [worker] == [place for place in range(3) if SyncOptions(shard=(place, 3)).includes(number)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7, 64])
 def test_shards_are_a_partition(workers: int) -> None:
     """Each collection in exactly one, and none is much larger than the others."""
     ids = range(1, 3_001)
-    shares = [[number for number in ids if Wish(shard=(place, workers)).includes(number)] for place in range(workers)]
+    shares = [
+        [number for number in ids if SyncOptions(shard=(place, workers)).includes(number)] for place in range(workers)
+    ]
 
     assert list(ids) == sorted(number for share in shares for number in share)
     assert max(map(len, shares)) < 1.6 * len(ids) / workers

@@ -18,7 +18,7 @@ from support.until import until
 
 from multicart_async import Limits, RetryPolicy, errors
 from multicart_async._http import Response
-from multicart_async.events import FileDone, FileStarted
+from multicart_async.events import FileCompleted, FileStarted
 from multicart_async.models import DownloadLinks, Run
 from multicart_async.sandbox.faults import Cut, Envelope, Stall, Status
 
@@ -184,7 +184,7 @@ async def test_an_error_of_the_listener_leaves_as_itself(sandbox, tmp_path) -> N
     sandbox.add_collections(20, items=1)
 
     def listen(event: object) -> None:
-        if isinstance(event, FileDone) and len(results(tmp_path)) > 5:
+        if isinstance(event, FileCompleted) and len(results(tmp_path)) > 5:
             raise LookupError("the caller's own")
 
     async with sandbox.client(on_event=listen) as client:
@@ -195,7 +195,7 @@ async def test_an_error_of_the_listener_leaves_as_itself(sandbox, tmp_path) -> N
     assert 20 > len(runs_below(tmp_path))
 
 
-@pytest.mark.parametrize("moment", [FileStarted, FileDone])
+@pytest.mark.parametrize("moment", [FileStarted, FileCompleted])
 async def test_closing_the_client_ends_a_mirror(sandbox, tmp_path, moment) -> None:
     """With `ClientClosedError`, at once, and nothing half done."""
     sandbox.add_collections(50, items=1)
@@ -315,7 +315,7 @@ async def test_progress_is_noted_on_the_way(tmp_path) -> None:
     groups = groups_over(FakeTransport(files={url: FakeFile.whole(PAGE) for url in urls}))
     run = Run(id=88, collection=101, is_download_generated=True, download_links=DownloadLinks(pages=tuple(urls)))
     sink = WatchedSink(tmp_path)
-    groups.downloader.emit = lambda event: groups.clock.advance(0.3) if isinstance(event, FileDone) else None
+    groups.downloader.emit = lambda event: groups.clock.advance(0.3) if isinstance(event, FileCompleted) else None
 
     await groups.runs.download(run, sink)
 

@@ -12,7 +12,7 @@ from support.fakes import FakeFile
 from support.leaks import chain_of
 
 from multicart_async import DirectorySink
-from multicart_async._sync.report import Tally
+from multicart_async._sync.report import ReportBuilder
 from multicart_async.errors import MultiCartError
 from multicart_async.models import SyncFailure
 from multicart_async.sinks import Sink
@@ -95,6 +95,6 @@ def test_a_failure_keeps_none_of_the_frames_that_it_came_from() -> None:
     chain = list(chain_of(raised(error)))
     assert {type(one) for one in chain if one.__traceback__} == {MultiCartError, KeyError, OSError}
 
-    Tally(dry_run=False).fail(SyncFailure(1, None, None, error))
+    ReportBuilder(dry_run=False).fail(SyncFailure(1, None, None, error))
 
     assert [one for one in chain if one.__traceback__] == []

@@ -17,7 +17,7 @@ from support.groups import BASE, Groups, groups_over
 
 from multicart_async import RetryPolicy, errors
 from multicart_async._core.failures import Listener
-from multicart_async._http import Form, Response
+from multicart_async._http import MultipartForm, Response
 from multicart_async.events import Event, RunDownloaded
 from multicart_async.models import SyncReport
 from multicart_async.sinks import DirectorySink
@@ -42,7 +42,9 @@ class Rows(Account):
         self._collections = collections
         self._runs = runs
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         assert isinstance(body, bytes)
         if path == LIST:
             return ok(self._collections)
@@ -57,7 +59,7 @@ def service(collections: list[dict[str, Any]], runs: Mapping[int, list[dict[str,
 
 async def mirrored(groups: Groups, folder: Path, **wish: Any) -> SyncReport:
     """A mirror of everything that is listed."""
-    return await mirror_over(groups, DirectorySink(folder), **wish).carry_out(None)
+    return await mirror_over(groups, DirectorySink(folder), **wish).run(None)
 
 
 @pytest.mark.parametrize("number", [0, -1, -(2**53)])
@@ -79,7 +81,7 @@ async def test_an_odd_id_that_was_given_is_the_callers_fault(tmp_path) -> None:
     mirror = mirror_over(service([], {}), DirectorySink(tmp_path))
 
     with pytest.raises(errors.ArgumentError, match=r"\Acollections: expected a positive integer, got 0"):
-        await mirror.carry_out([0])
+        await mirror.run([0])
 
 
 @pytest.mark.parametrize("runs", ["latest", "all"])
@@ -167,7 +169,7 @@ async def test_an_unforeseen_error_is_one_failure(tmp_path, error, check) -> Non
     (tmp_path / "101/88").mkdir(parents=True)
     (tmp_path / "101/88/manifest.json").write_text("{}")
 
-    report = await mirror_over(groups, Broken(tmp_path, error), check=check).carry_out(None)
+    report = await mirror_over(groups, Broken(tmp_path, error), check=check).run(None)
 
     (failure,) = report.failures
     assert (failure.collection, failure.run) == (101, None if check == "changed" else 88)
@@ -202,7 +204,9 @@ class Refusing(Account):
         super().__init__()
         self._answer = answer
 
-    async def post(self, path: str, body: bytes | Form, *, fresh: bool = False, public: bool = False) -> Response:
+    async def post(
+        self, path: str, body: bytes | MultipartForm, *, new_connection: bool = False, public: bool = False
+    ) -> Response:
         return Response(200, bytes(bytearray(self._answer)), {})  # a copy, as each response is
 
 
@@ -228,7 +232,7 @@ async def test_refusals_of_many_words_are_not_kept(answer, work) -> None:
         if work == "a mirror":
             mirror = mirror_over(groups, Hole())
             mirror._list_all = _nothing
-            failed: list[Any] = [failure.error for failure in (await mirror.carry_out(ids)).failures]
+            failed: list[Any] = [failure.error for failure in (await mirror.run(ids)).failures]
         else:
             failed = [outcome.error async for outcome in groups.runs.start_many(ids)]
         gc.collect()

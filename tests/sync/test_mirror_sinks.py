@@ -9,7 +9,7 @@ from mirror_kit import PlainSink
 
 from multicart_async import errors
 from multicart_async.sandbox.faults import Cut
-from multicart_async.sinks import BrowsableSink, MemorySink, guarded
+from multicart_async.sinks import ListableSink, MemorySink, map_sink_errors
 
 
 class Broken(PlainSink):
@@ -85,27 +85,27 @@ class Shelf(MemorySink):
     async def list(self, folder: str) -> dict[str, int | None]:
         raise LookupError
 
-    async def remove(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         raise errors.DiskError(name, "read-only", 30)
 
-    async def chunks(self, name: str) -> AsyncGenerator[bytes, None]:
+    async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
         yield b"one"
         raise LookupError
 
 
 async def test_what_can_be_looked_through_stays_so() -> None:
     """With its errors made ours; those that are ours already are let through."""
-    sink = guarded(Shelf())
-    assert isinstance(sink, BrowsableSink)
-    assert sink is guarded(sink)
+    sink = map_sink_errors(Shelf())
+    assert isinstance(sink, ListableSink)
+    assert sink is map_sink_errors(sink)
 
     with pytest.raises(errors.DownloadError, match="LookupError"):
         await sink.list("")
     with pytest.raises(errors.DiskError):
-        await sink.remove("a")
+        await sink.delete("a")
     seen = []
     with pytest.raises(errors.DownloadError, match="LookupError"):
-        async for chunk in sink.chunks("a"):
+        async for chunk in sink.iter_bytes("a"):
             seen.append(chunk)  # noqa: PERF401 -- what came before the error counts
     assert [b"one"] == seen
 
@@ -113,7 +113,7 @@ async def test_what_can_be_looked_through_stays_so() -> None:
 class Odd(MemorySink):
     """Pieces of any size, by an iterator that cannot be closed."""
 
-    def chunks(self, name: str) -> AsyncIterator[bytes]:
+    def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
         class Pieces:
             left = iter([b"one", b"", b"two"])
 
@@ -130,7 +130,7 @@ class Odd(MemorySink):
 
 async def test_pieces_may_be_empty_and_need_not_be_a_generator() -> None:
     """An empty piece is not the end."""
-    assert [b"one", b"", b"two"] == [piece async for piece in guarded(Odd()).chunks("a")]
+    assert [b"one", b"", b"two"] == [piece async for piece in map_sink_errors(Odd()).iter_bytes("a")]
 
 
 class Plain(Odd):
@@ -139,15 +139,15 @@ class Plain(Odd):
     def read(self, name: str):
         raise KeyError(name)
 
-    def chunks(self, name: str) -> AsyncIterator[bytes]:
+    def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
         raise KeyError(name)
 
 
 async def test_a_sink_may_fail_before_anything_is_awaited() -> None:
     """That is its error as well."""
-    for call in (lambda sink: sink.read("a"), lambda sink: anext(sink.chunks("a"))):
+    for call in (lambda sink: sink.read("a"), lambda sink: anext(sink.iter_bytes("a"))):
         with pytest.raises(errors.DownloadError, match="KeyError"):
-            await call(guarded(Plain()))
+            await call(map_sink_errors(Plain()))
 
 
 async def test_a_foreign_sink_is_verified_with_errors_of_ours(sandbox, client) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, tree
 
-from multicart_async._downloads.manifest import parse_manifest, seal_json, unseal_json
-from multicart_async._sync.state import Marker, render_marker
+from multicart_async._downloads.manifest import dump_checksummed, load_checksummed, parse_manifest
+from multicart_async._sync.state import SyncState, render_state
 from multicart_async.models import Collection
 from multicart_async.sandbox import Sandbox
 
@@ -144,7 +144,7 @@ async def test_a_renamed_collection_is_asked_and_not_fetched(sandbox, client, tm
         ("collection.json", lambda path: path.write_bytes(path.read_bytes() + b" " * (64 << 10))),
         ("collection.json", lambda path: os.truncate(path, 6 << 30)),
         ("collection.json", lambda path: (path.unlink(), path.symlink_to("elsewhere"))),
-        ("collection.json", lambda path: path.write_bytes(seal_json({"updated_at": 5, "run": "x"}))),
+        ("collection.json", lambda path: path.write_bytes(dump_checksummed({"updated_at": 5, "run": "x"}))),
         ("collection.json", lambda path: path.write_bytes(edited(path, run=True))),
         ("collection.json", lambda path: path.write_bytes(edited(path, run=1))),
         ("collection.json", lambda path: path.write_bytes(edited(path, schedule_status="Failed"))),
@@ -167,9 +167,9 @@ async def test_a_note_that_cannot_be_believed_means_to_ask(sandbox, client, tmp_
 
 def edited(path: Path, **changes: object) -> bytes:
     """A note with changes, and a checksum that fits."""
-    fields = unseal_json(path.read_bytes())
+    fields = load_checksummed(path.read_bytes())
     assert isinstance(fields, dict)
-    return seal_json({**fields, **changes})
+    return dump_checksummed({**fields, **changes})
 
 
 async def test_the_note_of_another_collection_is_not_trusted(sandbox, client, tmp_path) -> None:
@@ -210,9 +210,9 @@ async def test_a_file_that_is_not_there_in_its_size_is_fetched_again(sandbox, cl
 
 def foreign(content: bytes) -> bytes:
     """The manifest of another run, whole."""
-    manifest = unseal_json(content)
+    manifest = load_checksummed(content)
     assert isinstance(manifest, dict)
-    return seal_json({**manifest, "run_id": 7, "run": {**manifest["run"], "id": 7}})
+    return dump_checksummed({**manifest, "run_id": 7, "run": {**manifest["run"], "id": 7}})
 
 
 def newer(content: bytes) -> bytes:
@@ -222,9 +222,11 @@ def newer(content: bytes) -> bytes:
 
 def of_another_service(content: bytes) -> bytes:
     """A manifest whose run has links that lead elsewhere, whole."""
-    manifest = unseal_json(content)
+    manifest = load_checksummed(content)
     assert isinstance(manifest, dict)
-    return seal_json({**manifest, "run": {**manifest["run"], "download_links": {"pages": ["https://else.where/x"]}}})
+    return dump_checksummed(
+        {**manifest, "run": {**manifest["run"], "download_links": {"pages": ["https://else.where/x"]}}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -272,7 +274,7 @@ async def test_a_row_of_another_run_means_to_ask(sandbox, client, tmp_path) -> N
     sandbox.add_collections(1, items=5)
     await client.sync(tmp_path)
     path = next(tmp_path.rglob("manifest.json"))
-    fields = unseal_json(path.read_bytes())
+    fields = load_checksummed(path.read_bytes())
     assert isinstance(fields, dict)
     path.write_bytes(edited(path, run={**fields["run"], "id": 7, "download_links": {"pages": [], "all_pages": None}}))
     asked(sandbox)
@@ -347,8 +349,8 @@ def row(**fields: object) -> Collection:
 
 def test_a_row_without_a_date_is_never_relied_on() -> None:
     """Nothing would show that it has changed."""
-    assert Marker.of(row(), 5) is None
-    assert Marker.of(None, 5) is None
+    assert SyncState.from_collection(row(), 5) is None
+    assert SyncState.from_collection(None, 5) is None
 
 
 async def test_the_manifest_of_a_mirror_names_its_run(sandbox, client, tmp_path) -> None:
@@ -366,6 +368,6 @@ async def test_the_manifest_of_a_mirror_names_its_run(sandbox, client, tmp_path)
 
 def test_a_note_is_plain_json() -> None:
     """With a version and a checksum."""
-    content = json.loads(render_marker(Marker("2026-01-01T00:00:00+00:00", None, 7)))
+    content = json.loads(render_state(SyncState("2026-01-01T00:00:00+00:00", None, 7)))
 
     assert {"version", "written_by", "checksum", "updated_at", "schedule_status", "run"} == set(content)

@@ -25,7 +25,7 @@ async def mirrored(folder: Path, status: str, *runs: dict[str, object]) -> list[
         async def post(self, path, body, **_):
             return ok(answers[path])
 
-    assert (await mirror_over(groups_over(Service()), DirectorySink(folder)).carry_out(None)).ok
+    assert (await mirror_over(groups_over(Service()), DirectorySink(folder)).run(None)).ok
     return sorted(int(path.partition("/")[2]) for path in runs_below(folder))
 
 

@@ -53,7 +53,7 @@ class Service:
                 return ok([])
 
         groups = groups_over(Transport(), retry=RetryPolicy(attempts=1))
-        return await mirror_over(groups, DirectorySink(self.folder), now=self.clock.now, **wish).carry_out(None)
+        return await mirror_over(groups, DirectorySink(self.folder), now=self.clock.now, **wish).run(None)
 
 
 async def test_a_service_that_is_gone_is_not_asked_for_every_collection(tmp_path) -> None:
@@ -125,7 +125,7 @@ async def test_a_file_that_comes_is_an_answer(tmp_path) -> None:
     groups = groups_over(FakeTransport(ok([]), ok(rows), ok([]), files=files), retry=RetryPolicy(attempts=1))
     mirror = mirror_over(groups, DirectorySink(tmp_path), now=lambda: 5.0 * len(groups.transport.opened), runs="all")
 
-    report = await mirror.carry_out([1])
+    report = await mirror.run([1])
 
     assert (report.stopped, report.runs, report.files, report.failed) == (False, 40, 5, 35)
 

@@ -55,9 +55,9 @@ async def test_a_sealed_new_version_loses_its_seal_first() -> None:
     """Else a removal that is killed could leave a part of it that counts as whole, to be swapped in."""
 
     class Noting(MemorySink):
-        async def remove(self, name: str) -> None:
+        async def delete(self, name: str) -> None:
             changes.append(f"remove {name}")
-            await super().remove(name)
+            await super().delete(name)
 
         async def rename(self, old: str, new: str) -> None:
             changes.append(f"rename {old}")

@@ -11,7 +11,7 @@ from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
 
 from multicart_async import errors
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.json_document import RecordCount
 from multicart_async._downloads.manifest import Manifest, parse_manifest
 from multicart_async.config import RetryPolicy
@@ -327,7 +327,7 @@ def test_what_is_no_page_is_a_defect(page: bytes, reason: str, full: bool) -> No
     """An envelope in place of a page too."""
     count = RecordCount(full=full)
 
-    with pytest.raises(Defect, match=reason):
+    with pytest.raises(ContentError, match=reason):
         count.feed(page)
         count.finish()
 

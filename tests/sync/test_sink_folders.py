@@ -12,13 +12,13 @@ from pruning_kit import folders
 from support.open_folders import flushed_folders
 
 from multicart_async import DirectorySink, errors
-from multicart_async.sinks import BrowsableSink, MemorySink, guarded, put_bytes
+from multicart_async.sinks import ListableSink, MemorySink, map_sink_errors, put_bytes
 
 STALE = ".mc-0123456789abcdef.part"
 
 
 @pytest.fixture(params=["memory", "folder"])
-def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> BrowsableSink:
+def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> ListableSink:
     """Each kind that can be listed."""
     return MemorySink() if request.param == "memory" else DirectorySink(tmp_path)
 
@@ -45,7 +45,7 @@ async def test_a_name_that_is_not_there_cannot_be_changed(tmp_path) -> None:
         """Not ours, so it may raise anything."""
 
     with pytest.raises(errors.DownloadError, match="KeyError"):
-        await guarded(Other()).rename("a", "b")  # type: ignore[attr-defined]
+        await map_sink_errors(Other()).rename("a", "b")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("names", [("a", "../b"), ("../a", "b"), ("a", "/b"), ("a", "x/../../b")])
@@ -152,7 +152,7 @@ async def test_nothing_outside_of_the_destination_changes(tmp_path) -> None:
     before = tree(outside)
 
     for work in (
-        sink.remove("101/a"),
+        sink.delete("101/a"),
         sink.rename("101/a", "b"),
         sink.rename("b", "101/a"),
         sink.remove_folder("101/88"),

@@ -13,12 +13,12 @@ from mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
 
 from multicart_async import DirectorySink, Sink, errors
 from multicart_async.sandbox.faults import Cut
-from multicart_async.sinks import BrowsableSink, MemorySink, put_bytes
+from multicart_async.sinks import ListableSink, MemorySink, put_bytes
 from multicart_async.sinks._open_folder import OpenFolder
 
 
 @pytest.fixture(params=["memory", "folder"])
-def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> BrowsableSink:
+def browsable(request: pytest.FixtureRequest, tmp_path: Path) -> ListableSink:
     """Each kind that can be looked through."""
     return MemorySink() if request.param == "memory" else DirectorySink(tmp_path)
 
@@ -35,7 +35,7 @@ async def test_what_is_put_can_be_read(browsable) -> None:
     await put_bytes(browsable, "101/a", b"other")
 
     assert b"other" == await browsable.read("101/a")
-    assert [b"other"] == [piece async for piece in browsable.chunks("101/a")]
+    assert [b"other"] == [piece async for piece in browsable.iter_bytes("101/a")]
     assert 5 == await browsable.size("101/a")
     assert 0 == await browsable.size("101/88/c")
 
@@ -66,8 +66,8 @@ async def test_what_is_removed_is_gone(browsable) -> None:
     await filled(browsable)
 
     for _ in range(2):
-        await browsable.remove("101/88/b")
-        await browsable.remove("none/none")
+        await browsable.delete("101/88/b")
+        await browsable.delete("none/none")
 
     assert {"c": 0} == await browsable.list("101/88")
     assert await browsable.read("101/88/b") is None
@@ -90,10 +90,10 @@ async def test_chunks_that_break_off_leave_what_was_there(browsable) -> None:
 
 def test_the_kinds_are_told_apart(tmp_path) -> None:
     """By what they can do."""
-    assert isinstance(MemorySink(), BrowsableSink)
-    assert isinstance(DirectorySink(tmp_path), BrowsableSink)
+    assert isinstance(MemorySink(), ListableSink)
+    assert isinstance(DirectorySink(tmp_path), ListableSink)
     assert isinstance(PlainSink(), Sink)
-    assert not isinstance(PlainSink(), BrowsableSink)
+    assert not isinstance(PlainSink(), ListableSink)
     assert not isinstance(tmp_path, Sink)
 
 
@@ -158,10 +158,10 @@ async def test_what_the_disk_refuses_is_a_disk_error(tmp_path) -> None:
         await sink.list("loop")
     assert errno.ELOOP == caught.value.errno
     with pytest.raises(errors.DiskError) as caught:
-        _ = [piece async for piece in sink.chunks("folder")]
+        _ = [piece async for piece in sink.iter_bytes("folder")]
     assert errno.EISDIR == caught.value.errno
     with pytest.raises(errors.DiskError) as caught:
-        await sink.remove("folder")
+        await sink.delete("folder")
     assert caught.value.errno in {errno.EISDIR, errno.EPERM}
 
 
@@ -169,14 +169,14 @@ async def test_what_the_disk_refuses_is_a_disk_error(tmp_path) -> None:
 async def test_a_disk_that_fails_while_it_is_read_is_a_disk_error(tmp_path) -> None:
     """Here the memory at address 0, which is an input/output error."""
     with pytest.raises(errors.DiskError) as caught:
-        _ = [piece async for piece in DirectorySink("/proc/self").chunks("mem")]
+        _ = [piece async for piece in DirectorySink("/proc/self").iter_bytes("mem")]
     assert errno.EIO == caught.value.errno
 
 
 async def test_chunks_that_are_not_exhausted_close_their_file(tmp_path) -> None:
     """When the reader is closed."""
     (tmp_path / "file").write_bytes(os.urandom(3 * 2**20))
-    reader = DirectorySink(tmp_path).chunks("file")
+    reader = DirectorySink(tmp_path).iter_bytes("file")
     assert 2**20 == len(await anext(reader))
 
     await reader.aclose()

@@ -11,7 +11,7 @@ import pytest
 from mirror_kit import PlainSink, WatchedSink, asked, tree
 
 from multicart_async import errors
-from multicart_async._downloads.manifest import seal_json, unseal_json
+from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import ClientClosedError
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink, MemorySink
@@ -48,9 +48,9 @@ async def test_it_needs_no_service(mirror) -> None:
 
 
 def _edit(path: Path, **changes: object) -> None:
-    fields = unseal_json(path.read_bytes())
+    fields = load_checksummed(path.read_bytes())
     assert isinstance(fields, dict)
-    path.write_bytes(seal_json({**fields, **changes}))
+    path.write_bytes(dump_checksummed({**fields, **changes}))
 
 
 def _turn_a_byte(path: Path) -> None:
@@ -292,10 +292,10 @@ async def test_files_that_go_meanwhile_are_all_named(client, mirror) -> None:
     """Each is a failure, and the others are read all the same."""
 
     class Going(WatchedSink):
-        def chunks(self, name):
+        def iter_bytes(self, name):
             if "page-0002" in name or "zip" in name:
                 (mirror / name).unlink()
-            return super().chunks(name)
+            return super().iter_bytes(name)
 
     report = await client.verify(Going(mirror))
 
@@ -310,7 +310,7 @@ async def test_a_large_file_is_read_in_pieces(client, mirror) -> None:
     """Here of a MiB; it is never in memory as a whole."""
     path = mirror / RUN / "page-0001.json"
     path.write_bytes(os.urandom(3 * 2**20 + 1))
-    pieces = [len(piece) async for piece in WatchedSink(mirror).chunks(f"{RUN}/page-0001.json")]
+    pieces = [len(piece) async for piece in WatchedSink(mirror).iter_bytes(f"{RUN}/page-0001.json")]
 
     assert [2**20] * 3 + [1] == pieces
 
@@ -323,7 +323,7 @@ async def test_a_closed_client_ends_a_look_at_a_mirror(sandbox, tmp_path) -> Non
     reading = asyncio.Event()
 
     class Endless(DirectorySink):
-        async def chunks(self, name):
+        async def iter_bytes(self, name):
             reading.set()
             await asyncio.Event().wait()
             yield b""

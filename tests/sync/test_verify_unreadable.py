@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mirror_kit import asked
 
-from multicart_async._downloads.manifest import seal_json, unseal_json
+from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import DiskError
 from multicart_async.models import VerifyReport
 from multicart_async.sandbox import Sandbox
@@ -51,9 +51,9 @@ def pipe_of_that_size(path: Path) -> None:
 
 def rewrite(path: Path, change: Callable[[list[dict[str, object]]], list[dict[str, object]]]) -> None:
     """Change the files that a manifest lists, and seal it again."""
-    fields = unseal_json(path.read_bytes())
+    fields = load_checksummed(path.read_bytes())
     assert isinstance(fields, dict)
-    path.write_bytes(seal_json({**fields, "files": change(fields["files"])}))
+    path.write_bytes(dump_checksummed({**fields, "files": change(fields["files"])}))
 
 
 def blank_in_a_name(path: Path) -> None:

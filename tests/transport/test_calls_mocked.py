@@ -14,7 +14,7 @@ from support.wires import KEY, settings, transport_to
 from yarl import URL
 
 from multicart_async import Limits, __version__
-from multicart_async._http import Form, Network
+from multicart_async._http import MultipartForm, NetworkOptions
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -73,7 +73,7 @@ async def test_a_token_goes_into_authorization() -> None:
 async def test_nothing_is_left_to_the_defaults_of_a_session() -> None:
     """Redirects, raising, decoding and total time are said with each call, because a borrowed session may say otherwise."""
     with mocked_answers(BASE + PATH, {"payload": {}}) as service:
-        sent, _ = await call(service, network=Network(proxy="http://proxy.example:3128"))
+        sent, _ = await call(service, network=NetworkOptions(proxy="http://proxy.example:3128"))
 
     told = (sent["allow_redirects"], sent["raise_for_status"], sent["auto_decompress"], sent["timeout"].total)
     assert (False, False, True, None) == told
@@ -114,7 +114,7 @@ async def test_an_answer_of_the_limit_is_taken_and_one_byte_more_is_not() -> Non
 async def test_a_form_is_multipart() -> None:
     """Fields and file go out as a form, encoded beforehand, whose boundary is in its content type."""
     with mocked_answers(BASE + PATH, {"payload": {}}) as service:
-        sent, _ = await call(service, Form({"schedule_id": "101"}, "file", "asins.csv", b"ASIN\n"))
+        sent, _ = await call(service, MultipartForm({"schedule_id": "101"}, "file", "asins.csv", b"ASIN\n"))
 
     boundary = sent["headers"]["Content-Type"].removeprefix("multipart/form-data; boundary=")
     assert (await sent["data"].as_bytes()).startswith(f"--{boundary}\r\n".encode())
@@ -182,7 +182,7 @@ async def test_a_time_out_before_sending_names_the_other_setting() -> None:
 
 async def test_a_proxy_that_is_no_url_is_a_wrong_setting() -> None:
     """aiohttp looks at it when it connects: nothing was sent, and no answer is to blame."""
-    fault = await failure(aiohttp.InvalidURL("::"), network=Network(proxy="::"))
+    fault = await failure(aiohttp.InvalidURL("::"), network=NetworkOptions(proxy="::"))
 
     assert ConfigurationError is type(fault)
     assert "proxy" in str(fault)
@@ -190,7 +190,7 @@ async def test_a_proxy_that_is_no_url_is_a_wrong_setting() -> None:
 
 async def test_only_an_untrusted_certificate_stays_as_it_is() -> None:
     """Another attempt may find the service back, but never another certificate."""
-    found = {case: (await failure(error)).passing for case, (error, _) in BEFORE.items()}
+    found = {case: (await failure(error)).retryable for case, (error, _) in BEFORE.items()}
 
     assert ["certificate"] == [case for case, passing in found.items() if not passing]
 
@@ -200,7 +200,7 @@ async def test_only_an_untrusted_certificate_stays_as_it_is() -> None:
 async def test_an_unused_proxy_is_mentioned(monkeypatch, variable, trust_env, hinted) -> None:
     """Who set a proxy and cannot connect is told that it was not used."""
     monkeypatch.setenv(variable, "http://proxy.example:3128")
-    fault = await failure(connector(OSError(errno.ENETUNREACH, "x")), network=Network(trust_env=trust_env))
+    fault = await failure(connector(OSError(errno.ENETUNREACH, "x")), network=NetworkOptions(trust_env=trust_env))
 
     assert hinted == (f"{variable} names a proxy that is not used, pass trust_env=True" in str(fault))
 

@@ -13,7 +13,7 @@ from support.raw import Exchange, RawServer, framed
 from support.wires import KEY, client_tls, server_tls
 
 from multicart_async import AsyncMultiCart, Limits
-from multicart_async._downloads.verifier import Meter
+from multicart_async._downloads.verifier import StreamVerifier
 from multicart_async.errors import (
     ClientClosedError,
     DownloadError,
@@ -187,7 +187,7 @@ async def test_status_length_and_headers_are_those_of_the_answer() -> None:
         AsyncMultiCart(KEY, base_url=server.url) as client,
         client.stream(FOLDER + PAGE) as stream,
     ):
-        told = (stream.status, stream.length, stream.proved, stream.headers["etag"])
+        told = (stream.status, stream.length, stream.self_delimited, stream.headers["etag"])
 
     assert (200, len(body), True, '"1"') == told
 
@@ -297,7 +297,7 @@ async def test_who_leaves_early_leaves_no_thread_at_work(monkeypatch) -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.answer(b"[" + b" " * (3 << 20))
 
-    monkeypatch.setattr(Meter, "_look_at", look)
+    monkeypatch.setattr(StreamVerifier, "_look_at", look)
     async with (
         RawServer(handler) as server,
         AsyncMultiCart(KEY, base_url=server.url) as client,

@@ -269,9 +269,9 @@ async def test_a_coded_stream_has_no_length() -> None:
             transport_to(server) as transport,
             transport.stream(server.url + FILE, label=LABEL) as stream,
         ):
-            before = stream.proved
+            before = stream.self_delimited
             assert b"".join([piece async for piece in stream]) == PAGE
-            told.append((stream.length, before, stream.proved))
+            told.append((stream.length, before, stream.self_delimited))
 
     assert told == [(None, True, True), (None, True, True), (None, False, True)]
 

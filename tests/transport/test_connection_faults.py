@@ -12,7 +12,7 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, LABEL, fine, read_file, server_tls, settings, transport_to, trusting
 
 from multicart_async import AsyncMultiCart, RetryPolicy
-from multicart_async._http import Network
+from multicart_async._http import NetworkOptions
 from multicart_async.errors import APIConnectionError, InvalidResponseError, MultiCartError
 
 PATH = "/schedules/get/"
@@ -45,7 +45,7 @@ async def test_a_refused_connection_was_not_used(verb) -> None:
         server.refuse()
         fault = await failure_of(verb, transport, server.url)
 
-    assert (APIConnectionError, False, True) == (type(fault), fault.sent, fault.passing)
+    assert (APIConnectionError, False, True) == (type(fault), fault.sent, fault.retryable)
     assert isinstance(fault.__cause__, ConnectionRefusedError)
     assert not [name for each in chain_of(fault.__cause__) for name in frames_of(each.__traceback__)]
     assert fault.path in {PATH, LABEL}
@@ -104,10 +104,10 @@ async def test_a_call_that_breaks_is_sent_once(broken, fresh) -> None:
     """After sending, nothing is repeated below us, and the error says that the request may have arrived."""
     async with RawServer(broken) as server, transport_to(server) as transport:
         with pytest.raises(APIConnectionError) as caught:
-            await transport.post(PATH, b"{}", fresh=fresh)
+            await transport.post(PATH, b"{}", new_connection=fresh)
 
         assert 1 == len(server.requests)
-    assert (APIConnectionError, True, True) == (type(caught.value), caught.value.sent, caught.value.passing)
+    assert (APIConnectionError, True, True) == (type(caught.value), caught.value.sent, caught.value.retryable)
 
 
 async def test_over_tls_a_cut_answer_is_no_answer() -> None:
@@ -131,9 +131,9 @@ async def test_a_call_on_a_dropped_connection_is_sent_once(fresh) -> None:
         return await fine(exchange) if exchange.number == 1 else None
 
     async with RawServer(once) as server, transport_to(server) as transport:
-        await transport.post(PATH, b"{}", fresh=fresh)
+        await transport.post(PATH, b"{}", new_connection=fresh)
         with pytest.raises(APIConnectionError):
-            await transport.post(PATH, b"{}", fresh=fresh)
+            await transport.post(PATH, b"{}", new_connection=fresh)
 
         assert (2, 2 if fresh else 1) == (len(server.requests), server.connections)
 
@@ -205,7 +205,7 @@ async def test_an_untrusted_certificate_is_not_tried_again() -> None:
         async with transport_to(server) as transport:
             fault = await failure_of("stream", transport, server.url)
 
-    assert (False, False) == (fault.sent, fault.passing)
+    assert (False, False) == (fault.sent, fault.retryable)
     assert " is not trusted: " in str(fault)
     assert "verify failed" in str(fault)
 
@@ -227,7 +227,7 @@ async def test_a_call_goes_through_the_proxy() -> None:
         return await fine(exchange)
 
     async with RawServer(proxy) as server:
-        network = Network(proxy=f"http://user:password@127.0.0.1:{server.port}")
+        network = NetworkOptions(proxy=f"http://user:password@127.0.0.1:{server.port}")
         async with transport_to("http://service.invalid/api/v1", network=network) as transport:
             answer = await transport.post(PATH, b"{}")
         async with transport_to("https://service.invalid/api/v1", network=network) as transport:
@@ -249,7 +249,7 @@ async def test_a_proxy_of_the_environment_is_used_when_allowed(monkeypatch, tmp_
         netrc.write_text("machine service.invalid login somebody password something\n")
         monkeypatch.setenv("NETRC", str(netrc))
         base = "http://service.invalid/api/v1"
-        async with transport_to(base, settings=settings(base), network=Network(trust_env=True)) as transport:
+        async with transport_to(base, settings=settings(base), network=NetworkOptions(trust_env=True)) as transport:
             assert FINE == (await transport.post(PATH, b"{}")).payload
 
     assert "authorization" not in server.requests[0].headers
@@ -261,6 +261,6 @@ async def test_a_host_that_needs_no_proxy_is_asked_directly(monkeypatch) -> None
         monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         async with transport_to(
-            server.url, settings=settings(server.url), network=Network(trust_env=True)
+            server.url, settings=settings(server.url), network=NetworkOptions(trust_env=True)
         ) as transport:
             assert FINE == (await transport.post(PATH, b"{}")).payload

@@ -13,8 +13,8 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, fine, read_file, settings, transport_to
 
 from multicart_async import Limits, __version__
-from multicart_async._core.lifetime import Lifeline
-from multicart_async._http import AiohttpTransport, Form, Network
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._http import AiohttpTransport, MultipartForm, NetworkOptions
 from multicart_async.errors import ClientClosedError
 
 PATH = "/schedules/get/"
@@ -33,7 +33,7 @@ async def test_each_change_has_a_connection_of_its_own() -> None:
     """A call that must not be lost never meets a connection that has gone stale."""
     async with RawServer(fine) as server, transport_to(server) as transport:
         for _ in range(4):
-            await transport.post(PATH, b"{}", fresh=True)
+            await transport.post(PATH, b"{}", new_connection=True)
 
         assert (4, 4) == (len(server.requests), server.connections)
 
@@ -82,7 +82,7 @@ async def test_downloads_leave_room_for_calls() -> None:
         transport.stream(server.url + FILE, label=LABEL),
     ):
         with anyio.fail_after(10):
-            answers = [await transport.post(PATH, b"{}", fresh=fresh) for fresh in (False, True)]
+            answers = [await transport.post(PATH, b"{}", new_connection=fresh) for fresh in (False, True)]
 
     assert [FINE, FINE] == [answer.payload for answer in answers]
 
@@ -111,7 +111,7 @@ async def test_two_clients_share_nothing() -> None:
                 async with transport_to(url, settings=settings(url, key)) as transport:
                     for _ in range(2):
                         await transport.post(PATH, b"{}")
-                        await transport.post(PATH, b"{}", fresh=True)
+                        await transport.post(PATH, b"{}", new_connection=True)
                         await read_file(transport, url + FILE)
 
         assert [key for key in keys * 2 for _ in range(6)] == [each.headers["x-api-key"] for each in server.requests]
@@ -144,7 +144,9 @@ async def test_files_are_asked_for_as_they_are() -> None:
 async def test_a_form_arrives_as_multipart() -> None:
     """Fields first, then the file with its name and type."""
     async with RawServer(fine) as server, transport_to(server) as transport:
-        await transport.post(PATH, Form({"schedule_id": "101"}, "file", "asins.csv", b"ASIN\r\nB0DJQQ38TG\r\n"))
+        await transport.post(
+            PATH, MultipartForm({"schedule_id": "101"}, "file", "asins.csv", b"ASIN\r\nB0DJQQ38TG\r\n")
+        )
         (request,) = server.requests
 
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -160,9 +162,9 @@ async def test_a_form_arrives_as_multipart() -> None:
 async def test_a_borrowed_session_is_used_for_everything_and_never_closed() -> None:
     """Calls, changes and files go over the session that was given, whose connections are its owner's."""
     async with RawServer(fine) as server, aiohttp.ClientSession() as session:
-        async with transport_to(server, network=Network(session=session)) as transport:
+        async with transport_to(server, network=NetworkOptions(session=session)) as transport:
             await transport.post(PATH, b"{}")
-            await transport.post(PATH, b"{}", fresh=True)
+            await transport.post(PATH, b"{}", new_connection=True)
             await read_file(transport, server.url + FILE)
 
         assert not session.closed
@@ -183,7 +185,7 @@ async def test_a_borrowed_session_may_have_other_habits() -> None:
     async with (
         RawServer(handler) as server,
         aiohttp.ClientSession(**habits) as session,
-        transport_to(server, network=Network(session=session)) as transport,
+        transport_to(server, network=NetworkOptions(session=session)) as transport,
     ):
         answer = await transport.post(PATH, b"{}")
         async with transport.stream(server.url + FILE, label=LABEL) as stream:
@@ -197,7 +199,7 @@ async def test_a_borrowed_session_that_its_owner_closed() -> None:
     async with RawServer(fine) as server:
         async with aiohttp.ClientSession() as session:
             pass
-        async with transport_to(server, network=Network(session=session)) as transport:
+        async with transport_to(server, network=NetworkOptions(session=session)) as transport:
             with pytest.raises(ClientClosedError, match="session is closed"):
                 await transport.post(PATH, b"{}")
             with pytest.raises(ClientClosedError, match="session is closed"):
@@ -213,7 +215,10 @@ def test_a_borrowed_session_of_another_loop() -> None:
         return aiohttp.ClientSession()
 
     async def use(session: aiohttp.ClientSession) -> None:
-        async with RawServer(fine) as server, transport_to(server, network=Network(session=session)) as transport:
+        async with (
+            RawServer(fine) as server,
+            transport_to(server, network=NetworkOptions(session=session)) as transport,
+        ):
             with pytest.raises(ClientClosedError, match="another event loop"):
                 await transport.post(PATH, b"{}")
 
@@ -232,9 +237,12 @@ async def test_trace_configs_see_calls_changes_and_files() -> None:
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(note)
-    async with RawServer(fine) as server, transport_to(server, network=Network(trace_configs=[trace])) as transport:
+    async with (
+        RawServer(fine) as server,
+        transport_to(server, network=NetworkOptions(trace_configs=[trace])) as transport,
+    ):
         await transport.post("/a/", b"{}")
-        await transport.post("/b/", b"{}", fresh=True)
+        await transport.post("/b/", b"{}", new_connection=True)
         await read_file(transport, server.url + "/c")
 
     assert ["POST /api/v1/a/", "POST /api/v1/b/", "GET /api/v1/c"] == seen
@@ -270,7 +278,7 @@ async def test_closing_closes_the_connections() -> None:
 
 async def closed_in_the_middle(verb) -> None:
     """End a lifeline while the server has a request and does not answer it."""
-    life = Lifeline()
+    life = ClientLifetime()
     asked = asyncio.Event()
 
     async def silent(exchange: Exchange) -> None:
@@ -286,7 +294,7 @@ async def closed_in_the_middle(verb) -> None:
             async with anyio.create_task_group() as group:
                 group.start_soon(use, transport, server.url)
                 await asked.wait()
-                await life.end()
+                await life.shutdown()
 
 
 async def test_closing_ends_what_waits_for_an_answer() -> None:

@@ -11,8 +11,8 @@ from support.until import until
 from support.wires import FILE, FINE, KEY, fine, read_file, transport_to
 
 from multicart_async import AsyncMultiCart, RetryPolicy, Timeouts
-from multicart_async._http import Network
-from multicart_async._http.retries import Attempts
+from multicart_async._http import NetworkOptions
+from multicart_async._http.retries import Retrier
 from multicart_async.errors import APIConnectionError, APITimeoutError
 from multicart_async.models import DownloadLinks, Run
 
@@ -66,10 +66,10 @@ def rests(monkeypatch) -> list[int]:
     """The attempts after which there was a pause of ours."""
     seen: list[int] = []
 
-    async def rest(_: Attempts, number: int) -> None:
+    async def rest(_: Retrier, number: int) -> None:
         seen.append(number)
 
-    monkeypatch.setattr(Attempts, "_rest", rest)
+    monkeypatch.setattr(Retrier, "_rest", rest)
     return seen
 
 
@@ -185,7 +185,7 @@ async def test_a_borrowed_session_does_not_tell() -> None:
     async with (
         RawServer(first_only) as server,
         aiohttp.ClientSession() as session,
-        transport_to(server, network=Network(session=session)) as transport,
+        transport_to(server, network=NetworkOptions(session=session)) as transport,
     ):
         error = await lost_on(server, transport)
 

@@ -11,9 +11,9 @@ from support.wires import FINE, KEY, client_tls, fine, server_tls, settings, tra
 from yarl import URL
 
 from multicart_async import AsyncMultiCart
-from multicart_async._core.redaction import DOTS
+from multicart_async._core.redaction import MASK
 from multicart_async._core.redactor import Redactor
-from multicart_async._http import Network
+from multicart_async._http import NetworkOptions
 from multicart_async._http.aiohttp_proxy import Proxy, environment_proxy
 from multicart_async.errors import ArgumentError, ConfigurationError
 
@@ -168,9 +168,9 @@ def test_the_argument_is_held_to_the_same_rule(proxy) -> None:
 @pytest.mark.parametrize(
     ("credentials", "repeated", "shown"),
     [
-        ("ops:s3cr3t%3Apass@", "ops s3cr3t:pass s3cr3t%3Apass b3BzOnMzY3IzdDpwYXNz", f"ops {DOTS} {DOTS} {DOTS}"),
-        ("s3cr3t%40user@", "s3cr3t@user s3cr3t%40user czNjcjN0QHVzZXI6", f"{DOTS} {DOTS} {DOTS}"),
-        (":s3cr3t-pass@", "s3cr3t-pass OnMzY3IzdC1wYXNz", f"{DOTS} {DOTS}"),
+        ("ops:s3cr3t%3Apass@", "ops s3cr3t:pass s3cr3t%3Apass b3BzOnMzY3IzdDpwYXNz", f"ops {MASK} {MASK} {MASK}"),
+        ("s3cr3t%40user@", "s3cr3t@user s3cr3t%40user czNjcjN0QHVzZXI6", f"{MASK} {MASK} {MASK}"),
+        (":s3cr3t-pass@", "s3cr3t-pass OnMzY3IzdC1wYXNz", f"{MASK} {MASK}"),
         ("", "None of it", "None of it"),
     ],
 )
@@ -180,7 +180,7 @@ def test_what_a_proxy_may_repeat_is_known(credentials, repeated, shown) -> None:
 
     assert Redactor(proxy.secrets()).text(repeated) == shown
     assert proxy.location() == "http://proxy.example:3128"
-    assert repr(proxy.headers()) == (f"{{'Proxy-Authorization': '{DOTS}'}}" if credentials else "{}")
+    assert repr(proxy.headers()) == (f"{{'Proxy-Authorization': '{MASK}'}}" if credentials else "{}")
 
 
 def test_a_user_with_a_colon_is_refused(monkeypatch) -> None:
@@ -205,7 +205,7 @@ async def test_plain_calls_go_through_a_proxy_without_a_scheme(monkeypatch) -> N
     """It is asked for the whole URL."""
     async with RawServer(fine) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"127.0.0.1:{proxy.port}")
-        async with transport_to(HTTP, settings=settings(HTTP), network=Network(trust_env=True)) as transport:
+        async with transport_to(HTTP, settings=settings(HTTP), network=NetworkOptions(trust_env=True)) as transport:
             assert (await transport.post("/x/", b"{}")).payload == FINE
 
         assert proxy.requests[0].line == f"POST {HTTP}/x/ HTTP/1.1"
@@ -215,7 +215,7 @@ async def test_calls_over_tls_go_through_a_tunnel_of_it(monkeypatch) -> None:
     """It sees the name of the host, and nothing of the call."""
     async with RawServer(fine, tls=server_tls()) as server, RawServer(Tunnels(server.port)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
-        network = Network(trust_env=True, ssl_context=client_tls())
+        network = NetworkOptions(trust_env=True, ssl_context=client_tls())
         async with transport_to(server, network=network) as transport:
             assert (await transport.post("/x/", b"{}")).payload == FINE
 

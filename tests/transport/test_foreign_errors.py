@@ -22,9 +22,9 @@ from support.wires import FILE, KEY, LABEL, fine, read_file, settings, transport
 from multicart_async import AsyncMultiCart, Timeouts
 from multicart_async._core.redaction import Redacted
 from multicart_async._core.redactor import Redactor
-from multicart_async._http import Network
-from multicart_async._http.aiohttp_connector import Evidence
-from multicart_async._http.aiohttp_errors import Route, fault_of_call
+from multicart_async._http import NetworkOptions
+from multicart_async._http.aiohttp_connector import SendEvidence
+from multicart_async._http.aiohttp_errors import Route, call_error
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -75,7 +75,7 @@ async def borrowed(url: str, **session) -> AsyncIterator:
     """A transport on a session of somebody else."""
     async with (
         aiohttp.ClientSession(**session) as made,
-        transport_to(url, network=Network(session=made), timeouts=Timeouts(request=20)) as transport,
+        transport_to(url, network=NetworkOptions(session=made), timeouts=Timeouts(request=20)) as transport,
     ):
         yield transport
 
@@ -115,7 +115,7 @@ async def test_what_a_session_raises_is_an_error_of_ours(verb, case) -> None:
     async with RawServer(fine) as server, borrowed(server.url, middlewares=[failing(error)]) as transport:
         fault = await failure(verb, transport, server.url)
 
-    assert (type(fault), fault.sent, fault.passing) == (APIConnectionError, False, True)
+    assert (type(fault), fault.sent, fault.retryable) == (APIConnectionError, False, True)
     assert text in str(fault)
     assert KEY not in str(fault)
     assert fault.__context__ is None
@@ -239,7 +239,7 @@ async def test_a_session_that_is_closed_meanwhile_is_no_cancellation() -> None:
     async with (
         RawServer(Exchange.hang) as server,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
-        transport_to(server, network=Network(session=session)) as transport,
+        transport_to(server, network=NetworkOptions(session=session)) as transport,
         anyio.create_task_group() as group,
     ):
         sent = asyncio.ensure_future(failure("post", transport, server.url))
@@ -328,7 +328,7 @@ async def test_no_thread_left_is_trouble_of_this_machine(verb, monkeypatch) -> N
             fault = await failure(verb, transport, url)
             monkeypatch.undo()
 
-    assert (type(fault), fault.sent, fault.passing) == (APIConnectionError, False, True)
+    assert (type(fault), fault.sent, fault.retryable) == (APIConnectionError, False, True)
     assert f"localhost:{server.port} could not be sent (RuntimeError: can't start new thread)" in str(fault)
 
 
@@ -339,7 +339,7 @@ async def test_a_session_with_its_own_auth_is_a_wrong_setting(verb) -> None:
         session = aiohttp.ClientSession(auth=aiohttp.BasicAuth("somebody", "something"))
     async with RawServer(fine) as server, session:
         given = settings(server.url, None, "session-token")
-        async with transport_to(server, settings=given, network=Network(session=session)) as transport:
+        async with transport_to(server, settings=given, network=NetworkOptions(session=session)) as transport:
             fault = await failure(verb, transport, server.url)
 
         assert server.requests == []
@@ -354,7 +354,7 @@ def test_a_url_that_aiohttp_cannot_ask_for_shows_no_secret() -> None:
     with pytest.raises(idna.IDNAError, match=secret) as caught:
         idna.encode(secret)
 
-    fault = fault_of_call("/p/", caught.value, Evidence(tracked=False), route, usable=True)
+    fault = call_error("/p/", caught.value, SendEvidence(tracked=False), route, usable=True)
 
     assert isinstance(fault, ConfigurationError)
     assert str(fault).startswith("/p/: no request can be made to service.example: ")
@@ -366,7 +366,7 @@ async def test_a_proxy_of_a_session_that_is_no_url_is_named() -> None:
     """A session may have a proxy of its own, which aiohttp reads with the first request."""
     async with (
         aiohttp.ClientSession(proxy="http://[") as session,
-        transport_to("http://127.0.0.1:9", network=Network(session=session)) as transport,
+        transport_to("http://127.0.0.1:9", network=NetworkOptions(session=session)) as transport,
     ):
         with pytest.raises(ConfigurationError, match="the proxy or base_url is no URL that aiohttp can ask for"):
             await transport.post("/x/", b"{}")

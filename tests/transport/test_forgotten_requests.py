@@ -14,7 +14,7 @@ from support.leaks import chain_of, frames_of
 from support.raw import Exchange, RawServer
 from support.wires import FILE, LABEL, transport_to
 
-from multicart_async._http import AiohttpTransport, Network
+from multicart_async._http import AiohttpTransport, NetworkOptions
 from multicart_async._http.aiohttp_errors import forget_request
 from multicart_async.errors import InvalidResponseError
 
@@ -100,7 +100,7 @@ async def test_every_cancellation_ends_its_scope(handler: Any, verb: Any, end: A
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(RawServer(handler))
         own = None if session == "own" else await stack.enter_async_context(aiohttp.ClientSession())
-        transport = await stack.enter_async_context(transport_to(server, network=Network(session=own)))
+        transport = await stack.enter_async_context(transport_to(server, network=NetworkOptions(session=own)))
         error = await end(lambda: verb(transport, server.url))
 
     files = [file for each in chain_of(error) for file in frames_of(each.__traceback__)]

@@ -63,7 +63,7 @@ async def read(data: bytes, end: str = "FIN") -> tuple[bytes, Exception | None, 
                 received += piece
         except IncompleteDownloadError as caught:
             error = caught
-    return bytes(received), error, stream.proved, stream.length
+    return bytes(received), error, stream.self_delimited, stream.length
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ async def test_a_fake_transport_tells_how_it_was_asked() -> None:
     """Method, kind of connection and openness, beside what was sent."""
     transport = FakeTransport(ok(1), ok(2))
     await transport.get(PATH, public=True)
-    await transport.post("/schedules/get/", b'{"schedule_id": 1}', fresh=True)
+    await transport.post("/schedules/get/", b'{"schedule_id": 1}', new_connection=True)
 
     assert [(PATH, {}), ("/schedules/get/", {"schedule_id": 1})] == transport.sent
     assert (["GET", "POST"], [False, True], [True, False]) == (transport.methods, transport.fresh, transport.public)

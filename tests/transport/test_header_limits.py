@@ -9,7 +9,7 @@ import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, read_file, transport_to
 
-from multicart_async._http import Network
+from multicart_async._http import NetworkOptions
 from multicart_async.errors import InvalidResponseError, MultiCartError
 
 PATH = "/schedules/get/"
@@ -49,7 +49,7 @@ async def over(way: str, server: RawServer):
     small = {"max_line_size": 100, "max_field_size": 100, "max_headers": 5}
     async with (
         aiohttp.ClientSession(**small) as session,
-        transport_to(server, network=Network(session=session)) as transport,
+        transport_to(server, network=NetworkOptions(session=session)) as transport,
     ):
         yield transport
 

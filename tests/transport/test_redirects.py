@@ -10,7 +10,7 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, FINE, KEY, LABEL, read_file, server_tls, settings, transport_to, trusting
 
 from multicart_async import Limits
-from multicart_async._http.envelope import open_envelope
+from multicart_async._http.envelope import unwrap_envelope
 from multicart_async.errors import InvalidResponseError, UnreachableResultError
 
 STATUSES = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
@@ -102,7 +102,7 @@ async def test_a_call_is_never_redirected(location, status) -> None:
 
         assert (1, 0) == (len(pair.own.requests), pair.foreign.connections)
     with pytest.raises(InvalidResponseError, match=f"HTTP {status[:3]}: a redirect"):
-        open_envelope("/x/", answer.status, answer.headers, answer.payload)
+        unwrap_envelope("/x/", answer.status, answer.headers, answer.payload)
 
 
 async def test_a_downgrade_to_http_is_refused() -> None:

@@ -34,11 +34,11 @@ def memory_below(most: int):
     assert peak < most
 
 
-async def refused(server: RawServer, *, fresh: bool = False) -> ResponseTooLargeError:
+async def refused(server: RawServer, *, new_connection: bool = False) -> ResponseTooLargeError:
     """The error of a call whose answer is too large."""
     async with transport_to(server, limits=LIMITS) as transport:
         with anyio.fail_after(30), pytest.raises(ResponseTooLargeError) as caught:
-            await transport.post("/schedules/get/", b"{}", fresh=fresh)
+            await transport.post("/schedules/get/", b"{}", new_connection=new_connection)
     return caught.value
 
 

@@ -15,7 +15,7 @@ from support.until import until
 from support.wires import FILE, FINE, LABEL, client_tls, fine, read_file, server_tls, transport_to
 
 from multicart_async import RetryPolicy, Timeouts
-from multicart_async._http import Form, Network
+from multicart_async._http import MultipartForm, NetworkOptions
 from multicart_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -24,7 +24,7 @@ from multicart_async.errors import (
 )
 
 PATH = "/schedules/get/"
-FORM = Form({"collection_id": "101"}, "csv", "asins.csv", b"ASIN\r\nB0DJQQ38TG\r\n")
+FORM = MultipartForm({"collection_id": "101"}, "csv", "asins.csv", b"ASIN\r\nB0DJQQ38TG\r\n")
 QUICK = Timeouts(connect=30, request=0.1)
 CREATE = {"notification_email": "ops@example.com"}
 ONCE = RetryPolicy(attempts=1)
@@ -120,14 +120,14 @@ async def over(way: str, url: str, *, proxy: str | None = None, timeouts: Timeou
     """A transport on a session of its own, or on a borrowed one."""
     timeouts = timeouts or Timeouts()
     if way == "own":
-        network = Network(proxy=proxy, ssl_context=client_tls())
+        network = NetworkOptions(proxy=proxy, ssl_context=client_tls())
         async with transport_to(url, network=network, timeouts=timeouts) as transport:
             yield transport
         return
     connector = session.pop("connector", None) or aiohttp.TCPConnector(ssl=client_tls())
     async with (
         aiohttp.ClientSession(connector=connector, **session) as borrowed,
-        transport_to(url, network=Network(session=borrowed, proxy=proxy), timeouts=timeouts) as transport,
+        transport_to(url, network=NetworkOptions(session=borrowed, proxy=proxy), timeouts=timeouts) as transport,
     ):
         yield transport
 
@@ -159,7 +159,7 @@ async def test_a_connect_that_fails_sends_nothing(way, body, instead) -> None:
 
     kind = APITimeoutError if instead is HANG else APIConnectionError
     unknown = way == "borrowed" and body is None and instead in REPEATED  # nothing tells of the first attempt
-    assert (type(fault), fault.sent, fault.passing) == (kind, unknown, True)
+    assert (type(fault), fault.sent, fault.retryable) == (kind, unknown, True)
     assert f"127.0.0.1:{proxy.port}" in str(fault)
 
 
@@ -208,7 +208,7 @@ async def test_another_certificate_than_expected_sends_nothing(body) -> None:
         fault = await failure(transport, body)
 
         assert server.requests == []
-    assert (type(fault), fault.sent, fault.passing) == (APIConnectionError, False, False)
+    assert (type(fault), fault.sent, fault.retryable) == (APIConnectionError, False, False)
     assert f"the certificate of localhost:{server.port} is not the one whose fingerprint was given" in str(fault)
 
 
@@ -233,7 +233,7 @@ async def test_names_that_are_not_found_send_nothing(body, error) -> None:
     async with over("borrowed", "http://service.test/api/v1", connector=connector, timeouts=QUICK) as transport:
         fault = await failure(transport, body)
 
-    assert (isinstance(fault, APIConnectionError), fault.sent, fault.passing) == (True, False, True)
+    assert (isinstance(fault, APIConnectionError), fault.sent, fault.retryable) == (True, False, True)
 
 
 EARLY = ["on_request_start", "on_connection_create_start", "on_connection_create_end", "on_request_headers_sent"]
@@ -245,18 +245,18 @@ async def test_a_trace_that_fails_before_sending_sends_nothing(body, hook) -> No
     """It may be one for the client's own sessions."""
     async with (
         RawServer(fine) as server,
-        transport_to(server, network=Network(trace_configs=[tracing(hook)])) as transport,
+        transport_to(server, network=NetworkOptions(trace_configs=[tracing(hook)])) as transport,
     ):
         fault = await failure(transport, body)
 
         assert server.requests == []
-    assert (type(fault), fault.sent, fault.passing) == (APIConnectionError, False, True)
+    assert (type(fault), fault.sent, fault.retryable) == (APIConnectionError, False, True)
     assert "LookupError: a span is missing" in str(fault)
 
 
 async def test_a_trace_that_fails_at_the_first_bytes_sends_nothing() -> None:
     """aiohttp tells it of the body before it is written."""
-    network = Network(trace_configs=[tracing("on_request_chunk_sent")])
+    network = NetworkOptions(trace_configs=[tracing("on_request_chunk_sent")])
     async with RawServer(fine) as server, transport_to(server, network=network) as transport:
         fault = await failure(transport)
 
@@ -331,7 +331,7 @@ async def test_half_a_body_was_sent() -> None:
     """A peer that does not read holds a large upload up in the middle."""
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0) as listener:
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        large = Form({}, "csv", "asins.csv", bytes(8 << 20))
+        large = MultipartForm({}, "csv", "asins.csv", bytes(8 << 20))
         async with over("own", f"http://127.0.0.1:{port}", timeouts=QUICK) as transport:
             fault = await failure(transport, large)
 
@@ -367,7 +367,7 @@ async def test_a_large_body_is_sent_whole() -> None:
     content = bytes(range(256)) * 8192
     async with RawServer(fine) as server, transport_to(server) as transport:
         await transport.post(PATH, content)
-        await transport.post(PATH, Form({}, "csv", "asins.csv", content))
+        await transport.post(PATH, MultipartForm({}, "csv", "asins.csv", content))
         plain, form = server.requests
 
     assert plain.body == content

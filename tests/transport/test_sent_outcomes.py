@@ -13,8 +13,8 @@ from support.until import until
 from support.wires import KEY, client_tls, server_tls, transport_to
 
 from multicart_async import AsyncMultiCart, RetryPolicy
-from multicart_async._http import Network
-from multicart_async._http.aiohttp_connector import Evidence
+from multicart_async._http import NetworkOptions
+from multicart_async._http.aiohttp_connector import SendEvidence
 from multicart_async.errors import APIConnectionError, OutcomeUnknownError
 from multicart_async.sandbox import Sandbox
 
@@ -63,7 +63,7 @@ async def test_a_cancelled_call_over_a_borrowed_session_tells_it_too() -> None:
     async with (
         RawServer(HANG) as server,
         aiohttp.ClientSession() as session,
-        transport_to(server, network=Network(session=session)) as transport,
+        transport_to(server, network=NetworkOptions(session=session)) as transport,
     ):
         error = await cancelled(transport, lambda: server.requests)
 
@@ -154,7 +154,7 @@ class Writer(AbstractStreamWriter):
 @pytest.mark.parametrize("size", [0, 1, 300_000])
 async def test_a_body_is_evidence_whichever_way_it_is_written(size) -> None:
     """aiohttp has an older way to write a payload, without a length."""
-    evidence, writer = Evidence(tracked=False), Writer()
+    evidence, writer = SendEvidence(tracked=False), Writer()
     body = evidence.body(bytes(size))
     before = evidence.begun
     await body.write(writer)

@@ -11,9 +11,9 @@ from support.raw import Exchange, RawServer
 from support.wires import FILE, LABEL, fine, read_file, transport_to
 
 from multicart_async import RetryPolicy, Timeouts
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
-from multicart_async._http.retries import Attempts
+from multicart_async._http.retries import Retrier
 from multicart_async.errors import APITimeoutError, StalledDownloadError
 
 LIMIT = 5.0
@@ -112,15 +112,15 @@ async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
             hasten(0.5)
             await asyncio.sleep(0.001)  # it is read
 
-    async def ends(call: Caller) -> None:
+    async def ends(call: ApiCaller) -> None:
         with pytest.raises(APITimeoutError, match=r"Timeouts\.request"):
-            await call(Endpoint("/slow/", ANYTHING, safety="read"))
+            await call(Endpoint("/slow/", ANYTHING, safety="safe"))
 
     async with RawServer(drip) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
-        call = Caller(transport, attempts=Attempts(RetryPolicy(attempts=1)))
+        call = ApiCaller(transport, attempts=Retrier(RetryPolicy(attempts=1)))
         with anyio.fail_after(60):
             async with anyio.create_task_group() as group:
                 for _ in range(8):
                     group.start_soon(ends, call)
 
-        assert await call(Endpoint("/fine/", ANYTHING, safety="read")) == 1
+        assert await call(Endpoint("/fine/", ANYTHING, safety="safe")) == 1

@@ -13,7 +13,7 @@ from support.until import until
 from support.wires import FILE, FINE, LABEL, read_file, transport_to
 
 from multicart_async import Limits, Timeouts
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async.errors import ClientClosedError, IncompleteDownloadError
 
 RATE = 1000
@@ -23,7 +23,7 @@ HEADS = {
 }
 
 
-class Hasty(Lifeline):
+class Hasty(ClientLifetime):
     """Puts the loop's clock forward in place of sleeping: what is due meanwhile happens."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Hasty(Lifeline):
         self.slept = 0.0
 
     async def sleep(self, seconds: float) -> None:
-        self.check()
+        self.ensure_open()
         self.slept += seconds
         hasten(seconds)
         for _ in range(3):
@@ -75,7 +75,7 @@ async def test_a_file_behind_the_limit_is_the_same_file() -> None:
                 transport_to(server, limits=limits) as transport,
                 transport.stream(server.url + FILE, label=LABEL) as file,
             ):
-                assert (file.status, file.headers["x-a"], file.length, file.proved) == (200, "b", 40, True)
+                assert (file.status, file.headers["x-a"], file.length, file.self_delimited) == (200, "b", 40, True)
                 with pytest.raises(IncompleteDownloadError, match=f"^{LABEL}: 7 of 40 bytes|broke off after 7 bytes"):
                     assert not [piece async for piece in file if piece != b"[1, 2, "]
 
@@ -92,12 +92,12 @@ async def test_gzip_behind_the_limit_proves_its_end_too() -> None:
                 transport_to(server, limits=limits) as transport,
                 transport.stream(server.url + FILE, label=LABEL) as file,
             ):
-                proved_before = file.proved
+                proved_before = file.self_delimited
                 assert b"".join([piece async for piece in file]) == b"asin,title\r\n"
-                assert (proved_before, file.proved) == (False, True)
+                assert (proved_before, file.self_delimited) == (False, True)
 
 
-class Noted(Lifeline):
+class Noted(ClientLifetime):
     """Tells when it is slept on."""
 
     asleep = False
@@ -127,7 +127,7 @@ async def test_a_wait_for_bytes_ends_with_the_client() -> None:
 
         group.start_soon(read)
         await until(lambda: life.asleep)
-        await life.end()
+        await life.shutdown()
 
 
 async def test_calls_are_not_held_back() -> None:

@@ -14,7 +14,7 @@ import pytest
 from support.raw import Exchange, RawServer
 from support.wires import FILE, client_tls, fine, read_file, server_certificate, server_tls, transport_to, trusting
 
-from multicart_async._http import Network
+from multicart_async._http import NetworkOptions
 from multicart_async.errors import APIConnectionError, InvalidResponseError, MultiCartError
 
 PATH = "/schedules/get/"
@@ -85,10 +85,10 @@ async def test_a_failed_handshake_says_why(verb, case) -> None:
     context = client_tls()
     async with speaking(saying(data)) as port:
         url = f"https://localhost:{port}/api/v1"
-        async with transport_to(url, network=Network(ssl_context=context)) as transport:
+        async with transport_to(url, network=NetworkOptions(ssl_context=context)) as transport:
             fault = await failure(verb, transport, url)
 
-    assert (type(fault), fault.sent, fault.passing) == (APIConnectionError, False, case in PASSING)
+    assert (type(fault), fault.sent, fault.retryable) == (APIConnectionError, False, case in PASSING)
     assert f"TLS with localhost:{port} failed: " in str(fault)
     assert text in str(fault)
 
@@ -124,7 +124,7 @@ async def test_a_certificate_that_is_missed_later_is_named_too(verb) -> None:
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
 
-    assert (type(fault), fault.passing) == (APIConnectionError, False)
+    assert (type(fault), fault.retryable) == (APIConnectionError, False)
     assert "CERTIFICATE_REQUIRED" in str(fault)
 
 
@@ -133,7 +133,7 @@ async def test_the_versions_of_a_borrowed_session_are_not_known() -> None:
     async with (
         speaking(saying(alert(70))) as port,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client_tls())) as session,
-        transport_to(f"https://localhost:{port}", network=Network(session=session)) as transport,
+        transport_to(f"https://localhost:{port}", network=NetworkOptions(session=session)) as transport,
     ):
         fault = await failure("post", transport, "")
 
@@ -146,7 +146,7 @@ async def test_a_context_with_a_minimum_of_its_own_is_named() -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     async with (
         speaking(saying(alert(70))) as port,
-        transport_to(f"https://localhost:{port}", network=Network(ssl_context=context)) as transport,
+        transport_to(f"https://localhost:{port}", network=NetworkOptions(ssl_context=context)) as transport,
     ):
         fault = await failure("post", transport, "")
 
@@ -181,7 +181,7 @@ async def test_a_refused_proxy_names_the_proxy(verb) -> None:
     base = "https://service.invalid/api/v1"
     async with RawServer(fine) as server:
         server.refuse()
-        network = Network(proxy=f"http://user:pr0xyp4ss@127.0.0.1:{server.port}")
+        network = NetworkOptions(proxy=f"http://user:pr0xyp4ss@127.0.0.1:{server.port}")
         async with transport_to(base, network=network) as transport:
             fault = await failure(verb, transport, "https://service.invalid")
 
@@ -214,7 +214,7 @@ async def test_a_lost_answer_names_the_proxy_too() -> None:
         """Say nothing, and end."""
 
     async with RawServer(drop) as server:
-        network = Network(proxy=f"http://user:word@127.0.0.1:{server.port}")
+        network = NetworkOptions(proxy=f"http://user:word@127.0.0.1:{server.port}")
         async with transport_to("http://service.invalid/api/v1", network=network) as transport:
             fault = await failure("post", transport, "")
 

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from multicart_async._http.aiohttp_connector import Evidence
-from multicart_async._http.aiohttp_errors import Route, fault_of_call
+from multicart_async._http.aiohttp_connector import SendEvidence
+from multicart_async._http.aiohttp_errors import Route, call_error
 from multicart_async._http.aiohttp_proxy import unused_proxy
 
 HOST = "service.example:443"
@@ -34,7 +34,7 @@ def test_a_proxy_is_named_where_it_is_not_used(
     key = ConnectionKey("service.example", 443, True, True, None, None, None)
     error = aiohttp.ClientConnectorError(key, OSError(errno.ECONNREFUSED, "refused"))
 
-    fault = fault_of_call("/p/", error, Evidence(tracked=False), route, usable=True)
+    fault = call_error("/p/", error, SendEvidence(tracked=False), route, usable=True)
 
     assert (f"{variable} names a proxy that is not used, pass trust_env=True" in str(fault)) is named
 

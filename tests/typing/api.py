@@ -30,7 +30,7 @@ from multicart_async import (
 from multicart_async._core.unset import Unset
 from multicart_async._http import ByteStream, Transport
 from multicart_async.models import (
-    Added,
+    AddResult,
     Asin,
     AsinRow,
     CatalogueCategory,
@@ -39,7 +39,7 @@ from multicart_async.models import (
     Collection,
     DeleteReport,
     Domain,
-    Downloaded,
+    DownloadedFile,
     DownloadLinks,
     EveryMinutes,
     Login,
@@ -59,7 +59,7 @@ from multicart_async.models import (
     User,
     Zipcode,
 )
-from multicart_async.resources._items.shard_plan import plan_collections
+from multicart_async.resources._items.shard_plan import plan_shards
 
 
 @attrs.frozen
@@ -94,7 +94,7 @@ class MemorySink:
 
 def hear(event: events.Event) -> None:
     """A listener."""
-    if isinstance(event, events.FileAdvanced):
+    if isinstance(event, events.FileProgress):
         assert_type(event.received, int)
         assert_type(event.expected, int | None)
 
@@ -119,7 +119,7 @@ async def client_calls() -> None:
     AsyncMultiCart(headers={"x-team": 1})  # type: ignore[dict-item]
     async with client as entered:
         assert_type(entered, AsyncMultiCart)
-    assert_type(await client.request("/new/", {"a": 1}, safety="read"), Any)
+    assert_type(await client.request("/new/", {"a": 1}, safety="safe"), Any)
     assert_type(client.stream("https://…"), AbstractAsyncContextManager[ByteStream])
     assert_type(await client.aclose(), None)
     async with client.stream("https://…") as stream:
@@ -147,7 +147,7 @@ async def collection_calls(client: AsyncMultiCart) -> None:
         "x", iter(["A"]), notification_email="a@b.c", domain="amazon.com.au", postcode="4500", schedule_time=times
     )
     assert_type(shards, tuple[Shard, ...])
-    assert_type(plan_collections(["A"], placed=[shard.asins for shard in shards]), tuple[tuple[str, ...], ...])
+    assert_type(plan_shards(["A"], existing=[shard.asins for shard in shards]), tuple[tuple[str, ...], ...])
     EveryMinutes("30", ["monday"], [8])  # type: ignore[arg-type]
     await client.collections.update(1, priority="Urgent")  # type: ignore[arg-type]
     await client.collections.update(1, "y")  # type: ignore[call-arg]
@@ -178,7 +178,7 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
     for dest in ("results", Path("results"), DirectorySink("results"), MemorySink()):
         done = await client.runs.download(run, dest, files="both")
         assert_type(done, RunDownload)
-        assert_type(done.files, tuple[Downloaded, ...])
+        assert_type(done.files, tuple[DownloadedFile, ...])
     assert_type(client.runs.records(run), AsyncGenerator[dict[str, Any], None])
     assert_type(client.runs.records(scrape), AsyncGenerator[dict[str, Any], None])
     assert_type(client.runs.records(run, into=Product), AsyncGenerator[Product, None])
@@ -193,10 +193,10 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
 async def item_calls(client: AsyncMultiCart) -> None:
     """``client.asins`` and ``client.outputs``"""
     assert_type(await client.asins.create(1, "B0", domain_id=1, zipcode_id=2, output="JSON"), Asin)
-    assert_type(await client.asins.create_many(1, {"B0"}, domain="amazon.com.au", postcode="4500"), Added)
-    assert_type(await client.asins.add(1, ["B0"], domain="amazon.com.au", postcode="4500"), Added)
-    assert_type(await client.asins.import_csv(1, b"domain"), Added)
-    assert_type(await client.asins.import_csv(1, Path("asins.csv")), Added)
+    assert_type(await client.asins.create_many(1, {"B0"}, domain="amazon.com.au", postcode="4500"), AddResult)
+    assert_type(await client.asins.add(1, ["B0"], domain="amazon.com.au", postcode="4500"), AddResult)
+    assert_type(await client.asins.import_csv(1, b"domain"), AddResult)
+    assert_type(await client.asins.import_csv(1, Path("asins.csv")), AddResult)
     assert_type(await client.asins.list(1), tuple[Asin, ...])
     assert_type(client.asins.iterate(1), AsyncGenerator[Asin, None])
     assert_type(await client.asins.count(1), int)
@@ -253,19 +253,19 @@ async def account_calls(client: AsyncMultiCart) -> None:
         await client.account.register(name="n", email="a@b.c", password="p", otp=otp, country="Australia")
     assert_type(await client.billing.plans(), tuple[Plan, ...])
     assert_type(await client.billing.public_plans(), tuple[Plan, ...])
-    assert_type(await client.billing.download_invoice(5, "invoices"), Downloaded)
-    assert_type(await client.billing.download_invoice("INV-5", MemorySink()), Downloaded)
+    assert_type(await client.billing.download_invoice(5, "invoices"), DownloadedFile)
+    assert_type(await client.billing.download_invoice("INV-5", MemorySink()), DownloadedFile)
     client.account.register(name="n", email="a@b.c", password="p", country="Australia")  # type: ignore[call-arg, unused-coroutine]
 
 
 async def csv_calls(client: AsyncMultiCart) -> None:
     """Every source of a CSV, and back."""
     rows = [AsinRow("amazon.com.au", "0800", "B0"), AsinRow("amazon.com.au", "0800", "B1", include_raw_html=True)]
-    assert_type(await client.asins.import_csv(1, rows, split=True), Added)
-    assert_type(await client.asins.import_csv(1, (row for row in rows)), Added)
-    assert_type(await client.asins.to_csv(1, Path("asins.csv")), int)
-    assert_type(await client.skus.import_csv(1, "skus.csv"), Added)
-    assert_type(await client.skus.import_csv(1, [SkuRow("S", "0800", "W411")], split=True), Added)
+    assert_type(await client.asins.import_csv(1, rows, split=True), AddResult)
+    assert_type(await client.asins.import_csv(1, (row for row in rows)), AddResult)
+    assert_type(await client.asins.export_csv(1, Path("asins.csv")), int)
+    assert_type(await client.skus.import_csv(1, "skus.csv"), AddResult)
+    assert_type(await client.skus.import_csv(1, [SkuRow("S", "0800", "W411")], split=True), AddResult)
     await client.skus.import_csv(1, rows)  # type: ignore[arg-type]
     AsinRow("amazon.com.au", 800, "B0")  # type: ignore[arg-type]
 
@@ -275,7 +275,7 @@ async def officeworks_calls(client: AsyncMultiCart) -> None:
     made = await client.skus.create(1, "S", store_id="W411", postcode="4500")
     assert_type(made, Sku)
     assert_type(made.customer_postcode, str | None)
-    assert_type(await client.skus.create_many(1, ["S"], store_id="W411", postcode="4500"), Added)
+    assert_type(await client.skus.create_many(1, ["S"], store_id="W411", postcode="4500"), AddResult)
     tree = await client.catalogue.categories(flat=True, seo_path="technology")
     assert_type(tree, CatalogueTree)
     assert_type(tree.categories, tuple[CatalogueCategory, ...] | None)
@@ -330,7 +330,7 @@ async def failures(client: AsyncMultiCart) -> None:
     except errors.OutcomeUnknownError as error:
         assert_type(error.started, StartedRun | None)
     except errors.ItemsRejectedError as error:
-        assert_type(error.added, Added)
+        assert_type(error.added, AddResult)
     except errors.DiskError as error:
         assert_type(error.name, str)
         caught: OSError = error
@@ -339,10 +339,10 @@ async def failures(client: AsyncMultiCart) -> None:
         assert_type(error.report, Any)
 
 
-def values(run: Run, added: Added) -> None:
+def values(run: Run, added: AddResult) -> None:
     """Values evolve, add up and cannot be changed."""
     assert_type(attrs.evolve(run, ambiguous=True), Run)
-    assert_type(added + added, Added)
+    assert_type(added + added, AddResult)
     assert_type(added.raise_for_errors(), None)
     run.id = 5  # type: ignore[misc]
 

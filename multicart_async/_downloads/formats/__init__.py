@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Check", "Defect"]
+__all__ = ["ContentCheck", "ContentError"]
 
 
-class Defect(Exception):  # noqa: N818 -- never leaves the library: a download turns it into IntegrityError
+class ContentError(Exception):
     """Why the bytes are not the promised file. Where it is ``final``, another transfer of them would not help."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
@@ -15,11 +15,11 @@ class Defect(Exception):  # noqa: N818 -- never leaves the library: a download t
         self.final = final
 
 
-class Check(Protocol):
+class ContentCheck(Protocol):
     """Looks at a file as it passes, in order, in pieces of any size. Not thread-safe; used by one thread at a time."""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a good file."""
+        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a good file."""
 
     def finish(self) -> None:
-        """The file ended here. Raises `Defect` if it must not end here."""
+        """The file ended here. Raises `ContentError` if it must not end here."""

@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.json_records import STEP, NotRecordsError, RecordParser
 from multicart_async.config import Limits
 
 __all__ = [
     "ENVELOPE_BYTES",
     "DocumentCheck",
-    "EnvelopeInstead",
+    "EnvelopeReceivedError",
     "RecordCount",
     "envelope_in",
     "is_envelope",
@@ -42,7 +42,7 @@ _INSTEAD = {
 }
 
 
-class EnvelopeInstead(Defect):
+class EnvelopeReceivedError(ContentError):
     """The service's envelope came in place of the file; it is in ``envelope``."""
 
     def __init__(self, envelope: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ class DocumentCheck:
         self._late = b""  # an object that is small so far: if it is a refusal, that says more than that it is damaged
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a JSON array or object."""
+        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a JSON array or object."""
         self._keep(piece)
         rest = piece if self._opening else self._open(piece)
         if rest:
@@ -118,14 +118,16 @@ class DocumentCheck:
                 self._parse(self._parser, late)
 
     def finish(self) -> None:
-        """The file ended here. Raises `EnvelopeInstead` for an error of the service, `Defect` unless JSON ends here."""
+        """End the file. Raises `EnvelopeReceivedError` for an error of the service, `ContentError` unless JSON ends here."""
         envelope = _large_refusal(*self._ends) if self._kept is None else None
         if envelope is not None:
-            raise EnvelopeInstead(envelope)
+            raise EnvelopeReceivedError(envelope)
         if not self._opening:
-            raise Defect("the file is empty or blank")
+            raise ContentError("the file is empty or blank")
         if self._last != _CLOSING[self._opening]:
-            raise Defect(f"the JSON is cut off: it starts with {self._opening.decode()} and does not end the same way")
+            raise ContentError(
+                f"the JSON is cut off: it starts with {self._opening.decode()} and does not end the same way"
+            )
         if self._kept is not None and self._opening == b"{":
             self._finish_small(bytes(self._kept))
         elif self._parser:
@@ -140,14 +142,14 @@ class DocumentCheck:
         except NotRecordsError as error:
             envelope = envelope_in(body)  # it may be in another encoding
             if envelope is None and all(name in body for name in _ENVELOPE_NAMES):
-                raise Defect(f"it may be an answer of the service in place of the file: {error}") from error
+                raise ContentError(f"it may be an answer of the service in place of the file: {error}") from error
             if envelope is None:
                 self._fail(error)
         else:
             envelope = value if is_envelope(value) else None
             self._note([value])
         if envelope is not None:
-            raise EnvelopeInstead(envelope)
+            raise EnvelopeReceivedError(envelope)
 
     def _parse(self, parser: RecordParser, piece: bytes) -> None:
         try:
@@ -161,7 +163,7 @@ class DocumentCheck:
 
     def _fail(self, error: NotRecordsError) -> None:
         if not self._proved:
-            raise Defect(str(error), final=error.final) from error
+            raise ContentError(str(error), final=error.final) from error
 
     def _keep(self, piece: bytes) -> None:
         start, end = self._ends
@@ -185,7 +187,7 @@ class DocumentCheck:
         piece = piece.lstrip(_BLANKS)
         if piece and piece[:1] not in _CLOSING:
             instead = _INSTEAD.get(piece[:1], "something else")
-            raise Defect(f"the file is not a JSON array or object: it starts like {instead}")
+            raise ContentError(f"the file is not a JSON array or object: it starts like {instead}")
         self._opening = piece[:1]
         return piece
 

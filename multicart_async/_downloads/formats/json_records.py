@@ -11,7 +11,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Any
 
-from multicart_async._http.incremental_json import end_of_blanks
+from multicart_async._http.incremental_json import skip_whitespace
 from multicart_async._http.json_values import BARE, ValueEnd
 from multicart_async.config import Limits
 
@@ -102,9 +102,9 @@ class RecordParser:
             text = self._text = self._utf8.decode(piece, final)
         except UnicodeDecodeError as error:
             raise self._refusal(error, "", self._start) from None
-        place = end_of_blanks(text, 0)
+        place = skip_whitespace(text, 0)
         while place < len(text):
-            place = end_of_blanks(text, self._next(place))
+            place = skip_whitespace(text, self._next(place))
 
     def _opening(self, place: int) -> int:
         sign = self._text[place]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async.config import Limits
 
 __all__ = ["PdfCheck"]
@@ -29,17 +29,17 @@ class PdfCheck:
         self._tail = b""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a PDF."""
+        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a PDF."""
         if len(self._head) < len(_BEGINNING):
             self._head += piece[: len(_BEGINNING) - len(self._head)]
             if not _BEGINNING.startswith(self._head):
                 instead = "HTML or XML" if self._head.lstrip().startswith(b"<") else "something else"
-                raise Defect(f"the file is not a PDF: it starts like {instead}")
+                raise ContentError(f"the file is not a PDF: it starts like {instead}")
         self._tail = (self._tail + piece[-_TAIL:])[-_TAIL:]
 
     def finish(self) -> None:
-        """The file ended here. Raises `Defect` unless a PDF ends here."""
+        """The file ended here. Raises `ContentError` unless a PDF ends here."""
         if not self._tail:
-            raise Defect("the file is empty")
+            raise ContentError("the file is empty")
         if not self._end.search(self._tail):
-            raise Defect("the PDF is cut off: its end is missing")
+            raise ContentError("the PDF is cut off: its end is missing")

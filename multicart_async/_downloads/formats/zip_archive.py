@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_headers import (
     CENTRAL,
     END,
@@ -18,16 +18,16 @@ from multicart_async._downloads.formats.zip_headers import (
     LOCAL,
     LOCATOR,
     LONGEST_DESCRIPTOR,
-    WIDE_END,
-    End,
-    Entry,
+    ZIP64_END,
+    EndRecord,
+    MemberHeader,
     central_record,
     check_end_record,
     check_locator,
     check_zip64_end_record,
     descriptor_size,
     local_record,
-    name_of,
+    validate_name,
     variable_size,
 )
 from multicart_async._downloads.formats.zip_members import Unpacked, unpack
@@ -52,7 +52,7 @@ class ArchiveCheck:
     def __init__(self, pages: Sequence[str] = (), *, unpacked_bytes: int = Limits().unpacked_bytes) -> None:
         self._pages = {_page(name) for name in pages}  # those that were not found yet
         self._expected = len(pages)
-        self._entries: dict[int, tuple[Entry, bool]] = {}  # by start; true if a descriptor follows
+        self._entries: dict[int, tuple[MemberHeader, bool]] = {}  # by start; true if a descriptor follows
         self._names: set[str] = set()
         self._names_size = self._members = 0
         self._whole = False
@@ -62,24 +62,24 @@ class ArchiveCheck:
         next(self._steps)
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `Defect` as soon as they cannot belong to a good archive."""
+        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a good archive."""
         if piece:
             try:
                 self._steps.send(piece)
             except StopIteration:
-                raise Defect("the archive was found to be damaged before these bytes") from None
+                raise ContentError("the archive was found to be damaged before these bytes") from None
 
     def finish(self) -> None:
-        """The file ended here. Raises `Defect` unless its end record did too, and the members are the pages."""
+        """The file ended here. Raises `ContentError` unless its end record did too, and the members are the pages."""
         if not self._whole:
-            raise Defect("the archive is cut off" if self._reader.started else "the file is empty")
+            raise ContentError("the archive is cut off" if self._reader.started else "the file is empty")
         if self._expected and self._members != self._expected:
-            raise Defect(f"the archive has {self._members} members, and the run has {self._expected} pages")
+            raise ContentError(f"the archive has {self._members} members, and the run has {self._expected} pages")
 
     # The archive: members, directory, end records. Each step consumes its bytes; the signature comes first.
 
     def _archive(self) -> Reading[None]:
-        signature = yield from self._signature(LOCAL, WIDE_END, END)
+        signature = yield from self._signature(LOCAL, ZIP64_END, END)
         while signature == LOCAL:
             yield from self._member()
             signature = yield from self._signature(LOCAL, CENTRAL)
@@ -88,21 +88,21 @@ class ArchiveCheck:
         while signature == CENTRAL:
             yield from self._row()
             rows += 1
-            signature = yield from self._signature(CENTRAL, WIDE_END, END)
+            signature = yield from self._signature(CENTRAL, ZIP64_END, END)
         if self._entries:
-            raise Defect("the archive's directory lacks some of its members")
+            raise ContentError("the archive's directory lacks some of its members")
         end = self._reader.position - len(signature)
-        yield from self._ending(End(rows, end - start, start), end, zip64=signature == WIDE_END)
+        yield from self._ending(EndRecord(rows, end - start, start), end, zip64=signature == ZIP64_END)
         self._unpacked.check_all(self._reader.position)
         self._whole = True
         yield from self._reader.peek(1)
         self._whole = False
-        raise Defect("there are bytes behind the end of the archive")
+        raise ContentError("there are bytes behind the end of the archive")
 
     def _signature(self, *allowed: bytes) -> Reading[bytes]:
         signature = yield from self._reader.exactly(4)
         if signature not in allowed:
-            raise Defect(
+            raise ContentError(
                 "there are bytes in the archive that belong to no member, or some are missing"
                 if self._reader.position > len(signature)
                 else "the file does not start like a ZIP archive"
@@ -113,9 +113,9 @@ class ArchiveCheck:
         record = signature + (yield from self._reader.exactly(FIXED_SIZE[signature] - len(signature)))
         return record + (yield from self._reader.exactly(variable_size(record)))
 
-    def _ending(self, directory: End, position: int, *, zip64: bool) -> Reading[None]:
+    def _ending(self, directory: EndRecord, position: int, *, zip64: bool) -> Reading[None]:
         if zip64:
-            check_zip64_end_record((yield from self._record(WIDE_END)), directory)
+            check_zip64_end_record((yield from self._record(ZIP64_END)), directory)
             yield from self._signature(LOCATOR)
             check_locator((yield from self._record(LOCATOR)), position)
             yield from self._signature(END)
@@ -129,42 +129,44 @@ class ArchiveCheck:
         self._register(entry)
         found = yield from unpack(self._reader, entry, self._unpacked)
         if not entry.agrees(found):
-            raise Defect("a member's data does not have the size or checksum that its header names")
+            raise ContentError("a member's data does not have the size or checksum that its header names")
         if entry.name.endswith(b"/") and found.size:
-            raise Defect("a folder in the archive holds data")
+            raise ContentError("a folder in the archive holds data")
         window = yield from self._reader.peek(LONGEST_DESCRIPTOR + len(LOCAL))
         described = descriptor_size(bytes(window[: LONGEST_DESCRIPTOR + len(LOCAL)]), found)
         if entry.streamed and not described:
-            raise Defect("a member's data does not have the size or checksum that its descriptor names")
+            raise ContentError("a member's data does not have the size or checksum that its descriptor names")
         self._reader.skip(described)
         self._entries[start] = found, described > 0
 
-    def _register(self, entry: Entry) -> None:
+    def _register(self, entry: MemberHeader) -> None:
         if len(self._entries) >= _MOST_ENTRIES:
-            raise Defect(f"the archive has more than {_MOST_ENTRIES} members")
-        name = name_of(entry)
+            raise ContentError(f"the archive has more than {_MOST_ENTRIES} members")
+        name = validate_name(entry)
         folded = name.casefold()
         self._names_size += len(folded)
         if folded in self._names:
-            raise Defect("two members of the archive have the same name")
+            raise ContentError("two members of the archive have the same name")
         if self._names_size > _MOST_NAMES:
-            raise Defect("the names in the archive are too long")
+            raise ContentError("the names in the archive are too long")
         self._names.add(folded)
         if name.endswith("/"):
             return
         self._members += 1
         base = name.rpartition("/")[2]
         if self._expected and _page(base) not in self._pages and _PAGE.fullmatch(base):
-            raise Defect("the archive has a page of another run, or one page twice")
+            raise ContentError("the archive has a page of another run, or one page twice")
         self._pages.discard(_page(base))
 
     def _row(self) -> Reading[None]:
         entry, start = central_record((yield from self._record(CENTRAL)))
         member, described = self._entries.pop(start, (None, False))
         if member is None or member != entry:
-            raise Defect("the archive's directory does not agree with its members")
+            raise ContentError("the archive's directory does not agree with its members")
         if described and not (member.streamed or entry.streamed):
-            raise Defect("there is a descriptor behind a member that neither its header nor the directory speaks of")
+            raise ContentError(
+                "there is a descriptor behind a member that neither its header nor the directory speaks of"
+            )
 
 
 def _page(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 
 __all__ = [
     "CENTRAL",
@@ -19,9 +19,9 @@ __all__ = [
     "LOCAL",
     "LOCATOR",
     "LONGEST_DESCRIPTOR",
-    "WIDE_END",
-    "End",
-    "Entry",
+    "ZIP64_END",
+    "EndRecord",
+    "MemberHeader",
     "central_record",
     "check_end_record",
     "check_locator",
@@ -29,24 +29,24 @@ __all__ = [
     "descriptor_size",
     "descriptors_before",
     "local_record",
-    "name_of",
+    "validate_name",
     "variable_size",
 ]
 
 LOCAL = b"PK\x03\x04"
 CENTRAL = b"PK\x01\x02"
-WIDE_END = b"PK\x06\x06"
+ZIP64_END = b"PK\x06\x06"
 LOCATOR = b"PK\x06\x07"
 END = b"PK\x05\x06"
 DESCRIPTOR = b"PK\x07\x08"
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
-_WIDE_END = struct.Struct("<4sQ2H2L4Q")
+_ZIP64_END = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _END = struct.Struct("<4s4H2LH")
 
-FIXED_SIZE = {LOCAL: 30, CENTRAL: 46, WIDE_END: 56, LOCATOR: 20, END: 22}
+FIXED_SIZE = {LOCAL: 30, CENTRAL: 46, ZIP64_END: 56, LOCATOR: 20, END: 22}
 
 DEFLATED = 8
 _METHODS = (0, DEFLATED)
@@ -56,7 +56,7 @@ _UNREADABLE = 0x0001 | 0x0020 | 0x0040  # encrypted, a patch, strongly encrypted
 _NEWEST = 63  # zipfile refuses what needs a newer reader
 _LONGEST_NAME = 1024
 _LONGEST_SECTOR = 2**20  # bytes: the part of a ZIP64 end record that is left to the writer
-_WIDE_ID = 0x0001
+_ZIP64_ID = 0x0001
 _FULL = {4: 0xFFFF, 8: 0xFFFF_FFFF}  # what stands for a number of so many bytes in the ZIP64 field
 _NOT_TOLD = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
 _SEVERAL_DISKS = "the archive is one of several disks"
@@ -75,7 +75,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 @attrs.frozen
-class Entry:
+class MemberHeader:
     """What one member says of itself, in its local header or in the directory."""
 
     name: bytes
@@ -93,14 +93,14 @@ class Entry:
             return self.packed
         return next((size for size in (self.packed, self.size) if size not in _NOT_TOLD), None)
 
-    def agrees(self, found: Entry) -> bool:
+    def agrees(self, found: MemberHeader) -> bool:
         """Compare the fields of this local header with what was found; a streamed one may leave out each of them."""
         pairs = ((self.crc, found.crc), (self.packed, found.packed), (self.size, found.size))
         return all(told == real or (self.streamed and told in _NOT_TOLD) for told, real in pairs)
 
 
 @attrs.frozen
-class End:
+class EndRecord:
     """What an end record says of the directory."""
 
     entries: int
@@ -116,58 +116,58 @@ def variable_size(record: bytes) -> int:
         return sum(struct.unpack_from("<3H", record, 28))
     if record.startswith(END):
         return int(_END.unpack_from(record)[-1])
-    if record.startswith(WIDE_END):
-        sector = int(_WIDE_END.unpack_from(record)[1]) - (FIXED_SIZE[WIDE_END] - 12)
+    if record.startswith(ZIP64_END):
+        sector = int(_ZIP64_END.unpack_from(record)[1]) - (FIXED_SIZE[ZIP64_END] - 12)
         if not 0 <= sector <= _LONGEST_SECTOR:
-            raise Defect("the ZIP64 end record has a wrong length")
+            raise ContentError("the ZIP64 end record has a wrong length")
         return sector
     return 0
 
 
-def local_record(record: bytes) -> Entry:
+def local_record(record: bytes) -> MemberHeader:
     """The local header before a member's data."""
     _, needed, flags, method, _, _, crc, packed, size, name_size, _ = _LOCAL.unpack_from(record)
     name, extra = record[30 : 30 + name_size], record[30 + name_size :]
-    size, packed = _widened(extra, (size, 8), (packed, 8))
+    size, packed = _zip64_extra(extra, (size, 8), (packed, 8))
     return _entry(name, needed, flags, method, crc, packed, size)
 
 
-def central_record(record: bytes) -> tuple[Entry, int]:
+def central_record(record: bytes) -> tuple[MemberHeader, int]:
     """A row of the directory, and where it says that its local header starts."""
     fields = _CENTRAL.unpack_from(record)
     _, _, needed, flags, method, _, _, crc, packed, size, name_size, extra_size, _, disk, _, _, start = fields
     name, extra = record[46 : 46 + name_size], record[46 + name_size : 46 + name_size + extra_size]
-    size, packed, start, disk = _widened(extra, (size, 8), (packed, 8), (start, 8), (disk, 4))
+    size, packed, start, disk = _zip64_extra(extra, (size, 8), (packed, 8), (start, 8), (disk, 4))
     if disk:
-        raise Defect(_SEVERAL_DISKS)
+        raise ContentError(_SEVERAL_DISKS)
     if record[-20:-16] == LOCATOR:  # where programs that read from the end look for it
-        raise Defect("a row of the archive's directory holds a ZIP64 locator")
+        raise ContentError("a row of the archive's directory holds a ZIP64 locator")
     return _entry(name, needed, flags, method, crc, packed, size), start
 
 
-def _entry(name: bytes, needed: int, flags: int, method: int, crc: int, packed: int, size: int) -> Entry:
+def _entry(name: bytes, needed: int, flags: int, method: int, crc: int, packed: int, size: int) -> MemberHeader:
     if flags & _UNREADABLE:
-        raise Defect("a member of the archive is encrypted or a patch")
+        raise ContentError("a member of the archive is encrypted or a patch")
     if needed & 0xFF > _NEWEST:
-        raise Defect(
+        raise ContentError(
             f"a member of the archive needs a reader for version {needed & 0xFF}; {_NEWEST} is the last one known"
         )
     if method not in _METHODS:
-        raise Defect("a member of the archive is neither stored nor deflated")
+        raise ContentError("a member of the archive is neither stored nor deflated")
     if len(name) > _LONGEST_NAME:
-        raise Defect(f"a member of the archive has a name of more than {_LONGEST_NAME} bytes")
+        raise ContentError(f"a member of the archive has a name of more than {_LONGEST_NAME} bytes")
     utf8 = bool(flags & _UTF8) and not name.isascii()
-    return Entry(name, utf8, method, crc, packed, size, bool(flags & _STREAMED))
+    return MemberHeader(name, utf8, method, crc, packed, size, bool(flags & _STREAMED))
 
 
-def _widened(extra: bytes, *fields: tuple[int, int]) -> list[int]:
+def _zip64_extra(extra: bytes, *fields: tuple[int, int]) -> list[int]:
     """Each value, or what the ZIP64 field has in its place if it is full: so many bytes, in this order."""
-    wide = _wide_field(extra)
+    wide = _zip64_field(extra)
     result: list[int] = []
     for value, width in fields:
         if value == _FULL[width] and wide is not None:
             if len(wide) < width:
-                raise Defect("a number in the archive needs ZIP64, and its ZIP64 field is too short")
+                raise ContentError("a number in the archive needs ZIP64, and its ZIP64 field is too short")
             result.append(int.from_bytes(wide[:width], "little"))
             wide = wide[width:]
         else:
@@ -175,35 +175,35 @@ def _widened(extra: bytes, *fields: tuple[int, int]) -> list[int]:
     return result
 
 
-def _wide_field(extra: bytes) -> bytes | None:
+def _zip64_field(extra: bytes) -> bytes | None:
     at, found = 0, None
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<2H", extra, at)
         if at + 4 + size > len(extra):
-            raise Defect("an extra field in the archive is longer than its header")
-        if kind == _WIDE_ID and found is None:
+            raise ContentError("an extra field in the archive is longer than its header")
+        if kind == _ZIP64_ID and found is None:
             found = extra[at + 4 : at + 4 + size]
         at += 4 + size
     return found
 
 
-def name_of(entry: Entry) -> str:
-    """The member's name. Raises `Defect` for one that no honest archive holds."""
+def validate_name(entry: MemberHeader) -> str:
+    """The member's name. Raises `ContentError` for one that no honest archive holds."""
     try:
         name = entry.name.decode("utf-8" if entry.utf8 else "cp437")
     except UnicodeDecodeError as error:
-        raise Defect("a member's name is not the UTF-8 that it claims to be") from error
+        raise ContentError("a member's name is not the UTF-8 that it claims to be") from error
     if not name:
-        raise Defect("a member of the archive has no name")
+        raise ContentError("a member of the archive has no name")
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise Defect("a member's name holds a control character")
+        raise ContentError("a member's name holds a control character")
     parts = _SEPARATOR.split(name)  # a backslash may be part of a collection's name, and a slash to some programs
     if parts[0] == "" or _DRIVE.match(name) or ".." in parts:
-        raise Defect("a member's name leads out of the archive")
+        raise ContentError("a member's name leads out of the archive")
     return name
 
 
-def descriptor_size(window: bytes, found: Entry) -> int:
+def descriptor_size(window: bytes, found: MemberHeader) -> int:
     """The length of the data descriptor at the start of *window*, 0 if it is none.
 
     Only one that carries exactly the values of *found* and has another record behind it counts.
@@ -232,27 +232,27 @@ def descriptors_before(view: memoryview, end: int, before: int) -> Iterator[tupl
                 yield start, crc
 
 
-def check_zip64_end_record(record: bytes, directory: End) -> None:
+def check_zip64_end_record(record: bytes, directory: EndRecord) -> None:
     """Compare the ZIP64 end record with the directory."""
-    _, _, _, _, disk, start_disk, entries_here, entries, size, start = _WIDE_END.unpack_from(record)
+    _, _, _, _, disk, start_disk, entries_here, entries, size, start = _ZIP64_END.unpack_from(record)
     if disk or start_disk or entries_here != entries:
-        raise Defect(_SEVERAL_DISKS)
-    if End(entries, size, start) != directory:
-        raise Defect("the archive's ZIP64 end record does not agree with its directory")
-    if WIDE_END in record[4:]:  # programs that read from the end would find that one
-        raise Defect("the archive's ZIP64 end record holds another one")
+        raise ContentError(_SEVERAL_DISKS)
+    if EndRecord(entries, size, start) != directory:
+        raise ContentError("the archive's ZIP64 end record does not agree with its directory")
+    if ZIP64_END in record[4:]:  # programs that read from the end would find that one
+        raise ContentError("the archive's ZIP64 end record holds another one")
 
 
 def check_locator(record: bytes, wide_end: int) -> None:
     """Compare where the locator says that the ZIP64 end record starts with where it does. Windows writes 0 disks."""
     _, disk, start, disks = _LOCATOR.unpack(record)
     if disk or disks > 1:
-        raise Defect(_SEVERAL_DISKS)
+        raise ContentError(_SEVERAL_DISKS)
     if start != wide_end:
-        raise Defect("the archive's ZIP64 end record is not where it should be")
+        raise ContentError("the archive's ZIP64 end record is not where it should be")
 
 
-def check_end_record(record: bytes, directory: End, *, zip64: bool) -> None:
+def check_end_record(record: bytes, directory: EndRecord, *, zip64: bool) -> None:
     """Compare the last record of all with the directory. With *zip64* a full field refers to the ZIP64 end record."""
     _, disk, start_disk, entries_here, entries, size, start, comment = _END.unpack_from(record)
 
@@ -260,10 +260,10 @@ def check_end_record(record: bytes, directory: End, *, zip64: bool) -> None:
         return number == real or (zip64 and number == _FULL[width])
 
     if not (is_it(disk, 0, 4) and is_it(start_disk, 0, 4)):
-        raise Defect(_SEVERAL_DISKS)
+        raise ContentError(_SEVERAL_DISKS)
     count = directory.entries & 0xFFFF  # what writers without ZIP64 do with more members
     counts = is_it(entries_here, count, 4) and is_it(entries, count, 4)
     if not (counts and is_it(size, directory.size, 8) and is_it(start, directory.start, 8)):
-        raise Defect("the archive's end record does not agree with its directory")
+        raise ContentError("the archive's end record does not agree with its directory")
     if comment and END in record[4:]:  # programs that read from the end would find that one
-        raise Defect("the archive's comment holds another end record")
+        raise ContentError("the archive's comment holds another end record")

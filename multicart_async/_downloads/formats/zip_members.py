@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import attrs
 
-from multicart_async._downloads.formats import Defect
+from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.zip_headers import (
     CENTRAL,
     DEFLATED,
     LOCAL,
     LONGEST_DESCRIPTOR,
-    Entry,
+    MemberHeader,
     descriptors_before,
 )
 from multicart_async._downloads.formats.zip_reader import PieceReader, Reading
@@ -38,10 +38,10 @@ class Unpacked:
         self._total = 0
 
     def add(self, size: int) -> None:
-        """Count *size* more bytes. Raises a final `Defect` beyond ``Limits.unpacked_bytes``."""
+        """Count *size* more bytes. Raises a final `ContentError` beyond ``Limits.unpacked_bytes``."""
         self._total += size
         if self._total > self._most:
-            raise Defect(
+            raise ContentError(
                 f"the archive unpacks to more than Limits.unpacked_bytes allows, {self._most} bytes; "
                 "set it higher if the archive may be that large",
                 final=True,
@@ -58,7 +58,7 @@ class Unpacked:
 
     def _check(self, unpacked: int, packed: int) -> None:
         if unpacked > _RATIO * packed:
-            raise Defect(
+            raise ContentError(
                 f"the archive unpacks to more than {_FREE // 2**20} MiB, and to more than {_RATIO} times its size",
                 final=True,
             )
@@ -78,7 +78,7 @@ class _Sums:
         self._unpacked.add(len(data))
 
 
-def unpack(reader: PieceReader, entry: Entry, unpacked: Unpacked) -> Reading[Entry]:
+def unpack(reader: PieceReader, entry: MemberHeader, unpacked: Unpacked) -> Reading[MemberHeader]:
     """Consume the data behind the local header *entry*; return the entry with the checksum and sizes of the data."""
     sums = _Sums(unpacked)
     start, size = reader.position, entry.stored_size
@@ -101,7 +101,7 @@ def _inflate(reader: PieceReader, sums: _Sums, unpacked: Unpacked, packed: int |
         if packed is not None:
             step = min(step, packed - done)
         if not step:
-            raise Defect("a member's compressed data does not end where it should")
+            raise ContentError("a member's compressed data does not end where it should")
         view = yield from reader.some(step)
         for part in inflater.parts(view):
             sums.add(part)
@@ -110,7 +110,7 @@ def _inflate(reader: PieceReader, sums: _Sums, unpacked: Unpacked, packed: int |
         if inflater.ended or done % _STEP == 0:
             unpacked.check_so_far(reader.position)
     if packed not in {None, done}:
-        raise Defect("a member's compressed data does not end where it should")
+        raise ContentError("a member's compressed data does not end where it should")
 
 
 class _Inflater:
@@ -135,7 +135,7 @@ class _Inflater:
             try:
                 part = self._zlib.decompress(view, _MOST)
             except zlib.error as error:
-                raise Defect("a member's compressed data is damaged") from error
+                raise ContentError("a member's compressed data is damaged") from error
             yield part
             view, full = self._zlib.unconsumed_tail, len(part) == _MOST
 

@@ -9,48 +9,52 @@ import attrs
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from multicart_async._core.redactor import Redactor
-from multicart_async._core.threads import in_thread
-from multicart_async._core.validation import a_flag, an_id
-from multicart_async._http import Form
-from multicart_async._http.caller import Caller
+from multicart_async._core.threads import run_in_thread
+from multicart_async._core.validation import check_bool, check_id
+from multicart_async._http import MultipartForm
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.errors import MultiCartError
-from multicart_async.models import Added, ErrorRow
-from multicart_async.resources._items.csv_schema import Layout, csv_parts, given_rows
+from multicart_async.models import AddResult, ErrorRow
+from multicart_async.resources._items.csv_schema import CsvSchema, collect_rows, prepare_csv
 
-__all__ = ["DUPLICATE", "add_all", "import_csv", "in_batches", "own"]
+__all__ = ["DUPLICATE", "import_csv", "join_batches", "own", "send_batches"]
 
 BATCH = 1_000  # items for one call
 DUPLICATE = "Duplicate entry"  # the documented reason of an error row
 
 
-def in_batches(items: Sequence[str]) -> Iterator[str]:
+def join_batches(items: Sequence[str]) -> Iterator[str]:
     """*items* as the service takes them: one text for each call, not an array."""
     for start in range(0, len(items), BATCH):
         yield ",".join(items[start : start + BATCH])
 
 
-async def add_all(
-    call: Caller, endpoint: Endpoint[Added], batches: Iterable[Mapping[str, object] | Form], *, blank_rows: int = 0
-) -> Added:
+async def send_batches(
+    call: ApiCaller,
+    endpoint: Endpoint[AddResult],
+    batches: Iterable[Mapping[str, object] | MultipartForm],
+    *,
+    blank_rows: int = 0,
+) -> AddResult:
     """What came of all *batches*, each one call; *blank_rows* were left out of them.
 
     Raises:
-        MultiCartError: One failed; ``report`` holds what the earlier ones `Added`. Later ones were not sent.
+        MultiCartError: One failed; ``report`` holds what the earlier ones `AddResult`. Later ones were not sent.
     """
-    total = Added(success_count=0, blank_rows=blank_rows)
+    total = AddResult(success_count=0, blank_rows=blank_rows)
     for batch in batches:
         try:
-            answer = await call.ask(endpoint, batch)
+            answer = await call.call_with_info(endpoint, batch)
         except MultiCartError as error:
             error.report = total
             raise
-        added = own(answer.value) if answer.repeated else answer.value
+        added = own(answer.value) if answer.maybe_applied else answer.value
         total += await _redacted(added, call.redactor) if added.error_rows else added
     return total
 
 
-async def _redacted(added: Added, redactor: Redactor) -> Added:
+async def _redacted(added: AddResult, redactor: Redactor) -> AddResult:
     """The same without secrets, for its rows become the text of an error. There may be ten thousand."""
     rows: list[ErrorRow] = []
     for row in added.error_rows:
@@ -60,26 +64,26 @@ async def _redacted(added: Added, redactor: Redactor) -> Added:
 
 
 async def import_csv(
-    call: Caller,
-    endpoint: Endpoint[Added],
-    layout: Layout,
+    call: ApiCaller,
+    endpoint: Endpoint[AddResult],
+    layout: CsvSchema,
     collection_id: int,
     source: str | os.PathLike[str] | bytes | Iterable[object],
     *,
     split: bool,
-) -> Added:
+) -> AddResult:
     """What came of a CSV; all of it is checked before anything is sent."""
-    an_id("collection_id", collection_id)
-    a_flag("split", split)
-    given = given_rows(source, layout, split=split)
-    made = await in_thread(lambda: csv_parts(given, layout, split=split))
+    check_id("collection_id", collection_id)
+    check_bool("split", split)
+    given = collect_rows(source, layout, split=split)
+    made = await run_in_thread(lambda: prepare_csv(given, layout, split=split))
     name = f"{layout.group}.csv"
     fields = {"collection_id": str(collection_id)}
-    forms = (Form(fields, "csv", name, part) for part in made.contents)
-    return await add_all(call, endpoint, forms, blank_rows=made.blank_rows)
+    forms = (MultipartForm(fields, "csv", name, part) for part in made.contents)
+    return await send_batches(call, endpoint, forms, blank_rows=made.blank_rows)
 
 
-def own(added: Added) -> Added:
+def own(added: AddResult) -> AddResult:
     """After a lost answer, a duplicate is what the lost attempt added, as far as anybody knows."""
     rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
     assumed = len(added.error_rows) - len(rows)

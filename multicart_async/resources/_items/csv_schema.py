@@ -13,19 +13,19 @@ import attrs
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, open_regular, read_whole
 from multicart_async._core.short_repr import short_repr
-from multicart_async._core.validation import MOST_ITEMS, check_local_path, is_decimal, is_rewritten, mismatch
+from multicart_async._core.validation import MAX_ITEMS, check_local_path, is_decimal, is_rewritten, wrong_argument
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import AsinRow, SkuRow
 
-__all__ = ["AMAZON", "OFFICEWORKS", "CsvParts", "Given", "Layout", "csv_parts", "given_rows", "written"]
+__all__ = ["AMAZON", "OFFICEWORKS", "CsvParts", "CsvSchema", "CsvSource", "collect_rows", "prepare_csv", "rows_to_csv"]
 
 Row: TypeAlias = AsinRow | SkuRow
-Given: TypeAlias = str | os.PathLike[str] | bytes | list[Row]
+CsvSource: TypeAlias = str | os.PathLike[str] | bytes | list[Row]
 """A path, the content of a CSV, or the rows of one."""
 
 
 @attrs.frozen
-class Layout:
+class CsvSchema:
     """The CSV of a supplier: its columns in their order, and the row that has a field for each."""
 
     group: str
@@ -41,16 +41,16 @@ class CsvParts:
     blank_rows: int
 
 
-AMAZON: Final = Layout("asins", ("domain", "customer_postcode", "asin", "include_raw_html"), AsinRow)
-OFFICEWORKS: Final = Layout("skus", ("sku", "customer_postcode", "store_id"), SkuRow)
+AMAZON: Final = CsvSchema("asins", ("domain", "customer_postcode", "asin", "include_raw_html"), AsinRow)
+OFFICEWORKS: Final = CsvSchema("skus", ("sku", "customer_postcode", "store_id"), SkuRow)
 
 _FLAGS = ("true", "false")
 _DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-def given_rows(
-    source: str | os.PathLike[str] | bytes | Iterable[object], layout: Layout, *, split: bool = False
-) -> Given:
+def collect_rows(
+    source: str | os.PathLike[str] | bytes | Iterable[object], layout: CsvSchema, *, split: bool = False
+) -> CsvSource:
     """*source*, read to its end if it is an iterable of rows: without *split* no further than a CSV may be long."""
     if isinstance(source, bytearray | memoryview):
         source = bytes(source)
@@ -59,18 +59,18 @@ def given_rows(
         return source
     name = layout.row.__name__
     if not hasattr(source, "__iter__"):
-        raise mismatch("source", f"a path, bytes or several {name}", source)
+        raise wrong_argument("source", f"a path, bytes or several {name}", source)
     rows: list[Row] = []
     for number, row in enumerate(source, 1):
         if not isinstance(row, layout.row):
-            raise mismatch("source", f"{name}({', '.join(layout.columns)}) as row {number}", row)
-        if number > MOST_ITEMS and not split:
+            raise wrong_argument("source", f"{name}({', '.join(layout.columns)}) as row {number}", row)
+        if number > MAX_ITEMS and not split:
             raise ArgumentError("source", f"expected {_most()}, got more")
         rows.append(row)
     return rows
 
 
-def csv_parts(given: Given, layout: Layout, *, split: bool = False) -> CsvParts:
+def prepare_csv(given: CsvSource, layout: CsvSchema, *, split: bool = False) -> CsvParts:
     """The CSVs to send: *given* as it is, or with *split* in parts that are not too long. It blocks.
 
     Rows of commas and blanks alone, which spreadsheets leave at the end, are left out; every other byte is kept.
@@ -79,7 +79,7 @@ def csv_parts(given: Given, layout: Layout, *, split: bool = False) -> CsvParts:
         ArgumentError: Header, columns or number of rows are not what the service takes.
         DiskError: The file cannot be read.
     """
-    content = written(given, layout) if isinstance(given, list) else _read(given)
+    content = rows_to_csv(given, layout) if isinstance(given, list) else _read(given)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -89,7 +89,7 @@ def csv_parts(given: Given, layout: Layout, *, split: bool = False) -> CsvParts:
     return _parts(text, layout, split=split)
 
 
-def written(rows: Iterable[Row], layout: Layout, *, header: bool = True) -> bytes:
+def rows_to_csv(rows: Iterable[Row], layout: CsvSchema, *, header: bool = True) -> bytes:
     """*rows* as a CSV, as the documentation's example has it: a line feed ends a line, ``true`` is in lower case."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -109,16 +109,16 @@ def _read(source: str | os.PathLike[str] | bytes) -> bytes:
     if isinstance(source, bytes):
         return source.removeprefix(BOM_UTF8)
     if isinstance(source, str) and "\n" in source:
-        raise mismatch("source", "a path, or the content of a CSV as bytes", source)
+        raise wrong_argument("source", "a path, or the content of a CSV as bytes", source)
     try:
         return read_whole(open_regular(source, max_bytes=MAX_FILE_BYTES, links=True)).removeprefix(BOM_UTF8)
     except (TypeError, ValueError) as error:
-        raise mismatch("source", "a path or bytes", source) from error
+        raise wrong_argument("source", "a path or bytes", source) from error
     except OSError as error:
         raise DiskError(str(source), f"source: {error.strerror}", error.errno) from error
 
 
-def _parts(content: str, layout: Layout, *, split: bool) -> CsvParts:
+def _parts(content: str, layout: CsvSchema, *, split: bool) -> CsvParts:
     head = ""
     parts: list[list[str]] = []
     rows = blank_rows = 0
@@ -132,13 +132,13 @@ def _parts(content: str, layout: Layout, *, split: bool) -> CsvParts:
         else:
             if row:
                 _check_row(number, row, layout)
-                if rows and rows % MOST_ITEMS == 0:
+                if rows and rows % MAX_ITEMS == 0:
                     parts.append([head])
                 rows += 1
             parts[-1].append(text)
     if not head:
         _check_header(1, (), layout)
-    if not rows or (rows > MOST_ITEMS and not split):
+    if not rows or (rows > MAX_ITEMS and not split):
         raise ArgumentError("source", f"expected 1 to {_most()}, got {rows}")
     return CsvParts(["".join(part).encode() for part in parts], blank_rows)
 
@@ -160,7 +160,7 @@ def _rows(content: str) -> Iterator[tuple[int, list[str], str]]:
         yield number, row, content[start : lines.tell()]
 
 
-def _check_header(number: int, header: Sequence[str], layout: Layout) -> None:
+def _check_header(number: int, header: Sequence[str], layout: CsvSchema) -> None:
     if tuple(header) == layout.columns:
         return
     text = ",".join(header)
@@ -177,7 +177,7 @@ def _check_header(number: int, header: Sequence[str], layout: Layout) -> None:
     raise _unfit(number, reason)
 
 
-def _check_row(number: int, row: Sequence[str], layout: Layout) -> None:
+def _check_row(number: int, row: Sequence[str], layout: CsvSchema) -> None:
     if _has_empty_columns(row, layout):
         raise _unfit(number, _empty_columns(row, layout))
     if len(row) != len(layout.columns):
@@ -193,12 +193,12 @@ def _check_row(number: int, row: Sequence[str], layout: Layout) -> None:
         raise _unfit(number, f"expected {flag}, in lower case, got {short_repr(row[-1])}; {cure}")
 
 
-def _has_empty_columns(row: Sequence[str], layout: Layout) -> bool:
+def _has_empty_columns(row: Sequence[str], layout: CsvSchema) -> bool:
     surplus = row[len(layout.columns) :]
     return bool(surplus) and not any(cell.strip() for cell in surplus)
 
 
-def _empty_columns(row: Sequence[str], layout: Layout) -> str:
+def _empty_columns(row: Sequence[str], layout: CsvSchema) -> str:
     cure = f"in the spreadsheet, delete all columns to the right of {layout.columns[-1]}"
     return f"expected {len(layout.columns)} columns, got {len(row)}, the last of them empty; {cure}"
 
@@ -208,4 +208,4 @@ def _unfit(number: int, reason: str) -> ArgumentError:
 
 
 def _most() -> str:
-    return f"{MOST_ITEMS} rows in one call (split=True makes several calls)"
+    return f"{MAX_ITEMS} rows in one call (split=True makes several calls)"

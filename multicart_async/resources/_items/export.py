@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVarTuple, Unpack
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async.errors import ArgumentError, DiskError, IncompleteDownloadError, InvalidResponseError
 from multicart_async.models import Asin, AsinRow
-from multicart_async.resources._items.csv_schema import AMAZON, written
-from multicart_async.sinks._atomic_file import Temporary, disk_error, sweep
+from multicart_async.resources._items.csv_schema import AMAZON, rows_to_csv
+from multicart_async.sinks._atomic_file import AtomicFile, disk_error, remove_stale_files
 from multicart_async.sinks._open_folder import OpenFolder
 
 __all__ = ["export_asins"]
@@ -30,21 +30,23 @@ async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -
         DiskError: The disk is full, read-only, no such folder.
     """
     folder = partial(_opened, target.parent)
-    temporary = Temporary(folder, target, durable=False)
+    temporary = AtomicFile(folder, target, durable=False)
     count = 0
     held: list[AsinRow] = []
     try:
-        await in_thread(_on_disk, target, sweep, folder)
-        await in_thread(_on_disk, target, temporary.write, written([], AMAZON))  # a bad folder shows before the rows
+        await run_in_thread(_on_disk, target, remove_stale_files, folder)
+        await run_in_thread(
+            _on_disk, target, temporary.write, rows_to_csv([], AMAZON)
+        )  # a bad folder shows before the rows
         async for row in rows:
             held.append(_as_row(row, endpoint))
             count += 1
             if len(held) == _ROWS:
-                await in_thread(_on_disk, target, temporary.write, written(held, AMAZON, header=False))
+                await run_in_thread(_on_disk, target, temporary.write, rows_to_csv(held, AMAZON, header=False))
                 held.clear()
-        await in_thread(_on_disk, target, temporary.publish, written(held, AMAZON, header=False))
+        await run_in_thread(_on_disk, target, temporary.commit, rows_to_csv(held, AMAZON, header=False))
     finally:
-        await in_thread(temporary.discard)
+        await run_in_thread(temporary.abort)
     return count
 
 

@@ -14,21 +14,21 @@ from typing import Any, Final, Self
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async._http.codec import decode
 from multicart_async.errors import ArgumentError, InvalidResponseError
-from multicart_async.models import Added, Model, Shard
+from multicart_async.models import AddResult, Model, Shard
 from multicart_async.models._base import Strict
 from multicart_async.resources._items.shard_plan import spread
-from multicart_async.resources._journal_file import Ledger
+from multicart_async.resources._journal_file import JournalFile
 
-__all__ = ["Known", "Note", "ShardNotes"]
+__all__ = ["JournalRecord", "ShardJournal", "ShardState"]
 
 _HEAD: Final = {"journal": "multicart_async shards", "version": 1}
 
 
 @attrs.frozen(kw_only=True)
-class Note(Model):
+class JournalRecord(Model):
     """A line. Which fields it has is its ``state``'s affair; collections are counted from 1."""
 
     state: Strict[str]
@@ -38,7 +38,7 @@ class Note(Model):
     postcode: Strict[str | None] = None
     items: Strict[tuple[str, ...] | None] = None
     collection: Strict[int | None] = None
-    added: Strict[Added | None] = None
+    added: Strict[AddResult | None] = None
 
     def row(self) -> dict[str, Any]:
         """As it is written: what it has."""
@@ -46,17 +46,17 @@ class Note(Model):
 
 
 @attrs.define
-class Known:
+class ShardState:
     """What is known of one collection: of its ``items``, the first ``filled`` are dealt with, and ``begun`` were sent."""
 
     items: list[str]
     intended: bool = False
     collection_id: int | None = None
-    begun: int = 0
-    filled: int = 0
-    added: Added = attrs.field(factory=lambda: Added(success_count=0))
+    sent: int = 0
+    done: int = 0
+    added: AddResult = attrs.field(factory=lambda: AddResult(success_count=0))
 
-    def take(self, note: Note) -> bool:
+    def apply(self, note: JournalRecord) -> bool:
         """Whether the note makes sense here; it is taken in then."""
         made = self.collection_id is not None
         match note.state:
@@ -66,40 +66,40 @@ class Known:
                 self.intended = False
             case "created" if self.intended and not made and note.collection is not None and note.collection > 0:
                 self.collection_id = note.collection
-            case "filling" if made and self.waiting:
-                self.begun = len(self.items)
-            case "filled" if self.filled < self.begun and note.added is not None:
-                self.filled = self.begun
+            case "filling" if made and self.pending:
+                self.sent = len(self.items)
+            case "filled" if self.done < self.sent and note.added is not None:
+                self.done = self.sent
                 self.added += note.added
             case _:
                 return False
         return True
 
     @property
-    def waiting(self) -> tuple[str, ...]:
+    def pending(self) -> tuple[str, ...]:
         """The items of which it is not known that they were added or refused."""
-        return tuple(self.items[self.filled :])
+        return tuple(self.items[self.done :])
 
     @property
-    def uncertain(self) -> frozenset[str]:
+    def possibly_added(self) -> frozenset[str]:
         """Those of them that were sent, so that they may be there."""
-        return frozenset(self.items[self.filled : self.begun])
+        return frozenset(self.items[self.done : self.sent])
 
 
-class ShardNotes:
-    """``async with ShardNotes(name, domain, postcode, journal) as notes``; ``shards`` is what earlier calls left."""
+class ShardJournal:
+    """``async with ShardJournal(name, domain, postcode, journal) as notes``; ``shards`` is what earlier calls left."""
 
     def __init__(self, name: str, domain: str, postcode: str, journal: str | os.PathLike[str] | None) -> None:
-        self._claim = Note(state="for", name=name, domain=domain, postcode=postcode)
-        self._owner: Note | None = None
-        self._ledger = None if journal is None else Ledger(journal, _HEAD)
-        self.shards: list[Known] = []
+        self._claim = JournalRecord(state="for", name=name, domain=domain, postcode=postcode)
+        self._owner: JournalRecord | None = None
+        self._ledger = None if journal is None else JournalFile(journal, _HEAD)
+        self.shards: list[ShardState] = []
         self._known: set[str] = set()
 
     async def __aenter__(self) -> Self:
         if self._ledger is not None:
             try:
-                await in_thread(self._open, self._ledger)
+                await run_in_thread(self._open, self._ledger)
             except BaseException:  # a cancellation comes when the file is open
                 self._ledger.close()
                 raise
@@ -109,16 +109,16 @@ class ShardNotes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._ledger is not None:
-            await in_thread(self._ledger.close)
+            await run_in_thread(self._ledger.close)
 
-    async def note(self, *notes: Note) -> None:
+    async def record(self, *notes: JournalRecord) -> None:
         """On disk, and known, when this returns.
 
         Raises:
             DiskError: It could not be written; then nothing must follow from it.
         """
         if self._ledger is not None:
-            await in_thread(self._ledger.append, *(note.row() for note in notes))
+            await run_in_thread(self._ledger.append, *(note.row() for note in notes))
         for note in notes:
             taken = self._take_note(note)
             assert taken, note
@@ -128,20 +128,20 @@ class ShardNotes:
         plan = spread(items, size, [known.items for known in self.shards])
         before = [len(known.items) for known in self.shards] + [0] * (len(plan) - len(self.shards))
         news = ((number, shard[count:]) for number, (shard, count) in enumerate(zip(plan, before, strict=True), 1))
-        notes = [Note(state="placed", shard=number, items=new) for number, new in news if new]
+        notes = [JournalRecord(state="placed", shard=number, items=new) for number, new in news if new]
         if notes:
-            await self.note(*notes)
+            await self.record(*notes)
 
     def name(self, number: int) -> str:
         """What the collection with that number is called."""
         return f"{self._claim.name} {number}"
 
-    def lost(self) -> list[str]:
+    def orphaned_names(self) -> list[str]:
         """The names of drafts that may exist although nobody knows their ids."""
         shards = enumerate(self.shards, 1)
         return [self.name(number) for number, known in shards if known.intended and known.collection_id is None]
 
-    def finished(self) -> tuple[Shard, ...]:
+    def completed(self) -> tuple[Shard, ...]:
         """Those that hold all their items, or were refused some for good."""
         return tuple(
             Shard(
@@ -151,10 +151,10 @@ class ShardNotes:
                 added=known.added,
             )
             for number, known in enumerate(self.shards, 1)
-            if known.collection_id is not None and not known.waiting
+            if known.collection_id is not None and not known.pending
         )
 
-    def _open(self, ledger: Ledger) -> None:
+    def _open(self, ledger: JournalFile) -> None:
         ledger.open(self._take)
         if self._owner is None:
             ledger.append(self._claim.row())
@@ -164,11 +164,11 @@ class ShardNotes:
 
     def _take(self, row: Any) -> bool:
         try:
-            return self._take_note(decode(row, Note, "journal"))
+            return self._take_note(decode(row, JournalRecord, "journal"))
         except InvalidResponseError:
             return False
 
-    def _take_note(self, note: Note) -> bool:
+    def _take_note(self, note: JournalRecord) -> bool:
         if note.state == "for":
             first, self._owner = self._owner is None, note
             return first
@@ -176,7 +176,7 @@ class ShardNotes:
             return False
         if note.state == "placed":
             return self._placed(note.shard, note.items or ())
-        return note.shard <= len(self.shards) and self.shards[note.shard - 1].take(note)
+        return note.shard <= len(self.shards) and self.shards[note.shard - 1].apply(note)
 
     def _placed(self, number: int, items: tuple[str, ...]) -> bool:
         new = set(items)
@@ -184,6 +184,6 @@ class ShardNotes:
             return False
         self._known |= new
         if number > len(self.shards):
-            self.shards.append(Known([]))
+            self.shards.append(ShardState([]))
         self.shards[number - 1].items.extend(items)
         return True

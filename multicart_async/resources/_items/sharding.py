@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
-from multicart_async._http.retry_rules import is_refusal
+from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.errors import ItemsRejectedError, MultiCartError
-from multicart_async.models import Added, Shard
+from multicart_async.models import AddResult, Shard
 from multicart_async.resources._items.batches import DUPLICATE
-from multicart_async.resources._items.shard_journal import Note, ShardNotes
+from multicart_async.resources._items.shard_journal import JournalRecord, ShardJournal
 
 __all__ = ["Steps", "make_shards"]
 
@@ -20,10 +20,10 @@ class Steps:
     """What is done with a collection: create it under a name, which gives its id; add items to it."""
 
     create: Callable[[str], Awaitable[int]]
-    add: Callable[[int, tuple[str, ...]], Awaitable[Added]]
+    add: Callable[[int, tuple[str, ...]], Awaitable[AddResult]]
 
 
-async def make_shards(notes: ShardNotes, items: Iterable[str], size: int, steps: Steps) -> tuple[Shard, ...]:
+async def make_shards(notes: ShardJournal, items: Iterable[str], size: int, steps: Steps) -> tuple[Shard, ...]:
     """All collections, each with its items; those that were finished before cost no request.
 
     Raises:
@@ -33,42 +33,42 @@ async def make_shards(notes: ShardNotes, items: Iterable[str], size: int, steps:
         await notes.place(items, size)
         for number, known in enumerate(notes.shards, 1):
             collection_id = known.collection_id or await _create(notes, number, steps)
-            if known.waiting:
+            if known.pending:
                 await _fill(notes, number, collection_id, steps)
     except MultiCartError as error:
-        error.report = notes.finished()
+        error.report = notes.completed()
         raise
-    return notes.finished()
+    return notes.completed()
 
 
-async def _create(notes: ShardNotes, number: int, steps: Steps) -> int:
+async def _create(notes: ShardJournal, number: int, steps: Steps) -> int:
     name = notes.name(number)
-    await notes.note(Note(state="intent", shard=number, name=name))
+    await notes.record(JournalRecord(state="intent", shard=number, name=name))
     try:
         collection_id = await steps.create(name)
     except MultiCartError as error:
-        if is_refusal(error):
-            await notes.note(Note(state="refused", shard=number))
+        if is_definite_rejection(error):
+            await notes.record(JournalRecord(state="refused", shard=number))
         else:
             error.add_note(f"A draft named {name!r} may exist, which only the dashboard shows.")
         raise
     try:
-        await notes.note(Note(state="created", shard=number, collection=collection_id))
+        await notes.record(JournalRecord(state="created", shard=number, collection=collection_id))
     except MultiCartError as error:
         _tell(error, collection_id, name)
         raise
     return collection_id
 
 
-async def _fill(notes: ShardNotes, number: int, collection_id: int, steps: Steps) -> None:
+async def _fill(notes: ShardJournal, number: int, collection_id: int, steps: Steps) -> None:
     known = notes.shards[number - 1]
-    uncertain = known.uncertain
+    uncertain = known.possibly_added
     try:
-        await notes.note(Note(state="filling", shard=number))
-        added = _own(await steps.add(collection_id, known.waiting), uncertain)
+        await notes.record(JournalRecord(state="filling", shard=number))
+        added = _own(await steps.add(collection_id, known.pending), uncertain)
         if not added.success_count and not any(shard.added.success_count for shard in notes.shards):
             raise ItemsRejectedError(added)  # as with a postcode that is unknown: the next would be an empty draft too
-        await notes.note(Note(state="filled", shard=number, added=added))
+        await notes.record(JournalRecord(state="filled", shard=number, added=added))
     except MultiCartError as error:
         _tell(error, collection_id, notes.name(number))
         raise
@@ -79,7 +79,7 @@ def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
     error.add_note(f"Collection {collection_id}, {name!r}, exists, and does not have all its items.")
 
 
-def _own(added: Added, uncertain: frozenset[str]) -> Added:
+def _own(added: AddResult, uncertain: frozenset[str]) -> AddResult:
     """A duplicate among what an interrupted call has sent is what that call added."""
     rows = tuple(row for row in added.error_rows if row.error != DUPLICATE or row.item not in uncertain)
     found = len(added.error_rows) - len(rows)

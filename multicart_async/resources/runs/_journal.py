@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, Self, cast
 
 import attrs
 
-from multicart_async._core.threads import in_thread
+from multicart_async._core.threads import run_in_thread
 from multicart_async.models import StartedRun
-from multicart_async.resources._journal_file import Ledger
+from multicart_async.resources._journal_file import JournalFile
 
-__all__ = ["Journal", "Noted", "State"]
+__all__ = ["JournalEntry", "RunJournal", "State"]
 
 State = Literal["intent", "started", "refused", "done"]
 _HEAD: Final = {"journal": "multicart_async", "version": 1}
@@ -24,7 +24,7 @@ _STATES = ("intent", "started", "refused", "done")
 
 
 @attrs.frozen
-class Noted:
+class JournalEntry:
     """The last that is known of a collection's start."""
 
     state: State
@@ -32,16 +32,16 @@ class Noted:
     run: int | None = None
 
 
-class Journal:
-    """``async with Journal(path) as journal``: one process at a time; ``noted`` is what earlier ones left."""
+class RunJournal:
+    """``async with RunJournal(path) as journal``: one process at a time; ``noted`` is what earlier ones left."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._ledger = Ledger(path, _HEAD)
-        self.noted: dict[int, Noted] = {}
+        self._ledger = JournalFile(path, _HEAD)
+        self.entries: dict[int, JournalEntry] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await in_thread(self._ledger.open, self._take)
+            await run_in_thread(self._ledger.open, self._take)
         except BaseException:  # a cancellation comes when the file is open
             self._ledger.close()
             raise
@@ -50,36 +50,36 @@ class Journal:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await in_thread(self._ledger.close)
+        await run_in_thread(self._ledger.close)
 
-    async def note(self, state: State, started: StartedRun, run: int | None = None) -> None:
+    async def record(self, state: State, started: StartedRun, run: int | None = None) -> None:
         """On disk when this returns.
 
         Raises:
             DiskError: It could not be written; then nothing must be started.
         """
-        self.noted[started.collection_id] = Noted(state, started, run)
-        fields = {"state": state, "collection": started.collection_id, "after": started.after}
-        await in_thread(self._ledger.append, fields if run is None else {**fields, "run": run})
+        self.entries[started.collection_id] = JournalEntry(state, started, run)
+        fields = {"state": state, "collection": started.collection_id, "after": started.after_run_id}
+        await run_in_thread(self._ledger.append, fields if run is None else {**fields, "run": run})
 
-    def is_to_start(self, collection_id: int) -> bool:
+    def needs_start(self, collection_id: int) -> bool:
         """Whether nothing is known of a start of this collection, or that there was none."""
-        noted = self.noted.get(collection_id)
+        noted = self.entries.get(collection_id)
         return noted is None or noted.state == "refused"
 
     def _take(self, row: Any) -> bool:
         noted = _noted(row)
         if noted is None:
             return False
-        self.noted[noted.started.collection_id] = noted
+        self.entries[noted.started.collection_id] = noted
         return True
 
 
-def _noted(row: Any) -> Noted | None:
+def _noted(row: Any) -> JournalEntry | None:
     if not isinstance(row, dict):
         return None
     fields = cast("dict[str, Any]", row)
     ids = (fields.get("collection"), fields.get("after"), fields.get("run", 0))
     if fields.get("state") not in _STATES or any(type(value) is not int for value in ids):
         return None
-    return Noted(fields["state"], StartedRun(fields["collection"], fields["after"]), fields.get("run"))
+    return JournalEntry(fields["state"], StartedRun(fields["collection"], fields["after"]), fields.get("run"))

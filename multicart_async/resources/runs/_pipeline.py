@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import attrs
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.short_repr import short_repr
-from multicart_async._core.tasks import as_they_come, each, pull
-from multicart_async._core.validation import an_id
-from multicart_async._http.retry_rules import is_refusal
+from multicart_async._core.tasks import map_unordered, next_or_end, to_async_iter
+from multicart_async._core.validation import check_id
+from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.errors import (
     ArgumentError,
     MultiCartError,
@@ -22,11 +22,11 @@ from multicart_async.errors import (
 from multicart_async.models import Run, RunDownload, StartedRun
 from multicart_async.models.outcome import Outcome, outcome_of
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, was_sent
-from multicart_async.resources.runs._journal import Journal
-from multicart_async.resources.runs._start import pass_over
-from multicart_async.resources.runs._wait_many import ManyWaits
+from multicart_async.resources.runs._journal import RunJournal
+from multicart_async.resources.runs._start import do_nothing
+from multicart_async.resources.runs._wait_many import RunWaiter
 
-__all__ = ["Pipeline", "Stages", "all_ids", "refuse_wrong_items", "start_each"]
+__all__ = ["RunPipeline", "Stages", "check_items", "collect_unique_ids", "start_each"]
 
 Start = Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
 """Starts a run of a collection; the callback is awaited before anything is sent."""
@@ -42,10 +42,10 @@ class _Starts:
         self._unfinished = unfinished
 
     async def __call__(
-        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
+        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = do_nothing
     ) -> StartedRun:
         """Start a run; *intend* is awaited before anything is sent."""
-        an_id("collection_ids", collection_id)
+        check_id("collection_ids", collection_id)
         intended: list[StartedRun] = []
 
         async def intending(started: StartedRun) -> None:
@@ -63,14 +63,14 @@ class _Starts:
 
 
 async def start_each(
-    start: Start, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: Lifeline
+    start: Start, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: ClientLifetime
 ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
     """Start them, *width* at a time, each once: what became of each, as it is known."""
     unfinished = Unfinished(_WAIT_FOR)
     with unfinished.noting():
         async with (
-            aclosing(each_once(collection_ids)) as ids,
-            aclosing(as_they_come(ids, _Starts(start, unfinished), width, life)) as results,
+            aclosing(unique_ids(collection_ids)) as ids,
+            aclosing(map_unordered(ids, _Starts(start, unfinished), width, life)) as results,
         ):
             async for collection_id, result in results:
                 unfinished.discard(result)
@@ -87,18 +87,18 @@ class Stages:
     deliver: Callable[[Run], Awaitable[RunDownload]] | None
 
 
-class Pipeline:
+class RunPipeline:
     """One call of ``runs.run_many``. With a journal, what was started once is never started again."""
 
     def __init__(
         self,
         stages: Stages,
-        waits: ManyWaits,
+        waits: RunWaiter,
         *,
         starts: int,
         downloads: int,
-        journal: Journal | None,
-        life: Lifeline,
+        journal: RunJournal | None,
+        life: ClientLifetime,
     ) -> None:
         self._unfinished = Unfinished(
             _WAIT_FOR if journal is None else "the same call with the same journal waits for them"
@@ -119,7 +119,7 @@ class Pipeline:
             async with (
                 aclosing(self._started(collection_ids)) as started,
                 aclosing(self._waits.outcomes(started)) as finished,
-                aclosing(as_they_come(finished, self._end, self._downloads, self._life)) as ends,
+                aclosing(map_unordered(finished, self._finish, self._downloads, self._life)) as ends,
             ):
                 async for outcome, result in ends:
                     key: Any = outcome.key
@@ -131,8 +131,8 @@ class Pipeline:
     ) -> AsyncGenerator[StartedRun | Outcome[Any, Any], None]:
         """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
         async with (
-            aclosing(each_once(collection_ids)) as ids,
-            aclosing(as_they_come(ids, self._begin, self._starts, self._life)) as begun,
+            aclosing(unique_ids(collection_ids)) as ids,
+            aclosing(map_unordered(ids, self._resume_or_start, self._starts, self._life)) as begun,
         ):
             async for collection_id, result in begun:
                 if isinstance(result, StartedRun):
@@ -140,11 +140,11 @@ class Pipeline:
                 else:
                     yield outcome_of(collection_id, result)
 
-    async def _begin(self, collection_id: int) -> StartedRun | Run:
-        an_id("collection_ids", collection_id)
-        if self._journal is None or self._journal.is_to_start(collection_id):
+    async def _resume_or_start(self, collection_id: int) -> StartedRun | Run:
+        check_id("collection_ids", collection_id)
+        if self._journal is None or self._journal.needs_start(collection_id):
             return await self._start(collection_id)
-        noted = self._journal.noted[collection_id]
+        noted = self._journal.entries[collection_id]
         if noted.state == "done" and noted.run is not None:
             run = await self._stages.find(collection_id, noted.run)
             if run is None:
@@ -169,13 +169,13 @@ class Pipeline:
         try:
             started = await self._start_run(collection_id, intend)
         except MultiCartError as error:
-            if intent and is_refusal(error):
+            if intent and is_definite_rejection(error):
                 await self._note("refused", intent[0])
             raise
         await self._note("started", started)
         return started
 
-    async def _end(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
+    async def _finish(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
         run = outcome.unwrap()
         result = run if self._stages.deliver is None else await self._stages.deliver(run)
         if isinstance(outcome.key, StartedRun):
@@ -184,10 +184,10 @@ class Pipeline:
 
     async def _note(self, state: Any, started: StartedRun, run: int | None = None) -> None:
         if self._journal is not None:
-            await self._journal.note(state, started, run)
+            await self._journal.record(state, started, run)
 
 
-def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any], object], expected: str) -> None:
+def check_items(argument: str, values: object, check: Callable[[str, Any], object], expected: str) -> None:
     """Raise if *values* is a list, or has its items at hand in another way, and one of them is wrong: before any is used.
 
     Raises:
@@ -202,10 +202,10 @@ def refuse_wrong_items(argument: str, values: object, check: Callable[[str, Any]
             raise ArgumentError(argument, f"item {index}: expected {expected}, got {short_repr(value)}") from error
 
 
-async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
+async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
     """Each id once: a repetition would be a second charge. What is no id passes, for whoever takes it to refuse."""
     seen: set[int] = set()
-    async with aclosing(each(collection_ids)) as ids:
+    async with aclosing(to_async_iter(collection_ids)) as ids:
         async for collection_id in ids:
             if type(collection_id) is int:
                 if collection_id in seen:
@@ -214,10 +214,10 @@ async def each_once(collection_ids: Iterable[int] | AsyncIterable[int]) -> Async
             yield collection_id
 
 
-async def all_ids(collection_ids: Iterable[int] | AsyncIterable[int], life: Lifeline) -> list[int]:
+async def collect_unique_ids(collection_ids: Iterable[int] | AsyncIterable[int], life: ClientLifetime) -> list[int]:
     """Each id once, when all of them have come."""
     found: list[int] = []
-    async with aclosing(each_once(collection_ids)) as ids:
-        while one := await pull(ids, life):
+    async with aclosing(unique_ids(collection_ids)) as ids:
+        while one := await next_or_end(ids, life):
             found += one
     return found

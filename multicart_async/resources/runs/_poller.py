@@ -10,11 +10,11 @@ import anyio
 from multicart_async.errors import APITimeoutError, InvalidResponseError, MultiCartError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.resources._pagination import PagedReading
-from multicart_async.resources._polling import Look, Pace, PollFailures
-from multicart_async.resources.runs._start import Starter
-from multicart_async.resources.runs._tracker import RunJudge
+from multicart_async.resources._polling import PollFailures, PollResult, PollTimer
+from multicart_async.resources.runs._start import RunStarter
+from multicart_async.resources.runs._tracker import RunTracker
 
-__all__ = ["NewerRuns", "RunLooks", "newest_id"]
+__all__ = ["NewRunsReader", "RunPoller", "newest_id"]
 
 _WHOLE = 10  # every so many looks, the order of the list is not relied on
 _MOST_OF_IT = 0.9  # of the time that is left for a look
@@ -42,7 +42,7 @@ async def newest_id(reading: PagedReading[Run]) -> int:
     return newest
 
 
-class NewerRuns:
+class NewRunsReader:
     """The runs of a collection that are newer than a start, read page by page."""
 
     def __init__(self, read: ReadRuns, started: StartedRun) -> None:
@@ -64,7 +64,7 @@ class NewerRuns:
         Raises:
             InvalidResponseError: There is no end to it.
         """
-        reading, after = self._reading, self._started.after
+        reading, after = self._reading, self._started.after_run_id
         while not (reading.complete or (reading.passes and not whole)):
             new = await self._read_on()
             if any(run.is_download_generated for run in self._seen.values()):
@@ -72,13 +72,13 @@ class NewerRuns:
             if not whole and (_falls_to(after, reading.page) or (reading.moved and not new)):
                 return
 
-    async def read_rest(self) -> None:
+    async def read_all(self) -> None:
         """Read on, until nothing of the list can be missing. Raises what `read` raises."""
         while not self._reading.complete:
             await self._read_on()
 
     async def _read_on(self) -> list[Run]:
-        reading, after = self._reading, self._started.after
+        reading, after = self._reading, self._started.after_run_id
         new = await reading.read_on()
         self._seen.update({run.id: run for run in reading.page if run.id > after})
         if len(self._seen) > _MOST_NEW:
@@ -90,55 +90,55 @@ def _falls_to(after: int, rows: Sequence[Run]) -> bool:
     return bool(rows) and rows[-1].id <= after and all(left.id > right.id for left, right in pairwise(rows))
 
 
-class RunLooks:
+class RunPoller:
     """Looks at started runs."""
 
-    def __init__(self, read: ReadRuns, collection: Callable[[int], Awaitable[Collection]], starter: Starter) -> None:
+    def __init__(self, read: ReadRuns, collection: Callable[[int], Awaitable[Collection]], starter: RunStarter) -> None:
         self._read = read
         self._collection = collection
         self._starter = starter
 
-    async def look(self, judge: RunJudge, started: StartedRun, pace: Pace) -> Look[RunState]:
+    async def poll(self, judge: RunTracker, started: StartedRun, pace: PollTimer) -> PollResult[RunState]:
         """What is to be seen now.
 
         Raises:
             RunFailedError: The collection says so, and can be believed.
             AmbiguousRunError: There are several new runs, and that was asked for.
         """
-        judge.looks += 1
-        newer = NewerRuns(self._read, started)
-        await newer.read(whole=judge.looks % _WHOLE == 0)
+        judge.poll_count += 1
+        newer = NewRunsReader(self._read, started)
+        await newer.read(whole=judge.poll_count % _WHOLE == 0)
         if newer.rows:
-            self._starter.seen(started)
-        if judge.finished(newer.rows) is None:
+            self._starter.mark_listed(started)
+        if judge.find_finished(newer.rows) is None:
             collection = await self._collection(started.collection_id)
-            state = judge.state(newer.rows, collection.schedule_status, pace.waited)
+            state = judge.snapshot(newer.rows, collection.schedule_status, pace.elapsed)
             try:
-                judge.refuse_failed(newer.rows, collection)
+                judge.raise_if_failed(newer.rows, collection)
             except RunFailedError:  # maybe of another run: a look does not read all
                 await _read_rest(newer, pace)
-                if judge.finished(newer.rows) is None:
+                if judge.find_finished(newer.rows) is None:
                     raise
             else:
-                return Look(state, _mark(state))
+                return PollResult(state, _fingerprint(state))
         else:
             await _read_rest(newer, pace)  # a smaller run may stand further down
-        self._starter.finished(started)
+        self._starter.forget(started)
         last = judge.last.schedule_status if judge.last else None
-        state = judge.state(newer.rows, last, pace.waited)
-        return Look(state, _mark(state), finished=True)
+        state = judge.snapshot(newer.rows, last, pace.elapsed)
+        return PollResult(state, _fingerprint(state), finished=True)
 
 
-async def _read_rest(newer: NewerRuns, pace: Pace) -> None:
+async def _read_rest(newer: NewRunsReader, pace: PollTimer) -> None:
     """Read all that is left, before a wait ends. At its deadline, as far as there is time for it."""
     left = anyio.current_effective_deadline() - anyio.current_time()
     try:
         with anyio.move_on_after(left * _MOST_OF_IT):  # what was seen must not be lost with the look
-            await newer.read_rest()
+            await newer.read_all()
     except MultiCartError as error:
-        if pace.left > 0 or PollFailures().is_final(error):
+        if pace.remaining > 0 or PollFailures().is_final(error):
             raise
 
 
-def _mark(state: RunState) -> object:
+def _fingerprint(state: RunState) -> object:
     return state.run, state.schedule_status

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import anyio
 import attrs
 
-from multicart_async._http.retry_rules import is_refusal
+from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -23,17 +23,17 @@ from multicart_async.errors import (
     OutcomeUnknownError,
 )
 from multicart_async.models import Collection, Run, StartedRun
-from multicart_async.resources._polling import Clock, Pace, seconds_for_a_look
+from multicart_async.resources._polling import Clock, PollTimer, poll_timeout
 from multicart_async.resources._unfinished import noting
 
-__all__ = ["Starter", "Steps", "pass_over"]
+__all__ = ["RunStarter", "Steps", "do_nothing"]
 
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=30.0)
 
 _log = logging.getLogger("multicart_async")
 
 
-async def pass_over(_: StartedRun) -> None:
+async def do_nothing(_: StartedRun) -> None:
     """Do nothing before it is sent."""
 
 
@@ -48,7 +48,7 @@ class Steps:
     """The newer runs; all pages of them, or as far as the order of the list can be relied on."""
 
 
-class Starter:
+class RunStarter:
     """Starts runs of one client."""
 
     def __init__(self, steps: Steps, clock: Clock) -> None:
@@ -56,10 +56,10 @@ class Starter:
         self._clock = clock
         self._locks: WeakValueDictionary[int, anyio.Lock] = WeakValueDictionary()
         self._before: dict[int, tuple[StartedRun, Collection]] = {}
-        self._unseen: dict[int, StartedRun] = {}
+        self._unlisted: dict[int, StartedRun] = {}
 
     async def start(
-        self, collection_id: int, intend: Callable[[StartedRun], Awaitable[None]] = pass_over
+        self, collection_id: int, before_send: Callable[[StartedRun], Awaitable[None]] = do_nothing
     ) -> StartedRun:
         """Start a run; *intend* is told before anything is sent. See `Runs.start`."""
         lock = self._locks.setdefault(collection_id, anyio.Lock())
@@ -67,52 +67,52 @@ class Starter:
             await self._see_earlier_start(collection_id)
             before = await self._status_before(collection_id)
             started = StartedRun(collection_id, await self._steps.newest(collection_id))
-            await intend(started)
-            self._unseen[collection_id] = started  # stays when cancelled: the request may have gone out
+            await before_send(started)
+            self._unlisted[collection_id] = started  # stays when cancelled: the request may have gone out
             try:
                 await self._send(started)
             except Exception:
-                self._unseen.pop(collection_id, None)  # refused, or looked for already
+                self._unlisted.pop(collection_id, None)  # refused, or looked for already
                 raise
             if before is not None:
                 self._before[collection_id] = started, before
             return started
 
-    def before(self, started: StartedRun) -> Collection | None:
+    def status_before_start(self, started: StartedRun) -> Collection | None:
         """The collection as it was before that start, if it was this client's."""
         own, row = self._before.get(started.collection_id, (None, None))
         return row if own == started else None
 
-    def seen(self, started: StartedRun) -> None:
+    def mark_listed(self, started: StartedRun) -> None:
         """A run above that baseline is there: the next start may read its own."""
-        if self._unseen.get(started.collection_id) == started:
-            del self._unseen[started.collection_id]
+        if self._unlisted.get(started.collection_id) == started:
+            del self._unlisted[started.collection_id]
 
-    def finished(self, started: StartedRun) -> None:
+    def forget(self, started: StartedRun) -> None:
         """The wait for it is over."""
-        if self.before(started) is not None:
+        if self.status_before_start(started) is not None:
             del self._before[started.collection_id]
 
-    async def appears(self, started: StartedRun) -> bool:
-        """Whether a run above ``started.after`` comes up while it is worth waiting."""
-        pace = Pace(RECOVERY, self._clock)
+    async def wait_until_listed(self, started: StartedRun) -> bool:
+        """Whether a run above ``started.after_run_id`` comes up while it is worth waiting."""
+        pace = PollTimer(RECOVERY, self._clock)
         while True:
-            last = pace.left <= 0
+            last = pace.remaining <= 0
             try:
-                with anyio.move_on_after(seconds_for_a_look(pace.left)):
+                with anyio.move_on_after(poll_timeout(pace.remaining)):
                     if await self._steps.newer(started, last):
-                        self.seen(started)
+                        self.mark_listed(started)
                         return True
             except MultiCartError as error:
                 _log.info("looking for a new run of collection %s: %s", started.collection_id, error)
             if last:
                 return False
-            await pace.pause()
+            await pace.sleep()
 
     async def _send(self, started: StartedRun) -> None:
         note = (
             f"the run may have been started and charged: {started!r}; before you start another, wait for it with "
-            f"runs.wait, or look with runs.list for a run above {started.after}"
+            f"runs.wait, or look with runs.list for a run above {started.after_run_id}"
         )
         try:
             with noting(note):
@@ -121,7 +121,7 @@ class Starter:
             if _is_certain(error):
                 raise
             with noting(note, sent=True):
-                if await self.appears(started):
+                if await self.wait_until_listed(started):
                     return
             if isinstance(error, APIError):
                 raise
@@ -130,10 +130,10 @@ class Starter:
 
     async def _see_earlier_start(self, collection_id: int) -> None:
         """A row comes a moment after its start. Before the next start it must be there, or both would wait for it."""
-        earlier = self._unseen.get(collection_id)
-        if earlier is not None and not await self.appears(earlier):
+        earlier = self._unlisted.get(collection_id)
+        if earlier is not None and not await self.wait_until_listed(earlier):
             _log.warning("collection %s was started before, and its run has not appeared", collection_id)
-        self._unseen.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
+        self._unlisted.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
 
     async def _status_before(self, collection_id: int) -> Collection | None:
         """The collection before its start, to know a Failed of the run before. It is a help, not a condition."""
@@ -147,7 +147,7 @@ class Starter:
 def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> bool:
     """Return whether nothing was started, or the service itself says that it failed; a proxy may just have given up."""
     if not isinstance(error, APIError):
-        return is_refusal(error)
+        return is_definite_rejection(error)
     if error.in_envelope:
         return error.http_status < 500
-    return is_refusal(error) and error.code != 425  # "too early" may be said of what was passed on
+    return is_definite_rejection(error) and error.code != 425  # "too early" may be said of what was passed on

@@ -7,30 +7,30 @@ from collections.abc import Sequence
 import attrs
 
 from multicart_async._core.redactor import Redactor
-from multicart_async._core.validation import a_count, an_id, mismatch
+from multicart_async._core.validation import check_id, check_int, wrong_argument
 from multicart_async.errors import AmbiguousRunError, RunFailedError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 
-__all__ = ["RunJudge", "a_started"]
+__all__ = ["RunTracker", "check_started_run"]
 
 FAILED = "Failed"
 _CONFIRMED = 3  # looks that say Failed while there is a new run
 _CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be of the run before
 
 
-def a_started(started: object) -> StartedRun:
+def check_started_run(started: object) -> StartedRun:
     """*started*, if it is a `StartedRun` of two integers: they may come from another process, as texts."""
     if not isinstance(started, StartedRun):
-        raise mismatch("started", "a StartedRun from start", started)
-    an_id("started", started.collection_id)
-    a_count("started", started.after)
+        raise wrong_argument("started", "a StartedRun from start", started)
+    check_id("started", started.collection_id)
+    check_int("started", started.after_run_id)
     return started
 
 
-class RunJudge:
+class RunTracker:
     """Follows one started run.
 
-    ``is_download_generated`` of a row above ``started.after`` is the only sign of success. A run has no field for
+    ``is_download_generated`` of a row above ``started.after_run_id`` is the only sign of success. A run has no field for
     failure: the collection's ``schedule_status`` has, and right after a start it can still tell of the run before. So
     Failed is believed when it was seen to come: after another status, or with another ``updated_at`` than *before*
     the start; otherwise only when it stays.
@@ -51,9 +51,9 @@ class RunJudge:
         self._moved = False
         self._failed_looks = 0
         self.last: RunState | None = None
-        self.looks = 0
+        self.poll_count = 0
 
-    def finished(self, rows: Sequence[Run]) -> Run | None:
+    def find_finished(self, rows: Sequence[Run]) -> Run | None:
         """The smallest finished run above ``after``, whatever the order of *rows*; ``ambiguous`` if there are others.
 
         Raises:
@@ -67,21 +67,21 @@ class RunJudge:
         done = next((run for run in new if run.is_download_generated), None)
         return done if done is None or len(new) == 1 else attrs.evolve(done, ambiguous=True)
 
-    def state(self, rows: Sequence[Run], status: str | None, waited: float) -> RunState:
+    def snapshot(self, rows: Sequence[Run], status: str | None, waited: float) -> RunState:
         """What is known now, of the finished run or else of the smallest new one."""
-        run = self.finished(rows) or next(iter(self._new(rows)), None)
+        run = self.find_finished(rows) or next(iter(self._new(rows)), None)
         self.last = RunState(run=run, schedule_status=self._redactor.value(status), waited=waited)
         return self.last
 
-    def observe(self, collection: Collection) -> None:
+    def observe_status(self, collection: Collection) -> None:
         """Take note of a row that was seen without asking for the runs."""
         if collection.schedule_status != FAILED:
             self._moved = True
             self._failed_looks = 0
 
-    def refuse_failed(self, rows: Sequence[Run], collection: Collection) -> None:
+    def raise_if_failed(self, rows: Sequence[Run], collection: Collection) -> None:
         """Raises `RunFailedError` if *collection* tells that the run failed, and can be believed."""
-        self.observe(collection)
+        self.observe_status(collection)
         if collection.schedule_status != FAILED:
             return
         self._failed_looks += 1
@@ -101,4 +101,4 @@ class RunJudge:
         )
 
     def _new(self, rows: Sequence[Run]) -> tuple[Run, ...]:
-        return tuple(sorted((run for run in rows if run.id > self._started.after), key=lambda run: run.id))
+        return tuple(sorted((run for run in rows if run.id > self._started.after_run_id), key=lambda run: run.id))

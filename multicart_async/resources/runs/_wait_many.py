@@ -17,9 +17,9 @@ from typing import Any, Literal
 import anyio
 import attrs
 
-from multicart_async._core.lifetime import Lifeline
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redactor import Redactor
-from multicart_async._core.tasks import Crew, each, pull
+from multicart_async._core.tasks import TaskPool, next_or_end, to_async_iter
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     ArgumentError,
@@ -30,23 +30,23 @@ from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
 from multicart_async.resources._polling import (
     Clock,
-    Look,
-    Pace,
     PollFailures,
-    Ticks,
-    a_policy,
-    as_failure,
-    seconds_for_a_look,
+    PollResult,
+    PollTimer,
+    TickTimer,
+    as_poll_failure,
+    check_poll_policy,
+    poll_timeout,
 )
-from multicart_async.resources.runs._tracker import FAILED, RunJudge, a_started
+from multicart_async.resources.runs._tracker import FAILED, RunTracker, check_started_run
 
-__all__ = ["ManyWaits", "Service"]
+__all__ = ["RunWaiter", "Service"]
 
-FEW = 3  # fewer are asked directly: a list of all collections would cost more
+LIST_THRESHOLD = 3  # fewer are asked directly: a list of all collections would cost more
 CONFIRM = 10  # every so many ticks, all are asked
 CONFIRM_RARELY = 50  # once this account has shown that its list can be relied on
 TRUSTED = 100  # finished runs that the list has shown, and none that it has hidden
-AGAIN = 2  # ticks in which a collection that has just ended its work is asked again, should its run lag behind
+EXTRA_POLLS = 2  # ticks in which a collection that has just ended its work is asked again, should its run lag behind
 REFUSALS = 2  # of the list, in a row: one tick ends no waits
 
 
@@ -55,14 +55,14 @@ class Service:
     """What a wait asks the service."""
 
     list_all: Callable[[], Awaitable[tuple[Collection, ...]]]
-    look: Callable[[RunJudge, StartedRun, Pace], Awaitable[Look[RunState]]]
+    look: Callable[[RunTracker, StartedRun, PollTimer], Awaitable[PollResult[RunState]]]
 
 
 @attrs.define(eq=False)
 class _Entry:
     started: StartedRun
-    judge: RunJudge
-    pace: Pace
+    judge: RunTracker
+    pace: PollTimer
     told: object = None
     failures: PollFailures = attrs.field(factory=PollFailures)
 
@@ -82,10 +82,10 @@ class _Watched:
 _Hear = Callable[[Any], list[Outcome[Any, Run]]]
 """What a task of the crew has come to, and what follows from it for whoever waits."""
 
-_Seen = tuple[_Entry, Look[RunState] | MultiCartError | None]
+_Seen = tuple[_Entry, PollResult[RunState] | MultiCartError | None]
 
 
-class ManyWaits:
+class RunWaiter:
     """One call of ``runs.wait_many``."""
 
     def __init__(
@@ -94,13 +94,13 @@ class ManyWaits:
         policy: PollPolicy,
         *,
         clock: Clock = Clock(),
-        life: Lifeline,
+        life: ClientLifetime,
         width: int = 8,
         tell: Callable[[StartedRun, RunState], None],
         before: Callable[[StartedRun], Collection | None] = lambda _: None,
         redactor: Redactor = Redactor(),
     ) -> None:
-        a_policy(policy)
+        check_poll_policy(policy)
         self._service = service
         self._policy = policy
         self._clock = clock
@@ -116,8 +116,8 @@ class ManyWaits:
         self._ticks = self._shown = self._hidden = 0
         self._failures = PollFailures(refusals=REFUSALS)  # of the list
         self._suspects: dict[int, tuple[object, object]] = {}
-        self._times = Ticks(policy, clock)
-        self._crew: Crew[_Hear] = Crew()
+        self._times = TickTimer(policy, clock)
+        self._crew: TaskPool[_Hear] = TaskPool()
 
     async def outcomes(
         self, started: Iterable[StartedRun | Outcome[Any, Run]] | AsyncIterable[StartedRun | Outcome[Any, Run]]
@@ -126,7 +126,7 @@ class ManyWaits:
 
         What is an outcome already goes through.
         """
-        async with aclosing(each(started)) as source, aclosing(self._crew) as crew:
+        async with aclosing(to_async_iter(started)) as source, aclosing(self._crew) as crew:
             taking = True
 
             def taken(task: asyncio.Future[tuple[StartedRun | Outcome[Any, Run], ...]]) -> list[Outcome[Any, Run]]:
@@ -134,13 +134,13 @@ class ManyWaits:
                 found = task.result()
                 taking = bool(found)
                 if taking:
-                    crew.start(taken, pull(source, self._life))
+                    crew.spawn(taken, next_or_end(source, self._life))
                 return [outcome for one in found for outcome in self._taken(one)]
 
-            crew.start(taken, pull(source, self._life))
+            crew.spawn(taken, next_or_end(source, self._life))
             while taking or self._watched:
                 self._send_out()
-                for hear, task in await crew.done():
+                for hear, task in await crew.wait_any():
                     for outcome in hear(task):
                         yield outcome
 
@@ -154,30 +154,30 @@ class ManyWaits:
         return []
 
     def _take(self, started: StartedRun) -> None:
-        a_started(started)
+        check_started_run(started)
         refuse = self._policy.on_ambiguous == "raise"
         before = self._before(started)
-        judge = RunJudge(started, refuse_ambiguous=refuse, before=before, redactor=self._redactor)
+        judge = RunTracker(started, refuse_ambiguous=refuse, before=before, redactor=self._redactor)
         watched = self._watched.setdefault(started.collection_id, _Watched())
-        watched.entries.append(_Entry(started, judge, Pace(self._policy, self._clock)))
+        watched.entries.append(_Entry(started, judge, PollTimer(self._policy, self._clock)))
         watched.seen = None  # whatever is known of its row, of this run it is not
         self._times.hasten(now=not self._ticking)
-        if watched.entries[-1].pace.left <= 0:
+        if watched.entries[-1].pace.remaining <= 0:
             self._ask(started.collection_id, shown=False)  # no patience at all: the only look is the last one
         if not self._ticking:
             self._next_tick(0)
 
     def _tick(self, task: asyncio.Future[None]) -> list[Outcome[StartedRun, Run]]:
         task.result()
-        if self._times.left > 0:  # a wait has come to its deadline: the others are not asked for that
-            ended = self._give_up() if self._times.held else []
+        if self._times.remaining > 0:  # a wait has come to its deadline: the others are not asked for that
+            ended = self._give_up() if self._times.on_hold else []
             for collection_id in self._expired():
                 self._ask(collection_id, shown=False)
             self._sleep()
             return ended
         self._ticks += 1
-        if len(self._watched) >= FEW:
-            self._crew.start(self._listed, self._list_all())
+        if len(self._watched) >= LIST_THRESHOLD:
+            self._crew.spawn(self._listed, self._list_all())
             return []
         for collection_id in self._watched:
             self._ask(collection_id, shown=False)
@@ -186,7 +186,7 @@ class ManyWaits:
 
     def _spread(self) -> None:
         """The next regular tick comes after the interval, more or less, which grows."""
-        self._times.spread()
+        self._times.schedule_next()
         self._sleep()
 
     def _give_up(self) -> list[Outcome[StartedRun, Run]]:
@@ -203,20 +203,20 @@ class ManyWaits:
         if not self._watched:
             self._ticking = False
             return
-        self._next_tick(min(self._times.left, self._patience()))
+        self._next_tick(min(self._times.remaining, self._patience()))
 
     def _next_tick(self, pause: float) -> None:
         self._ticking = True
-        self._crew.start(self._tick, self._clock.sleep(pause))
+        self._crew.spawn(self._tick, self._clock.sleep(pause))
 
     def _patience(self) -> float:
         """Seconds until somebody's ends. Those whose patience is over have had, or are having, their last look."""
-        left = (entry.pace.left for watched in self._watched.values() for entry in watched.entries)
+        left = (entry.pace.remaining for watched in self._watched.values() for entry in watched.entries)
         return min((seconds for seconds in left if seconds > 0), default=math.inf)
 
     async def _list_all(self) -> tuple[Collection, ...] | None:
         """The rows, or nothing if they do not come while there is patience."""
-        with anyio.move_on_after(seconds_for_a_look(self._patience())):
+        with anyio.move_on_after(poll_timeout(self._patience())):
             return await self._service.list_all()
         return None
 
@@ -238,7 +238,7 @@ class ManyWaits:
     def _list_failed(self, error: BaseException, *, confirm: bool) -> list[Outcome[StartedRun, Run]]:
         if not isinstance(error, Exception):
             raise error
-        failure = as_failure("the list of collections", error)
+        failure = as_poll_failure("the list of collections", error)
         if self._failures.is_final(failure):
             return self._all_end(failure)
         self._times.hold(self._failures.pause)
@@ -271,7 +271,7 @@ class ManyWaits:
         return {
             collection_id
             for collection_id, watched in self._watched.items()
-            if any(entry.pace.left <= 0 for entry in watched.entries)
+            if any(entry.pace.remaining <= 0 for entry in watched.entries)
         }
 
     def _stirs(self, watched: _Watched, row: Collection) -> bool:
@@ -279,12 +279,12 @@ class ManyWaits:
         now = (row.schedule_status, row.updated_at)
         changed, watched.seen = now != watched.seen, now
         for entry in watched.entries:
-            entry.judge.observe(row)
+            entry.judge.observe_status(row)
         if row.schedule_status == "Processing":
             watched.worked = True
             return False
         if changed:
-            watched.again = AGAIN if watched.worked else 0
+            watched.again = EXTRA_POLLS if watched.worked else 0
             return True
         watched.again -= 1
         return watched.again >= 0
@@ -303,24 +303,24 @@ class ManyWaits:
         watched.asked = "queued"
 
     def _send_out(self) -> None:
-        while self._due and self._looking < self._width and not self._times.held:
+        while self._due and self._looking < self._width and not self._times.on_hold:
             collection_id = self._due.popleft()
             watched = self._watched.get(collection_id)
             if watched is not None and watched.asked == "queued":
                 watched.asked = "looking"
                 self._looking += 1
-                self._crew.start(partial(self._looked, collection_id), self._look(watched))
+                self._crew.spawn(partial(self._looked, collection_id), self._look(watched))
 
     async def _look(self, watched: _Watched) -> tuple[_Watched, list[_Seen]]:
         return watched, [(entry, await self._look_at(entry)) for entry in list(watched.entries)]
 
-    async def _look_at(self, entry: _Entry) -> Look[RunState] | MultiCartError | None:
+    async def _look_at(self, entry: _Entry) -> PollResult[RunState] | MultiCartError | None:
         try:
-            with anyio.move_on_after(seconds_for_a_look(entry.pace.left)):
+            with anyio.move_on_after(poll_timeout(entry.pace.remaining)):
                 return await self._service.look(entry.judge, entry.started, entry.pace)
         except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises: the others are waited for
             error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
-            return as_failure(f"runs of collection {entry.started.collection_id}", error)
+            return as_poll_failure(f"runs of collection {entry.started.collection_id}", error)
         return None
 
     def _looked(
@@ -350,10 +350,10 @@ class ManyWaits:
         return outcomes
 
     def _weigh(
-        self, entry: _Entry, seen: Look[RunState] | MultiCartError | None, *, shown: bool
+        self, entry: _Entry, seen: PollResult[RunState] | MultiCartError | None, *, shown: bool
     ) -> Outcome[StartedRun, Run] | None:
         """What a look means for one run: an outcome, or nothing yet."""
-        if isinstance(seen, Look):
+        if isinstance(seen, PollResult):
             entry.failures.succeeded()
             return self._saw(entry, seen, shown=shown)
         if seen is not None:
@@ -362,10 +362,10 @@ class ManyWaits:
             self._times.hold(entry.failures.pause)
         return self._late(entry)
 
-    def _saw(self, entry: _Entry, seen: Look[RunState], *, shown: bool) -> Outcome[StartedRun, Run] | None:
-        state = seen.value
-        if state is not None and seen.mark != entry.told:
-            entry.told = seen.mark
+    def _saw(self, entry: _Entry, seen: PollResult[RunState], *, shown: bool) -> Outcome[StartedRun, Run] | None:
+        state = seen.state
+        if state is not None and seen.fingerprint != entry.told:
+            entry.told = seen.fingerprint
             self._tell(entry.started, state)
         if state is None or not seen.finished or state.run is None:
             return self._late(entry)
@@ -377,11 +377,12 @@ class ManyWaits:
         return Outcome(entry.started, state.run)
 
     def _late(self, entry: _Entry) -> Outcome[StartedRun, Run] | None:
-        if entry.pace.left > 0:
+        if entry.pace.remaining > 0:
             return None
         started = entry.started
         reason = (
-            f"no finished run of collection {started.collection_id} above {started.after} in {entry.pace.waited:.0f} s"
+            f"no finished run of collection {started.collection_id} above {started.after_run_id} "
+            f"in {entry.pace.elapsed:.0f} s"
         )
         error = self._redactor.error(WaitTimeoutError(reason, started=started, last=entry.judge.last))
         error.__cause__ = entry.failures.last

@@ -8,38 +8,38 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeVar, overload
 
-from multicart_async._core.validation import a_choice, a_count, an_id, several
-from multicart_async._downloads.manager import Results, Terms, a_run
+from multicart_async._core.validation import check_choice, check_id, check_int, check_iterable
+from multicart_async._downloads.manager import DownloadManager, DownloadOptions, check_run
 from multicart_async._downloads.plan import Files, find_run
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async._downloads.records import OnInvalid
-from multicart_async._http.caller import Caller
+from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
-from multicart_async._http.retries import silent
+from multicart_async._http.retries import ignore_event
 from multicart_async.config import Limits, PollPolicy
 from multicart_async.errors import WaitTimeoutError
 from multicart_async.events import Emit, RunProgress
 from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
-from multicart_async.resources._pagination import PagedReading, every_row
-from multicart_async.resources._polling import Clock, Pace, a_policy, follow
+from multicart_async.resources._pagination import PagedReading, paginate
+from multicart_async.resources._polling import Clock, PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import noting
 from multicart_async.resources.runs._credits import check_credits_of_account
-from multicart_async.resources.runs._journal import Journal
-from multicart_async.resources.runs._pipeline import Pipeline, Stages, all_ids, refuse_wrong_items, start_each
-from multicart_async.resources.runs._poller import NewerRuns, RunLooks, newest_id
-from multicart_async.resources.runs._start import Starter, Steps
-from multicart_async.resources.runs._tracker import RunJudge, a_started
-from multicart_async.resources.runs._wait_many import ManyWaits, Service
+from multicart_async.resources.runs._journal import RunJournal
+from multicart_async.resources.runs._pipeline import RunPipeline, Stages, check_items, collect_unique_ids, start_each
+from multicart_async.resources.runs._poller import NewRunsReader, RunPoller, newest_id
+from multicart_async.resources.runs._start import RunStarter, Steps
+from multicart_async.resources.runs._tracker import RunTracker, check_started_run
+from multicart_async.resources.runs._wait_many import RunWaiter, Service
 from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
 
 T = TypeVar("T")
 
-START = Endpoint("/schedules/run/result/", ANYTHING, safety="recoverable")
+START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable")
 LIST = Endpoint(
-    "/schedules/collections/results/download/", tuple[Run, ...], safety="read", echo=("collection_id", "collection")
+    "/schedules/collections/results/download/", tuple[Run, ...], safety="safe", echo=("collection_id", "collection")
 )
 
 PAGE = 50  # rows; the dashboard asks for as many
@@ -55,15 +55,15 @@ class Runs:
 
     def __init__(
         self,
-        call: Caller,
+        call: ApiCaller,
         *,
         collection: Callable[[int], Awaitable[Collection]],
         collections: Callable[[], Awaitable[tuple[Collection, ...]]],
-        results: Results,
+        results: DownloadManager,
         account: Callable[[], Awaitable[Credits]],
         limits: Limits = Limits(),
         clock: Clock = Clock(),
-        emit: Emit = silent,
+        emit: Emit = ignore_event,
     ) -> None:
         self._call = call
         self._collection = collection
@@ -74,8 +74,8 @@ class Runs:
         self._clock = clock
         self._emit = emit
         steps = Steps(self._send_start, collection, lambda number: newest_id(self._read(number)), self._newer)
-        self._starter = Starter(steps, clock)
-        self._looks = RunLooks(self._read, collection, self._starter)
+        self._starter = RunStarter(steps, clock)
+        self._looks = RunPoller(self._read, collection, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
         """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
@@ -94,14 +94,14 @@ class Runs:
             APIError: The service says that it failed; or a proxy does, and no new run appeared.
             InvalidResponseError, APITimeoutError: The list of runs has no end. Nothing was started.
         """
-        an_id("collection_id", collection_id)
+        check_id("collection_id", collection_id)
         return await self._starter.start(collection_id)
 
     async def _send_start(self, collection_id: int) -> object:
         return await self._call(START, {"collection_id": collection_id})
 
     async def _newer(self, started: StartedRun, whole: bool) -> tuple[Run, ...]:  # noqa: FBT001 -- one of the steps
-        newer = NewerRuns(self._read, started)
+        newer = NewRunsReader(self._read, started)
         await newer.read(whole=whole)
         return newer.rows
 
@@ -116,9 +116,9 @@ class Runs:
         An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
         in a generator is an outcome. What was started and not yet yielded is named in a note of an `asyncio.CancelledError`.
         """
-        several("collection_ids", collection_ids)
-        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
-        width, life = self._limits.requests, self._call.life
+        check_iterable("collection_ids", collection_ids)
+        check_items("collection_ids", collection_ids, check_id, "a positive integer")
+        width, life = self._limits.requests, self._call.lifetime
         async with aclosing(start_each(self._starter.start, collection_ids, width, life)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -136,8 +136,8 @@ class Runs:
         One failed list ends no wait: all end with its error when it was refused at two ticks in a row, or was not found,
         refused by HTTP alone or of a wrong shape at three. The items of a list are checked before anything is asked.
         """
-        several("started", started)
-        refuse_wrong_items("started", started, lambda _, one: a_started(one), "a StartedRun of two integers")
+        check_iterable("started", started)
+        check_items("started", started, lambda _, one: check_started_run(one), "a StartedRun of two integers")
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -194,58 +194,58 @@ class Runs:
             ArgumentError: An argument cannot be right, or the journal is in use or damaged.
             DiskError: *dest* or the journal cannot be written.
         """
-        a_choice("files", files, Files)  # now: when the first run is finished, all are paid
-        a_policy(policy)
-        several("collection_ids", collection_ids)
-        refuse_wrong_items("collection_ids", collection_ids, an_id, "a positive integer")
+        check_choice("files", files, Files)  # now: when the first run is finished, all are paid
+        check_poll_policy(policy)
+        check_iterable("collection_ids", collection_ids)
+        check_items("collection_ids", collection_ids, check_id, "a positive integer")
         sink = None if dest is None else await self._results.sink(dest)
         stages = Stages(
             start=self._starter.start,
-            appears=self._starter.appears,
+            appears=self._starter.wait_until_listed,
             find=lambda collection_id, run_id: find_run(self.iterate(collection_id), run_id),
             deliver=None if sink is None else lambda run: self.download(run, sink, files=files),
         )
         async with AsyncExitStack() as stack:
-            noted = None if journal is None else await stack.enter_async_context(Journal(journal))
+            noted = None if journal is None else await stack.enter_async_context(RunJournal(journal))
             if check_credits:
-                collection_ids = await all_ids(collection_ids, self._call.life)
+                collection_ids = await collect_unique_ids(collection_ids, self._call.lifetime)
                 ids = [number for number in collection_ids if type(number) is int]
-                ids = [number for number in ids if noted is None or noted.is_to_start(number)]
+                ids = [number for number in ids if noted is None or noted.needs_start(number)]
                 await check_credits_of_account(ids, self._collections, self._account)
-            pipeline = Pipeline(
+            pipeline = RunPipeline(
                 stages,
                 self._waits(policy),
                 starts=self._limits.requests,
                 downloads=self._limits.downloads,
                 journal=noted,
-                life=self._call.life,
+                life=self._call.lifetime,
             )
             async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
 
-    def _waits(self, policy: PollPolicy) -> ManyWaits:
-        return ManyWaits(
-            Service(self._collections, self._looks.look),
+    def _waits(self, policy: PollPolicy) -> RunWaiter:
+        return RunWaiter(
+            Service(self._collections, self._looks.poll),
             policy,
             clock=self._clock,
-            life=self._call.life,
+            life=self._call.lifetime,
             width=self._limits.requests,
             tell=self._tell,
-            before=self._starter.before,
+            before=self._starter.status_before_start,
             redactor=self._call.redactor,
         )
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
         """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
-        an_id("collection_id", collection_id)
-        a_count("skip", skip)
-        a_count("limit", limit, least=1)
+        check_id("collection_id", collection_id)
+        check_int("skip", skip)
+        check_int("limit", limit, minimum=1)
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
         """Every run of a collection, each once, however the list moves meanwhile: then it is read again."""
-        return every_row(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+        return paginate(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def latest(self, collection_id: int) -> Run | None:
         """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
@@ -259,7 +259,7 @@ class Runs:
     async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
         """The run that was started, when it is finished; never one that was there before.
 
-        It is the smallest finished run whose id is above ``started.after``. A poll that fails for a transient reason
+        It is the smallest finished run whose id is above ``started.after_run_id``. A poll that fails for a transient reason
         counts against the deadline, not against the wait. One that is not found, refused by HTTP alone (as proxies do) or
         of a wrong shape ends it at the third in a row.
 
@@ -282,26 +282,26 @@ class Runs:
 
         An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
         """
-        a_policy(policy)  # now: after the start it is paid
+        check_poll_policy(policy)  # now: after the start it is paid
         started = await self.start(collection_id)
         with noting(f"the run goes on: {started!r}; wait for it again with runs.wait", sent=True):
             return await self.wait(started, policy=policy)
 
     async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
         """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""
-        a_started(started)
-        a_policy(policy)
-        before = self._starter.before(started)
+        check_started_run(started)
+        check_poll_policy(policy)
+        before = self._starter.status_before_start(started)
         redactor = self._call.redactor
-        judge = RunJudge(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
-        pace = Pace(policy, self._clock)
+        judge = RunTracker(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
+        pace = PollTimer(policy, self._clock)
 
         def timed_out() -> WaitTimeoutError:
-            above = f"of collection {started.collection_id} above {started.after}"
-            reason = f"no finished run {above} in {pace.waited:.0f} s"
+            above = f"of collection {started.collection_id} above {started.after_run_id}"
+            reason = f"no finished run {above} in {pace.elapsed:.0f} s"
             return redactor.error(WaitTimeoutError(reason, started=started, last=judge.last))
 
-        async with aclosing(follow(lambda: self._looks.look(judge, started, pace), pace, timed_out)) as states:
+        async with aclosing(poll_changes(lambda: self._looks.poll(judge, started, pace), pace, timed_out)) as states:
             async for state in states:
                 self._tell(started, state)
                 yield state
@@ -309,7 +309,7 @@ class Runs:
     def _tell(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
             text = "collection %s has more than one new run above %s; %s may belong to another start"
-            _log.warning(text, started.collection_id, started.after, state.run.id)
+            _log.warning(text, started.collection_id, started.after_run_id, state.run.id)
         self._emit(
             RunProgress(
                 collection_id=started.collection_id,
@@ -346,13 +346,13 @@ class Runs:
             APIError: The service refused a file.
             ArgumentError: The run is not finished.
         """
-        a_run(run)
-        return await self._results.deliver(
+        check_run(run)
+        return await self._results.download_run(
             run,
             dest,
             files,
             relist=self._relist(run),
-            terms=Terms(overwrite=overwrite, count_records=count_records, strict=strict),
+            terms=DownloadOptions(overwrite=overwrite, count_records=count_records, strict=strict),
         )
 
     @overload
@@ -385,8 +385,8 @@ class Runs:
                 ``Limits.record_bytes``; or, unless they are skipped, a value is no object or does not fit *into*.
             DownloadError: A page could not be had to its end, or has changed after its first records were given.
         """
-        a_run(run)
-        a_choice("on_invalid", on_invalid, OnInvalid)
+        check_run(run)
+        check_choice("on_invalid", on_invalid, OnInvalid)
         return self._results.records(run, record_reader(into), on_invalid, relist=self._relist(run))
 
     def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:

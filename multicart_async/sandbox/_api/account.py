@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.passwords import fits
 from multicart_async.sandbox._state.run_lifecycle import credits_of
@@ -18,7 +18,7 @@ def login(call: Call) -> object:
         if fits(given["password"], row["password"]):
             return {"token": row["token"], "user": {name: row[name] for name in ("id", "name", "email")}}
     # The text is documented, for both causes alike. The code is not: the sandbox answers 400.
-    raise Refusal(BAD_REQUEST, "Invalid email or password!")
+    raise ApiFailure(BAD_REQUEST, "Invalid email or password!")
 
 
 def profile(call: Call) -> object:
@@ -33,7 +33,7 @@ def update(call: Call) -> object:
     """
     world, user, given = call.world, call.user, call.fields
     if world.row("SELECT 1 FROM users WHERE email = ? AND id <> ?", given.get("email"), user):
-        raise Refusal(CONFLICT, "Email already exists")  # not documented
+        raise ApiFailure(CONFLICT, "Email already exists")  # not documented
     row = _row(call)
     changed = (given.get("name", row["name"]), given.get("email", row["email"]), world.now())
     world.db.execute("UPDATE users SET name = ?, email = ?, updated = ? WHERE id = ?", (*changed, user))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from multicart_async.sandbox._api.items import MOST, Item, count_items, insert_item, items_of, read_csv
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, NOT_FOUND, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
-from multicart_async.sandbox._state.seed import unfold
+from multicart_async.sandbox._state.seed import materialize_items
 
 _PAGE = 100
 _HEADER = ["domain", "customer_postcode", "asin", "include_raw_html"]
@@ -25,20 +25,20 @@ def create(call: Call) -> object:
     given, world = call.fields, call.world
     collection = items_of(call, given["collection"])
     if not world.row("SELECT 1 FROM domains WHERE id = ?", given["domain"]):
-        raise Refusal(BAD_REQUEST, "domain: Invalid domain id.")
+        raise ApiFailure(BAD_REQUEST, "domain: Invalid domain id.")
     if not world.row(
         "SELECT 1 FROM zipcodes WHERE id = ? AND user = ? AND domain = ?",
         *(given["customer_postcode"], call.user, given["domain"]),
     ):
-        raise Refusal(BAD_REQUEST, "customer_postcode: Invalid zipcode id.")
+        raise ApiFailure(BAD_REQUEST, "customer_postcode: Invalid zipcode id.")
     if count_items(world, collection["id"]) >= MOST:
-        raise Refusal(BAD_REQUEST, _FULL)
+        raise ApiFailure(BAD_REQUEST, _FULL)
     optional = {name: given[name] for name in ("include_raw_html", "custom_id", "output") if name in given}
     row_id = insert_item(
         world, collection["id"], Item(given["asin"], given["domain"], given["customer_postcode"], **optional)
     )
     if row_id is None:
-        raise Refusal(CONFLICT, "ASIN already exists")  # the text is documented, the code is not
+        raise ApiFailure(CONFLICT, "ASIN already exists")  # the text is documented, the code is not
     row = _find(call, row_id)
     return {**_core(row), "domain": row["domain"], "customer_postcode": row["zipcode"], **_rest(row)} | _created(row)
 
@@ -64,7 +64,7 @@ def create_bulk(call: Call) -> object:
 def list_page(call: Call) -> object:
     """Rows of a collection: an array, or an object with their count."""
     collection = call.world.collection(call.fields["collection_id"], call.user)["id"]
-    unfold(call.world, collection)
+    materialize_items(call.world, collection)
     skip, limit = call.window(_PAGE)
     query = f"{_JOINED} WHERE asins.collection = ? ORDER BY asins.id LIMIT ? OFFSET ?"
     rows = [
@@ -90,7 +90,7 @@ def update(call: Call) -> object:
         for name, value in changes.items():
             call.world.db.execute(f"UPDATE asins SET {name} = ? WHERE id = ?", (value, row["id"]))  # noqa: S608 - own
     except sqlite3.IntegrityError as error:
-        raise Refusal(CONFLICT, "ASIN already exists") from error
+        raise ApiFailure(CONFLICT, "ASIN already exists") from error
     call.world.db.execute("UPDATE asins SET updated = ? WHERE id = ?", (call.world.now(), row["id"]))
     row = _find(call, row["id"])
     kept = {"asin": row["asin"], "include_raw_html": bool(row["include_raw_html"]), "output": row["output"]}
@@ -110,7 +110,7 @@ def _find(call: Call, row_id: int) -> sqlite3.Row:
         *(row_id, call.user),
     )
     if row is None:
-        raise Refusal(NOT_FOUND, "ASIN not found.")
+        raise ApiFailure(NOT_FOUND, "ASIN not found.")
     return row
 
 

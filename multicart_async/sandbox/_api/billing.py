@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from multicart_async.sandbox._api.request import Attachment, Call
+from multicart_async.sandbox._api.request import Call, FileResponse
 from multicart_async.sandbox._content.body import Plain
-from multicart_async.sandbox._content.envelope import NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import NOT_FOUND, ApiFailure
 from multicart_async.sandbox._content.invoice import invoice_pdf
 from multicart_async.sandbox._content.plans import PLANS
 
@@ -20,6 +20,6 @@ def invoice(call: Call) -> object:
         "SELECT id FROM invoices WHERE CAST(id AS TEXT) = ? AND user = ?", call.fields["invoice_id"], call.user
     )
     if row is None:
-        raise Refusal(NOT_FOUND, "Invoice not found.")
+        raise ApiFailure(NOT_FOUND, "Invoice not found.")
     tag = f"invoice-{row['id']}"
-    return Attachment("invoice.pdf", Plain(invoice_pdf(row["id"])), tag, "application/pdf")
+    return FileResponse("invoice.pdf", Plain(invoice_pdf(row["id"])), tag, "application/pdf")

@@ -6,11 +6,11 @@ import sqlite3
 
 from multicart_async.sandbox._api.request import Call
 from multicart_async.sandbox._api.runs import download_links
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, NOT_FOUND, ApiFailure
 from multicart_async.sandbox._state.run import Run, run_of
 from multicart_async.sandbox._state.run_lifecycle import cancel as revoke
 from multicart_async.sandbox._state.run_lifecycle import start_category
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 REQUEST_TYPE = "amazon_category_scrape"
 
@@ -23,7 +23,7 @@ def submit(call: Call) -> object:
         " WHERE zipcodes.user = ? AND domains.domain = ? AND zipcodes.zipcode = ? AND zipcodes.status = 'active'",
         *(call.user, given["domain"], given["postcode"]),
     ):
-        raise Refusal(BAD_REQUEST, f"No cookie file found for {given['domain']} and postcode {given['postcode']}.")
+        raise ApiFailure(BAD_REQUEST, f"No cookie file found for {given['domain']} and postcode {given['postcode']}.")
     email = given.get("notification_email") or world.number("SELECT email FROM users WHERE id = ?", call.user)
     name = given.get("name") or f"amazon_category_{given['amazon_node_id']}"
     cursor = world.db.execute(
@@ -60,11 +60,11 @@ def _find(call: Call) -> tuple[sqlite3.Row, Run]:
     collection = call.world.collection(call.fields["collection_id"], call.user)
     row = call.world.row("SELECT * FROM runs WHERE collection = ? AND kind = 'category'", collection["id"])
     if row is None:
-        raise Refusal(NOT_FOUND, "Category scrape not found.")
+        raise ApiFailure(NOT_FOUND, "Category scrape not found.")
     return collection, run_of(row)
 
 
-def _stage(world: World, run: Run) -> str:
+def _stage(world: SandboxState, run: Run) -> str:
     if run.state == "cancelled":
         return world.options.stage_after_cancel  # not documented
     return {"running": "scraping", "done": "done", "failed": "failed"}[run.state]

@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.run import run_of
 from multicart_async.sandbox._state.run_lifecycle import release
@@ -55,7 +55,7 @@ def list_all(call: Call) -> object:
     """All collections that are no drafts."""
     field = call.fields.get("sort_by", "updated_at")
     if field not in _SORTABLE:  # not documented
-        raise Refusal(BAD_REQUEST, f"sort_by: cannot sort by {field}.")
+        raise ApiFailure(BAD_REQUEST, f"sort_by: cannot sort by {field}.")
     order = "ASC" if call.fields.get("sort_order") == "asc" else "DESC"
     # Processing comes first whatever sort_by says, in both directions.
     sorting = f" ORDER BY schedule_status = 'Processing' DESC, {_SORTABLE[field]} {order}, id {order}"

@@ -9,9 +9,9 @@ import sqlite3
 import attrs
 
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, Refusal
-from multicart_async.sandbox._state.seed import unfold
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, ApiFailure
+from multicart_async.sandbox._state.seed import materialize_items
+from multicart_async.sandbox._state.state import SandboxState
 
 MOST = 5000
 
@@ -31,17 +31,17 @@ class Item:
 def items_of(call: Call, collection: int) -> sqlite3.Row:
     """A collection of the caller, all of whose items are rows."""
     row = call.world.collection(collection, call.user)
-    unfold(call.world, collection)
+    materialize_items(call.world, collection)
     return row
 
 
-def count_items(world: World, collection: int) -> int:
+def count_items(world: SandboxState, collection: int) -> int:
     """How many rows a collection has."""
     found: int = world.number("SELECT count(*) FROM asins WHERE collection = ?", collection)
     return found
 
 
-def insert_item(world: World, collection: int, item: Item) -> int | None:
+def insert_item(world: SandboxState, collection: int, item: Item) -> int | None:
     """The id of a new row, or nothing if the same one is there."""
     now = world.now()
     cursor = world.db.execute(
@@ -64,9 +64,9 @@ def read_csv(content: bytes, header: list[str]) -> list[list[str]]:
     try:
         lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Refusal(BAD_REQUEST, f"csv: {error}") from error
+        raise ApiFailure(BAD_REQUEST, f"csv: {error}") from error
     if not lines or lines[0] != header:
-        raise Refusal(BAD_REQUEST, f"csv: The header row must be {','.join(header)}.")
+        raise ApiFailure(BAD_REQUEST, f"csv: The header row must be {','.join(header)}.")
     if len(lines) > MOST + 1:
-        raise Refusal(BAD_REQUEST, f"csv: At most {MOST} rows.")
+        raise ApiFailure(BAD_REQUEST, f"csv: At most {MOST} rows.")
     return [line + [""] * (len(header) - len(line)) for line in lines[1:]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import NOT_FOUND, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.run import Run, run_of
 
@@ -33,7 +33,7 @@ def get(call: Call) -> object:
     )
     run = run_of(row) if row else None
     if run is None or run.user != call.user or output >= (run.first_output or 0) + run.outputs:
-        raise Refusal(NOT_FOUND, "ASIN output not found.")
+        raise ApiFailure(NOT_FOUND, "ASIN output not found.")
     index = output - (run.first_output or 0)
     record = run.item(index).records()[0]
     # One object even where output_json_count says more, as in the documentation's example.

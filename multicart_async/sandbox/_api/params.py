@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import attrs
 
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, NOT_FOUND, ApiFailure
 
 Kind = Literal["string", "email", "integer", "string or integer", "boolean", "object", "integers", "any", "file"]
 
@@ -63,17 +63,17 @@ class Param:
             return
         wanted, fits = _CHECKS[self.kind]
         if not fits(value):
-            raise Refusal(BAD_REQUEST, f"{self.name}: must be {wanted}.")
+            raise ApiFailure(BAD_REQUEST, f"{self.name}: must be {wanted}.")
         if self.choices and value not in self.choices:
-            raise Refusal(BAD_REQUEST, f"{self.name}: must be one of {', '.join(self.choices)}.")
+            raise ApiFailure(BAD_REQUEST, f"{self.name}: must be one of {', '.join(self.choices)}.")
         if self.required and value == "":
-            raise Refusal(BAD_REQUEST, f"{self.name}: This field may not be blank.")
+            raise ApiFailure(BAD_REQUEST, f"{self.name}: This field may not be blank.")
 
     def refuse_missing(self) -> None:
         """Refuse a call without this required parameter."""
         if self.missing == NOT_FOUND:
-            raise Refusal(NOT_FOUND, "Not found.")
-        raise Refusal(self.missing, f"{self.name}: This field is required.")
+            raise ApiFailure(NOT_FOUND, "Not found.")
+        raise ApiFailure(self.missing, f"{self.name}: This field is required.")
 
 
 def needs(name: str, kind: Kind, *, choices: tuple[str, ...] = ()) -> Param:
@@ -97,7 +97,7 @@ def unknown(params: Iterable[Param], given: Iterable[str]) -> list[str]:
     return [name for name in given if name not in known]
 
 
-def taken(params: Iterable[Param], given: Mapping[str, Any]) -> dict[str, Any]:
+def parse_params(params: Iterable[Param], given: Mapping[str, Any]) -> dict[str, Any]:
     """The documented fields of what was given, checked; the others are left behind."""
     fields: dict[str, Any] = {}
     for param in params:

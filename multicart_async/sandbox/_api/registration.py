@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from multicart_async.sandbox._api.account import profile_of
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, Refusal
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, ApiFailure
+from multicart_async.sandbox._state.state import SandboxState
 from multicart_async.sandbox._state.users import (
     CODE_SECONDS,
-    Newcomer,
+    NewUser,
     codes_since,
     insert_user,
     is_registered,
@@ -26,7 +26,7 @@ def send_code(call: Call) -> object:
     world, email = call.world, call.fields["email"]
     _refuse_registered(world, email)
     if codes_since(world, email, world.now() - _WINDOW_SECONDS) >= _MOST_CODES:
-        raise Refusal(BAD_REQUEST, "Too many verification codes. Please try again later.")
+        raise ApiFailure(BAD_REQUEST, "Too many verification codes. Please try again later.")
     mail_code(world, email)
     return "Verification code sent successfully!"
 
@@ -37,9 +37,9 @@ def register(call: Call) -> object:
     _refuse_registered(world, given["email"])
     code, sent = newest_code(world, given["email"]) or (None, 0.0)
     if given["otp"] != code or world.now() - sent > CODE_SECONDS:
-        raise Refusal(BAD_REQUEST, "Invalid or expired verification code.")
+        raise ApiFailure(BAD_REQUEST, "Invalid or expired verification code.")
     number, now = world.number("SELECT max(id) + 1 FROM users"), world.now()
-    user = Newcomer(
+    user = NewUser(
         id=number,
         name=given["name"],
         email=given["email"],
@@ -57,6 +57,6 @@ def register(call: Call) -> object:
     return profile_of(row)
 
 
-def _refuse_registered(world: World, email: str) -> None:
+def _refuse_registered(world: SandboxState, email: str) -> None:
     if is_registered(world, email):
-        raise Refusal(CONFLICT, "Email already exists")
+        raise ApiFailure(CONFLICT, "Email already exists")

@@ -8,15 +8,15 @@ from typing import Any
 import attrs
 
 from multicart_async.sandbox._content.body import Body
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, Refusal
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, ApiFailure
+from multicart_async.sandbox._state.state import SandboxState
 
 
 @attrs.frozen
 class Call:
     """One request: who asks, for what, and the base URL for links in the answer. Nobody (0) asks a public endpoint."""
 
-    world: World
+    world: SandboxState
     user: int
     fields: Mapping[str, Any] = attrs.field(repr=False)  # a password may be among them
     base: str
@@ -26,12 +26,12 @@ class Call:
         """``skip`` and ``limit`` of a list, with the default limit given."""
         skip, size = self.fields.get("skip", 0), self.fields.get("limit", limit)
         if skip < 0 or size < 0:
-            raise Refusal(BAD_REQUEST, "skip and limit must not be negative.")
+            raise ApiFailure(BAD_REQUEST, "skip and limit must not be negative.")
         return skip, size
 
 
 @attrs.frozen
-class Attachment:
+class FileResponse:
     """A file to be sent without an envelope."""
 
     name: str

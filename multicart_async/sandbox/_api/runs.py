@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from multicart_async.sandbox._api.request import Attachment, Call
-from multicart_async.sandbox._content.envelope import FORBIDDEN, NOT_FOUND, Refusal
+from multicart_async.sandbox._api.request import Call, FileResponse
+from multicart_async.sandbox._content.envelope import FORBIDDEN, NOT_FOUND, ApiFailure
 from multicart_async.sandbox._content.zip_writer import Archive
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.run import CATEGORY_FILE, Run, run_of
 from multicart_async.sandbox._state.run_lifecycle import start_product
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 # The order of rows is not documented, so it can be chosen; newest first is what the dashboard shows.
 _ORDERS = {"newest": "id DESC", "oldest": "id", "shuffled": "id * 2654435761 & 65535, id"}
 _EMPTY = {"pages": (), "all_pages": ""}
-_HAIR = 1e-6
+EPSILON = 1e-6
 _DASHBOARD_PAGE = 50  # no default limit is documented; the dashboard shows 50 runs
 
 
@@ -32,7 +32,7 @@ def results(call: Call) -> object:
     # A run's row appears only a moment after its start.
     query = "SELECT * FROM runs WHERE collection = ? AND visible <= ? ORDER BY "
     window = f"{_ORDERS[call.world.options.runs_order]} LIMIT ? OFFSET ?"
-    rows = call.world.rows(query + window, collection["id"], call.world.now() + _HAIR, limit, skip)
+    rows = call.world.rows(query + window, collection["id"], call.world.now() + EPSILON, limit, skip)
     return [_row(call, run_of(row)) for row in rows]
 
 
@@ -75,29 +75,29 @@ def download(call: Call) -> object:
     world, fields = call.world, call.fields
     owner = world.row("SELECT user FROM collections WHERE id = ?", fields["collection_id"])
     if owner is None:
-        raise Refusal(NOT_FOUND, "Schedule not found.")
+        raise ApiFailure(NOT_FOUND, "Schedule not found.")
     if owner["user"] != call.user:
-        raise Refusal(FORBIDDEN, "You do not have permission to download this file.")
+        raise ApiFailure(FORBIDDEN, "You do not have permission to download this file.")
     row = world.row("SELECT * FROM runs WHERE id = ? AND collection = ?", fields["runner_id"], fields["collection_id"])
     found = _file(world, run_of(row), fields["file_name"]) if row else None
     if found is None:  # too early, or never to be
-        raise Refusal(NOT_FOUND, "File not found.")
+        raise ApiFailure(NOT_FOUND, "File not found.")
     return found
 
 
-def _file(world: World, run: Run, name: str) -> Attachment | None:
+def _file(world: SandboxState, run: Run, name: str) -> FileResponse | None:
     tag = f"{run.id:x}-{run.seed:x}-{quote(name, safe='')}"
     if run.kind == "category":
         there = name == CATEGORY_FILE and run.state == "done"
-        return Attachment(name, run.whole(), tag) if there else None
+        return FileResponse(name, run.whole(), tag) if there else None
     written = run.pages_written(world.now())
     if name == run.zip_name:
         if run.state != "done" or not written:  # written last
             return None
         pages = [(run.page_name(number), run.page(number)) for number in range(1, written + 1)]
-        return Attachment(name, Archive(pages, world.sums.setdefault(run.id, {})), tag)
+        return FileResponse(name, Archive(pages, world.sums.setdefault(run.id, {})), tag)
     head, tail = run.page_name(0).split(f"_{run.id}_Results_Page_0")
     number = name.removeprefix(f"{head}_{run.id}_Results_Page_").removesuffix(tail)
     if number.isdecimal() and 1 <= int(number) <= written and name == run.page_name(int(number)):
-        return Attachment(name, run.page(int(number)), tag)
+        return FileResponse(name, run.page(int(number)), tag)
     return None

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from multicart_async.sandbox._api.items import MOST, Item, insert_item, items_of, read_csv
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, ApiFailure
 from multicart_async.sandbox._content.stores import STORE_IDS
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 _SUPPLIER = "officeworks.com.au"
 _HEADER = ["sku", "customer_postcode", "store_id"]
@@ -22,14 +22,14 @@ def create(call: Call) -> object:
     collection = _open(call, given["collection"])
     place = _Places(call).find(given["customer_postcode"])
     if given["store_id"] not in STORE_IDS:
-        raise Refusal(BAD_REQUEST, "store_id: Invalid store id.")
+        raise ApiFailure(BAD_REQUEST, "store_id: Invalid store id.")
     if place is None:
-        raise Refusal(BAD_REQUEST, "customer_postcode: Invalid zipcode.")
+        raise ApiFailure(BAD_REQUEST, "customer_postcode: Invalid zipcode.")
     codes = _codes(call.world, collection)
     if len(codes) >= MOST:
-        raise Refusal(BAD_REQUEST, _FULL)
+        raise ApiFailure(BAD_REQUEST, _FULL)
     if given["sku"] in codes:
-        raise Refusal(CONFLICT, "SKU already exists")  # neither text nor code is documented: as the ASINs'
+        raise ApiFailure(CONFLICT, "SKU already exists")  # neither text nor code is documented: as the ASINs'
     row_id = _insert(call.world, collection, given["sku"], given["store_id"], place)
     shown = {"sku": given["sku"], "store_id": given["store_id"], "customer_postcode": place["zipcode"]}
     return {"id": row_id, **shown, "collection": collection}
@@ -53,7 +53,7 @@ def create_bulk(call: Call) -> object:
 def _open(call: Call, collection: int) -> int:
     row = items_of(call, collection)
     if row["request_type"] != _SUPPLIER:
-        raise Refusal(BAD_REQUEST, f"collection: Its request_type must be {_SUPPLIER}.")
+        raise ApiFailure(BAD_REQUEST, f"collection: Its request_type must be {_SUPPLIER}.")
     return collection
 
 
@@ -76,12 +76,12 @@ class _Places:
         return self._by_value.get(str(given)) or self._by_id.get(str(given))
 
 
-def _codes(world: World, collection: int) -> set[str]:
+def _codes(world: SandboxState, collection: int) -> set[str]:
     """The SKUs that are there: store and postcode do not count, so each can be there once."""
     return {row["asin"] for row in world.rows("SELECT asin FROM asins WHERE collection = ?", collection)}
 
 
-def _insert(world: World, collection: int, sku: str, store: str, place: sqlite3.Row) -> int | None:
+def _insert(world: SandboxState, collection: int, sku: str, store: str, place: sqlite3.Row) -> int | None:
     domain: int = world.number("SELECT id FROM domains WHERE domain = ?", _SUPPLIER)
     return insert_item(world, collection, Item(sku, domain, place["id"], custom_id=store))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 from multicart_async.sandbox._api.request import Call
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 _LONGEST = 12
 _SAME = "SELECT 1 FROM zipcodes WHERE domain = ? AND zipcode = ? AND "
@@ -22,11 +22,11 @@ def create(call: Call) -> object:
     given, world = call.fields, call.world
     domain = world.row("SELECT supplier_type FROM domains WHERE id = ?", given["domain"])
     if domain is None:
-        raise Refusal(BAD_REQUEST, "domain: Invalid domain id.")
+        raise ApiFailure(BAD_REQUEST, "domain: Invalid domain id.")
     if len(given["zipcode"]) > _LONGEST:
-        raise Refusal(BAD_REQUEST, f"zipcode: At most {_LONGEST} characters.")
+        raise ApiFailure(BAD_REQUEST, f"zipcode: At most {_LONGEST} characters.")
     if world.row(_SAME + "user = ?", given["domain"], given["zipcode"], call.user):
-        raise Refusal(CONFLICT, "Zipcode already exists")
+        raise ApiFailure(CONFLICT, "Zipcode already exists")
     row_id = _insert(call, at_once=domain["supplier_type"] != "scraping" or _is_ready(call))
     (row,) = world.rows(f"{_JOINED} zipcodes.id = ?", row_id)
     return _shown(row, {"id": row["domain"], "domain": row["name"], "supplier_type": row["supplier_type"]})
@@ -51,7 +51,7 @@ def _insert(call: Call, *, at_once: bool) -> int | None:
     return cursor.lastrowid
 
 
-def _outcome(world: World) -> str:
+def _outcome(world: SandboxState) -> str:
     outcome, world.next_zipcode = world.next_zipcode, None
     return outcome or "active"
 

@@ -26,7 +26,7 @@ NOT_FOUND_PAGE = b"""
 """
 
 
-class Refusal(RuntimeError):  # noqa: N818 - an answer of the service, not a mistake
+class ApiFailure(RuntimeError):  # noqa: N818 - an answer of the service, not a mistake
     """The service says no: a code and a sentence."""
 
     def __init__(self, code: int, text: str) -> None:

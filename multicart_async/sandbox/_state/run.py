@@ -14,7 +14,7 @@ from multicart_async.sandbox._content.records import Page, Template, template
 State = Literal["running", "done", "failed", "cancelled"]
 Kind = Literal["product", "category"]
 CATEGORY_FILE = "category_asins.json"
-_HAIR = 1e-6  # seconds; sums of decimal fractions fall short by less
+EPSILON = 1e-6  # seconds; sums of decimal fractions fall short by less
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +58,7 @@ class Run:
         """Items scraped so far."""
         if self.state == "done":
             return self.items
-        moment = min(now, self.ends) + _HAIR
+        moment = min(now, self.ends) + EPSILON
         if moment < self.visible:
             return 0
         if not self.pace:

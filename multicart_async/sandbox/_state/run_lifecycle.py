@@ -9,27 +9,27 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from multicart_async.sandbox._content.envelope import BAD_REQUEST, INSUFFICIENT_CREDITS, Refusal
+from multicart_async.sandbox._content.envelope import BAD_REQUEST, INSUFFICIENT_CREDITS, ApiFailure
 from multicart_async.sandbox._state.database import recall, remember
 from multicart_async.sandbox._state.run import Kind, Run, State, find_run, run_of
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 # Far from the ids of ASIN rows, so that an ASIN id given to asins.output finds nothing ("404 or wrong record").
 _FIRST_OUTPUT = 1_000_000_001
-_HAIR = 1e-6
+EPSILON = 1e-6
 
 
-def start_product(world: World, collection: sqlite3.Row) -> Run:
+def start_product(world: SandboxState, collection: sqlite3.Row) -> Run:
     """Start a run of all items of a collection, after the credit check."""
     asins = [row[0] for row in world.rows("SELECT asin FROM asins WHERE collection = ? ORDER BY id", collection["id"])]
     items = len(asins) + collection["latent"]
     if not items:  # not documented: a draft, or a collection whose items are all deleted
-        raise Refusal(BAD_REQUEST, "Collection has no items to scrape.")
+        raise ApiFailure(BAD_REQUEST, "Collection has no items to scrape.")
     spend(world, collection["user"], items)
     return _begin(world, collection, "product", items, items, None if collection["latent"] else asins)
 
 
-def start_category(world: World, collection: sqlite3.Row) -> Run:
+def start_category(world: SandboxState, collection: sqlite3.Row) -> Run:
     """Start a category scrape. Its size is not known beforehand, so it is refused only without any spendable credit."""
     items = world.options.category_items
     spendable = spendable_credits(world, collection["user"])
@@ -38,17 +38,17 @@ def start_category(world: World, collection: sqlite3.Row) -> Run:
     return _begin(world, collection, "category", items, reserved, None)
 
 
-def spendable_credits(world: World, user: int) -> int:
+def spendable_credits(world: SandboxState, user: int) -> int:
     """What a run may cost: available - (used + frozen)."""
     found: int = world.number("SELECT available - (used + frozen) FROM users WHERE id = ?", user)
     return found
 
 
-def spend(world: World, user: int, needed: int, reserved: int | None = None) -> None:
+def spend(world: SandboxState, user: int, needed: int, reserved: int | None = None) -> None:
     """Freeze credits, or refuse with code 402 and change nothing."""
     spendable = spendable_credits(world, user)
     if spendable < needed:
-        raise Refusal(
+        raise ApiFailure(
             INSUFFICIENT_CREDITS, f"Not enough credits — you need {needed} but have {max(spendable, 0)} remaining."
         )
     world.db.execute(
@@ -57,7 +57,7 @@ def spend(world: World, user: int, needed: int, reserved: int | None = None) -> 
 
 
 def _begin(
-    world: World, collection: sqlite3.Row, kind: Kind, items: int, reserved: int, asins: Sequence[str] | None
+    world: SandboxState, collection: sqlite3.Row, kind: Kind, items: int, reserved: int, asins: Sequence[str] | None
 ) -> Run:
     options, now, script = world.options, world.now(), world.take_script(collection["id"])
     pace = options.scrape_seconds_per_item
@@ -89,7 +89,7 @@ def _begin(
     return _insert(world, fields)
 
 
-def _insert(world: World, fields: dict[str, object]) -> Run:
+def _insert(world: SandboxState, fields: dict[str, object]) -> Run:
     names, marks = ", ".join(fields), ", ".join("?" * len(fields))
     world.db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(fields.values()))  # noqa: S608 - own names
     run = find_run(world.db, world.number("SELECT last_insert_rowid()"))
@@ -101,19 +101,21 @@ def _insert(world: World, fields: dict[str, object]) -> Run:
     return run
 
 
-def settle(world: World) -> None:
+def apply_due_changes(world: SandboxState) -> None:
     """End every run whose time has come, in the order of their ends; postcodes likewise."""
-    due = world.rows("SELECT * FROM runs WHERE state = 'running' AND ends <= ? ORDER BY ends, id", world.now() + _HAIR)
+    due = world.rows(
+        "SELECT * FROM runs WHERE state = 'running' AND ends <= ? ORDER BY ends, id", world.now() + EPSILON
+    )
     for run in map(run_of, due):
         _end(world, run, "failed" if run.failure else "done", run.ends, run.failure)
     ready = world.db.execute(
-        "UPDATE zipcodes SET status = outcome, updated = ready, ready = NULL WHERE ready <= ?", (world.now() + _HAIR,)
+        "UPDATE zipcodes SET status = outcome, updated = ready, ready = NULL WHERE ready <= ?", (world.now() + EPSILON,)
     )
     if due or ready.rowcount:
         world.db.commit()
 
 
-def cancel(world: World, run: Run) -> bool:
+def cancel(world: SandboxState, run: Run) -> bool:
     """Revoke a run that is under way; false when there is nothing to revoke."""
     if run.state != "running":
         return False
@@ -121,12 +123,12 @@ def cancel(world: World, run: Run) -> bool:
     return True
 
 
-def fail(world: World, run: Run, message: str) -> None:
+def fail(world: SandboxState, run: Run, message: str) -> None:
     """Let a run under way fail now."""
     _end(world, run, "failed", world.now(), message)
 
 
-def release(world: World, run: Run) -> None:
+def release(world: SandboxState, run: Run) -> None:
     """Give back what a run reserved and did not use; what was scraped is paid for."""
     used = min(run.reserved, run.scraped(world.now()), run.extracted)
     world.db.execute(
@@ -134,7 +136,7 @@ def release(world: World, run: Run) -> None:
     )
 
 
-def _end(world: World, run: Run, state: State, moment: float, message: str | None) -> None:
+def _end(world: SandboxState, run: Run, state: State, moment: float, message: str | None) -> None:
     release(world, run)
     world.db.execute(
         "UPDATE runs SET state = ?, ends = ?, failure = ?, first_output = ? WHERE id = ?",
@@ -150,18 +152,18 @@ def _end(world: World, run: Run, state: State, moment: float, message: str | Non
     )
 
 
-def _reserve_outputs(world: World, run: Run) -> int | None:
+def _reserve_outputs(world: SandboxState, run: Run) -> int | None:
     return None if run.kind == "category" else take_outputs(world, run.extracted)
 
 
-def take_outputs(world: World, count: int) -> int:
+def take_outputs(world: SandboxState, count: int) -> int:
     """The first id for so many output rows; a run's are numbered without gaps and kept nowhere else."""
     first = int(recall(world.db, "next_output", _FIRST_OUTPUT))
     remember(world.db, "next_output", first + count)
     return first
 
 
-def credits_of(world: World, user: int) -> tuple[int, int, int]:
+def credits_of(world: SandboxState, user: int) -> tuple[int, int, int]:
     """Available, used and frozen credits of a user at this moment."""
     row = world.row("SELECT available, used, frozen FROM users WHERE id = ?", user)
     if row is None:

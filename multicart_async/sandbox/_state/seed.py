@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from multicart_async.sandbox._content.records import synthetic_asin
 from multicart_async.sandbox._state.run_lifecycle import take_outputs
-from multicart_async.sandbox._state.state import World
-from multicart_async.sandbox._state.users import Newcomer, insert_user
+from multicart_async.sandbox._state.state import SandboxState
+from multicart_async.sandbox._state.users import NewUser, insert_user
 
-ALICE = 42
+DEFAULT_USER_ID = 42
 API_KEY = "sandbox.0000-not-a-real-secret"
 TOKEN = "sandbox-session-token-not-a-real-secret"  # noqa: S105 - opens nothing but the sandbox
 FIRST_COLLECTION = 101
@@ -26,7 +26,7 @@ _DOMAINS = (
 )
 
 
-def furnish(world: World) -> None:
+def seed_defaults(world: SandboxState) -> None:
     """Put the default user, domains, postcode and invoice into an empty database."""
     if world.row("SELECT 1 FROM users"):
         return
@@ -36,9 +36,9 @@ def furnish(world: World) -> None:
     world.db.execute(
         "INSERT INTO zipcodes (id, user, domain, zipcode, status, created, updated)"
         " VALUES (15, ?, 1, '4500', 'active', ?, ?)",
-        (ALICE, now, now),
+        (DEFAULT_USER_ID, now, now),
     )
-    world.db.execute("INSERT INTO invoices (id, user) VALUES (1, ?)", (ALICE,))
+    world.db.execute("INSERT INTO invoices (id, user) VALUES (1, ?)", (DEFAULT_USER_ID,))
     # Numbering goes on from the ids of the documentation's examples.
     world.db.executemany(
         "INSERT INTO sqlite_sequence VALUES (?, ?)",
@@ -47,9 +47,9 @@ def furnish(world: World) -> None:
     world.db.commit()
 
 
-def _alice(available: int) -> Newcomer:
-    return Newcomer(
-        id=ALICE,
+def _alice(available: int) -> NewUser:
+    return NewUser(
+        id=DEFAULT_USER_ID,
         name="Alice Smith",
         email="ops@example.com",
         api_key=API_KEY,
@@ -61,7 +61,7 @@ def _alice(available: int) -> Newcomer:
     )
 
 
-def add_zipcode(world: World, zipcode: str, domain: str, status: str, user: int) -> int:
+def add_zipcode(world: SandboxState, zipcode: str, domain: str, status: str, user: int) -> int:
     """A postcode's row id, after adding it for a user and a domain."""
     found = world.row("SELECT id FROM domains WHERE domain = ?", domain)
     if found is None:
@@ -76,7 +76,7 @@ def add_zipcode(world: World, zipcode: str, domain: str, status: str, user: int)
     return cursor.lastrowid
 
 
-def set_zipcode_status(world: World, zipcode_id: int, status: str) -> None:
+def set_zipcode_status(world: SandboxState, zipcode_id: int, status: str) -> None:
     """Set what a postcode is from now on; what was to become of it does not happen."""
     cursor = world.db.execute(
         "UPDATE zipcodes SET status = ?, ready = NULL, updated = ? WHERE id = ?", (status, world.now(), zipcode_id)
@@ -86,7 +86,7 @@ def set_zipcode_status(world: World, zipcode_id: int, status: str) -> None:
         raise LookupError(f"no postcode {zipcode_id} in this sandbox")
 
 
-def add_invoice(world: World, user: int) -> int:
+def add_invoice(world: SandboxState, user: int) -> int:
     """An invoice's id, after adding it for a user."""
     cursor = world.db.execute("INSERT INTO invoices (user) VALUES (?)", (user,))
     world.db.commit()
@@ -94,7 +94,7 @@ def add_invoice(world: World, user: int) -> int:
     return cursor.lastrowid
 
 
-def add_collections(world: World, count: int, runs: int, items: int, name: str, user: int) -> range:
+def add_collections(world: SandboxState, count: int, runs: int, items: int, name: str, user: int) -> range:
     """The ids of new, finished collections. Their ASIN rows are made only when somebody asks for them."""
     if not 0 <= items <= _MOST_ITEMS:
         raise ValueError(f"items: wants 0 to {_MOST_ITEMS}, not {items!r}")
@@ -113,7 +113,7 @@ def add_collections(world: World, count: int, runs: int, items: int, name: str, 
     return ids
 
 
-def _add_runs(world: World, ids: range, runs: int, items: int, name: str, user: int) -> None:
+def _add_runs(world: SandboxState, ids: range, runs: int, items: int, name: str, user: int) -> None:
     options, now = world.options, world.now()
     first, output = _next_id(world, "runs"), take_outputs(world, len(ids) * runs * items)
 
@@ -136,7 +136,7 @@ def _add_runs(world: World, ids: range, runs: int, items: int, name: str, user: 
     )
 
 
-def unfold(world: World, collection_id: int) -> None:
+def materialize_items(world: SandboxState, collection_id: int) -> None:
     """Make the ASIN rows of a collection that was put there without a request."""
     latent = world.row("SELECT user, latent, created FROM collections WHERE id = ? AND latent > 0", collection_id)
     if latent is None:
@@ -154,7 +154,7 @@ def unfold(world: World, collection_id: int) -> None:
     world.db.execute("UPDATE collections SET latent = 0 WHERE id = ?", (collection_id,))
 
 
-def _next_id(world: World, table: str) -> int:
+def _next_id(world: SandboxState, table: str) -> int:
     row = world.row("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
     assert row is not None
     seq: int = row["seq"]

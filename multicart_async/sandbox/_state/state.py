@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from multicart_async.sandbox._content.envelope import NOT_FOUND, Refusal
+from multicart_async.sandbox._content.envelope import NOT_FOUND, ApiFailure
 from multicart_async.sandbox._state.clock import ManualClock, RealClock
 from multicart_async.sandbox._state.database import connect, recall, remember
 from multicart_async.sandbox._state.options import Options
@@ -23,7 +23,7 @@ class Script:
 
 
 @attrs.define
-class World:
+class SandboxState:
     """The state that all handlers share."""
 
     options: Options
@@ -70,15 +70,15 @@ class World:
         """A collection of a user; another user's is as absent as one that never was."""
         row = self.row("SELECT * FROM collections WHERE id = ? AND user = ?", collection_id, user)
         if row is None:
-            raise Refusal(NOT_FOUND, "Schedule not found.")
+            raise ApiFailure(NOT_FOUND, "Schedule not found.")
         return row
 
 
-def open_world(options: Options) -> World:
+def open_world(options: Options) -> SandboxState:
     """A world with an open database; its clock goes on where an earlier process left it."""
     db = connect(options.database)
     clock = RealClock()
     if options.clock == "manual":
         start = ManualClock()
-        return World(options, db, ManualClock(recall(db, "now", start.now())))
-    return World(options, db, clock)
+        return SandboxState(options, db, ManualClock(recall(db, "now", start.now())))
+    return SandboxState(options, db, clock)

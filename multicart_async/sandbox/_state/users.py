@@ -7,7 +7,7 @@ import zlib
 import attrs
 
 from multicart_async.sandbox._state.passwords import hashed
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.state import SandboxState
 
 CODE_SECONDS = 10 * 60
 _LOWEST_CODE, _CODES = 100_000, 900_000  # six digits; the field is an integer, so none begins with 0
@@ -15,7 +15,7 @@ _STRIDE = 7919  # no divisor of _CODES: codes that follow one another differ
 
 
 @attrs.frozen(kw_only=True)
-class Newcomer:
+class NewUser:
     """A user to be added; an id of ``None`` takes the next one."""
 
     id: int | None = None
@@ -29,7 +29,7 @@ class Newcomer:
     updated: float
 
 
-def insert_user(world: World, user: Newcomer) -> int:
+def insert_user(world: SandboxState, user: NewUser) -> int:
     """A user's id, after adding the user; nothing is committed."""
     cursor = world.db.execute(
         "INSERT INTO users (id, name, email, api_key, token, password, available, used, frozen, created, updated)"
@@ -43,12 +43,12 @@ def insert_user(world: World, user: Newcomer) -> int:
     return cursor.lastrowid
 
 
-def is_registered(world: World, email: str) -> bool:
+def is_registered(world: SandboxState, email: str) -> bool:
     """Whether an address belongs to a user."""
     return world.row("SELECT 1 FROM users WHERE email = ?", email) is not None
 
 
-def mail_code(world: World, email: str) -> None:
+def mail_code(world: SandboxState, email: str) -> None:
     """Make a code and "mail" it; the same seed gives the same codes."""
     cursor = world.db.execute("INSERT INTO codes (email, sent) VALUES (?, ?)", (email, world.now()))
     start = zlib.crc32(f"{world.options.seed}:{email}".encode())
@@ -56,13 +56,13 @@ def mail_code(world: World, email: str) -> None:
     world.db.execute("UPDATE codes SET code = ? WHERE id = ?", (code, cursor.lastrowid))
 
 
-def codes_since(world: World, email: str, moment: float) -> int:
+def codes_since(world: SandboxState, email: str, moment: float) -> int:
     """How many codes an address was sent after a moment."""
     found: int = world.number("SELECT count(*) FROM codes WHERE email = ? AND sent > ?", email, moment)
     return found
 
 
-def newest_code(world: World, email: str) -> tuple[int, float] | None:
+def newest_code(world: SandboxState, email: str) -> tuple[int, float] | None:
     """The one code of an address that may be good, and when it was sent; each new one voids those before it."""
     row = world.row("SELECT code, sent FROM codes WHERE email = ? ORDER BY id DESC LIMIT 1", email)
     return (row["code"], row["sent"]) if row else None

@@ -12,8 +12,8 @@ import attrs
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from multicart_async.sandbox._api.params import taken, unknown
-from multicart_async.sandbox._api.request import Attachment, Call
+from multicart_async.sandbox._api.params import parse_params, unknown
+from multicart_async.sandbox._api.request import Call, FileResponse
 from multicart_async.sandbox._api.route import Route
 from multicart_async.sandbox._api.routes import find
 from multicart_async.sandbox._content.envelope import (
@@ -21,24 +21,24 @@ from multicart_async.sandbox._content.envelope import (
     FORBIDDEN,
     METHOD_NOT_ALLOWED,
     UNAUTHORIZED,
-    Refusal,
+    ApiFailure,
     failure,
 )
-from multicart_async.sandbox._state.run_lifecycle import settle
-from multicart_async.sandbox._state.state import World
+from multicart_async.sandbox._state.run_lifecycle import apply_due_changes
+from multicart_async.sandbox._state.state import SandboxState
 from multicart_async.sandbox._web import responses
 from multicart_async.sandbox._web.hosts import host_name, normalized
 from multicart_async.sandbox._web.responses import Answer
 from multicart_async.sandbox.faults import Content, Delay, DropAfter, DropBefore, Envelope, Fault, Faults, RetryLater
 from multicart_async.sandbox.faults import Status as HttpStatus
-from multicart_async.sandbox.recording import Recording, SeenRequest
+from multicart_async.sandbox.recording import RecordedRequest, Recording
 
 PREFIX = "/api/v1"
 _UPLOAD_LIMIT = 64 * 2**20
 _TIMED_OUT = 504
 _HIDDEN = "<credential>"
 _SECRET = frozenset({"password", "otp"})
-_UNKNOWN_HOST = Refusal(
+_UNKNOWN_HOST = ApiFailure(
     FORBIDDEN,
     "This sandbox answers to its own address and to localhost only: pages in a browser must not reach it under a name of "
     "theirs. To use this name, start the sandbox with Sandbox(allowed_hosts=[NAME]) or --allow-host NAME.",
@@ -53,7 +53,7 @@ class _LineCut(Exception):  # noqa: N818 - no error: the connection was to be cu
 class Service:
     """Requests of one sandbox."""
 
-    world: World
+    world: SandboxState
     faults: Faults
     recording: Recording
     hosts: frozenset[str]
@@ -104,7 +104,7 @@ class Service:
         elif route.method != request.method:
             answer = responses.page(METHOD_NOT_ALLOWED, b"<h1>Method Not Allowed</h1>")
         else:
-            self._note_dropped(route, [*(given or {}), *_names(query)])
+            self._note_ignored(route, [*(given or {}), *_names(query)])
             try:
                 answer = self._work(request, route, problem or {**(given or {}), **in_path}, fault)
             except _LineCut:
@@ -137,27 +137,27 @@ class Service:
             return
 
     def _work(
-        self, request: web.Request, route: Route, given: Refusal | Mapping[str, Any], fault: Fault | None
+        self, request: web.Request, route: Route, given: ApiFailure | Mapping[str, Any], fault: Fault | None
     ) -> Answer:
         """Do what was asked for; what is answered has been committed."""
         world, options = self.world, self.world.options
         base = options.links_base or f"{request.scheme}://{request.host}{PREFIX}"
         try:
             user = 0 if route.public else self._user(request)
-            if isinstance(given, Refusal):
+            if isinstance(given, ApiFailure):
                 raise given
-            settle(world)
-            call = Call(world, user, taken(route.params, given), base, self._commits(fault))
+            apply_due_changes(world)
+            call = Call(world, user, parse_params(route.params, given), base, self._commits(fault))
             result = route.handler(call)
             world.db.commit()
-        except Refusal as refusal:
+        except ApiFailure as refusal:
             world.db.rollback()
             return responses.refused(refusal, http_status=self._status(route, refusal.code))
         except TimeoutError:  # what was committed until now stays
             return responses.page(_TIMED_OUT, b"<h1>504 Gateway Time-out</h1>")
         finally:
             world.db.rollback()
-        if isinstance(result, Attachment):
+        if isinstance(result, FileResponse):
             return responses.attached(result, request, ranges=options.ranges)
         return responses.succeeded(result)
 
@@ -185,7 +185,7 @@ class Service:
         key, token = _credential(request)
         row = self.world.row("SELECT id FROM users WHERE api_key = ? OR token = ?", key, token)
         if row is None:  # the form of this failure is not documented: see the option auth_errors
-            raise Refusal(UNAUTHORIZED, "Authentication credentials were not provided or are not valid.")
+            raise ApiFailure(UNAUTHORIZED, "Authentication credentials were not provided or are not valid.")
         user: int = row["id"]
         return user
 
@@ -194,7 +194,7 @@ class Service:
         target = request.raw_path
         for secret in filter(None, (key, token)):
             target = target.replace(secret, _HIDDEN)
-        seen = SeenRequest(
+        seen = RecordedRequest(
             method=request.method,
             target=target,
             path=path,
@@ -204,11 +204,11 @@ class Service:
         )
         self.recording.note(seen, counted_as=route.path if route else path)
 
-    def _note_dropped(self, route: Route, names: list[str]) -> None:
+    def _note_ignored(self, route: Route, names: list[str]) -> None:
         if route.cut:
             return
         params = () if route.method == "GET" else route.params
-        self.recording.note_dropped(route.path, unknown(params, names))
+        self.recording.note_ignored(route.path, unknown(params, names))
 
 
 def _replaced(fault: HttpStatus | Envelope | Content) -> Answer:
@@ -235,7 +235,7 @@ def _names(query: str) -> list[str]:
     return [unquote(part.partition("=")[0]) for part in query.split("&") if part]
 
 
-async def _fields(request: web.Request, route: Route | None) -> tuple[dict[str, Any] | None, Refusal | None]:
+async def _fields(request: web.Request, route: Route | None) -> tuple[dict[str, Any] | None, ApiFailure | None]:
     """The fields of a body, or what is wrong with it."""
     if route is not None and route.form:
         return await _form(request)
@@ -244,19 +244,19 @@ async def _fields(request: web.Request, route: Route | None) -> tuple[dict[str, 
         return {}, None
     try:
         if request.content_type != "application/json":
-            return None, Refusal(BAD_REQUEST, f'Unsupported media type "{request.content_type}" in request.')
+            return None, ApiFailure(BAD_REQUEST, f'Unsupported media type "{request.content_type}" in request.')
         value = json.loads(content)
     except (ValueError, RecursionError):
-        return None, Refusal(BAD_REQUEST, "JSON parse error.")
+        return None, ApiFailure(BAD_REQUEST, "JSON parse error.")
     if not isinstance(value, dict):
-        return None, Refusal(BAD_REQUEST, "Invalid data. Expected an object.")
+        return None, ApiFailure(BAD_REQUEST, "Invalid data. Expected an object.")
     return cast("dict[str, Any]", value), None
 
 
-async def _form(request: web.Request) -> tuple[dict[str, Any] | None, Refusal | None]:
+async def _form(request: web.Request) -> tuple[dict[str, Any] | None, ApiFailure | None]:
     if request.content_type != "multipart/form-data":
         await request.read()
-        return None, Refusal(BAD_REQUEST, f'Unsupported media type "{request.content_type}" in request.')
+        return None, ApiFailure(BAD_REQUEST, f'Unsupported media type "{request.content_type}" in request.')
     fields: dict[str, Any] = {}
     try:
         async for part in await request.multipart():
@@ -264,7 +264,7 @@ async def _form(request: web.Request) -> tuple[dict[str, Any] | None, Refusal | 
                 content = bytes(await part.read(decode=True))
                 fields[part.name] = content if part.filename is not None else _number_or_text(content)
     except (ValueError, HttpProcessingError):  # the second one: a part with a header that is none
-        return None, Refusal(BAD_REQUEST, "Multipart form parse error.")
+        return None, ApiFailure(BAD_REQUEST, "Multipart form parse error.")
     return fields, None
 
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import attrs
 from aiohttp import web
 
-from multicart_async.sandbox._api.request import Attachment
+from multicart_async.sandbox._api.request import FileResponse
 from multicart_async.sandbox._content.body import Body, Plain
-from multicart_async.sandbox._content.envelope import NOT_FOUND_PAGE, Refusal, failure, success
+from multicart_async.sandbox._content.envelope import NOT_FOUND_PAGE, ApiFailure, failure, success
 from multicart_async.sandbox.faults import Cut, DropAfter, Fault, RetryLater, Stall
 
 JSON = "application/json"
@@ -52,7 +52,7 @@ def succeeded(data: object) -> Answer:
     return page(200, success(data), JSON)
 
 
-def refused(refusal: Refusal, *, http_status: int = 200) -> Answer:
+def refused(refusal: ApiFailure, *, http_status: int = 200) -> Answer:
     """An envelope with status 0, under HTTP 200 unless told otherwise."""
     return page(http_status, failure(refusal.code, refusal.text), JSON)
 
@@ -65,7 +65,7 @@ def retry_later(fault: RetryLater) -> Answer:
     return answer
 
 
-def attached(file: Attachment, request: web.Request, *, ranges: bool) -> Answer:
+def attached(file: FileResponse, request: web.Request, *, ranges: bool) -> Answer:
     """A file; in whole, as a plain Django FileResponse sends it, unless ranges are to be honoured."""
     headers = {"Content-Type": file.content_type, "Content-Disposition": _disposition(file.name)}
     size = file.body.size
