@@ -35,7 +35,7 @@ contract: $(VENV)/contract.ready ## Hold the sandbox and the client against test
 	tests/contract/run $(BIN)/python $(VENV)/prism
 
 fuzz: $(VENV)/test.ready ## Let a hostile service answer every call, for MINUTES=10.
-	MULTICART_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest --capture=no --show-capture=no tests/fuzz
+	MULTICART_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest --capture=no --show-capture=no tests/integration/fuzz
 
 format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 	$(BIN)/ruff check --fix

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from sandbox_api import Api, served
+from support.sandbox_api import Api, served
 
 
 @pytest_asyncio.fixture

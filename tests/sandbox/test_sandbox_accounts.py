@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import Api
+from support.sandbox_api import Api
 
 from multicart_async.sandbox._api.request import Call
 
@@ -42,47 +42,47 @@ async def test_a_user_without_a_password_cannot_log_in(api: Any) -> None:
     """One that a test added; with a password they can."""
     api.sandbox.add_user("Bob", api_key="bob.key", email="bob@example.com")
     api.sandbox.add_user("Eve", api_key="eve.key", email="eve@example.com", password="eve's own")
-    assert 400 == await api.refused(LOGIN, email="bob@example.com", password="eve's own")
-    assert "token-of-eve.key" == (await api.data(LOGIN, email="eve@example.com", password="eve's own"))["token"]
+    assert await api.refused(LOGIN, email="bob@example.com", password="eve's own") == 400
+    assert (await api.data(LOGIN, email="eve@example.com", password="eve's own"))["token"] == "token-of-eve.key"
 
 
 async def test_the_profile_is_the_documented_one(api: Any) -> None:
     """Down to its times."""
-    assert {
+    assert await api.data(PROFILE) == {
         "id": 42,
         "name": "Alice Smith",
         "email": "ops@example.com",
         "created_at": "2025-01-15T09:00:00Z",
         "updated_at": "2026-06-01T12:00:00Z",
-    } == await api.data(PROFILE)
+    }
 
 
 async def test_an_update_changes_what_was_given(api: Any) -> None:
     """And leaves the rest."""
     changed = await api.data(UPDATE, name="Alice Jones", timezone="Australia/Brisbane", notification_emails=False)
-    assert ("Alice Jones", "ops@example.com") == (changed["name"], changed["email"])
-    assert "2026-06-20T10:00:00Z" == changed["updated_at"]
+    assert (changed["name"], changed["email"]) == ("Alice Jones", "ops@example.com")
+    assert changed["updated_at"] == "2026-06-20T10:00:00Z"
     assert changed == await api.data(PROFILE)
 
 
 async def test_a_new_address_is_the_login_at_once(api: Any) -> None:
     """The old one is none any more."""
     await api.data(UPDATE, email=EMAIL)
-    assert 42 == (await api.data(LOGIN, **{**DEFAULT_USER_ID, "email": EMAIL}))["user"]["id"]
-    assert 400 == await api.refused(LOGIN, **DEFAULT_USER_ID)
+    assert (await api.data(LOGIN, **{**DEFAULT_USER_ID, "email": EMAIL}))["user"]["id"] == 42
+    assert await api.refused(LOGIN, **DEFAULT_USER_ID) == 400
 
 
 async def test_an_address_belongs_to_one_user(api: Any) -> None:
     """Another user's cannot be taken; one's own can be given again."""
     api.sandbox.add_user("Bob", api_key="bob.key", email="bob@example.com")
-    assert 409 == await api.refused(UPDATE, email="bob@example.com")
+    assert await api.refused(UPDATE, email="bob@example.com") == 409
     await api.data(UPDATE, email="ops@example.com")
 
 
 async def test_fields_beyond_a_cut_table_are_let_pass(api: Any) -> None:
     """What the documentation does not show is not said to be unknown."""
     await api.data(UPDATE, phone="07 5550 0100")
-    assert [] == api.sandbox.ignored_fields
+    assert api.sandbox.ignored_fields == []
 
 
 async def test_the_key_is_in_the_account_details(api: Any) -> None:
@@ -94,19 +94,19 @@ async def test_the_key_is_in_the_account_details(api: Any) -> None:
 
 async def test_a_code_has_six_digits(api: Any) -> None:
     """And the sentence that is answered does not hold it."""
-    assert "Verification code sent successfully!" == await api.data(OTP, email=EMAIL)
-    assert 6 == len(str(api.sandbox.registration_code(EMAIL)))
+    assert await api.data(OTP, email=EMAIL) == "Verification code sent successfully!"
+    assert len(str(api.sandbox.registration_code(EMAIL))) == 6
 
 
 async def test_a_registered_address_gets_no_code(api: Any) -> None:
     """There is an account already."""
-    assert 409 == await api.refused(OTP, email=DEFAULT_USER_ID["email"])
-    assert 409 == await api.refused(REGISTER, **{**NEWCOMER, "email": DEFAULT_USER_ID["email"]}, otp=123456)
+    assert await api.refused(OTP, email=DEFAULT_USER_ID["email"]) == 409
+    assert await api.refused(REGISTER, **{**NEWCOMER, "email": DEFAULT_USER_ID["email"]}, otp=123456) == 409
 
 
 async def test_an_address_must_look_like_one(api: Any) -> None:
     """Or else code 400."""
-    assert 400 == await api.refused(OTP, email="nonsense")
+    assert await api.refused(OTP, email="nonsense") == 400
 
 
 async def test_an_address_gets_three_codes_in_a_quarter_of_an_hour(api: Any) -> None:
@@ -114,22 +114,22 @@ async def test_an_address_gets_three_codes_in_a_quarter_of_an_hour(api: Any) -> 
     for _ in range(3):
         await api.data(OTP, email=EMAIL)
         api.sandbox.advance(60)
-    assert 400 == await api.refused(OTP, email=EMAIL)
+    assert await api.refused(OTP, email=EMAIL) == 400
     await api.data(OTP, email="other@example.com")
     api.sandbox.advance(12 * 60)
     await api.data(OTP, email=EMAIL)
-    assert 400 == await api.refused(OTP, email=EMAIL)
+    assert await api.refused(OTP, email=EMAIL) == 400
 
 
 async def test_registration_makes_an_account(api: Any) -> None:
     """With a password, a key of its own, and 500 credits once."""
     made = await api.data(REGISTER, **NEWCOMER, otp=await code(api), business_name="New & Co", address_1="1 Gum St")
-    assert ("Nora New", EMAIL) == (made["name"], made["email"])
+    assert (made["name"], made["email"]) == ("Nora New", EMAIL)
     token = (await api.data(LOGIN, email=EMAIL, password="Gum-tree-7"))["token"]
     async with aiohttp.ClientSession(headers={"Authorization": f"Token {token}"}) as session:
         newcomer = Api(api.sandbox, session)
         assert made == await newcomer.data(PROFILE)
-        assert 500 == (await newcomer.data("/users/credits/"))["available_credits"]
+        assert (await newcomer.data("/users/credits/"))["available_credits"] == 500
         key = (await newcomer.data("/users/account-details"))["api_key"]
     async with aiohttp.ClientSession(headers={"x-api-key": key}) as session:
         assert made["id"] == (await Api(api.sandbox, session).data(PROFILE))["id"]
@@ -145,23 +145,23 @@ async def test_a_code_is_good_once(api: Any) -> None:
 
 async def test_a_wrong_code_is_refused(api: Any) -> None:
     """One off, none sent, or no number; the right one still works then."""
-    assert 400 == await api.refused(REGISTER, **NEWCOMER, otp=123456)
+    assert await api.refused(REGISTER, **NEWCOMER, otp=123456) == 400
     right = await code(api)
-    assert 400 == await api.refused(REGISTER, **NEWCOMER, otp=right + 1)
-    assert 400 == await api.refused(REGISTER, **NEWCOMER, otp=str(right))
+    assert await api.refused(REGISTER, **NEWCOMER, otp=right + 1) == 400
+    assert await api.refused(REGISTER, **NEWCOMER, otp=str(right)) == 400
     await api.data(REGISTER, **NEWCOMER, otp=right)
 
 
 async def test_a_code_of_another_address_is_refused(api: Any) -> None:
     """It proves that address only."""
-    assert 400 == await api.refused(REGISTER, **NEWCOMER, otp=await code(api, "other@example.com"))
+    assert await api.refused(REGISTER, **NEWCOMER, otp=await code(api, "other@example.com")) == 400
 
 
 async def test_a_new_code_voids_the_one_before(api: Any) -> None:
     """The last one counts."""
     first, second = await code(api), await code(api)
     assert first != second
-    assert 400 == await api.refused(REGISTER, **NEWCOMER, otp=first)
+    assert await api.refused(REGISTER, **NEWCOMER, otp=first) == 400
     await api.data(REGISTER, **NEWCOMER, otp=second)
 
 
@@ -178,6 +178,6 @@ async def test_passwords_and_codes_are_not_noted(api: Any) -> None:
     sent = await code(api)
     await api.data(REGISTER, **NEWCOMER, otp=sent)
     seen = api.sandbox.requests[-1]
-    assert ("<credential>", "<credential>", EMAIL) == tuple(seen.fields[name] for name in ("password", "otp", "email"))
+    assert tuple(seen.fields[name] for name in ("password", "otp", "email")) == ("<credential>", "<credential>", EMAIL)
     assert "Gum-tree-7" not in repr(Call(api.sandbox._world, 0, NEWCOMER, "", lambda: None))
     assert "Gum-tree-7" not in "\n".join(api.sandbox._world.db.iterdump())

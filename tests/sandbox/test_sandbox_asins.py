@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import PLACE
+from support.sandbox_api import PLACE
 
 HEADER = "domain,customer_postcode,asin,include_raw_html\n"
 LIST = "/schedules/amazon/asin/list/"

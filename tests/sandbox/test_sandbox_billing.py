@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import Api, Fetched, served
+from support.sandbox_api import Api, Fetched, served
 
 
 async def invoice(api: Any, number: object) -> Fetched:
@@ -18,8 +18,9 @@ async def invoice(api: Any, number: object) -> Fetched:
 async def test_plans_are_in_order(api: Any) -> None:
     """The two documented ones."""
     rows = await api.data("/plans/get_plans/")
-    assert [("starter", 0, 0), ("pro", 4900, 1)] == [
-        (row["code"], row["price_cents"], row["sort_order"]) for row in rows
+    assert [(row["code"], row["price_cents"], row["sort_order"]) for row in rows] == [
+        ("starter", 0, 0),
+        ("pro", 4900, 1),
     ]
 
 
@@ -33,13 +34,13 @@ async def test_the_public_catalogue_has_the_same_plans(api: Any) -> None:
 async def test_a_wrong_credential_does_not_matter_to_public_endpoints(api: Any) -> None:
     """None is looked at."""
     async with aiohttp.ClientSession(headers={"x-api-key": "wrong"}) as session:
-        assert 3 == len(await Api(api.sandbox, session).data("/settings/domains/"))
+        assert len(await Api(api.sandbox, session).data("/settings/domains/")) == 3
 
 
 async def test_an_invoice_is_a_whole_pdf(api: Any) -> None:
     """One page, the same bytes each time, and each object where the table says."""
     found = await invoice(api, 1)
-    assert (200, "application/pdf") == (found.status, found.headers["Content-Type"])
+    assert (found.status, found.headers["Content-Type"]) == (200, "application/pdf")
     assert found.body == (await invoice(api, 1)).body
     assert found.body.startswith(b"%PDF-1.4\n")
     assert found.body.endswith(b"%%EOF\n")
@@ -53,19 +54,19 @@ async def test_an_invoice_is_a_whole_pdf(api: Any) -> None:
 @pytest.mark.parametrize("number", ["2", "01", "x"])
 async def test_there_is_no_other_invoice(api: Any, number: str) -> None:
     """Whatever its name."""
-    assert (404, 404) == ((found := await invoice(api, number)).status, found.json["code"])
+    assert ((found := await invoice(api, number)).status, found.json["code"]) == (404, 404)
 
 
 async def test_the_form_of_its_absence_can_be_chosen() -> None:
     """Under HTTP 200, as with result files."""
     async with served(file_errors="envelope") as api:
-        assert (200, 404) == ((found := await invoice(api, 2)).status, found.json["code"])
+        assert ((found := await invoice(api, 2)).status, found.json["code"]) == (200, 404)
 
 
 async def test_another_users_invoice_is_absent(api: Any) -> None:
     """It is there for its owner."""
     number = api.sandbox.add_invoice(user_id=api.sandbox.add_user("Bob", api_key="bob.key"))
-    assert 404 == (await invoice(api, number)).status
-    assert 200 == (await invoice(api, api.sandbox.add_invoice())).status
+    assert (await invoice(api, number)).status == 404
+    assert (await invoice(api, api.sandbox.add_invoice())).status == 200
     async with aiohttp.ClientSession(headers={"x-api-key": "bob.key"}) as session:
         assert f"invoice {number})".encode() in (await invoice(Api(api.sandbox, session), number)).body

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_api import CATEGORY, served
+from support.sandbox_api import CATEGORY, served
 
 SUBMIT = "/schedules/amazon/category/add_schedule/"
 RESULT = "/schedules/amazon/category/result/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_api import NEW_COLLECTION
+from support.sandbox_api import NEW_COLLECTION
 
 
 async def names(api: Any, **fields: Any) -> list[str]:

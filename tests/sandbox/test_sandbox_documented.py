@@ -96,9 +96,9 @@ async def test_documented_requests_are_answered_as_documented(api: Any, entry: d
     """The documented request is accepted whole, and the answer has exactly the documented keys and types."""
     answer = await answered(api, entry, await prepared(api, entry))
 
-    assert 1 == answer["status"]
+    assert answer["status"] == 1
     assert entry["response"] is None or shape(entry["response"]) == shape(answer)
-    assert [] == api.sandbox.ignored_fields
+    assert api.sandbox.ignored_fields == []
 
 
 @every(FILES)
@@ -107,10 +107,10 @@ async def test_documented_files_come_without_an_envelope(api: Any, entry: dict[s
     if entry["id"] == "results.download":
         run = (await api.runs((await prepared(api, entry))["collection_id"]))[0]
         fetched = await api.fetch(run["download_links"]["pages"][0])
-        assert (200, "application/octet-stream") == (fetched.status, fetched.headers["Content-Type"])
+        assert (fetched.status, fetched.headers["Content-Type"]) == (200, "application/octet-stream")
         return
     async with api.session.get(api.sandbox.url + entry["path"].format(invoice_id=1)) as response:
-        assert (200, "application/pdf") == (response.status, response.content_type)
+        assert (response.status, response.content_type) == (200, "application/pdf")
 
 
 @every(ENDPOINTS)
@@ -122,7 +122,7 @@ async def test_credentials_are_asked_for_as_documented(api: Any, entry: dict[str
         session.request(entry["method"], api.sandbox.url + path, allow_redirects=False) as response,
     ):
         code = (await response.json())["code"]
-    assert ("public" == entry["auth"]) == (code != 401)
+    assert (entry["auth"] == "public") == (code != 401)
 
 
 @every(ENDPOINTS)

@@ -9,8 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import NEW_COLLECTION, served
-from support.until import until
+from support.eventually import until
+from support.sandbox_api import NEW_COLLECTION, served
 
 from multicart_async.sandbox.faults import (
     Content,

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import Api, served
+from support.sandbox_api import Api, served
 
 from multicart_async.sandbox._content.body import Plain
 from multicart_async.sandbox._content.zip_writer import Archive

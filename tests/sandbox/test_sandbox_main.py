@@ -111,7 +111,7 @@ def test_a_wrong_call_is_one_line(words: list[str], reason: str, capsys: Any) ->
         main(words)
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert 2 == stop.value.code
+    assert stop.value.code == 2
     assert line.startswith(f"python -m multicart_async.sandbox: {reason}")
 
 
@@ -128,7 +128,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path,
         main(["--port", "0", "--database", str(tmp_path / name)])
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert 2 == stop.value.code
+    assert stop.value.code == 2
     assert line.startswith(f"python -m multicart_async.sandbox: argument --database: {tmp_path}/")
     assert {"folder", "loop", "notes.txt"} == {path.name for path in tmp_path.iterdir()}
 
@@ -139,7 +139,7 @@ def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any)
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE users (something INTEGER)")  # of another program
 
-    assert 2 == main(["--port", "0", "--database", str(path)])
+    assert main(["--port", "0", "--database", str(path)]) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"python -m multicart_async.sandbox: {path} cannot be used: ")
@@ -162,7 +162,7 @@ def test_a_port_that_is_taken_is_one_line(capsys: Any) -> None:
     """It says which, and what else to do; the exit status is 1."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert 1 == main(["--port", str(port)])
+        assert main(["--port", str(port)]) == 1
 
     assert (
         "",
@@ -178,11 +178,11 @@ def test_an_address_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(sandbox_main, "serve", refuse)
 
-    assert 1 == main(["--host", "127.0.0.2", "--port", "80"])
-    assert (
+    assert main(["--host", "127.0.0.2", "--port", "80"]) == 1
+    assert capsys.readouterr() == (
         "",
         "python -m multicart_async.sandbox: cannot listen on 127.0.0.2, port 80: Permission denied\n",
-    ) == capsys.readouterr()
+    )
 
 
 def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_option_has_a_help_text() -> None:
     """--help leaves none of them without a word."""
-    assert [] == [action.dest for action in parser()._actions if not action.help]
+    assert [action.dest for action in parser()._actions if not action.help] == []
 
 
 async def test_only_a_new_database_gets_collections(tmp_path: Path, capsys: Any) -> None:
@@ -204,7 +204,7 @@ async def test_only_a_new_database_gets_collections(tmp_path: Path, capsys: Any)
     first, text = await collections_of(words, capsys)
     second, again = await collections_of(words, capsys)
 
-    assert (2, 2) == (first, second)
+    assert (first, second) == (2, 2)
     assert "none were added" not in text
     assert "none were added" in again
 
@@ -216,7 +216,7 @@ async def test_a_database_with_collections_is_served_as_it_is(tmp_path: Path, ca
 
     count, text = await collections_of(words, capsys)
 
-    assert 2 == count
+    assert count == 2
     assert "none were added" not in text
 
 
@@ -227,7 +227,7 @@ async def test_a_database_without_collections_is_new(tmp_path: Path, capsys: Any
 
     count, _ = await collections_of([*words, "--collections", "2"], capsys)
 
-    assert (0, 2) == (empty, count)
+    assert (empty, count) == (0, 2)
 
 
 def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_options_reach_the_sandbox(tmp_path: Path) -> None:
     assert {"sandbox", "other"} == options.allowed_hosts
     assert (tmp_path / "x", 3, "oldest") == (options.database, options.seed, options.runs_order)
     assert (options.auth_errors, options.file_errors, options.ranges) == ("http", "envelope", True)
-    assert 9 == options.zipcode_seconds
+    assert options.zipcode_seconds == 9
 
 
 async def test_a_public_binding_is_one_line_of_warning(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

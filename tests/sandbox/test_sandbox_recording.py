@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import Api
+from support.sandbox_api import Api
 
 from multicart_async.sandbox import RecordedRequest
 from multicart_async.sandbox.recording import Recording

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_api import served
+from support.sandbox_api import served
 
 RUN = "/schedules/run/result/"
 

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
-from sandbox_api import NEW_COLLECTION, Api, served
+from support.sandbox_api import NEW_COLLECTION, Api, served
 
 import multicart_async.sandbox as package
 from multicart_async import config

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import NEW_COLLECTION, served
+from support.sandbox_api import NEW_COLLECTION, served
 
 GET = "/schedules/get/"
 

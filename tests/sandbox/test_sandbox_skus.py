@@ -33,22 +33,22 @@ async def test_a_sku_is_a_row_among_the_asins(api: Any) -> None:
     made = await api.data(CREATE, collection=collection, **SKU)
     (row,) = await api.data(LIST, collection_id=collection)
     assert {"id": row["id"], **SKU, "collection": collection} == made
-    assert ("JBMS310BK", "W411", "officeworks.com.au") == (row["asin"], row["custom_id"], row["domain"]["domain"])
-    assert "enable" == (await api.get(collection))["status"]
+    assert (row["asin"], row["custom_id"], row["domain"]["domain"]) == ("JBMS310BK", "W411", "officeworks.com.au")
+    assert (await api.get(collection))["status"] == "enable"
 
 
 @pytest.mark.parametrize("postcode", ["4500", 4500, 15, "15"], ids=repr)
 async def test_a_postcode_is_a_value_or_a_row_id(api: Any, postcode: str | int) -> None:
     """As text or as a number; the answer has the value, as text."""
     made = await api.data(CREATE, collection=await officeworks(api), **{**SKU, "customer_postcode": postcode})
-    assert "4500" == made["customer_postcode"]
+    assert made["customer_postcode"] == "4500"
 
 
 async def test_a_value_goes_before_a_row_id(api: Any) -> None:
     """A number that may be both is the postcode; which it is with the service is not documented."""
     api.sandbox.add_zipcode("15")
     made = await api.data(CREATE, collection=await officeworks(api), **{**SKU, "customer_postcode": 15})
-    assert "15" == made["customer_postcode"]
+    assert made["customer_postcode"] == "15"
 
 
 async def test_a_postcode_of_officeworks_goes_before_others(api: Any) -> None:
@@ -67,16 +67,16 @@ async def test_a_postcode_of_officeworks_goes_before_others(api: Any) -> None:
 )
 async def test_unknown_places_are_refused(api: Any, wrong: dict[str, object]) -> None:
     """Store and postcode must exist."""
-    assert 400 == await api.refused(CREATE, collection=await officeworks(api), **{**SKU, **wrong})
+    assert await api.refused(CREATE, collection=await officeworks(api), **{**SKU, **wrong}) == 400
 
 
 async def test_a_collection_must_be_for_officeworks(api: Any) -> None:
     """And one's own, in each of the three calls."""
     collection = await api.collection()
-    assert 400 == await api.refused(CREATE, collection=collection, **SKU)
-    assert 400 == await api.refused(MULTIPLE, collection=collection, skus="A1", **MANY)
-    assert 400 == (await upload(api, collection, HEADER))["code"]
-    assert 404 == await api.refused(CREATE, collection=999, **SKU)
+    assert await api.refused(CREATE, collection=collection, **SKU) == 400
+    assert await api.refused(MULTIPLE, collection=collection, skus="A1", **MANY) == 400
+    assert (await upload(api, collection, HEADER))["code"] == 400
+    assert await api.refused(CREATE, collection=999, **SKU) == 404
 
 
 async def test_a_sku_is_there_once(api: Any) -> None:
@@ -85,7 +85,7 @@ async def test_a_sku_is_there_once(api: Any) -> None:
     collection = await officeworks(api)
     await api.data(CREATE, collection=collection, **SKU)
     again = {**SKU, "store_id": "W902", "customer_postcode": "3000"}
-    assert 409 == await api.refused(CREATE, collection=collection, **again)
+    assert await api.refused(CREATE, collection=collection, **again) == 409
     await api.data(CREATE, collection=await officeworks(api), **again)
 
 
@@ -105,14 +105,14 @@ async def test_rows_of_a_csv_have_places_of_their_own(api: Any) -> None:
     text = HEADER + "A1,4500,W411\nA2,3000,W902\nA3,9999,W411\nA4,4500,W999\n,4500,W411\nA5,4500\n"
     answer = (await upload(api, collection, text, more="1"))["data"]
     errors = [(row["sku"], row["error"]) for row in answer["error_rows"]]
-    assert [
+    assert errors == [
         ("A3", "Postcode not found"),
         ("A4", "Store not found"),
         ("", "SKU is missing"),
         ("A5", "Store not found"),
-    ] == errors
-    assert ["W411", "W902"] == [row["custom_id"] for row in await api.data(LIST, collection_id=collection)]
-    assert [] == api.sandbox.ignored_fields
+    ]
+    assert [row["custom_id"] for row in await api.data(LIST, collection_id=collection)] == ["W411", "W902"]
+    assert api.sandbox.ignored_fields == []
 
 
 @pytest.mark.parametrize(
@@ -122,24 +122,24 @@ async def test_rows_of_a_csv_have_places_of_their_own(api: Any) -> None:
 )
 async def test_a_bad_csv_is_refused(api: Any, text: str) -> None:
     """The header must match exactly, and 5,000 rows are the most."""
-    assert 400 == (await upload(api, await officeworks(api), text))["code"]
+    assert (await upload(api, await officeworks(api), text))["code"] == 400
 
 
 async def test_a_column_beyond_the_header_is_passed_over(api: Any) -> None:
     """In a row; in the header it is refused."""
     collection = await officeworks(api)
-    assert 1 == (await upload(api, collection, HEADER + "A1,4500,W411,more\n"))["data"]["success_count"]
-    assert 400 == (await upload(api, collection, HEADER.replace("\n", ",more\n")))["code"]
+    assert (await upload(api, collection, HEADER + "A1,4500,W411,more\n"))["data"]["success_count"] == 1
+    assert (await upload(api, collection, HEADER.replace("\n", ",more\n")))["code"] == 400
 
 
 async def test_the_5001st_sku_is_rejected(api: Any) -> None:
     """A collection holds 5,000 items."""
     collection = await officeworks(api)
     text = HEADER + "".join(f"A{number},4500,W411\n" for number in range(4999))
-    assert 4999 == (await upload(api, collection, text))["data"]["success_count"]
+    assert (await upload(api, collection, text))["data"]["success_count"] == 4999
     answer = await api.data(MULTIPLE, collection=collection, skus="B1,B2", **MANY)
-    assert (1, ["B2"]) == (answer["success_count"], [row["sku"] for row in answer["error_rows"]])
-    assert 400 == await api.refused(CREATE, collection=collection, **{**SKU, "sku": "B3"})
+    assert (answer["success_count"], [row["sku"] for row in answer["error_rows"]]) == (1, ["B2"])
+    assert await api.refused(CREATE, collection=collection, **{**SKU, "sku": "B3"}) == 400
 
 
 @pytest.mark.parametrize("mode", ["full", "availability_only"])
@@ -147,12 +147,12 @@ async def test_a_collection_of_skus_can_be_run(api: Any, mode: str) -> None:
     """Its records are those of an Amazon run, with sku for asin; it is listed with its count."""
     collection = await officeworks(api, fetch_mode=mode)
     await api.data(MULTIPLE, collection=collection, skus="A1,A2", **MANY)
-    assert [2] == [row["asin_count"] for row in await api.data("/schedules/get_schedules/")]
+    assert [row["asin_count"] for row in await api.data("/schedules/get_schedules/")] == [2]
     await api.data("/schedules/run/result/", collection_id=collection)
     api.sandbox.advance(60)
     records = (await api.fetch((await api.runs(collection))[0]["download_links"]["pages"][0])).json
-    assert ["A1", "A2"] == [record["sku"] for record in records]
+    assert [record["sku"] for record in records] == ["A1", "A2"]
     assert "asin" not in records[0]
     output = (await api.data("/schedules/amazon/asin/output/list/", collection_id=collection))[0]
-    assert "A1" == (await api.data("/schedules/amazon/asin/output/", asin_id=output["id"]))["output_json"]["sku"]
-    assert 2 == api.sandbox.credits().used
+    assert (await api.data("/schedules/amazon/asin/output/", asin_id=output["id"]))["output_json"]["sku"] == "A1"
+    assert api.sandbox.credits().used == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_api import CATEGORY, Api, served
+from support.sandbox_api import CATEGORY, Api, served
 
 from multicart_async.sandbox import Sandbox
 
@@ -20,13 +20,15 @@ async def statuses(api: Any) -> dict[str, str]:
 
 async def test_a_new_postcode_is_active_after_a_while(api: Any) -> None:
     """Five seconds, unless told otherwise; its row says when it changed."""
-    assert "in-progress" == (await api.data(CREATE, domain=1, zipcode="3000"))["status"]
+    assert (await api.data(CREATE, domain=1, zipcode="3000"))["status"] == "in-progress"
     api.sandbox.advance(4)
-    assert "in-progress" == (await statuses(api))["3000"]
+    assert (await statuses(api))["3000"] == "in-progress"
     api.sandbox.advance(2)
     row = (await api.data(LIST))[-1]
-    assert ("active", "2026-06-20T10:00:00Z", "2026-06-20T10:00:05Z") == (
-        *(row["status"], row["created_at"], row["updated_at"]),
+    assert (*(row["status"], row["created_at"], row["updated_at"]),) == (
+        "active",
+        "2026-06-20T10:00:00Z",
+        "2026-06-20T10:00:05Z",
     )
 
 
@@ -35,9 +37,9 @@ async def test_the_while_can_be_chosen() -> None:
     async with served(clock="manual", zipcode_seconds=60) as api:
         await api.data(CREATE, domain=1, zipcode="3000")
         api.sandbox.advance(59)
-        assert "in-progress" == (await statuses(api))["3000"]
+        assert (await statuses(api))["3000"] == "in-progress"
         api.sandbox.advance(1)
-        assert "active" == (await statuses(api))["3000"]
+        assert (await statuses(api))["3000"] == "active"
     with pytest.raises(ValueError, match="zipcode_seconds"):
         Sandbox(zipcode_seconds=-1)
 
@@ -45,13 +47,13 @@ async def test_the_while_can_be_chosen() -> None:
 async def test_an_instant_one_is_active_when_somebody_looks() -> None:
     """The answer to its creation still says in-progress, as documented."""
     async with served(instant=True) as api:
-        assert "in-progress" == (await api.data(CREATE, domain=1, zipcode="3000"))["status"]
-        assert "active" == (await statuses(api))["3000"]
+        assert (await api.data(CREATE, domain=1, zipcode="3000"))["status"] == "in-progress"
+        assert (await statuses(api))["3000"] == "active"
 
 
 async def test_a_domain_that_is_not_scraped_needs_no_cookie(api: Any) -> None:
     """Its postcodes are active at once."""
-    assert "active" == (await api.data(CREATE, domain=3, zipcode="4500"))["status"]
+    assert (await api.data(CREATE, domain=3, zipcode="4500"))["status"] == "active"
 
 
 async def test_the_cookie_of_another_user_is_reused(api: Any) -> None:
@@ -63,14 +65,16 @@ async def test_the_cookie_of_another_user_is_reused(api: Any) -> None:
         (await api.data(CREATE, domain=domain, zipcode=zipcode))["status"]
         for domain, zipcode in ((1, "3000"), (2, "3000"), (1, "2000"))
     ]
-    assert ["active", "in-progress", "in-progress"] == found
+    assert found == ["active", "in-progress", "in-progress"]
 
 
 async def test_the_same_one_again_is_a_conflict(api: Any) -> None:
     """By user, domain and value; several postcodes for a domain are none."""
-    assert {"code": 409, "data": "Zipcode already exists", "status": 0} == await api.call(
-        CREATE, domain=1, zipcode="4500"
-    )
+    assert await api.call(CREATE, domain=1, zipcode="4500") == {
+        "code": 409,
+        "data": "Zipcode already exists",
+        "status": 0,
+    }
     await api.data(CREATE, domain=2, zipcode="4500")
     api.sandbox.add_user("Bob", api_key="bob.key")
     async with aiohttp.ClientSession(headers={"x-api-key": "bob.key"}) as session:
@@ -82,7 +86,7 @@ async def test_the_same_one_again_is_a_conflict(api: Any) -> None:
 )
 async def test_what_cannot_be_one_is_refused(api: Any, wrong: dict[str, object]) -> None:
     """The domain is an id; a value is text of up to 12 characters."""
-    assert 400 == await api.refused(CREATE, **{"domain": 1, "zipcode": "3000", **wrong})
+    assert await api.refused(CREATE, **{"domain": 1, "zipcode": "3000", **wrong}) == 400
 
 
 async def test_a_row_has_the_whole_domain(api: Any) -> None:
@@ -98,14 +102,14 @@ async def test_the_list_can_be_narrowed(api: Any) -> None:
     api.sandbox.add_zipcode("90210", domain="amazon.com")
     filters: list[dict[str, object]] = [{"status": "active"}, {"domain": 1}, {"status": "failed", "domain": 1}]
     found = [[row["zipcode"] for row in await api.data(LIST, **fields)] for fields in filters]
-    assert [["4500", "90210"], ["4500", "3000"], ["3000"]] == found
-    assert 400 == await api.refused(LIST, status="ready")
+    assert found == [["4500", "90210"], ["4500", "3000"], ["3000"]]
+    assert await api.refused(LIST, status="ready") == 400
 
 
 async def test_everybody_sees_their_own(api: Any) -> None:
     """Another user's rows are not listed."""
     api.sandbox.add_zipcode("3000", user_id=api.sandbox.add_user("Bob", api_key="bob.key"))
-    assert {"4500": "active"} == await statuses(api)
+    assert await statuses(api) == {"4500": "active"}
 
 
 @pytest.mark.parametrize("status", ["failed", "inactive"])
@@ -113,7 +117,7 @@ async def test_the_next_one_can_be_made_to_fail(api: Any, status: str) -> None:
     """Only the next one that needs a cookie."""
     api.sandbox.fail_next_zipcode(status)
     await api.data(CREATE, domain=3, zipcode="1000")
-    assert 409 == await api.refused(CREATE, domain=1, zipcode="4500")
+    assert await api.refused(CREATE, domain=1, zipcode="4500") == 409
     await api.data(CREATE, domain=1, zipcode="2000")
     await api.data(CREATE, domain=1, zipcode="3000")
     api.sandbox.advance(60)
@@ -125,7 +129,7 @@ async def test_a_status_can_be_set(api: Any) -> None:
     made = await api.data(CREATE, domain=1, zipcode="3000")
     api.sandbox.set_zipcode_status(made["id"], "pending")
     api.sandbox.advance(3600)
-    assert "pending" == (await statuses(api))["3000"]
+    assert (await statuses(api))["3000"] == "pending"
     with pytest.raises(LookupError, match="99"):
         api.sandbox.set_zipcode_status(99, "active")
 
@@ -138,4 +142,4 @@ async def test_a_category_waits_for_its_postcode(api: Any) -> None:
     api.sandbox.advance(5)
     await api.data("/schedules/amazon/category/add_schedule/", **category)
     api.sandbox.set_zipcode_status(made["id"], "inactive")
-    assert 400 == await api.refused("/schedules/amazon/category/add_schedule/", **category)
+    assert await api.refused("/schedules/amazon/category/add_schedule/", **category) == 400

@@ -9,7 +9,7 @@ from contextlib import suppress
 import anyio
 import attrs
 
-from support.raw import Exchange
+from support.raw_server import Exchange
 
 __all__ = ["Tunnels"]
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 @contextmanager
 def attacked(folder: Path, outside: Path, seed: int) -> Iterator[None]:
     """Another user harms *folder* meanwhile."""
-    script = Path(__file__).with_name("attacker.py")
+    script = Path(__file__).parents[1] / "support" / "attacker.py"
     attacker = subprocess.Popen(
         [sys.executable, str(script), str(folder), str(outside), str(seed)],
         stdin=subprocess.PIPE,

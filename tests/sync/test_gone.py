@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from mirror_kit import HISTORY, LIST, PlainSink, asked, tree
-from pruning_kit import add_runs, drop_collection, drop_run, unlist
+from support.mirror_kit import HISTORY, LIST, PlainSink, asked, tree
+from support.pruning_kit import add_runs, drop_collection, drop_run, unlist
 
 from multicart_async import errors
 from multicart_async._downloads.manifest import dump_checksummed

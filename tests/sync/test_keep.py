@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 
 import pytest
-from mirror_kit import FILE, HISTORY, FullSink, asked, results, runs_below, stream_of, tree
-from pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
+from support.mirror_kit import FILE, HISTORY, FullSink, asked, results, runs_below, stream_of, tree
+from support.pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
 from test_gone import plant, runs_of
 
 from multicart_async import errors

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, stream_of, tree
-from support.until import until
+from support.eventually import until
+from support.mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, stream_of, tree
 
 from multicart_async import Limits, errors
 from multicart_async._sync.engine import SyncOptions
@@ -30,7 +30,7 @@ async def test_the_newest_run_of_each_collection_is_the_default(sandbox, client,
     newest = {f"{number}/{(await runs_of(client, number))[-1]}" for number in ids}
     assert newest == runs_below(tmp_path)
     assert [f"{run}/{page}" for run in sorted(newest) for page in PAGES] == results(tmp_path)
-    assert (3, 3, 0, 0, 9) == (report.collections, report.runs, report.skipped, report.failed, report.files)
+    assert (report.collections, report.runs, report.skipped, report.failed, report.files) == (3, 3, 0, 0, 9)
     assert report.bytes == sum(len(tree(tmp_path)[name]) for name in results(tmp_path))
     assert report.ok
     assert not report.dry_run
@@ -44,7 +44,7 @@ async def test_all_runs_are_taken_when_asked_for(sandbox, client, tmp_path) -> N
     report = await client.sync(tmp_path, runs="all")
 
     assert {f"{number}/{run}" for run in await runs_of(client, number)} == runs_below(tmp_path)
-    assert (1, 53, 53) == (report.collections, report.runs, report.files)
+    assert (report.collections, report.runs, report.files) == (1, 53, 53)
 
 
 async def test_runs_that_are_not_finished_are_passed_over(sandbox, tmp_path) -> None:
@@ -58,9 +58,9 @@ async def test_runs_that_are_not_finished_are_passed_over(sandbox, tmp_path) -> 
         slow.advance(10)
         after = await client.sync(tmp_path)
 
-    assert [1, 1] == [report.runs for report in both]
-    assert (1, 1) == (after.runs, after.files)
-    assert 2 == len(runs_below(tmp_path))
+    assert [report.runs for report in both] == [1, 1]
+    assert (after.runs, after.files) == (1, 1)
+    assert len(runs_below(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def test_another_kind_of_files_is_added(sandbox, client, tmp_path) -> None
 
     report = await client.sync(tmp_path, files="both")
 
-    assert (1, 0) == (report.files, report.skipped)
+    assert (report.files, report.skipped) == (1, 0)
     assert ["all-pages.zip", *PAGES] == [name.rpartition("/")[2] for name in results(tmp_path)]
     assert (await client.verify(tmp_path)).ok
 
@@ -97,14 +97,14 @@ async def test_collections_come_as_any_iterable(sandbox, client, tmp_path, kind)
     report = await client.sync(tmp_path, collections=kind(ids[1:3]))
 
     assert {str(number) for number in ids[1:3]} == {path.name for path in tmp_path.iterdir()}
-    assert 2 == report.collections
+    assert report.collections == 2
 
 
 async def test_an_account_without_collections_is_an_empty_mirror(client, tmp_path) -> None:
     """And no failure."""
     report = await client.sync(tmp_path)
 
-    assert (0, 0, True) == (report.collections, report.runs, report.ok)
+    assert (report.collections, report.runs, report.ok) == (0, 0, True)
 
 
 async def test_a_draft_is_taken_when_it_is_named(sandbox, client, tmp_path) -> None:
@@ -114,9 +114,9 @@ async def test_a_draft_is_taken_when_it_is_named(sandbox, client, tmp_path) -> N
 
     reports = [await client.sync(tmp_path, collections=[draft.id]) for _ in range(2)]
 
-    assert [(1, 0, True)] * 2 == [(report.collections, report.runs, report.ok) for report in reports]
-    assert {LIST: 2, HISTORY: 2} == asked(sandbox)
-    assert {} == tree(tmp_path)
+    assert [(report.collections, report.runs, report.ok) for report in reports] == [(1, 0, True)] * 2
+    assert asked(sandbox) == {LIST: 2, HISTORY: 2}
+    assert tree(tmp_path) == {}
 
 
 async def test_ids_that_are_none_end_the_call(sandbox, client, tmp_path) -> None:
@@ -170,7 +170,7 @@ async def test_a_worker_mirrors_its_shard_alone(sandbox, client, tmp_path) -> No
     second = await client.sync(tmp_path / "1", shard=(1, 2), collections=named)
 
     theirs = [{path.name for path in (tmp_path / place).iterdir()} for place in "01"]
-    assert 12 == first.collections + second.collections
+    assert first.collections + second.collections == 12
     assert {str(number) for number in ids} == theirs[0] | theirs[1]
     assert set() == theirs[0] & theirs[1]
 
@@ -184,7 +184,7 @@ async def test_a_dry_run_counts_and_leaves_everything(sandbox, client, tmp_path)
     report = await client.sync(tmp_path, runs="all", dry_run=True)
 
     assert report.dry_run
-    assert (2, 4, 2, 6, 0) == (report.collections, report.runs, report.skipped, report.files, report.bytes)
+    assert (report.collections, report.runs, report.skipped, report.files, report.bytes) == (2, 4, 2, 6, 0)
     assert FILE not in asked(sandbox)
     assert before == tree(tmp_path)
 
@@ -196,7 +196,7 @@ async def test_a_dry_run_into_nothing_makes_not_even_a_folder(sandbox, client, t
 
     report = await client.sync(tmp_path / "new", dry_run=True)
 
-    assert 3 == report.files
+    assert report.files == 3
     assert not (tmp_path / "new").exists()
 
 
@@ -205,8 +205,8 @@ async def test_a_dry_run_that_overwrites_counts_everything(sandbox, client, tmp_
     sandbox.add_collections(1, items=5)
     await client.sync(tmp_path)
 
-    assert 3 == (await client.sync(tmp_path, dry_run=True, overwrite=True)).files
-    assert 0 == (await client.sync(tmp_path, dry_run=True)).files
+    assert (await client.sync(tmp_path, dry_run=True, overwrite=True)).files == 3
+    assert (await client.sync(tmp_path, dry_run=True)).files == 0
 
 
 async def test_overwrite_fetches_what_is_there(sandbox, client, tmp_path) -> None:
@@ -220,8 +220,8 @@ async def test_overwrite_fetches_what_is_there(sandbox, client, tmp_path) -> Non
 
     report = await client.sync(tmp_path, overwrite=True)
 
-    assert (3, 0) == (report.files, report.skipped)
-    assert {LIST: 1, HISTORY: 1, FILE: 3} == asked(sandbox)
+    assert (report.files, report.skipped) == (3, 0)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1, FILE: 3}
     assert before == tree(tmp_path)
 
 
@@ -236,10 +236,10 @@ async def test_a_category_scrape_gets_its_csv(sandbox, client, tmp_path) -> None
     second = await client.sync(tmp_path, files="both")
 
     folder = tmp_path / str(started.collection_id)
-    assert ["category_asins.csv", "category_asins.json"] == [name.rpartition("/")[2] for name in results(folder)]
-    assert (1, 1) == (first.runs, second.skipped)
-    assert {LIST: 2, HISTORY: 1, FILE: 1} == asked(sandbox)
-    assert 2 == (await client.verify(tmp_path)).files
+    assert [name.rpartition("/")[2] for name in results(folder)] == ["category_asins.csv", "category_asins.json"]
+    assert (first.runs, second.skipped) == (1, 1)
+    assert asked(sandbox) == {LIST: 2, HISTORY: 1, FILE: 1}
+    assert (await client.verify(tmp_path)).files == 2
 
 
 async def test_a_category_that_is_looked_at_again_costs_no_file(sandbox, client, tmp_path) -> None:
@@ -253,9 +253,9 @@ async def test_a_category_that_is_looked_at_again_costs_no_file(sandbox, client,
 
     report = await client.sync(sink, check="all")
 
-    assert (1, 0) == (report.skipped, report.files)
+    assert (report.skipped, report.files) == (1, 0)
     assert FILE not in asked(sandbox)
-    assert 0 == sink.seen["put category_asins.csv"]
+    assert sink.seen["put category_asins.csv"] == 0
 
 
 @pytest.mark.timeout(30)
@@ -268,7 +268,7 @@ async def test_the_first_file_is_asked_for_before_the_last_listing(sandbox, tmp_
     kinds = ["file" if request.path.startswith("/results/") else request.path for request in sandbox.requests]
     last_listing = len(kinds) - 1 - kinds[::-1].index(HISTORY)
     assert kinds.index("file") < last_listing
-    assert 40 < kinds[:last_listing].count("file")
+    assert kinds[:last_listing].count("file") > 40
 
 
 async def test_ids_are_pulled_as_they_are_needed(sandbox, tmp_path) -> None:
@@ -290,7 +290,7 @@ async def test_ids_are_pulled_as_they_are_needed(sandbox, tmp_path) -> None:
         await client.sync(tmp_path, collections=source())
 
     assert list(ids) == pulled
-    assert 12 > max(ahead)
+    assert max(ahead) < 12
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ async def test_what_cannot_be_right_is_refused_at_once(sandbox, client, tmp_path
     with pytest.raises(errors.ArgumentError, match=f"^{argument}: expected"):
         await client.sync(tmp_path, **{argument: value})
 
-    assert {} == asked(sandbox)
+    assert asked(sandbox) == {}
 
 
 async def test_a_destination_that_cannot_be_is_refused_at_once(sandbox, client, tmp_path) -> None:
@@ -324,7 +324,7 @@ async def test_a_destination_that_cannot_be_is_refused_at_once(sandbox, client, 
     with pytest.raises(errors.ArgumentError, match="dest: expected a path or a Sink"):
         await client.sync(7)  # type: ignore[arg-type]
 
-    assert {} == asked(sandbox)
+    assert asked(sandbox) == {}
 
 
 async def test_calls_of_others_find_room_while_a_mirror_lists(sandbox, tmp_path) -> None:
@@ -337,8 +337,8 @@ async def test_calls_of_others_find_room_while_a_mirror_lists(sandbox, tmp_path)
             await client.collections.get(101)
             listed = sandbox.counts[HISTORY]
 
-        assert 30 == (await mirror).runs
-    assert 20 > listed
+        assert (await mirror).runs == 30
+    assert listed < 20
 
 
 async def test_a_collection_that_is_named_twice_is_mirrored_once(sandbox, client, tmp_path) -> None:
@@ -347,7 +347,7 @@ async def test_a_collection_that_is_named_twice_is_mirrored_once(sandbox, client
 
     report = await client.sync(tmp_path, collections=[collection_id] * 3)
 
-    assert (1, 1, 2) == (report.collections, report.runs, report.files)
+    assert (report.collections, report.runs, report.files) == (1, 1, 2)
 
 
 @pytest.mark.parametrize("wrong", [5, "101", None.__class__])
@@ -366,8 +366,8 @@ async def test_named_collections_need_no_list(sandbox, client, tmp_path) -> None
 
     report = await client.sync(tmp_path, collections=ids)
 
-    assert (True, 3, 3) == (report.ok, report.runs, report.skipped)
-    assert 3 == asked(sandbox)[HISTORY]
+    assert (report.ok, report.runs, report.skipped) == (True, 3, 3)
+    assert asked(sandbox)[HISTORY] == 3
 
 
 async def test_a_key_that_is_refused_at_the_list_is_refused(sandbox, client, tmp_path) -> None:

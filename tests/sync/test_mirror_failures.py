@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_up import PAGE, Account, Hole, mirrored
-from mirror_kit import FILE, HISTORY, LIST, FullSink, WatchedSink, asked, results, runs_below, temporaries, tree
+from support.eventually import until
+from support.fake_account import PAGE, Account, Hole, mirrored
 from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
-from support.until import until
+from support.mirror_kit import FILE, HISTORY, LIST, FullSink, WatchedSink, asked, results, runs_below, temporaries, tree
 
 from multicart_async import Limits, RetryPolicy, errors
 from multicart_async._http import Response
@@ -35,10 +35,10 @@ async def test_one_page_that_fails_stops_nothing_else(sandbox, client, tmp_path)
     assert (ids[3], run, "page-0002.json") == (failure.collection, failure.run, failure.file)
     assert isinstance(failure.error, errors.IncompleteDownloadError)
     assert str(failure).startswith(f"{ids[3]}/{run}/page-0002.json: results/{ids[3]}/{run}/page 2: ")
-    assert (8, 24, 1) == (report.collections, report.runs, report.failed)
+    assert (report.collections, report.runs, report.failed) == (8, 24, 1)
     assert not report.ok
-    assert 23 == len(runs_below(tmp_path))
-    assert [] == temporaries(tmp_path)
+    assert len(runs_below(tmp_path)) == 23
+    assert temporaries(tmp_path) == []
 
 
 async def test_what_failed_comes_with_the_next_call(sandbox, client, tmp_path) -> None:
@@ -74,9 +74,9 @@ async def test_a_collection_that_is_gone_is_a_failure_of_its_own(sandbox, client
     found = {failure.collection: failure for failure in report.failures}
     assert {ids[1], 999} == set(found)
     assert all(isinstance(failure.error, errors.NotFoundError) for failure in found.values())
-    assert [(None, None)] * 2 == [(failure.run, failure.file) for failure in report.failures]
+    assert [(failure.run, failure.file) for failure in report.failures] == [(None, None)] * 2
     assert f"999: {found[999].error}" == str(found[999])
-    assert (4, 2, 2) == (report.collections, report.runs, report.failed)
+    assert (report.collections, report.runs, report.failed) == (4, 2, 2)
 
 
 async def test_a_group_holds_all_failures(sandbox, client, tmp_path) -> None:
@@ -107,7 +107,7 @@ async def test_a_failure_keeps_no_frames_alive(sandbox, client, tmp_path) -> Non
     while error is not None:
         chain.append(error)
         error = error.__cause__ or error.__context__
-    assert 1 < len(chain)
+    assert len(chain) > 1
     assert [None] * len(chain) == [each.__traceback__ for each in chain]
 
 
@@ -127,9 +127,9 @@ async def test_a_key_that_is_refused_meanwhile_stops_the_rest(sandbox, client, t
     report = await client.sync(tmp_path)
 
     assert isinstance(report.failures[0].error, errors.AuthenticationError)
-    assert 80 > sandbox.counts[HISTORY]  # two pages each, the second one empty
-    assert 40 > report.collections
-    assert [] == temporaries(tmp_path)
+    assert sandbox.counts[HISTORY] < 80  # two pages each, the second one empty
+    assert report.collections < 40
+    assert temporaries(tmp_path) == []
     assert runs_below(tmp_path)
 
 
@@ -142,7 +142,7 @@ async def test_a_disk_that_takes_nothing_stops_the_rest(sandbox, client, tmp_pat
 
     assert isinstance(report.failures[0].error, errors.DiskError)
     assert {number} == {failure.error.errno for failure in report.failures}
-    assert 60 > sandbox.counts[FILE]
+    assert sandbox.counts[FILE] < 60
 
 
 async def test_a_file_that_cannot_be_written_stops_nothing_else(sandbox, client, tmp_path) -> None:
@@ -153,7 +153,7 @@ async def test_a_file_that_cannot_be_written_stops_nothing_else(sandbox, client,
     report = await client.sync(tmp_path)
 
     assert [ids[7]] == [failure.collection for failure in report.failures]
-    assert 19 == len(runs_below(tmp_path))
+    assert len(runs_below(tmp_path)) == 19
 
 
 @pytest.fixture
@@ -174,9 +174,9 @@ async def test_a_full_disk_leaves_whole_files_alone(sandbox, client, small_disk)
     checked = await client.verify(small_disk)
 
     assert errno.ENOSPC in {failure.error.errno for failure in report.failures}
-    assert 300 > sandbox.counts[FILE]
+    assert sandbox.counts[FILE] < 300
     assert {"there is no manifest: the run is not complete"} >= {failure.reason for failure in checked.failures}
-    assert [] == temporaries(small_disk)
+    assert temporaries(small_disk) == []
 
 
 async def test_an_error_of_the_listener_leaves_as_itself(sandbox, tmp_path) -> None:
@@ -191,8 +191,8 @@ async def test_an_error_of_the_listener_leaves_as_itself(sandbox, tmp_path) -> N
         with pytest.raises(LookupError, match="the caller's own"):
             await client.sync(tmp_path)
 
-    assert [] == temporaries(tmp_path)
-    assert 20 > len(runs_below(tmp_path))
+    assert temporaries(tmp_path) == []
+    assert len(runs_below(tmp_path)) < 20
 
 
 @pytest.mark.parametrize("moment", [FileStarted, FileCompleted])
@@ -210,8 +210,8 @@ async def test_closing_the_client_ends_a_mirror(sandbox, tmp_path, moment) -> No
             await client.sync(tmp_path)
         await closing[0]
 
-    assert [] == temporaries(tmp_path)
-    assert 50 > len(runs_below(tmp_path))
+    assert temporaries(tmp_path) == []
+    assert len(runs_below(tmp_path)) < 50
 
 
 async def test_closing_the_client_ends_a_mirror_that_waits_for_ids(sandbox, tmp_path) -> None:
@@ -255,7 +255,7 @@ async def test_a_closed_client_mirrors_nothing(sandbox, tmp_path) -> None:
 
     with pytest.raises(errors.ClientClosedError):
         await client.sync(tmp_path)
-    assert {} == asked(sandbox)
+    assert asked(sandbox) == {}
 
 
 async def test_links_that_went_stale_are_renewed_once(sandbox, client, tmp_path) -> None:
@@ -267,7 +267,7 @@ async def test_links_that_went_stale_are_renewed_once(sandbox, client, tmp_path)
     report = await client.sync(tmp_path, files="both")
 
     assert report.ok
-    assert {LIST: 1, HISTORY: 2, FILE: 7} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 2, FILE: 7}
 
 
 async def test_an_older_run_is_found_again_by_its_id(sandbox, client, tmp_path) -> None:
@@ -290,7 +290,7 @@ async def test_a_run_that_is_listed_no_more_is_named(sandbox, client, tmp_path) 
 
     assert isinstance(failure.error, errors.UnreachableResultError)
     assert str(failure).endswith("the service lists it no more")
-    assert "page-0001.json" == failure.file
+    assert failure.file == "page-0001.json"
 
 
 async def test_a_stalled_file_holds_up_no_other(sandbox, tmp_path) -> None:
@@ -304,7 +304,7 @@ async def test_a_stalled_file_holds_up_no_other(sandbox, tmp_path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await mirror
 
-    assert [] == temporaries(tmp_path)
+    assert temporaries(tmp_path) == []
     assert not any(name.startswith(f"{ids[0]}/") for name in tree(tmp_path))
 
 
@@ -319,5 +319,5 @@ async def test_progress_is_noted_on_the_way(tmp_path) -> None:
 
     await groups.runs.download(run, sink)
 
-    assert 3 == sink.seen["put progress.json"]
+    assert sink.seen["put progress.json"] == 3
     assert not (tmp_path / "101/88/progress.json").exists()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from mirror_kit import results
+from support.mirror_kit import results
 
 from multicart_async import DirectorySink, errors
 from multicart_async.sinks import MemorySink

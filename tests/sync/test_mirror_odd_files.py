@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from mirror_kit import FILE, PlainSink, asked, results
+from support.mirror_kit import FILE, PlainSink, asked, results
 
 from multicart_async.sandbox.faults import Content
 

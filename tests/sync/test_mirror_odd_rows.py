@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import Account, Hole
-from mirror_kit import mirror_over, runs_below
+from support.fake_account import Account, Hole
 from support.fakes import ok
 from support.groups import BASE, Groups, groups_over
+from support.mirror_kit import mirror_over, runs_below
 
 from multicart_async import RetryPolicy, errors
 from multicart_async._core.failures import Listener

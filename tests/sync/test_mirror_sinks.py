@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
-from mirror_kit import PlainSink
+from support.mirror_kit import PlainSink
 
 from multicart_async import errors
 from multicart_async.sandbox.faults import Cut
@@ -44,7 +44,7 @@ async def test_a_sink_that_fails_at_one_run_does_not_stop_the_others(sandbox, cl
 
     report = await client.sync(Broken(where, f"{ids[1]}/"))
 
-    assert (3, 1) == (report.files, report.failed)
+    assert (report.files, report.failed) == (3, 1)
     (failure,) = report.failures
     assert ids[1] == failure.collection
     assert isinstance(failure.error, errors.DownloadError)
@@ -76,7 +76,7 @@ async def test_a_broken_transfer_stays_one_whatever_the_sink_makes_of_it(sandbox
     run = await client.runs.latest(collection_id)
     sandbox.faults.add("/results/*", Cut(5))
 
-    assert 2 == len((await client.runs.download(run, Wrapping())).files)
+    assert len((await client.runs.download(run, Wrapping())).files) == 2
 
 
 class Shelf(MemorySink):
@@ -107,7 +107,7 @@ async def test_what_can_be_looked_through_stays_so() -> None:
     with pytest.raises(errors.DownloadError, match="LookupError"):
         async for chunk in sink.iter_bytes("a"):
             seen.append(chunk)  # noqa: PERF401 -- what came before the error counts
-    assert [b"one"] == seen
+    assert seen == [b"one"]
 
 
 class Odd(MemorySink):
@@ -130,7 +130,7 @@ class Odd(MemorySink):
 
 async def test_pieces_may_be_empty_and_need_not_be_a_generator() -> None:
     """An empty piece is not the end."""
-    assert [b"one", b"", b"two"] == [piece async for piece in map_sink_errors(Odd()).iter_bytes("a")]
+    assert [piece async for piece in map_sink_errors(Odd()).iter_bytes("a")] == [b"one", b"", b"two"]
 
 
 class Plain(Odd):

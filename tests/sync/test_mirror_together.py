@@ -8,8 +8,8 @@ import signal
 import sys
 
 import pytest
-from mirror_kit import FILE, runs_below, temporaries
-from support.until import until
+from support.eventually import until
+from support.mirror_kit import FILE, runs_below, temporaries
 
 from multicart_async import Limits
 from multicart_async.sandbox import Sandbox
@@ -47,10 +47,10 @@ async def test_two_calls_of_one_client(account, client, tmp_path) -> None:
     """They may fetch the same file twice, and end with one mirror that is right."""
     reports = await asyncio.gather(*[client.sync(tmp_path, runs="all", files="both") for _ in range(2)])
 
-    assert [(20, True)] * 2 == [(report.runs, report.ok) for report in reports]
-    assert [] == temporaries(tmp_path)
+    assert [(report.runs, report.ok) for report in reports] == [(20, True)] * 2
+    assert temporaries(tmp_path) == []
     checked = await client.verify(tmp_path)
-    assert (20, 60, True) == (checked.runs, checked.files, checked.ok)
+    assert (checked.runs, checked.files, checked.ok) == (20, 60, True)
 
 
 async def test_two_calls_that_want_other_files(account, client, tmp_path) -> None:
@@ -62,8 +62,8 @@ async def test_two_calls_that_want_other_files(account, client, tmp_path) -> Non
     assert report.ok
     assert (await client.verify(tmp_path)).ok
     account.recording.clear()
-    assert 0 == (await client.sync(tmp_path, runs="all", files="both")).files
-    assert 0 == account.counts[FILE]
+    assert (await client.sync(tmp_path, runs="all", files="both")).files == 0
+    assert account.counts[FILE] == 0
 
 
 async def test_two_processes(account, client, tmp_path) -> None:
@@ -71,10 +71,10 @@ async def test_two_processes(account, client, tmp_path) -> None:
     processes = [await begun(tmp_path) for _ in range(2)]
     told = await asyncio.gather(*[process.communicate() for process in processes])
 
-    assert [0, 0] == [process.returncode for process in processes], told
-    assert (20, 20) == tuple(int(out.split()[0]) for out, _ in told)
-    assert [] == temporaries(tmp_path)
-    assert 20 == len(runs_below(tmp_path))
+    assert [process.returncode for process in processes] == [0, 0], told
+    assert tuple(int(out.split()[0]) for out, _ in told) == (20, 20)
+    assert temporaries(tmp_path) == []
+    assert len(runs_below(tmp_path)) == 20
     assert (await client.verify(tmp_path)).ok
 
 
@@ -98,5 +98,5 @@ async def test_a_process_that_is_killed(account, tmp_path) -> None:
         checked = await client.verify(tmp_path)
 
     assert {"there is no manifest: the run is not complete"} >= set(partly)
-    assert (20, 60, True) == (checked.runs, checked.files, checked.ok)
-    assert [] == temporaries(tmp_path)
+    assert (checked.runs, checked.files, checked.ok) == (20, 60, True)
+    assert temporaries(tmp_path) == []

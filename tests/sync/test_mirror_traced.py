@@ -50,11 +50,11 @@ async def test_no_result_file_is_opened_to_know_that_it_is_there(sandbox, client
 
     if done.returncode and "ptrace" in done.stderr:
         pytest.skip("strace may not trace here")
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     opened = re.findall(rf'openat\(\d+<{re.escape(str(mirror))}[^>]*>, "([^"]+)"', log.read_text())
     files = [name for name in opened if "." in name[1:]]
     assert {*files} == {"manifest.json"}
-    assert 4 == len(files)
+    assert len(files) == 4
 
 
 async def in_process(command: list[object]) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, tree
+from support.mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, tree
 
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed, parse_manifest
 from multicart_async._sync.state import SyncState, render_state
@@ -34,11 +34,11 @@ async def test_an_unchanged_account_costs_one_call(sandbox, client, tmp_path) ->
     sink = WatchedSink(tmp_path)
     report = await client.sync(sink)
 
-    assert {LIST: 1, HISTORY: 25, FILE: 40} == first
-    assert {LIST: 1} == asked(sandbox)
-    assert (25, 20, 20, 0, 0) == (report.collections, report.runs, report.skipped, report.files, report.bytes)
+    assert first == {LIST: 1, HISTORY: 25, FILE: 40}
+    assert asked(sandbox) == {LIST: 1}
+    assert (report.collections, report.runs, report.skipped, report.files, report.bytes) == (25, 20, 20, 0, 0)
     assert before == tree(tmp_path)
-    assert {"read collection.json": 25, "read manifest.json": 20} == dict(sink.seen)
+    assert dict(sink.seen) == {"read collection.json": 25, "read manifest.json": 20}
 
 
 async def test_names_with_every_odd_character_are_known_again(sandbox, client, tmp_path) -> None:
@@ -50,8 +50,8 @@ async def test_names_with_every_odd_character_are_known_again(sandbox, client, t
 
     report = await client.sync(tmp_path, files="both")
 
-    assert (4, 0) == (report.skipped, report.files)
-    assert {LIST: 1} == asked(sandbox)
+    assert (report.skipped, report.files) == (4, 0)
+    assert asked(sandbox) == {LIST: 1}
 
 
 async def test_all_runs_cost_the_listings_alone(sandbox, client, tmp_path) -> None:
@@ -63,9 +63,9 @@ async def test_all_runs_cost_the_listings_alone(sandbox, client, tmp_path) -> No
     sink = WatchedSink(tmp_path)
     report = await client.sync(sink, runs="all")
 
-    assert {LIST: 1, HISTORY: 6} == asked(sandbox)
-    assert (18, 18, 0) == (report.runs, report.skipped, report.files)
-    assert {"read manifest.json": 18} == dict(sink.seen)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 6}
+    assert (report.runs, report.skipped, report.files) == (18, 18, 0)
+    assert dict(sink.seen) == {"read manifest.json": 18}
 
 
 async def test_check_all_asks_each_collection(sandbox, client, tmp_path) -> None:
@@ -76,8 +76,8 @@ async def test_check_all_asks_each_collection(sandbox, client, tmp_path) -> None
 
     report = await client.sync(tmp_path, check="all")
 
-    assert {LIST: 1, HISTORY: 6} == asked(sandbox)
-    assert (6, 6) == (report.runs, report.skipped)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 6}
+    assert (report.runs, report.skipped) == (6, 6)
 
 
 async def test_only_what_changed_is_asked(sandbox, client, tmp_path) -> None:
@@ -89,11 +89,11 @@ async def test_only_what_changed_is_asked(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1, FILE: 2} == asked(sandbox)
-    assert (10, 9, 2) == (report.runs, report.skipped, report.files)
-    assert 2 == len(runs_below(tmp_path / str(ids[4])))
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1, FILE: 2}
+    assert (report.runs, report.skipped, report.files) == (10, 9, 2)
+    assert len(runs_below(tmp_path / str(ids[4]))) == 2
     await client.sync(tmp_path)
-    assert {LIST: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1}
 
 
 async def test_a_first_run_is_noticed(sandbox, client, tmp_path) -> None:
@@ -102,8 +102,8 @@ async def test_a_first_run_is_noticed(sandbox, client, tmp_path) -> None:
     await client.sync(tmp_path)
     age(sandbox, number)
 
-    assert 1 == (await client.sync(tmp_path)).runs
-    assert 1 == len(runs_below(tmp_path))
+    assert (await client.sync(tmp_path)).runs == 1
+    assert len(runs_below(tmp_path)) == 1
 
 
 async def test_a_collection_at_work_is_asked_each_time(tmp_path) -> None:
@@ -118,7 +118,7 @@ async def test_a_collection_at_work_is_asked_each_time(tmp_path) -> None:
         for _ in range(3):
             await client.sync(tmp_path)
 
-        assert {LIST: 3, HISTORY: 3, FILE: 1} == asked(sandbox)
+        assert asked(sandbox) == {LIST: 3, HISTORY: 3, FILE: 1}
         assert not (tmp_path / str(number) / "collection.json").exists()
 
 
@@ -132,7 +132,7 @@ async def test_a_renamed_collection_is_asked_and_not_fetched(sandbox, client, tm
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_a_note_that_cannot_be_believed_means_to_ask(sandbox, client, tmp_
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1}
     assert before == tree(tmp_path)
 
 
@@ -181,7 +181,7 @@ async def test_the_note_of_another_collection_is_not_trusted(sandbox, client, tm
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1}
 
 
 DAMAGES = {
@@ -203,8 +203,8 @@ async def test_a_file_that_is_not_there_in_its_size_is_fetched_again(sandbox, cl
 
     report = await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1, FILE: 1} == asked(sandbox)
-    assert (1, 1) == (report.files, report.skipped)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1, FILE: 1}
+    assert (report.files, report.skipped) == (1, 1)
     assert before == tree(tmp_path)
 
 
@@ -250,8 +250,8 @@ async def test_a_manifest_that_cannot_be_believed_is_reported(sandbox, client, t
 
     report = await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1, FILE: 3} == asked(sandbox)
-    assert 3 == report.files
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1, FILE: 3}
+    assert report.files == 3
     assert any(word in record.getMessage() for record in caplog.records)
     assert before == tree(tmp_path)
 
@@ -266,7 +266,7 @@ async def test_links_that_lead_elsewhere_mean_to_ask(sandbox, client, tmp_path) 
 
     await client.sync(tmp_path)
 
-    assert 1 == asked(sandbox)[HISTORY]
+    assert asked(sandbox)[HISTORY] == 1
 
 
 async def test_a_row_of_another_run_means_to_ask(sandbox, client, tmp_path) -> None:
@@ -281,7 +281,7 @@ async def test_a_row_of_another_run_means_to_ask(sandbox, client, tmp_path) -> N
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1}
 
 
 async def test_a_manifest_forgets_what_is_gone_and_not_wanted(sandbox, client, tmp_path) -> None:
@@ -293,7 +293,7 @@ async def test_a_manifest_forgets_what_is_gone_and_not_wanted(sandbox, client, t
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1, HISTORY: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1}
     assert (await client.verify(tmp_path)).ok
 
 
@@ -308,7 +308,7 @@ async def test_a_mirror_of_another_library_version_goes_on(sandbox, client, tmp_
 
     await client.sync(tmp_path)
 
-    assert {LIST: 1} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1}
 
 
 async def test_what_an_interrupted_call_has_brought_is_kept(sandbox, client, tmp_path) -> None:

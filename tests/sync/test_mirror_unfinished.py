@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirror_kit import HISTORY, LIST, mirror_over, runs_below
 from support.fakes import FakeTransport, ok
 from support.groups import groups_over
+from support.mirror_kit import HISTORY, LIST, mirror_over, runs_below
 
 from multicart_async.sinks import DirectorySink
 
@@ -34,8 +34,8 @@ async def test_a_run_that_is_listed_and_not_finished_is_looked_for_again(tmp_pat
     first = await mirrored(tmp_path, "Completed", finished(88), finished(89, ready=False))
     then = await mirrored(tmp_path, "Completed", finished(88), finished(89))
 
-    assert [88] == first
-    assert [88, 89] == then
+    assert first == [88]
+    assert then == [88, 89]
 
 
 async def test_a_run_that_has_failed_is_not_looked_for_for_ever(tmp_path) -> None:
@@ -47,8 +47,8 @@ async def test_a_run_that_has_failed_is_not_looked_for_for_ever(tmp_path) -> Non
 
 async def test_a_first_run_that_is_not_finished_is_looked_for_again(tmp_path) -> None:
     """There is none before it."""
-    assert [] == await mirrored(tmp_path, "Completed", finished(1, ready=False))
-    assert [1] == await mirrored(tmp_path, "Completed", finished(1))
+    assert await mirrored(tmp_path, "Completed", finished(1, ready=False)) == []
+    assert await mirrored(tmp_path, "Completed", finished(1)) == [1]
 
 
 async def test_a_folder_of_a_run_without_files_is_not_filled(tmp_path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from mirror_kit import HISTORY, LIST, mirror_over
 from support.fakes import FakeClock, FakeFile, FakeTransport, ok
 from support.groups import BASE, groups_over
+from support.mirror_kit import HISTORY, LIST, mirror_over
 
 from multicart_async import RetryPolicy, errors
 from multicart_async.models import SyncReport
@@ -75,7 +75,7 @@ async def test_failures_at_one_moment_are_no_long_outage(tmp_path) -> None:
     report = await service.sync()
 
     assert not report.stopped
-    assert (MANY, 50) == (service.asked, report.failed)
+    assert (service.asked, report.failed) == (MANY, 50)
 
 
 async def test_a_long_outage_between_answers_is_several(tmp_path) -> None:
@@ -85,7 +85,7 @@ async def test_a_long_outage_between_answers_is_several(tmp_path) -> None:
     report = await service.sync(runs="all")
 
     assert not report.stopped
-    assert (MANY, MANY * 7 // 8) == (service.asked, report.failed)
+    assert (service.asked, report.failed) == (MANY, MANY * 7 // 8)
 
 
 async def test_collections_that_nobody_has_to_be_asked_for_are_no_answers(tmp_path) -> None:
@@ -96,7 +96,7 @@ async def test_collections_that_nobody_has_to_be_asked_for_are_no_answers(tmp_pa
     report = await service.sync()
 
     assert report.stopped
-    assert 8 == service.asked
+    assert service.asked == 8
 
 
 async def test_another_failure_is_an_answer(tmp_path) -> None:
@@ -111,7 +111,7 @@ async def test_another_failure_is_an_answer(tmp_path) -> None:
     report = await Service(tmp_path, 5.0, down).sync()
 
     assert not report.stopped
-    assert MANY == report.failed
+    assert report.failed == MANY
 
 
 async def test_a_file_that_comes_is_an_answer(tmp_path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from mirror_kit import FILE, results, runs_below, temporaries
-from support.until import until
+from support.eventually import until
+from support.mirror_kit import FILE, results, runs_below, temporaries
 
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Envelope, Stall, Status
@@ -76,9 +76,9 @@ async def test_the_first_night_and_the_second(account, tmp_path) -> None:
 
     size = sum((tmp_path / name).stat().st_size for name in results(tmp_path))
     assert ["ok", "5", "5", "0", "10", f"{size:,}", "0"] == first.said
-    assert ["ok", "5", "5", "5", "0", "0", "0"] == second.said
-    assert [(0, "")] * 2 == [(each.status, each.err) for each in (first, second)]
-    assert 5 == len(runs_below(tmp_path))
+    assert second.said == ["ok", "5", "5", "5", "0", "0", "0"]
+    assert [(each.status, each.err) for each in (first, second)] == [(0, "")] * 2
+    assert len(runs_below(tmp_path)) == 5
 
 
 async def test_a_failure_is_named_and_the_rest_is_there(account, tmp_path) -> None:
@@ -90,11 +90,11 @@ async def test_a_failure_is_named_and_the_rest_is_there(account, tmp_path) -> No
     account.faults.clear()
     good = await night(tmp_path)
 
-    assert 1 == bad.status
-    assert ["FAILED", "3", "3", "0", "2"] == bad.said[:5]
+    assert bad.status == 1
+    assert bad.said[:5] == ["FAILED", "3", "3", "0", "2"]
     (line,) = [line for line in bad.err.splitlines() if line.startswith(f"{ids[1]}/")]
     assert re.match(rf"{ids[1]}/\d+/page-0001\.json: ", line)
-    assert (0, ["ok", "3", "3", "2", "1"]) == (good.status, good.said[:5])
+    assert (good.status, good.said[:5]) == (0, ["ok", "3", "3", "2", "1"])
 
 
 async def test_two_at_once(account, client, tmp_path) -> None:
@@ -103,9 +103,9 @@ async def test_two_at_once(account, client, tmp_path) -> None:
 
     both = await asyncio.gather(night(tmp_path), night(tmp_path))
 
-    assert [0, 0] == [each.status for each in both], both
-    assert [["ok", "20", "20"]] * 2 == [each.said[:3] for each in both]
-    assert [] == temporaries(tmp_path)
+    assert [each.status for each in both] == [0, 0], both
+    assert [each.said[:3] for each in both] == [["ok", "20", "20"]] * 2
+    assert temporaries(tmp_path) == []
     assert (await client.verify(tmp_path)).ok
 
 
@@ -120,11 +120,11 @@ async def test_a_night_that_cannot_begin(account, tmp_path, monkeypatch) -> None
     without = await night(tmp_path)
 
     ended = [refused, in_the_way, without]
-    assert [1, 1, 1] == [each.status for each in ended]
+    assert [each.status for each in ended] == [1, 1, 1]
     for each, word in zip(ended, ("Invalid key.", "expected a folder, but ", "MULTICART_API_KEY"), strict=True):
         assert word in each.err
-        assert 1 == len(each.err.splitlines())
-        assert "" == each.out
+        assert len(each.err.splitlines()) == 1
+        assert each.out == ""
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--fast"]])
@@ -132,7 +132,7 @@ async def test_a_wrong_call_says_how_it_is_called(arguments) -> None:
     """Status 2, and nothing on standard output."""
     ended = await night(*arguments)
 
-    assert (2, "") == (ended.status, ended.out)
+    assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith("usage: nightly_mirror.py [-h] FOLDER\n")
 
 
@@ -155,7 +155,7 @@ async def test_a_night_that_is_interrupted_can_be_repeated(account, client, tmp_
     process.send_signal(signal.SIGINT)
     ended = await end_of(process)
 
-    assert (130, "", "") == (ended.status, ended.out, ended.err)
-    assert [] == temporaries(tmp_path)
-    assert (0, ["ok", "10", "10", "9", "1"]) == ((again := await night(tmp_path)).status, again.said[:5])
+    assert (ended.status, ended.out, ended.err) == (130, "", "")
+    assert temporaries(tmp_path) == []
+    assert ((again := await night(tmp_path)).status, again.said[:5]) == (0, ["ok", "10", "10", "9", "1"])
     assert (await client.verify(tmp_path)).ok

@@ -6,8 +6,8 @@ import errno
 from pathlib import Path
 
 import pytest
-from mirror_kit import HISTORY, LIST, PlainSink, asked, results, runs_below, temporaries, tree
-from pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
+from support.mirror_kit import HISTORY, LIST, PlainSink, asked, results, runs_below, temporaries, tree
+from support.pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
 from test_gone import GET, Unlistable, plant, runs_of
 
 from multicart_async import errors

@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from mirror_kit import asked, results, runs_below, tree
-from pruning_kit import DyingSink, KilledError, folders
-from support.until import until
+from support.eventually import until
+from support.mirror_kit import asked, results, runs_below, tree
+from support.pruning_kit import DyingSink, KilledError, folders
 from test_gone import plant, runs_of
 
 from multicart_async.sandbox import Sandbox

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from mirror_kit import FILE, PlainSink, WatchedSink, asked, results, tree
 from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
+from support.mirror_kit import FILE, PlainSink, WatchedSink, asked, results, tree
 
 from multicart_async import errors
 from multicart_async._downloads.formats import ContentError
@@ -36,8 +36,8 @@ async def test_records_that_add_up_are_no_news(sandbox, client, tmp_path) -> Non
 
     report = await client.sync(tmp_path, count_records=True, strict=True)
 
-    assert ((), True) == (report.differences, report.ok)
-    assert [2, 2, 1] == [file.records for file in manifest_below(tmp_path).files]
+    assert (report.differences, report.ok) == ((), True)
+    assert [file.records for file in manifest_below(tmp_path).files] == [2, 2, 1]
 
 
 async def test_without_being_asked_for_nothing_is_counted(sandbox, client, tmp_path) -> None:
@@ -46,7 +46,7 @@ async def test_without_being_asked_for_nothing_is_counted(sandbox, client, tmp_p
 
     await client.sync(tmp_path)
 
-    assert [None] * 3 == [file.records for file in manifest_below(tmp_path).files]
+    assert [file.records for file in manifest_below(tmp_path).files] == [None] * 3
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ async def test_a_difference_is_told(client, short, tmp_path) -> None:
     """In the report and in the manifest; the run is complete all the same."""
     report = await client.sync(tmp_path, count_records=True)
 
-    assert ((DIFFERENCE,), True) == (report.differences, report.ok)
-    assert (DIFFERENCE,) == manifest_below(tmp_path).differences
+    assert (report.differences, report.ok) == ((DIFFERENCE,), True)
+    assert manifest_below(tmp_path).differences == (DIFFERENCE,)
     assert (await client.verify(tmp_path)).ok
 
 
 async def test_a_difference_of_a_download_is_told(client, short, tmp_path) -> None:
     """In what it gives."""
-    assert (DIFFERENCE,) == (await client.runs.download(short, tmp_path, count_records=True)).differences
+    assert (await client.runs.download(short, tmp_path, count_records=True)).differences == (DIFFERENCE,)
 
 
 async def test_a_difference_is_an_error_when_asked_for(sandbox, client, short, tmp_path) -> None:
@@ -83,7 +83,7 @@ async def test_a_difference_is_an_error_when_asked_for(sandbox, client, short, t
     (failure,) = report.failures
     assert isinstance(failure.error, errors.IncompleteRunError)
     assert f"{short.collection}/{short.id}: {short.collection}/{short.id}: {DIFFERENCE}" == str(failure)
-    assert [] == list(tmp_path.rglob("manifest.json"))
+    assert list(tmp_path.rglob("manifest.json")) == []
     asked(sandbox)
     assert (await client.sync(tmp_path, count_records=True)).ok
     assert FILE not in asked(sandbox)
@@ -103,8 +103,8 @@ async def test_items_that_could_not_be_scraped_are_no_difference(sandbox, client
 
     report = await client.sync(tmp_path, count_records=True, strict=True)
 
-    assert (1, (), True) == (report.runs, report.differences, report.ok)
-    assert 3 == sum(file.records or 0 for file in manifest_below(tmp_path).files)
+    assert (report.runs, report.differences, report.ok) == (1, (), True)
+    assert sum(file.records or 0 for file in manifest_below(tmp_path).files) == 3
 
 
 async def test_two_counts_are_both_named(sandbox, client, tmp_path) -> None:
@@ -116,7 +116,7 @@ async def test_two_counts_are_both_named(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(tmp_path, count_records=True)
 
-    assert ("0 records in the files, and the run's row counts 3 or 5",) == report.differences
+    assert report.differences == ("0 records in the files, and the run's row counts 3 or 5",)
 
 
 async def test_files_that_were_there_are_counted_once(sandbox, client, tmp_path) -> None:
@@ -129,9 +129,9 @@ async def test_files_that_were_there_are_counted_once(sandbox, client, tmp_path)
     report = await client.sync(first, count_records=True)
     await client.sync(second, count_records=True)
 
-    assert ((), 1, 0) == (report.differences, report.skipped, report.files)
+    assert (report.differences, report.skipped, report.files) == ((), 1, 0)
     assert FILE not in asked(sandbox)
-    assert [2, 2, 1] == [file.records for file in manifest_below(tmp_path).files]
+    assert [file.records for file in manifest_below(tmp_path).files] == [2, 2, 1]
     counted = {f"chunks page-000{number}.json" for number in (1, 2, 3)}
     assert counted == {verb for verb in first.seen if verb.startswith("chunks")}
     assert set() == {verb for verb in second.seen if verb.startswith(("chunks", "put manifest"))}
@@ -146,7 +146,7 @@ async def test_a_sink_that_only_reads_can_be_counted(sandbox, client) -> None:
 
     report = await client.sync(sink, count_records=True, strict=True)
 
-    assert (1, True) == (report.skipped, report.ok)
+    assert (report.skipped, report.ok) == (1, True)
     assert FILE not in asked(sandbox)
 
 
@@ -249,9 +249,9 @@ async def test_a_run_without_pages_that_counts_results_is_a_difference(tmp_path)
         return Run(id=88, collection=101, is_download_generated=True, **counts)
 
     download = await groups.runs.download(run(total_results=3), tmp_path)
-    assert ("no pages, and the run's row counts 3 results",) == download.differences
-    assert () == (await groups.runs.download(run(total_results=0), tmp_path, strict=True)).differences
-    assert () == (await groups.runs.download(run(), tmp_path, strict=True, count_records=True)).differences
+    assert download.differences == ("no pages, and the run's row counts 3 results",)
+    assert (await groups.runs.download(run(total_results=0), tmp_path, strict=True)).differences == ()
+    assert (await groups.runs.download(run(), tmp_path, strict=True, count_records=True)).differences == ()
     with pytest.raises(errors.IncompleteRunError, match="no pages"):
         await groups.runs.download(run(total_results=3), tmp_path, strict=True)
 
@@ -265,8 +265,8 @@ async def test_a_row_without_counts_has_nothing_to_compare_with() -> None:
 
     download = await groups.runs.download(run, sink, count_records=True, strict=True)
 
-    assert () == download.differences
-    assert 2 == json.loads(sink.files["101/88/manifest.json"])["files"][0]["records"]
+    assert download.differences == ()
+    assert json.loads(sink.files["101/88/manifest.json"])["files"][0]["records"] == 2
 
 
 async def test_a_zip_is_not_counted(sandbox, client, tmp_path) -> None:
@@ -275,8 +275,8 @@ async def test_a_zip_is_not_counted(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(tmp_path, files="zip", count_records=True, strict=True)
 
-    assert (1, True) == (report.files, report.ok)
-    assert [None] == [file.records for file in manifest_below(tmp_path).files]
+    assert (report.files, report.ok) == (1, True)
+    assert [file.records for file in manifest_below(tmp_path).files] == [None]
 
 
 async def test_a_category_is_counted_by_its_json(client, tmp_path) -> None:
@@ -287,9 +287,10 @@ async def test_a_category_is_counted_by_its_json(client, tmp_path) -> None:
 
     report = await client.sync(tmp_path, count_records=True, strict=True)
 
-    assert ((), True) == (report.differences, report.ok)
-    assert {"category_asins.csv": None, "category_asins.json": 3} == {
-        file.name: file.records for file in manifest_below(tmp_path).files
+    assert (report.differences, report.ok) == ((), True)
+    assert {file.name: file.records for file in manifest_below(tmp_path).files} == {
+        "category_asins.csv": None,
+        "category_asins.json": 3,
     }
 
 
@@ -341,6 +342,6 @@ async def test_a_dry_run_counts_no_records(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(sink, count_records=True, strict=True, dry_run=True)
 
-    assert (1, 0) == (report.skipped, report.files)
-    assert {"read manifest.json": 1} == dict(sink.seen)
+    assert (report.skipped, report.files) == (1, 0)
+    assert dict(sink.seen) == {"read manifest.json": 1}
     assert before == tree(tmp_path)

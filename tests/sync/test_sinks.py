@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
+from support.mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
 
 from multicart_async import DirectorySink, Sink, errors
 from multicart_async.sandbox.faults import Cut
@@ -34,10 +34,10 @@ async def test_what_is_put_can_be_read(browsable) -> None:
     await filled(browsable)
     await put_bytes(browsable, "101/a", b"other")
 
-    assert b"other" == await browsable.read("101/a")
-    assert [b"other"] == [piece async for piece in browsable.iter_bytes("101/a")]
-    assert 5 == await browsable.size("101/a")
-    assert 0 == await browsable.size("101/88/c")
+    assert await browsable.read("101/a") == b"other"
+    assert [piece async for piece in browsable.iter_bytes("101/a")] == [b"other"]
+    assert await browsable.size("101/a") == 5
+    assert await browsable.size("101/88/c") == 0
 
 
 async def test_what_is_not_there_is_none(browsable) -> None:
@@ -48,17 +48,17 @@ async def test_what_is_not_there_is_none(browsable) -> None:
         assert await browsable.read(name) is None
     for name in ("none", "top/x", "101/none", "101/88", "101"):
         assert await browsable.size(name) is None
-    assert {} == await browsable.list("none")
-    assert {} == await browsable.list("top")
+    assert await browsable.list("none") == {}
+    assert await browsable.list("top") == {}
 
 
 async def test_each_level_is_listed_by_itself(browsable) -> None:
     """Sizes of files, nothing for folders; a name that begins alike is another one."""
     await filled(browsable)
 
-    assert {"top": 1, "101": None, "1012": None} == await browsable.list("")
-    assert {"a": 2, "88": None} == await browsable.list("101")
-    assert {"b": 3, "c": 0} == await browsable.list("101/88")
+    assert await browsable.list("") == {"top": 1, "101": None, "1012": None}
+    assert await browsable.list("101") == {"a": 2, "88": None}
+    assert await browsable.list("101/88") == {"b": 3, "c": 0}
 
 
 async def test_what_is_removed_is_gone(browsable) -> None:
@@ -69,7 +69,7 @@ async def test_what_is_removed_is_gone(browsable) -> None:
         await browsable.delete("101/88/b")
         await browsable.delete("none/none")
 
-    assert {"c": 0} == await browsable.list("101/88")
+    assert await browsable.list("101/88") == {"c": 0}
     assert await browsable.read("101/88/b") is None
 
 
@@ -85,7 +85,7 @@ async def test_chunks_that_break_off_leave_what_was_there(browsable) -> None:
         with pytest.raises(LookupError):
             await browsable.put(name, broken())
 
-    assert {"a": 3} == await browsable.list("101")
+    assert await browsable.list("101") == {"a": 3}
 
 
 def test_the_kinds_are_told_apart(tmp_path) -> None:
@@ -102,7 +102,7 @@ async def test_memory_shows_how_much_it_holds() -> None:
     sink = MemorySink()
     await filled(sink)
 
-    assert "<MemorySink of 5 files, 7 bytes>" == repr(sink)
+    assert repr(sink) == "<MemorySink of 5 files, 7 bytes>"
 
 
 async def test_temporary_files_are_not_listed(tmp_path) -> None:
@@ -110,7 +110,7 @@ async def test_temporary_files_are_not_listed(tmp_path) -> None:
     (tmp_path / ".mc-0123456789abcdef.part").touch()
     (tmp_path / ".mc-else").touch()
 
-    assert {".mc-else": 0} == await DirectorySink(tmp_path).list("")
+    assert await DirectorySink(tmp_path).list("") == {".mc-else": 0}
 
 
 async def test_a_link_is_listed_as_no_file(tmp_path) -> None:
@@ -156,10 +156,10 @@ async def test_what_the_disk_refuses_is_a_disk_error(tmp_path) -> None:
 
     with pytest.raises(errors.DiskError) as caught:
         await sink.list("loop")
-    assert errno.ELOOP == caught.value.errno
+    assert caught.value.errno == errno.ELOOP
     with pytest.raises(errors.DiskError) as caught:
         _ = [piece async for piece in sink.iter_bytes("folder")]
-    assert errno.EISDIR == caught.value.errno
+    assert caught.value.errno == errno.EISDIR
     with pytest.raises(errors.DiskError) as caught:
         await sink.delete("folder")
     assert caught.value.errno in {errno.EISDIR, errno.EPERM}
@@ -170,18 +170,18 @@ async def test_a_disk_that_fails_while_it_is_read_is_a_disk_error(tmp_path) -> N
     """Here the memory at address 0, which is an input/output error."""
     with pytest.raises(errors.DiskError) as caught:
         _ = [piece async for piece in DirectorySink("/proc/self").iter_bytes("mem")]
-    assert errno.EIO == caught.value.errno
+    assert caught.value.errno == errno.EIO
 
 
 async def test_chunks_that_are_not_exhausted_close_their_file(tmp_path) -> None:
     """When the reader is closed."""
     (tmp_path / "file").write_bytes(os.urandom(3 * 2**20))
     reader = DirectorySink(tmp_path).iter_bytes("file")
-    assert 2**20 == len(await anext(reader))
+    assert len(await anext(reader)) == 2**20
 
     await reader.aclose()
 
-    assert [] == open_below(tmp_path)
+    assert open_below(tmp_path) == []
 
 
 async def test_the_least_sink_can_be_mirrored_into(sandbox, client) -> None:
@@ -195,7 +195,7 @@ async def test_the_least_sink_can_be_mirrored_into(sandbox, client) -> None:
     del sink.files["102/92/page-0002.json"]
     third = await client.sync(sink, files="both")
 
-    assert [(9, 0), (0, 3), (1, 2)] == [(report.files, report.skipped) for report in (first, second, third)]
+    assert [(report.files, report.skipped) for report in (first, second, third)] == [(9, 0), (0, 3), (1, 2)]
     assert "102/92/page-0002.json" in sink.files
 
 
@@ -223,10 +223,10 @@ async def test_the_least_sink_keeps_whole_pages_of_a_run_that_fails(sandbox, cli
     first = await client.sync(sink)
     second = await client.sync(sink)
 
-    assert (False, True) == (first.ok, second.ok)
+    assert (first.ok, second.ok) == (False, True)
     assert {"manifest.json", "progress.json"} < {name.rpartition("/")[2] for name in sink.files}
     asked(sandbox)
-    assert 0 == (await client.sync(sink)).files
+    assert (await client.sync(sink)).files == 0
 
 
 async def test_a_category_in_memory_has_its_csv(client) -> None:
@@ -239,7 +239,7 @@ async def test_a_category_in_memory_has_its_csv(client) -> None:
     await client.sync(sink)
 
     (table,) = [content for name, content in sink.files.items() if name.endswith(".csv")]
-    assert 4 == len(table.decode().splitlines())
+    assert len(table.decode().splitlines()) == 4
 
 
 async def test_a_slow_sink_pulls(sandbox, client, tmp_path) -> None:

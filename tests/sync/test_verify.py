@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mirror_kit import PlainSink, WatchedSink, asked, tree
+from support.mirror_kit import PlainSink, WatchedSink, asked, tree
 
 from multicart_async import errors
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
@@ -36,7 +36,7 @@ async def test_a_mirror_as_it_was_written_is_fine(sandbox, client, mirror) -> No
     sizes = [len(content) for name, content in tree(mirror).items() if "page" in name]
     assert (1, 4, sum(sizes), ()) == (report.runs, report.files, report.bytes, report.failures)
     assert report.ok
-    assert {} == asked(sandbox)
+    assert asked(sandbox) == {}
 
 
 async def test_it_needs_no_service(mirror) -> None:
@@ -142,7 +142,7 @@ async def test_several_damages_are_all_named(client, mirror) -> None:
         (f"{RUN}/notes.txt", "surplus: the manifest does not list it"),
         ("101/99", "there is no manifest: the run is not complete"),
     ] == [(failure.path, failure.reason) for failure in report.failures]
-    assert (2, 3) == (report.runs, report.files)
+    assert (report.runs, report.files) == (2, 3)
 
 
 async def test_a_damaged_mirror_is_mended(client, mirror) -> None:
@@ -169,7 +169,7 @@ async def test_folders_that_are_not_numbers_are_passed_over(client, mirror, name
 
     report = await client.verify(mirror)
 
-    assert (1, True) == (report.runs, report.ok)
+    assert (report.runs, report.ok) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["0101/88", "101/088", "0/88", "101/0"])
@@ -238,7 +238,7 @@ async def test_an_empty_folder_is_an_empty_mirror(client, tmp_path) -> None:
     """Nothing is wrong with it."""
     report = await client.verify(tmp_path)
 
-    assert (0, True) == (report.runs, report.ok)
+    assert (report.runs, report.ok) == (0, True)
 
 
 async def test_a_folder_that_is_not_there_is_no_empty_mirror(client, tmp_path) -> None:
@@ -259,8 +259,8 @@ async def test_a_mirror_in_memory(sandbox, client) -> None:
 
     found = [failure.path for failure in (await client.verify(sink)).failures]
 
-    assert (2, 6, True) == (good.runs, good.files, good.ok)
-    assert [PAGE, "102/89/page-0001.json", "102/89/more"] == found
+    assert (good.runs, good.files, good.ok) == (2, 6, True)
+    assert found == [PAGE, "102/89/page-0001.json", "102/89/more"]
 
 
 async def test_a_sink_that_cannot_be_looked_through_is_refused(client) -> None:
@@ -312,7 +312,7 @@ async def test_a_large_file_is_read_in_pieces(client, mirror) -> None:
     path.write_bytes(os.urandom(3 * 2**20 + 1))
     pieces = [len(piece) async for piece in WatchedSink(mirror).iter_bytes(f"{RUN}/page-0001.json")]
 
-    assert [2**20] * 3 + [1] == pieces
+    assert pieces == [2**20] * 3 + [1]
 
 
 async def test_a_closed_client_ends_a_look_at_a_mirror(sandbox, tmp_path) -> None:

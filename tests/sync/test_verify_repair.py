@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mirror_kit import FILE, asked, tree
+from support.mirror_kit import FILE, asked, tree
 
 from multicart_async.errors import ArgumentError, ClientClosedError
 from multicart_async.sandbox import Sandbox

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mirror_kit import asked
+from support.mirror_kit import asked
 
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import DiskError

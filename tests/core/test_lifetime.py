@@ -1,0 +1,284 @@
+"""What is under way ends when a client is closed, and a client stays in its loop and process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async.errors import ClientClosedError
+
+
+async def guarded(life: ClientLifetime, work: Callable[[], Awaitable[None]]) -> None:
+    """*work* as something under way."""
+    with life.track():
+        await work()
+
+
+async def test_what_runs_to_its_end_is_let_alone() -> None:
+    """A guard adds nothing then."""
+    life = ClientLifetime()
+
+    with life.track():
+        await anyio.lowlevel.checkpoint()
+
+    assert not life.closed
+
+
+async def test_an_error_goes_through() -> None:
+    """As itself."""
+    with pytest.raises(KeyError), ClientLifetime().track():
+        raise KeyError
+
+
+async def test_what_is_under_way_ends_with_the_client() -> None:
+    """All of it with `ClientClosedError`, and the closing waits until it has ended."""
+    life = ClientLifetime()
+    ended = []
+
+    async def last() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(1)
+
+    async def work() -> None:
+        with pytest.raises(ClientClosedError, match="during the call"):
+            await guarded(life, last)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for _ in range(50):
+                group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+            await life.shutdown()
+            assert len(ended) == 50
+
+
+async def test_guards_within_guards_end_too() -> None:
+    """Once, with one error."""
+    life = ClientLifetime()
+
+    async def work() -> None:
+        with pytest.raises(ClientClosedError), life.track(), life.track():
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+            await life.shutdown()
+
+
+async def test_nothing_begins_after_the_end() -> None:
+    """Neither a guard nor a check nor a sleep."""
+    life = ClientLifetime()
+    await life.shutdown()
+
+    assert life.closed
+    with pytest.raises(ClientClosedError, match="make a new one"):
+        life.ensure_open()
+    with pytest.raises(ClientClosedError), life.track():
+        raise AssertionError
+    with pytest.raises(ClientClosedError):
+        await life.sleep(0)
+
+
+async def test_a_sleep_ends_with_the_client() -> None:
+    """A wait of an hour does not hold it."""
+    life = ClientLifetime()
+
+    async def wait() -> None:
+        with pytest.raises(ClientClosedError):
+            await life.sleep(3600)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await life.shutdown()
+
+
+async def test_a_sleep_sleeps() -> None:
+    """If nobody closes."""
+    begun = time.monotonic()
+
+    await ClientLifetime().sleep(0.01)
+
+    assert time.monotonic() - begun > 0.009
+
+
+async def test_ending_twice_is_ending_once() -> None:
+    """One after the other."""
+    life = ClientLifetime()
+    await life.shutdown()
+    await life.shutdown()
+
+    assert life.closed
+
+
+async def test_two_who_end_at_once_both_come_back() -> None:
+    """Neither of them waits for longer than what is under way takes."""
+    life = ClientLifetime()
+    release = anyio.Event()
+
+    async def slow() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await release.wait()
+
+    async def work() -> None:
+        with pytest.raises(ClientClosedError):
+            await guarded(life, slow)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(life.shutdown)
+            group.start_soon(life.shutdown)
+            await anyio.wait_all_tasks_blocked()
+            release.set()
+
+
+async def test_an_end_from_within_does_not_wait_for_itself() -> None:
+    """Who closes the client in the middle of a call gets the error of that call."""
+    life = ClientLifetime()
+
+    with anyio.fail_after(5), pytest.raises(ClientClosedError), life.track():
+        await life.shutdown()
+
+
+async def test_a_cancellation_from_outside_is_not_the_end() -> None:
+    """It goes on as a cancellation."""
+    life = ClientLifetime()
+
+    with anyio.move_on_after(0.01) as scope, life.track():
+        await anyio.sleep_forever()
+
+    assert scope.cancelled_caught
+    assert not life.closed
+
+
+async def test_a_native_cancellation_is_not_the_end() -> None:
+    """The task is cancelled, as its owner wants it."""
+    life = ClientLifetime()
+
+    async def work() -> None:
+        with life.track():
+            await anyio.sleep_forever()
+
+    task = asyncio.ensure_future(work())
+    await anyio.wait_all_tasks_blocked()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert task.cancelled()
+
+
+async def test_the_work_may_answer_its_end_with_an_error_of_its_own() -> None:
+    """That is raised then."""
+    life = ClientLifetime()
+
+    async def stubborn() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise KeyError
+
+    async def work() -> None:
+        with pytest.raises(KeyError):
+            await guarded(life, stubborn)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await anyio.wait_all_tasks_blocked()
+            await life.shutdown()
+
+
+def test_another_loop_is_refused() -> None:
+    """Connections belong to the loop that they were made in; the error says what to do."""
+    life = ClientLifetime()
+
+    async def use() -> None:
+        life.ensure_open()
+        with life.track():
+            await anyio.lowlevel.checkpoint()
+
+    asyncio.run(use())
+
+    with pytest.raises(RuntimeError, match=r"belongs to another event loop: .* make a client in each"):
+        asyncio.run(use())
+
+
+def test_a_loop_is_needed() -> None:
+    """Outside of one nothing can be under way."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        ClientLifetime().ensure_open()
+
+
+FORKED = """
+import asyncio, os, sys
+from multicart_async._core.lifetime import ClientLifetime
+
+life = ClientLifetime()
+
+async def use():
+    life.ensure_open()
+
+async def parent():
+    life.ensure_open()
+    child = os.fork()
+    if child == 0:
+        return True
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    life.ensure_open()  # the parent goes on
+    sys.exit(status)
+
+if asyncio.run(parent()):
+    try:
+        asyncio.run(use())
+    except RuntimeError as error:
+        print(error)
+        os._exit(0 if "belongs to another process" in str(error) else 3)
+    os._exit(4)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_is_refused() -> None:
+    """A child shares the parent's sockets: it must not use them. The parent is not disturbed."""
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKED], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+async def test_a_guard_may_have_a_limit() -> None:
+    """A TimeoutError when it has passed; a client that is closed then says that instead."""
+    life = ClientLifetime()
+
+    with pytest.raises(TimeoutError), life.track(0.01):
+        await anyio.sleep_forever()
+    with pytest.raises(ClientClosedError):
+        async with anyio.create_task_group() as group:
+            group.start_soon(life.shutdown)
+            try:
+                with life.track(60):
+                    await anyio.sleep_forever()
+            except ClientClosedError as error:
+                closed = error
+        raise closed

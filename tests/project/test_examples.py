@@ -1,0 +1,262 @@
+"""Each example does what it says, on a sandbox."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import pytest_asyncio
+
+from multicart_async import PollPolicy, errors
+from multicart_async.models import AddResult, ErrorRow, Shard
+from multicart_async.sandbox import Sandbox
+from multicart_async.sandbox.faults import Cut
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUICK = PollPolicy(poll_interval=0.01, max_poll_interval=0.05, wait_timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """They can be imported, as scripts in one folder can import each other."""
+    names = [path.stem for path in EXAMPLES.glob("*.py")]
+    monkeypatch.syspath_prepend(os.fspath(EXAMPLES))
+    yield
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest_asyncio.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    """A sandbox that the environment names."""
+    async with Sandbox(instant=True) as running:
+        monkeypatch.setenv("MULTICART_BASE_URL", running.url)
+        monkeypatch.setenv("MULTICART_API_KEY", running.api_key)
+        yield running
+
+
+def example(name: str) -> ModuleType:
+    """One of the examples."""
+    return importlib.import_module(name)
+
+
+async def test_quickstart_downloads_and_reads_a_run(sandbox, tmp_path, capsys) -> None:
+    """Its files are there, and each of its ASINs is printed."""
+    quickstart = example("quickstart")
+
+    run = await quickstart.main(tmp_path, policy=QUICK)
+
+    assert (tmp_path / f"{run.collection}/{run.id}/manifest.json").is_file()
+    told = capsys.readouterr().out
+    assert all(f"\n{asin} $" in told for asin in quickstart.ASINS)
+    assert sandbox.ignored_fields == []
+
+
+async def test_node_guide_takes_the_steps_of_the_guide(sandbox, capsys) -> None:
+    """Created, inserted, complete, first record, count; and what the guide sends is sent."""
+    run = await example("node_guide").main(policy=QUICK)
+
+    told = capsys.readouterr().out
+    assert f"Created collection {run.collection}\nInserted 3 ASINs; 0 skipped\n" in told
+    assert f'Run {run.id} complete: 3 results\nFirst record: {{\n  "asin": "B0DJQQ38TG"' in told
+    assert told.endswith("Downloaded 3 product records\n")
+    assert sandbox.counts["/schedules/run/result/"] == 1
+    assert sandbox.ignored_fields == []
+
+
+def test_node_guide_is_shorter_than_the_guide() -> None:
+    """The original script has 101 lines, without blank ones."""
+    lines = (EXAMPLES / "node_guide.py").read_text("utf-8").splitlines()
+
+    assert len(lines) < 101
+
+
+async def test_category_downloads_json_and_csv(sandbox, tmp_path, capsys) -> None:
+    """Both files are there, and the last stage is told."""
+    download = await example("category").main(folder=tmp_path, policy=QUICK)
+
+    assert [file.name for file in download.files] == ["category_asins.json", "category_asins.csv"]
+    assert all(file.path.stat().st_size == file.size for file in download.files)
+    assert "done:" in capsys.readouterr().out
+    assert sandbox.ignored_fields == []
+
+
+async def test_bulk_download_brings_every_collection(sandbox, tmp_path, capsys) -> None:
+    """One run of each, however many there are and however often one is named."""
+    ids = sandbox.add_collections(120, runs=1, items=2)
+
+    outcomes = await example("bulk_download").main([*ids, ids[0]], tmp_path, policy=QUICK)
+
+    assert set(ids) == {outcome.key for outcome in outcomes}
+    assert all((outcome.unwrap().directory / "manifest.json").is_file() for outcome in outcomes)
+    assert len(ids) == sandbox.counts["/schedules/run/result/"]
+    assert "120 of 120 downloaded" in capsys.readouterr().err.splitlines()[-1]
+
+
+async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
+    """A start that is refused, a run that fails and a file that is never whole end their own collection alone."""
+    failing, good, broken = sandbox.add_collections(3, runs=0, items=2)
+    sandbox.fail_next_run(failing)
+    sandbox.faults.add(f"/results/{broken}/*", Cut(10), times=None)
+
+    outcomes = await example("bulk_download").main([999, failing, good, broken], tmp_path, policy=QUICK)
+
+    found = {outcome.key: type(outcome.error) for outcome in outcomes}
+    assert {
+        999: errors.NotFoundError,
+        failing: errors.RunFailedError,
+        good: type(None),
+        broken: errors.IncompleteDownloadError,
+    } == found
+
+
+async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp_path) -> None:
+    """12,000 ASINs are in three collections; with 500 more, wherever they stand, each is where it was."""
+    file, journal = tmp_path / "laptops.csv", tmp_path / "laptops.csv.journal"
+    asins = [f"B0{number:08}" for number in range(12_500)]
+    sharded_import = example("sharded_import")
+    file.write_text("\n".join(["title,asin", *(f"a laptop,{asin}" for asin in asins[:12_000])]))
+    before = await sharded_import.main("Laptops", sharded_import.read(file), journal)
+
+    file.write_text("\n".join(["asin", *reversed(asins)]))
+    after = await sharded_import.main("Laptops", sharded_import.read(file), journal)
+
+    assert [shard.name for shard in after] == ["Laptops 1", "Laptops 2", "Laptops 3"]
+    assert [shard.added.success_count for shard in after] == [5_000, 5_000, 2_500]
+    assert all(new.asins[: len(old.asins)] == old.asins for old, new in zip(before, after, strict=True))
+    assert sandbox.counts["/schedules/add_schedule/"] == 3
+    assert sandbox.ignored_fields == []
+
+
+def test_sharded_import_tells_ids_and_what_was_not_taken(capsys) -> None:
+    """Ids for the next program, the rest for a person, and an exit status for both."""
+    rejected = ErrorRow(asin="B0DJQQ38TG", error="Duplicate entry")
+    shards = [
+        Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=AddResult(success_count=1)),
+        Shard(collection_id=102, name="A 2", asins=(), added=AddResult(success_count=0, error_rows=(rejected,))),
+    ]
+
+    assert example("sharded_import").tell(shards) == 1
+    assert capsys.readouterr() == ("101\n102\n", "B0DJQQ38TG: Duplicate entry\n")
+
+
+@pytest.mark.parametrize("name", ["category", "quickstart", "sharded_import"])
+def test_examples_escape_what_a_terminal_would_act_upon(name) -> None:
+    """Control characters are escaped, and everything else is printed unchanged."""
+    assert example(name).plain("é 日本 $5 \x1b]52;c;\x07\n\u202e") == r"é 日本 $5 \x1b]52;c;\x07\n\u202e"
+
+
+def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
+    """Ids, and nothing on standard error."""
+    shard = Shard(collection_id=101, name="A 1", asins=("B0ABC12345",), added=AddResult(success_count=1))
+
+    assert example("sharded_import").tell([shard]) == 0
+    assert capsys.readouterr() == ("101\n", "")
+
+
+async def test_tour_says_what_it_costs_and_runs_the_examples(sandbox, tmp_path, monkeypatch, capsys) -> None:
+    """The warning comes first, before anything is sent; then all four."""
+    tour = example("tour")
+
+    await tour.main(tmp_path)
+
+    told = capsys.readouterr().out
+    assert told.startswith(
+        f"MULTICART_API_KEY is set: this runs the examples against {sandbox.url}, and spends credits"
+    )
+    assert all(f"  {name}.py " in told for name in ("quickstart", "node_guide", "bulk_download", "category"))
+    assert sandbox.counts["/schedules/run/result/"] == 4
+    assert sandbox.counts["/schedules/amazon/category/add_schedule/"] == 1
+
+
+async def test_tour_waits_on_a_terminal_before_it_spends(sandbox, tmp_path, monkeypatch) -> None:
+    """Five seconds, in which nothing was sent."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        assert not sandbox.counts
+        waited.append(seconds)
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    await example("tour").main(tmp_path, sleep=sleep)
+
+    assert waited == [5]
+
+
+async def test_demo_fails_with_one_error(tmp_path) -> None:
+    """That of the job that failed first, and no group of errors."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(errors.DiskError, match="expected a folder, but "):
+        await example("demo").main(tmp_path / "file", collections={"One": 2, "Two": 2}, seconds_per_item=0.001)
+
+
+async def test_demo_shows_what_lies_where(tmp_path, capsys) -> None:
+    """Pages, ZIP and manifest of each collection, the category's files, and a table that is right about them."""
+    results = await example("demo").main(tmp_path, collections={"One": 150, "Two": 20}, seconds_per_item=0.001)
+
+    assert {"One", "Two", "Laptops (node)"} == set(results)
+    told = capsys.readouterr().out
+    for name, (download, records) in results.items():
+        names = {path.name for path in download.directory.iterdir()}
+        assert {file.name for file in download.files} | {"SHA256SUMS", "manifest.json"} == names
+        size = sum(
+            path.stat().st_size
+            for path in download.directory.iterdir()
+            if path.name not in {"SHA256SUMS", "manifest.json"}
+        )
+        row = f"{len(download.files):>5} {size:>11,} {records:>8,}  {download.directory}"
+        assert any(line.startswith(name) and line.endswith(row) for line in told.splitlines())
+    download, records = results["One"]
+    assert [file.name for file in download.files] == ["page-0001.json", "page-0002.json", "all-pages.zip"]
+    assert 150 == records == sum(len(json.loads(file.path.read_bytes())) for file in download.files[:2])
+
+
+def test_demo_renews_its_lines_on_a_terminal(monkeypatch, capsys) -> None:
+    """The lines of all jobs are written over; without a terminal a line is added when a job enters a stage."""
+    demo = example("demo")
+    board = demo.Board()
+    board.tell("One", "scraping, 1 page")
+    board.tell("One", "scraping, 2 pages")
+    board.tell("One", "done")
+    assert [line.split("One", 1)[1].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "scraping, 1 page",
+        "done",
+    ]
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    board = demo.Board()
+    board.tell("One", "scraping, 1 page")
+    board.tell("One", "scraping, 2 pages")
+    assert capsys.readouterr().out.count("\x1b[2A") == 1
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_says_how_to_run_it(path: Path) -> None:
+    """In its docstring, by its own name or the command of the Makefile."""
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+
+    assert f"python examples/{path.name}" in text
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize(("key", "script"), [("", "demo"), ("a.key", "tour")])
+def test_make_demo_spends_credits_only_with_a_key(key: str, script: str) -> None:
+    """Without a key it is the sandbox; and the key is not printed."""
+    command = ["make", "--dry-run", "--no-print-directory", "demo"]
+    environment = {**os.environ, "MULTICART_API_KEY": key}
+    told = subprocess.run(
+        command, cwd=EXAMPLES.parent, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert told.splitlines()[-1].endswith(f"python examples/{script}.py demo-results")
+    assert "a.key" not in told

@@ -1,0 +1,106 @@
+"""What is public is a list, complete and described."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+import multicart_async
+
+TOP = {
+    "AsyncMultiCart",
+    "UNSET",
+    "Timeouts",
+    "RetryPolicy",
+    "Limits",
+    "PollPolicy",
+    "Outcome",
+    "DirectorySink",
+    "Sink",
+    "MultiCartError",
+    "errors",
+    "models",
+    "events",
+    "__version__",
+}
+
+
+def modules() -> list[str]:
+    """All modules of the package but those that are run."""
+    found = [info.name for info in pkgutil.walk_packages(multicart_async.__path__, "multicart_async.")]
+    return ["multicart_async", *(name for name in found if not name.endswith(".__main__"))]
+
+
+PUBLIC = [name for name in modules() if "._" not in name]
+EXPORTS = [(module, name) for module in PUBLIC for name in getattr(import_module(module), "__all__", ())]
+
+
+def test_the_walk_finds_the_modules() -> None:
+    """An empty list would make the tests below say nothing."""
+    assert {"multicart_async", "multicart_async.errors", "multicart_async.resources.runs.runs"} <= set(PUBLIC)
+    assert len(EXPORTS) > 100
+
+
+def test_the_top_exports_what_is_documented() -> None:
+    """Exactly that, each once."""
+    assert sorted(TOP) == sorted(multicart_async.__all__)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_public_module_says_what_it_exports(module: str) -> None:
+    """Unless it is a mere folder of modules, as ``resources`` is."""
+    found = import_module(module)
+
+    assert found.__doc__
+    if module != "multicart_async.resources":
+        assert found.__all__
+        assert len(found.__all__) == len(set(found.__all__))
+
+
+@pytest.mark.parametrize(("module", "name"), EXPORTS, ids=lambda part: part.removeprefix("multicart_async."))
+def test_an_exported_name_is_there_and_described(module: str, name: str) -> None:
+    """Classes, functions and modules have a docstring of their own; other values are described beside them."""
+    value = getattr(import_module(module), name)
+
+    if isinstance(value, ModuleType) or inspect.isclass(value) or inspect.isfunction(value):
+        assert value.__doc__
+
+
+@pytest.mark.parametrize("module", modules())
+def test_what_a_module_exports_is_its_own_or_was_imported_on_purpose(module: str) -> None:
+    """``__all__`` of private modules is true as well."""
+    found = import_module(module)
+
+    for name in getattr(found, "__all__", ()):
+        assert hasattr(found, name)
+
+
+def public_methods() -> list[tuple[type, str]]:
+    """The methods of all exported classes."""
+    classes = {getattr(import_module(module), name) for module, name in EXPORTS}
+    found = []
+    for kind in classes:
+        if inspect.isclass(kind) and kind.__module__.startswith("multicart_async"):
+            found += [(kind, name) for name, value in vars(kind).items() if name[0] != "_" and inspect.isroutine(value)]
+    return sorted(found, key=lambda pair: (pair[0].__module__, pair[0].__name__, pair[1]))
+
+
+@pytest.mark.parametrize(("kind", "name"), public_methods(), ids=lambda part: getattr(part, "__name__", part))
+def test_a_public_method_is_described(kind: type, name: str) -> None:
+    """Its first line says what you get."""
+    assert inspect.getdoc(getattr(kind, name))
+
+
+def test_errors_events_and_models_are_modules() -> None:
+    """They are used as ``multicart_async.errors.NotFoundError``."""
+    for name in ("errors", "events", "models"):
+        assert import_module(f"multicart_async.{name}") is getattr(multicart_async, name)
+
+
+def test_the_version_is_one() -> None:
+    """Numbers with dots."""
+    assert all(part[0].isdigit() for part in multicart_async.__version__.split("."))
