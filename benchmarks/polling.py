@@ -35,19 +35,14 @@ import attrs
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from contenders.composed import groups_over
 from virtual_time import run_virtually
 
-from multicart_async import Limits, PollPolicy
-from multicart_async._downloads.manager import DownloadManager
-from multicart_async._downloads.transfer import Downloader
+from multicart_async import PollPolicy
+from multicart_async._core.clock import Clock
 from multicart_async._http import MultipartForm, Response
-from multicart_async._http.caller import ApiCaller
-from multicart_async._http.retries import Retrier
 from multicart_async.models import StartedRun
-from multicart_async.resources._polling import Clock, PollTimer
-from multicart_async.resources.account import Account
-from multicart_async.resources.collections import Collections
-from multicart_async.resources.runs.runs import Runs
+from multicart_async.resources._polling import PollTimer
 
 LIST = "/schedules/get_schedules/"
 RESULTS = "/schedules/collections/results/download/"
@@ -130,17 +125,7 @@ async def wait_many(service: Service, policy: PollPolicy) -> None:
     """The product: one list for all."""
     loop = asyncio.get_running_loop()
     clock = Clock(now=loop.time, sleep=asyncio.sleep)
-    call = ApiCaller(service, attempts=Retrier(now=loop.time, sleep=asyncio.sleep))  # type: ignore[arg-type]
-    collections = Collections(call)
-    runs = Runs(
-        call,
-        collection=collections.get,
-        collections=collections.list,
-        account=Account(call).credits,
-        results=DownloadManager(Downloader(service), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
-        limits=Limits(),
-        clock=clock,
-    )
+    _, runs = groups_over(service, clock)
     started = [StartedRun(number, number) for number in service.ends]
     async for outcome in runs.wait_many(started, policy=policy):
         outcome.unwrap()

@@ -14,6 +14,7 @@ import aiohttp
 import anyio
 import attrs
 
+from multicart_async._core.clock import Clock
 from multicart_async._core.credentials import Given, resolve
 from multicart_async._core.extra_headers import ExtraHeaders
 from multicart_async._core.failures import Listener
@@ -36,7 +37,7 @@ from multicart_async.config import Limits, RetryPolicy, Timeouts
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.events import Emit, Event
 from multicart_async.models import SyncReport, VerifyReport
-from multicart_async.resources._polling import Clock
+from multicart_async.resources._base import ClientContext
 from multicart_async.resources.account import Account
 from multicart_async.resources.asins import Asins
 from multicart_async.resources.billing import Billing
@@ -126,37 +127,31 @@ class AsyncMultiCart:
         self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
         attempts = Retrier(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
         redactor, exposed = self._transport.redactor, self._settings.exposed
-        self._call = call = ApiCaller(
+        self._api = ApiCaller(
             self._transport, attempts=attempts, limits=limits, life=life, exposed=exposed, redactor=redactor
         )
         self._downloader = Downloader(
             self._transport, attempts=attempts, limits=limits, life=life, emit=emit, redactor=redactor
         )
-        self._limits = limits
-        self._results = results = DownloadManager(self._downloader, self._settings.base_url)
-        clock = Clock(sleep=life.sleep)
-        self.settings = ServiceSettings(call)
-        self.zipcodes = Zipcodes(call, domains=self.settings.domains, clock=clock)
-        self.asins = Asins(call, zipcode=self.zipcodes.ensure, clock=clock)
-        self.collections = Collections(call, add=self.asins.create_many)
-        self.account = Account(call)
-        self.billing = Billing(call, results=results)
-        self.skus = Skus(call, rows=self.asins.iterate)
-        self.catalogue = Catalogue(call)
-        self.runs = Runs(
-            call,
-            collection=self.collections.get,
-            collections=self.collections.list,
-            account=self.account.credits,
-            results=results,
+        self._context = context = ClientContext(
+            api=self._api,
+            downloads=DownloadManager(self._downloader, self._settings.base_url),
             limits=limits,
-            clock=clock,
+            lifetime=life,
+            clock=Clock(sleep=life.sleep),
             emit=emit,
         )
-        self.outputs = Outputs(call)
-        self.categories = Categories(
-            call, collection=self.collections.get, results=results, limits=limits, clock=clock, emit=emit
-        )
+        self.account = Account(context)
+        self.billing = Billing(context)
+        self.catalogue = Catalogue(context)
+        self.outputs = Outputs(context)
+        self.settings = ServiceSettings(context)
+        self.zipcodes = Zipcodes(context, settings=self.settings)
+        self.asins = Asins(context, zipcodes=self.zipcodes)
+        self.skus = Skus(context, asins=self.asins)
+        self.collections = Collections(context, asins=self.asins)
+        self.runs = Runs(context, collections=self.collections, account=self.account)
+        self.categories = Categories(context, collections=self.collections)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_settings"):  # a traceback with local variables shows what could not be made
@@ -195,7 +190,7 @@ class AsyncMultiCart:
         _check_path(path)
         _check_fields(fields)
         check_choice("safety", safety, RequestSafety)
-        return await self._call(Endpoint(path, ANYTHING, safety=safety), fields)
+        return await self._api.call(Endpoint(path, ANYTHING, safety=safety), fields)
 
     def stream(self, url: str) -> AbstractAsyncContextManager[ByteStream]:
         """The raw bytes of a result file, as they come: ``async with client.stream(url) as stream: async for piece in stream``.
@@ -265,13 +260,13 @@ class AsyncMultiCart:
         with self._life.track():  # *collections* may never end by itself
             mirror = Synchronizer(
                 wish,
-                await self._results.sink(dest),
+                await self._context.downloads.sink(dest),
                 list_all=self.collections.list,
                 get=self.collections.get,
                 runs=self.runs,
-                results=self._results,
-                listers=max(1, self._limits.requests // 2),  # polls and calls of others want a place too
-                fetchers=self._limits.downloads,
+                results=self._context.downloads,
+                listers=max(1, self._context.limits.requests // 2),  # polls and calls of others want a place too
+                fetchers=self._context.limits.downloads,
             )
             return await mirror.run(collections)
 
@@ -291,8 +286,8 @@ class AsyncMultiCart:
         check_bool("repair", repair)
         with self._life.track():
             sink = await self._readable(dest)
-            mend = Repairer(sink, self.runs, self._results).repair if repair else None
-            return await verify(sink, lambda folder: self._results.recover(sink, folder), mend)
+            mend = Repairer(sink, self.runs, self._context.downloads).repair if repair else None
+            return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), mend)
 
     async def _readable(self, dest: str | os.PathLike[str] | ListableSink) -> ListableSink:
         if not isinstance(dest, Sink):

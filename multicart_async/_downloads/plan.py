@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeVar, TypeVarTuple, Unpack
 
 import anyio
@@ -26,7 +25,6 @@ __all__ = [
     "FetchRun",
     "Files",
     "LinkRefresher",
-    "find_run",
     "folder_of",
     "is_ours",
     "pages_of",
@@ -161,12 +159,3 @@ class LinkRefresher:
             plan, run, "both" if run.download_links.all_pages else "pages", self._base
         )
         return {file.name: file.link for file in wanted}
-
-
-async def find_run(runs: AsyncGenerator[Run, None], run_id: int) -> Run | None:
-    """The run of that id among *runs*."""
-    async with aclosing(runs) as rows:
-        async for row in rows:
-            if row.id == run_id:
-                return row
-    return None

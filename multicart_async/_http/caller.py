@@ -68,7 +68,7 @@ class ApiCaller:
         self._limiter = anyio.CapacityLimiter(limits.requests)
         self._memory = _MEMORY * limits.response_bytes
 
-    async def __call__(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
+    async def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
         """The answer's data as the endpoint's type."""
         return (await self.call_with_info(endpoint, fields)).value
 

@@ -23,7 +23,7 @@ from multicart_async._core.failures import failure_of
 from multicart_async._core.tasks import to_async_iter
 from multicart_async._core.validation import check_bool, check_id, check_int, check_iterable, wrong_argument
 from multicart_async._downloads.manager import DownloadManager, DownloadOptions
-from multicart_async._downloads.plan import Files, find_run
+from multicart_async._downloads.plan import Files
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
 from multicart_async._sync.report import ReportBuilder
@@ -38,8 +38,9 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Collection, Run, SyncFailure, SyncReport
 from multicart_async.resources.collections import LIST as COLLECTIONS
+from multicart_async.resources.runs._api import LIST as RUNS
+from multicart_async.resources.runs._api import find_run
 from multicart_async.resources.runs._tracker import FAILED
-from multicart_async.resources.runs.runs import LIST as RUNS
 from multicart_async.resources.runs.runs import Runs
 from multicart_async.sinks import ListableSink, Sink, put_bytes
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from multicart_async._downloads.manager import DownloadManager, DownloadOptions
-from multicart_async._downloads.plan import ARCHIVE, CATEGORY_CSV, Files, find_run, is_ours
+from multicart_async._downloads.plan import ARCHIVE, CATEGORY_CSV, Files, is_ours
 from multicart_async._sync.verify import DamagedRun
 from multicart_async.errors import UnreachableResultError
+from multicart_async.resources.runs._api import find_run
 from multicart_async.resources.runs.runs import Runs
 from multicart_async.sinks import Sink
 

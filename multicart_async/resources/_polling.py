@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import random
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 import anyio
 import attrs
 
+from multicart_async._core.clock import Clock
 from multicart_async._core.failures import ends_all
 from multicart_async._core.validation import wrong_argument
 from multicart_async._http.retry_rules import is_transient, retry_delay
@@ -28,7 +28,6 @@ from multicart_async.errors import (
 
 __all__ = [
     "FINAL_POLL_TIMEOUT",
-    "Clock",
     "PollFailures",
     "PollResult",
     "PollTimer",
@@ -52,14 +51,6 @@ def check_poll_policy(policy: object) -> None:
     """Raises unless it is one. Before anything is started: afterwards it is paid."""
     if not isinstance(policy, PollPolicy):
         raise wrong_argument("policy", "a PollPolicy", policy)
-
-
-@attrs.frozen
-class Clock:
-    """A monotonic clock and its sleep: jumps of the wall clock have no effect."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 class Interval:

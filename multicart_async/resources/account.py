@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from multicart_async._core.redaction import Redacted, redact
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_bool, check_extra_fields, check_str, is_valid_str
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import ArgumentError
 from multicart_async.models import Credits, Login, Profile, Undocumented
+from multicart_async.resources._base import Resource
 
 __all__ = ["Account"]
 
@@ -30,14 +30,11 @@ REGISTER = Endpoint("/users/register", Undocumented, safety="unsafe", public=Tru
 _SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 
 
-class Account:
+class Account(Resource):
     """``client.account``
 
     What is secret is hidden first of all: whatever fails below, a traceback with local variables must not show it.
     """
-
-    def __init__(self, call: ApiCaller) -> None:
-        self._call = call
 
     async def login(self, email: str, password: str) -> Login:
         """A session of that user: ``AsyncMultiCart(token=login.token)`` makes a client with it. Needs no credential.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
-from typing import Protocol
 
 import attrs
 
@@ -23,17 +22,18 @@ from multicart_async._core.validation import (
     normalize_items,
     wrong_argument,
 )
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.config import PollPolicy
 from multicart_async.errors import APIError, MultiCartError, NotFoundError, WaitTimeoutError
-from multicart_async.models import AddResult, Asin, AsinRow, OutputFormat, Zipcode
+from multicart_async.models import AddResult, Asin, AsinRow, OutputFormat
 from multicart_async.models._base import Model, Strict
+from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import AMAZON
 from multicart_async.resources._items.export import export_asins
 from multicart_async.resources._pagination import paginate
-from multicart_async.resources._polling import Clock, PollResult, PollTimer, poll_changes
+from multicart_async.resources._polling import PollResult, PollTimer, poll_changes
+from multicart_async.resources.zipcodes import Zipcodes
 
 __all__ = ["Asins"]
 
@@ -57,24 +57,15 @@ DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="idempotent
 PAGE = 100
 
 
-class EnsureZipcode(Protocol):
-    """`Zipcodes.ensure`."""
-
-    def __call__(self, postcode: str, *, domain: str, policy: PollPolicy = ...) -> Awaitable[Zipcode]:
-        """The postcode, active."""
-        ...
-
-
-class Asins:
+class Asins(Resource):
     """``client.asins``: the ASINs of a collection, at most 5,000 of them.
 
     `add` is the simple way; `create_many` and `import_csv` are the service's calls. Documentation: api-docs/amazon-items.
     """
 
-    def __init__(self, call: ApiCaller, *, zipcode: EnsureZipcode | None = None, clock: Clock = Clock()) -> None:
-        self._call = call
-        self._zipcode = zipcode
-        self._clock = clock
+    def __init__(self, context: ClientContext, *, zipcodes: Zipcodes) -> None:
+        super().__init__(context)
+        self._zipcodes = zipcodes
 
     async def create(
         self,
@@ -163,7 +154,7 @@ class Asins:
             }
             for text in join_batches(wanted)
         )
-        return await send_batches(self._call, CREATE_MULTIPLE, batches)
+        return await send_batches(self._context.api, CREATE_MULTIPLE, batches)
 
     async def add(
         self,
@@ -189,11 +180,12 @@ class Asins:
             MultiCartError: Something failed; ``report`` holds what was `AddResult`, or ``None`` before the first item.
             ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was added.
         """
-        assert self._zipcode is not None, "a client gives this"
         check_id("collection_id", collection_id)
         check_bool("include_raw_html", include_raw_html)
         wanted = normalize_items("asins", asins)
-        await self._zipcode(postcode, domain=domain, policy=policy)  # checks these three before it sends anything
+        await self._zipcodes.ensure(
+            postcode, domain=domain, policy=policy
+        )  # checks these three before it sends anything
         before = await self.count(collection_id)
         added = await self.create_many(
             collection_id, wanted, domain=domain, postcode=postcode, include_raw_html=include_raw_html
@@ -232,7 +224,7 @@ class Asins:
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """
-        return await import_csv(self._call, CREATE_BULK, AMAZON, collection_id, source, split=split)
+        return await import_csv(self._context.api, CREATE_BULK, AMAZON, collection_id, source, split=split)
 
     async def export_csv(self, collection_id: int, path: str | os.PathLike[str]) -> int:
         """Write the ASINs of a collection to a CSV that `import_csv` takes; how many rows it has.
@@ -264,6 +256,7 @@ class Asins:
         Raises:
             InvalidResponseError: It has no end, or moves all the time.
         """
+        check_id("collection_id", collection_id)
         return self._rows(collection_id, complete=True)
 
     def _rows(self, collection_id: int, *, complete: bool) -> AsyncGenerator[Asin, None]:
@@ -315,7 +308,7 @@ class Asins:
     async def _wait(
         self, there: Callable[[], Awaitable[int]], count: int, what: str, collection_id: int, policy: PollPolicy
     ) -> int:
-        pace = PollTimer(policy, self._clock)
+        pace = PollTimer(policy, self._context.clock)
         seen: list[int] = []
 
         async def look() -> PollResult[int]:

@@ -7,10 +7,9 @@ import re
 
 from multicart_async._core.validation import wrong_argument
 from multicart_async._downloads.formats.pdf import PdfCheck
-from multicart_async._downloads.manager import DownloadManager
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import DownloadedFile, Plan
+from multicart_async.resources._base import Resource
 from multicart_async.sinks import Sink
 
 __all__ = ["Billing"]
@@ -22,12 +21,8 @@ INVOICE = "/users/payments/{invoice_id}/invoice.pdf"  # a file, not a call: raw 
 _INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a path and of a file's name
 
 
-class Billing:
+class Billing(Resource):
     """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
-
-    def __init__(self, call: ApiCaller, *, results: DownloadManager) -> None:
-        self._call = call
-        self._results = results
 
     async def plans(self) -> tuple[Plan, ...]:
         """The plans that are on offer, in their order. Count with ``price_cents``; ``price`` may be a binary float."""
@@ -53,7 +48,9 @@ class Billing:
             DownloadError: It could not be had whole, something else came in its place, or the disk refused.
         """
         text = _id_text(invoice_id)
-        return await self._results.download_file(INVOICE.format(invoice_id=text), f"invoice-{text}.pdf", PdfCheck, dest)
+        return await self._context.downloads.download_file(
+            INVOICE.format(invoice_id=text), f"invoice-{text}.pdf", PdfCheck, dest
+        )
 
 
 def _id_text(invoice_id: object) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_bool, check_extra_fields, check_str
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import CatalogueTree, Undocumented
+from multicart_async.resources._base import Resource
 
 __all__ = ["Catalogue"]
 
@@ -16,11 +16,8 @@ CATEGORIES = Endpoint("/schedules/officeworks/categories/", CatalogueTree, safet
 PRODUCTS = Endpoint("/schedules/officeworks/categories/products/", Undocumented, safety="safe")
 
 
-class Catalogue:
+class Catalogue(Resource):
     """``client.catalogue``: what Officeworks sells. Looking costs no credits."""
-
-    def __init__(self, call: ApiCaller) -> None:
-        self._call = call
 
     async def categories(self, *, flat: bool | Unset = UNSET, seo_path: str | Unset = UNSET) -> CatalogueTree:
         """The categories as a tree, or with *flat* as a list; all of them, or *seo_path* and what is below it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 
 import attrs
@@ -11,11 +11,9 @@ import attrs
 from multicart_async._core.tasks import map_unordered
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_id, check_iterable
-from multicart_async._downloads.manager import DownloadManager, DownloadOptions, check_run
-from multicart_async._http.caller import ApiCaller
+from multicart_async._downloads.manager import DownloadOptions, check_run
 from multicart_async._http.endpoint import Endpoint
-from multicart_async._http.retries import ignore_event
-from multicart_async.config import Limits, PollPolicy
+from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
     APIError,
@@ -28,11 +26,10 @@ from multicart_async.errors import (
     RunCancelledError,
     WaitTimeoutError,
 )
-from multicart_async.events import Emit, RunProgress
+from multicart_async.events import RunProgress
 from multicart_async.models import (
     CategoryRequest,
     CategoryRun,
-    Collection,
     DeliveryDay,
     Priority,
     RunDownload,
@@ -40,9 +37,11 @@ from multicart_async.models import (
 )
 from multicart_async.models._base import Model, Strict
 from multicart_async.models.outcome import Outcome, outcome_of
+from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._category_request import check_request
-from multicart_async.resources._polling import Clock, PollResult, PollTimer, check_poll_policy, poll_changes
+from multicart_async.resources._polling import PollResult, PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, noting, was_sent
+from multicart_async.resources.collections import Collections
 from multicart_async.sinks import Sink
 
 __all__ = ["Categories"]
@@ -72,28 +71,15 @@ WAITING = 1_000  # scrapes that are waited for at a time; the others are submitt
 CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled scrape
 
 
-class Categories:
+class Categories(Resource):
     """``client.categories``: scrape a whole Amazon category, for a credit for each product found.
 
     Documentation: api-docs/amazon-category.
     """
 
-    def __init__(
-        self,
-        call: ApiCaller,
-        *,
-        collection: Callable[[int], Awaitable[Collection]],
-        results: DownloadManager,
-        limits: Limits = Limits(),
-        clock: Clock = Clock(),
-        emit: Emit = ignore_event,
-    ) -> None:
-        self._call = call
-        self._collection = collection
-        self._results = results
-        self._limits = limits
-        self._clock = clock
-        self._emit = emit
+    def __init__(self, context: ClientContext, *, collections: Collections) -> None:
+        super().__init__(context)
+        self._collections = collections
 
     async def submit(
         self,
@@ -176,8 +162,8 @@ class Categories:
         """
         check_iterable("requests", requests)
         check_poll_policy(policy)
-        sink = None if dest is None else await self._results.sink(dest)
-        life = self._call.lifetime
+        sink = None if dest is None else await self._context.downloads.sink(dest)
+        life = self._context.lifetime
         unfinished = Unfinished(
             "wait for these scrapes with categories.wait; look for a URL's before you submit it again"
         )
@@ -201,7 +187,7 @@ class Categories:
 
         with unfinished.noting():
             async with (
-                aclosing(map_unordered(requests, submit, self._limits.requests, life)) as submitted,
+                aclosing(map_unordered(requests, submit, self._context.limits.requests, life)) as submitted,
                 aclosing(map_unordered(submitted, end, WAITING, life)) as ends,
             ):
                 async for (request, started), result in ends:
@@ -254,7 +240,7 @@ class Categories:
             )
         else:
             collection_id, runner_id = check_id("started", started), None
-        pace = PollTimer(policy, self._clock)
+        pace = PollTimer(policy, self._context.clock)
         last: list[CategoryRun] = []
 
         async def look() -> PollResult[CategoryRun]:
@@ -268,7 +254,7 @@ class Categories:
         def timed_out() -> WaitTimeoutError:
             reason = f"category scrape {collection_id} is not finished after {pace.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=started, last=next(iter(last), None))
-            return self._call.redactor.error(error)
+            return self._context.api.redactor.error(error)
 
         async with aclosing(poll_changes(look, pace, timed_out)) as runs:
             async for run in runs:
@@ -280,26 +266,26 @@ class Categories:
         failed = run is not None and run.stage == "failed"
         status = message = None
         try:
-            collection = await self._collection(collection_id)
+            collection = await self._collections.get(collection_id)
         except (APIError, APIConnectionError, InvalidResponseError) as error:
             # nothing says that a category's collection can be had like others: it is a help, not a condition
             if isinstance(error, _FINAL) and error.in_envelope and not failed:
                 raise
         else:
-            status, message = collection.schedule_status, self._call.redactor.value(collection.failed_message)
+            status, message = collection.schedule_status, self._context.api.redactor.value(collection.failed_message)
         if not failed and status != "Failed":
             return
         kind = RunCancelledError if message == CANCELLED else CategoryFailedError
         what = "was cancelled" if kind is RunCancelledError else "failed"
         reason = f"category scrape {collection_id} {what}: {message or 'no reason is given'}"
-        raise self._call.redactor.error(kind(reason, started=started, last=run, failed_message=message))
+        raise self._context.api.redactor.error(kind(reason, started=started, last=run, failed_message=message))
 
     def _tell(self, run: CategoryRun, waited: float) -> None:
-        self._emit(
+        self._context.emit(
             RunProgress(
                 collection_id=run.collection,
                 run_id=run.id,
-                status=self._call.redactor.value(run.stage),
+                status=self._context.api.redactor.value(run.stage),
                 waited=waited,
                 finished=run.is_download_generated,
             )
@@ -373,6 +359,6 @@ class Categories:
         async def relist() -> CategoryRun | None:
             return await self._row(run.collection, run.id)
 
-        return await self._results.download_run(
+        return await self._context.downloads.download_run(
             run, dest, "pages", relist=relist, terms=DownloadOptions(overwrite=overwrite, csv=csv)
         )

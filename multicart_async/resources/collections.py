@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -24,7 +24,6 @@ from multicart_async._core.validation import (
     wrong_argument,
 )
 from multicart_async._downloads.links import name_troubles
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import ArgumentError, MultiCartError, MultiCartWarning, NotFoundError
 from multicart_async.models import (
@@ -40,8 +39,10 @@ from multicart_async.models import (
     SortOrder,
 )
 from multicart_async.models._base import Model
+from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.shard_journal import ShardJournal
 from multicart_async.resources._items.sharding import Steps, make_shards
+from multicart_async.resources.asins import Asins
 
 __all__ = ["Collections", "ScheduleTime", "schedule_troubles", "time_to_send"]
 
@@ -61,31 +62,15 @@ DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="idem
 BATCH = 50  # ids for one call; thousands time out
 
 
-class AddMany(Protocol):
-    """`Asins.create_many`."""
-
-    def __call__(
-        self,
-        collection_id: int,
-        asins: Iterable[str],
-        *,
-        domain: str,
-        postcode: str,
-        include_raw_html: bool | Unset = ...,
-    ) -> Awaitable[AddResult]:
-        """What became of them."""
-        ...
-
-
-class Collections:
+class Collections(Resource):
     """``client.collections``: what is scraped together. A new one is a draft, not listed, until its first item is added.
 
     Documentation: api-docs/collections, docs/concepts/collections.
     """
 
-    def __init__(self, call: ApiCaller, *, add: AddMany | None = None) -> None:
-        self._call = call
-        self._add = add
+    def __init__(self, context: ClientContext, *, asins: Asins) -> None:
+        super().__init__(context)
+        self._asins = asins
 
     async def create(
         self,
@@ -160,8 +145,7 @@ class Collections:
             return (await self._call(CREATE, {**fields, "name": name})).id
 
         async def add(collection_id: int, asins: tuple[str, ...]) -> AddResult:
-            assert self._add is not None
-            return await self._add(
+            return await self._asins.create_many(
                 collection_id, asins, domain=domain, postcode=postcode, include_raw_html=include_raw_html
             )
 
@@ -253,7 +237,7 @@ class Collections:
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `DeleteReport` so far, later batches were not sent.
         """
-        self._call.lifetime.ensure_open()
+        self._context.lifetime.ensure_open()
         wanted = check_ids("collection_ids", collection_ids)
         report = DeleteReport()
         for start in range(0, len(wanted), BATCH):

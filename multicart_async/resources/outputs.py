@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from multicart_async._core.validation import check_id, check_int
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import Output
+from multicart_async.resources._base import Resource
 from multicart_async.resources._pagination import paginate
 
 __all__ = ["Outputs"]
@@ -20,11 +20,8 @@ GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="safe", echo=("a
 PAGE = 100
 
 
-class Outputs:
+class Outputs(Resource):
     """``client.outputs``: the records that the service keeps of each ASIN. Documentation: api-docs/amazon-items."""
-
-    def __init__(self, call: ApiCaller) -> None:
-        self._call = call
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Output, ...]:
         """One page of the output records of a collection, without their ``output_json``, which can be large."""
@@ -39,6 +36,7 @@ class Outputs:
         Raises:
             InvalidResponseError: It has no end, or moves all the time.
         """
+        check_id("collection_id", collection_id)
         return paginate(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def get(self, output_id: int) -> Output:

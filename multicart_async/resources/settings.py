@@ -9,6 +9,7 @@ import anyio
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import Domain, Store
+from multicart_async.resources._base import ClientContext, Resource
 
 __all__ = ["ServiceSettings"]
 
@@ -18,15 +19,16 @@ DOMAINS = Endpoint("/settings/domains/", tuple[Domain, ...], safety="safe", publ
 STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="safe", public=True)
 
 
-class ServiceSettings:
+class ServiceSettings(Resource):
     """``client.settings``: domains and Officeworks stores, asked for once; no key is needed.
 
     Documentation: docs/authentication, docs/guides/officeworks-skus.
     """
 
-    def __init__(self, call: ApiCaller) -> None:
-        self._domains = _Kept(call, DOMAINS)
-        self._stores = _Kept(call, STORES)
+    def __init__(self, context: ClientContext) -> None:
+        super().__init__(context)
+        self._domains = _Kept(context.api, DOMAINS)
+        self._stores = _Kept(context.api, STORES)
 
     async def domains(self, *, refresh: bool = False) -> tuple[Domain, ...]:
         """The domains that can be scraped, with the ids and names that other calls want. No key is needed.
@@ -47,8 +49,8 @@ class ServiceSettings:
 class _Kept(Generic[T]):
     """An answer that is asked for once, by one of all who want it at the same time."""
 
-    def __init__(self, call: ApiCaller, endpoint: Endpoint[tuple[T, ...]]) -> None:
-        self._call = call
+    def __init__(self, api: ApiCaller, endpoint: Endpoint[tuple[T, ...]]) -> None:
+        self._api = api
         self._endpoint = endpoint
         self._lock = anyio.Lock()
         self._rows: tuple[T, ...] = ()
@@ -57,7 +59,7 @@ class _Kept(Generic[T]):
 
     async def rows(self, *, refresh: bool) -> tuple[T, ...]:
         """What is kept; with *refresh*, what a request brought that begins after this call."""
-        self._call.lifetime.ensure_open()
+        self._api.lifetime.ensure_open()
         wanted = self._begun + 1 if refresh else 1
         if self._answered < wanted:
             async with self._lock:  # who fails or is cancelled inside leaves it to the next
@@ -68,5 +70,5 @@ class _Kept(Generic[T]):
         if self._answered >= wanted:  # somebody else has asked meanwhile
             return
         self._begun += 1
-        self._rows = await self._call(self._endpoint)
+        self._rows = await self._api.call(self._endpoint)
         self._answered = self._begun

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from multicart_async._core.validation import (
@@ -13,12 +13,13 @@ from multicart_async._core.validation import (
     normalize_item,
     normalize_items,
 )
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.errors import APIError, MultiCartError
-from multicart_async.models import AddResult, Asin, Sku, SkuRow
+from multicart_async.models import AddResult, Sku, SkuRow
+from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import OFFICEWORKS
+from multicart_async.resources.asins import Asins
 
 __all__ = ["Skus"]
 
@@ -26,19 +27,17 @@ CREATE = Endpoint("/schedules/officeworks/sku/create/", Sku, safety="idempotent"
 CREATE_MULTIPLE = Endpoint("/schedules/officeworks/sku/create/multiple/", AddResult, safety="idempotent")
 CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", AddResult, safety="idempotent")
 
-Rows = Callable[[int], AsyncGenerator[Asin, None]]
 
-
-class Skus:
+class Skus(Resource):
     """``client.skus``. The collection's ``request_type`` must be ``"officeworks.com.au"``.
 
     A SKU is unique in its collection, whatever its store and postcode: the same SKU for two stores needs two
     collections. *postcode* is the postcode itself, as a text: the service takes a number for the id of a row, too.
     """
 
-    def __init__(self, call: ApiCaller, *, rows: Rows) -> None:
-        self._call = call
-        self._rows = rows
+    def __init__(self, context: ClientContext, *, asins: Asins) -> None:
+        super().__init__(context)
+        self._asins = asins
 
     async def create(self, collection_id: int, sku: str, *, store_id: str, postcode: str) -> Sku:
         """Add one SKU. *store_id* is one of those that ``client.settings.officeworks_stores`` lists.
@@ -68,7 +67,7 @@ class Skus:
     async def _find(self, collection_id: int, sku: str, store_id: str, postcode: str) -> Sku | None:
         """The row, if it can be seen and is the one that was sent: another store's is somebody else's."""
         try:
-            async with aclosing(self._rows(collection_id)) as rows:
+            async with aclosing(self._asins.iterate(collection_id)) as rows:
                 async for row in rows:
                     zipcode = row.customer_postcode.zipcode if row.customer_postcode else None
                     if (row.asin, row.custom_id, zipcode) == (sku, store_id, postcode):
@@ -98,7 +97,7 @@ class Skus:
         place = _place(store_id, postcode)
         wanted = normalize_items("skus", skus)
         batches = ({"collection": collection_id, "skus": text, **place} for text in join_batches(wanted))
-        return await send_batches(self._call, CREATE_MULTIPLE, batches)
+        return await send_batches(self._context.api, CREATE_MULTIPLE, batches)
 
     async def import_csv(
         self,
@@ -124,7 +123,7 @@ class Skus:
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """
-        return await import_csv(self._call, CREATE_BULK, OFFICEWORKS, collection_id, source, split=split)
+        return await import_csv(self._context.api, CREATE_BULK, OFFICEWORKS, collection_id, source, split=split)
 
 
 def _place(store_id: str, postcode: str) -> dict[str, str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 import anyio
@@ -13,7 +11,6 @@ import anyio
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_choice, check_id, check_postcode, check_str, wrong_argument
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import Endpoint
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
@@ -29,7 +26,9 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Domain, Zipcode, ZipcodeStatus
-from multicart_async.resources._polling import Clock, PollResult, PollTimer, poll_changes, poll_timeout
+from multicart_async.resources._base import ClientContext, Resource
+from multicart_async.resources._polling import PollResult, PollTimer, poll_changes, poll_timeout
+from multicart_async.resources.settings import ServiceSettings
 
 __all__ = ["Zipcodes"]
 
@@ -40,27 +39,18 @@ LONGEST = 12  # characters of a postcode, as in the dashboard
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
 
 
-class AllDomains(Protocol):
-    """`ServiceSettings.domains`."""
-
-    def __call__(self, *, refresh: bool = ...) -> Awaitable[tuple[Domain, ...]]:
-        """All of them."""
-        ...
-
-
 _log = logging.getLogger("multicart_async")
 
 
-class Zipcodes:
+class Zipcodes(Resource):
     """``client.zipcodes``: the postcodes that prices are asked for; one must be active before items can use it.
 
     Documentation: api-docs/zipcodes, docs/concepts/postcodes.
     """
 
-    def __init__(self, call: ApiCaller, *, domains: AllDomains, clock: Clock = Clock()) -> None:
-        self._call = call
-        self._domains = domains
-        self._clock = clock
+    def __init__(self, context: ClientContext, *, settings: ServiceSettings) -> None:
+        super().__init__(context)
+        self._settings = settings
         self._locks: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def create(self, postcode: str, *, domain_id: int) -> Zipcode:
@@ -98,7 +88,7 @@ class Zipcodes:
             NotFoundError: It was missing from `list` three times in a row. (No call asks for one, so the error is ours.)
         """
         check_id("zipcode_id", zipcode_id)
-        return await self._active(zipcode_id, UNSET, PollTimer(policy, self._clock))
+        return await self._active(zipcode_id, UNSET, PollTimer(policy, self._context.clock))
 
     async def _active(self, zipcode_id: int, domain_id: int | Unset, pace: PollTimer) -> Zipcode:
         last: list[Zipcode] = []
@@ -111,10 +101,10 @@ class Zipcodes:
             return PollResult(row, row.status, finished=self._is_active(row))
 
         def timed_out() -> WaitTimeoutError:
-            status = (self._call.redactor.value(last[0].status) or "without a status") if last else "not seen"
+            status = (self._context.api.redactor.value(last[0].status) or "without a status") if last else "not seen"
             reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
-            return self._call.redactor.error(error)
+            return self._context.api.redactor.error(error)
 
         async with aclosing(poll_changes(look, pace, timed_out)) as rows:
             return [row async for row in rows][-1]
@@ -134,7 +124,7 @@ class Zipcodes:
         """
         _check_postcode(postcode)
         check_str("domain", domain, required=True)
-        pace = PollTimer(policy, self._clock)
+        pace = PollTimer(policy, self._context.clock)
         lock = self._locks.setdefault((domain, postcode), anyio.Lock())
         async with lock:  # who comes later finds it in the list
             row = await self._found_or_created(postcode, domain)
@@ -157,7 +147,7 @@ class Zipcodes:
     async def _id_of(self, name: str) -> int:
         known: tuple[Domain, ...] = ()
         for refresh in (False, True):  # a domain may be newer than what is kept
-            known = await self._domains(refresh=refresh)
+            known = await self._settings.domains(refresh=refresh)
             for row in known:
                 if row.domain == name and row.id is not None:
                     return row.id
@@ -189,7 +179,7 @@ class Zipcodes:
 
     async def _look_again(self, postcode: str, domain_id: int) -> Zipcode | None:
         """The row, if it comes up soon. What else goes wrong meanwhile is not what the caller must know."""
-        pace = PollTimer(RECOVERY, self._clock)
+        pace = PollTimer(RECOVERY, self._context.clock)
         while True:
             row = None
             try:
@@ -202,8 +192,8 @@ class Zipcodes:
 
     def _is_active(self, row: Zipcode) -> bool:
         if row.status in {"failed", "inactive"}:
-            reason = f"postcode {self._call.redactor.value(row.zipcode)} (zipcode {row.id}) is {row.status}"
-            raise self._call.redactor.error(ZipcodeFailedError(reason, zipcode=row))
+            reason = f"postcode {self._context.api.redactor.value(row.zipcode)} (zipcode {row.id}) is {row.status}"
+            raise self._context.api.redactor.error(ZipcodeFailedError(reason, zipcode=row))
         return row.status == "active"
 
 

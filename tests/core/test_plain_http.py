@@ -108,6 +108,6 @@ async def test_a_password_does_not_go_over_plain_http() -> None:
 async def test_what_is_public_needs_no_https() -> None:
     """A public call has no secret, so it is sent."""
     async with AsyncMultiCart(base_url="http://127.0.0.1:1", allow_http=False) as client:
-        client._call._exposed = "base_url"
+        client._api._exposed = "base_url"
         with pytest.raises(ConnectionError):
             await client.settings.domains()

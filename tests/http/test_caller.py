@@ -50,7 +50,7 @@ async def test_an_answer_is_asked_for_once(safety: Safety) -> None:
     """Whatever the class; only a read may use a connection again."""
     transport = FakeTransport(ok({"a": 1}))
 
-    assert await caller(transport)(endpoint(safety), {"b": 2}) == {"a": 1}
+    assert await caller(transport).call(endpoint(safety), {"b": 2}) == {"a": 1}
     assert transport.sent == [(PATH, {"b": 2})]
     assert [safety != "safe"] == transport.fresh
 
@@ -58,7 +58,7 @@ async def test_an_answer_is_asked_for_once(safety: Safety) -> None:
 async def test_what_is_unset_is_left_out_and_nothing_else() -> None:
     """None, 0, False and empty texts are values."""
     transport = FakeTransport(ok(None))
-    await caller(transport)(endpoint("safe"), {"a": UNSET, "b": None, "c": 0, "d": False, "e": "", "f": {}})
+    await caller(transport).call(endpoint("safe"), {"a": UNSET, "b": None, "c": 0, "d": False, "e": "", "f": {}})
 
     assert transport.sent[0][1] == {"b": None, "c": 0, "d": False, "e": "", "f": {}}
 
@@ -66,7 +66,7 @@ async def test_what_is_unset_is_left_out_and_nothing_else() -> None:
 async def test_a_call_without_fields_sends_an_empty_object() -> None:
     """Not an empty body: every call is JSON."""
     transport = FakeTransport(ok([]))
-    await caller(transport)(endpoint("safe"))
+    await caller(transport).call(endpoint("safe"))
 
     assert transport.sent == [(PATH, {})]
 
@@ -75,7 +75,7 @@ async def test_a_form_goes_as_it_is() -> None:
     """Also when it is sent again."""
     form = MultipartForm({"collection_id": "1"}, "csv", "a.csv", b"x")
     transport = FakeTransport(lost(), ok(1))
-    await caller(transport)(endpoint("idempotent"), form)
+    await caller(transport).call(endpoint("idempotent"), form)
 
     assert [(PATH, form), (PATH, form)] == transport.sent
 
@@ -85,9 +85,9 @@ async def test_an_answer_becomes_the_endpoint_s_type() -> None:
     transport = FakeTransport(ok({"id": 1, "name": "A"}), ok({"id": "1", "name": "A"}))
     call, wanted = caller(transport), Endpoint(PATH, Collection, safety="safe")
 
-    assert Collection(id=1, name="A") == await call(wanted)
+    assert Collection(id=1, name="A") == await call.call(wanted)
     with pytest.raises(InvalidResponseError, match=r"^/x/: .*id"):
-        await call(wanted)
+        await call.call(wanted)
 
 
 @pytest.mark.parametrize("safety", REPEATED)
@@ -96,11 +96,11 @@ async def test_what_may_be_repeated_is_sent_as_often_as_the_policy_says(safety: 
     """The last error comes out as itself, with the number of attempts; success ends it earlier."""
     transport = FakeTransport(*[failure] * 3)
     with pytest.raises((APIConnectionError, ServerError, RateLimitError), match=r"after 3 attempts") as caught:
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
 
     assert 3 == caught.value.attempts == len(transport.sent)
     assert not isinstance(caught.value, OutcomeUnknownError)
-    assert await caller(FakeTransport(failure, failure, ok("fine")))(endpoint(safety)) == "fine"
+    assert await caller(FakeTransport(failure, failure, ok("fine"))).call(endpoint(safety)) == "fine"
 
 
 @pytest.mark.parametrize("safety", ONCE)
@@ -110,7 +110,7 @@ async def test_what_may_not_be_repeated_is_an_unknown_outcome(safety: Safety) ->
     with pytest.raises(
         OutcomeUnknownError, match=r"the connection broke; it was sent and may have taken effect"
     ) as caught:
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
 
     assert len(transport.sent) == 1
     assert caught.value.path == PATH
@@ -124,7 +124,7 @@ async def test_an_answer_that_says_no_is_not_asked_for_again(safety: Safety, ans
     transport = FakeTransport(answer)
 
     with pytest.raises(APIError):
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
     assert len(transport.sent) == 1
 
 
@@ -134,7 +134,7 @@ async def test_a_429_is_repeated_in_every_safety_class(safety: Safety, answer: R
     """It is a certain rejection, with or without an envelope."""
     transport = FakeTransport(answer, answer, ok("fine"))
 
-    assert await caller(transport)(endpoint(safety)) == "fine"
+    assert await caller(transport).call(endpoint(safety)) == "fine"
 
 
 @pytest.mark.parametrize("code", [408, 421, 425, 499, 503])
@@ -142,7 +142,7 @@ async def test_a_read_is_repeated_on_a_connection_of_its_own(code: int) -> None:
     """What passes is repeated; from the second attempt on no pooled connection is used."""
     transport = FakeTransport(Response(code, b"<html>"), refused(code), ok("fine"))
 
-    assert await caller(transport)(endpoint("safe")) == "fine"
+    assert await caller(transport).call(endpoint("safe")) == "fine"
 
     assert transport.fresh == [False, True, True]
 
@@ -151,11 +151,11 @@ async def test_a_read_is_repeated_on_a_connection_of_its_own(code: int) -> None:
 async def test_what_was_never_sent_is_tried_again_in_every_class(safety: Safety) -> None:
     """No byte went out."""
     transport = FakeTransport(unsent(), unsent(), ok("fine"))
-    assert await caller(transport)(endpoint(safety)) == "fine"
+    assert await caller(transport).call(endpoint(safety)) == "fine"
 
     transport = FakeTransport(unsent(), unsent(), unsent())
     with pytest.raises(APIConnectionError, match="cannot connect") as caught:
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
     assert len(transport.sent) == 3
     assert not caught.value.sent
 
@@ -166,14 +166,14 @@ async def test_a_fault_that_does_not_pass_is_not_tried_again(safety: Safety) -> 
     transport = FakeTransport(APIConnectionError(PATH, "not trusted", sent=False, retryable=False))
 
     with pytest.raises(APIConnectionError, match="not trusted"):
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
     assert len(transport.sent) == 1
 
 
 async def test_a_first_failure_is_no_repetition() -> None:
     """It may have taken effect; no attempt before it can have."""
     with pytest.raises(APIError) as caught:
-        await caller(FakeTransport(refused(500)), attempts=1)(endpoint("idempotent"))
+        await caller(FakeTransport(refused(500)), attempts=1).call(endpoint("idempotent"))
 
     assert caught.value.maybe_applied is False
 
@@ -184,7 +184,7 @@ async def test_a_refusal_is_final(safety: Safety, code: int) -> None:
     """In every class, and it is not called a repetition."""
     transport = FakeTransport(refused(code))
     with pytest.raises(APIError) as caught:
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
 
     assert (code, False, 1) == (caught.value.code, caught.value.maybe_applied, caught.value.attempts)
     assert len(transport.sent) == 1
@@ -196,7 +196,7 @@ async def test_nonsense_is_not_asked_for_again(safety: Safety) -> None:
     transport = FakeTransport(Response(200, b"<html>"))
 
     with pytest.raises(InvalidResponseError):
-        await caller(transport)(endpoint(safety))
+        await caller(transport).call(endpoint(safety))
     assert len(transport.sent) == 1
 
 
@@ -205,7 +205,7 @@ async def test_one_attempt_is_off() -> None:
     for failure in (lost(), unsent(), refused(500)):
         transport = FakeTransport(failure)
         with pytest.raises((APIConnectionError, ServerError)):
-            await caller(transport, attempts=1)(endpoint("safe"))
+            await caller(transport, attempts=1).call(endpoint("safe"))
         assert len(transport.sent) == 1
 
 
@@ -240,7 +240,7 @@ async def test_repetitions_and_pauses_are_told() -> None:
     later = refused(429, headers={"retry-after": "30"})
     transport = FakeTransport(lost(), later, ok(1))
     attempts = Retrier(RetryPolicy(attempts=3), emit=told.append, now=clock.now, sleep=clock.sleep)
-    await ApiCaller(transport, attempts=attempts)(endpoint("safe"))
+    await ApiCaller(transport, attempts=attempts).call(endpoint("safe"))
 
     assert [event.attempt for event in told if isinstance(event, Retrying)] == [2, 3]
     assert [event.seconds for event in told if isinstance(event, RateLimited)] == [30]
@@ -254,8 +254,8 @@ async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety
     transport = FakeTransport(refused(503, http_status=503, headers={"retry-after": "119.2"}), ok(1))
     call = ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
     with pytest.raises(ServerError):
-        await call(endpoint(safety))
-    await call(endpoint("safe"))
+        await call.call(endpoint(safety))
+    await call.call(endpoint("safe"))
 
     assert clock.slept == [120]
 
@@ -282,7 +282,7 @@ async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
-            group.start_soon(call, endpoint("safe"))
+            group.start_soon(call.call, endpoint("safe"))
 
     assert transport.times == [0, 30, 30, 30, 30, 30]
 
@@ -294,7 +294,7 @@ async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) 
     clock = FakeClock()
     attempts = Retrier(RetryPolicy(attempts=2, wait_initial=3, wait_max=3), now=clock.now, sleep=clock.sleep)
 
-    await ApiCaller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=attempts)(
+    await ApiCaller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=attempts).call(
         endpoint("safe")
     )
 
@@ -328,7 +328,7 @@ async def test_so_many_calls_go_at_once_as_the_limit_says() -> None:
     answers: list[int] = []
 
     async def one() -> None:
-        answers.append(await call(endpoint("safe")))
+        answers.append(await call.call(endpoint("safe")))
 
     async with anyio.create_task_group() as group:
         for _ in range(10):
@@ -349,7 +349,7 @@ async def test_a_slot_is_given_back_between_two_attempts() -> None:
     answers: dict[str, str] = {}
 
     async def one(name: str) -> None:
-        answers[name] = await call(endpoint("safe"), {"name": name})
+        answers[name] = await call.call(endpoint("safe"), {"name": name})
 
     async with anyio.create_task_group() as group:
         group.start_soon(one, "first")
@@ -366,7 +366,7 @@ async def test_a_closed_client_s_caller_sends_nothing() -> None:
     transport = FakeTransport()
 
     with pytest.raises(ClientClosedError):
-        await ApiCaller(transport, life=life)(endpoint("safe"))
+        await ApiCaller(transport, life=life).call(endpoint("safe"))
     assert transport.sent == []
 
 
@@ -379,7 +379,7 @@ async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
 
     async def one() -> None:
         with pytest.raises(ClientClosedError, match="closed during the call"):
-            await call(endpoint("unsafe"))
+            await call.call(endpoint("unsafe"))
         ended.append("closed")
 
     async with anyio.create_task_group() as group:

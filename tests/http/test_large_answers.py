@@ -36,7 +36,7 @@ async def test_others_have_their_turn_while_a_large_answer_is_read() -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(others)
-        rows = await ApiCaller(FakeTransport(ok(ROWS)))(LIST)
+        rows = await ApiCaller(FakeTransport(ok(ROWS))).call(LIST)
         group.cancel_scope.cancel()
 
     assert [row["id"] for row in ROWS] == [row.id for row in rows]
@@ -49,21 +49,21 @@ async def test_a_wrong_row_far_behind_is_named_by_its_number() -> None:
     rows = [*ROWS[:4_000], {"id": "4000", "name": "x"}, *ROWS[4_001:]]
 
     with pytest.raises(InvalidResponseError, match=r"data\[4000\]\.id"):
-        await ApiCaller(FakeTransport(ok(rows)))(LIST)
+        await ApiCaller(FakeTransport(ok(rows))).call(LIST)
 
 
 @pytest.mark.parametrize("data", [{"a": "x" * 300_000}, "x" * 300_000, [["x" * 300_000]]])
 async def test_a_large_answer_of_another_shape_is_refused(data) -> None:
     """Where rows were expected."""
     with pytest.raises(InvalidResponseError, match="not the documented shape"):
-        await ApiCaller(FakeTransport(ok(data)))(LIST)
+        await ApiCaller(FakeTransport(ok(data))).call(LIST)
 
 
 async def test_a_large_answer_may_be_no_list() -> None:
     """One row with much in it."""
     row = {"id": 1, "collection": 2, "is_download_generated": False, "more": ["x"] * 100_000}
 
-    run = await ApiCaller(FakeTransport(ok(row)))(Endpoint("/p/", Run, safety="safe"))
+    run = await ApiCaller(FakeTransport(ok(row))).call(Endpoint("/p/", Run, safety="safe"))
 
     assert run.extra == {"more": ["x"] * 100_000}
 
@@ -74,7 +74,7 @@ async def test_a_large_answer_may_be_no_list() -> None:
 async def test_a_large_answer_that_is_no_json_is_refused(payload) -> None:
     """With its beginning in the error, as always."""
     with pytest.raises(InvalidResponseError, match="no envelope"):
-        await ApiCaller(FakeTransport(Response(200, payload)))(LIST)
+        await ApiCaller(FakeTransport(Response(200, payload))).call(LIST)
 
 
 async def test_a_large_refusal_is_one() -> None:
@@ -82,7 +82,7 @@ async def test_a_large_refusal_is_one() -> None:
     payload = json.dumps({"code": 404, "data": "x" * 300_000, "status": 0}).encode()
 
     with pytest.raises(APIError):
-        await ApiCaller(FakeTransport(Response(200, payload)))(LIST)
+        await ApiCaller(FakeTransport(Response(200, payload))).call(LIST)
 
 
 @pytest.mark.parametrize("data", ["[" + "{}," * 200_000 + "{}]", "[" + ("[" * 900 + "]" * 900 + ",") * 400 + "1]"])
@@ -94,7 +94,7 @@ async def test_an_answer_that_takes_very_much_memory_is_refused(data) -> None:
     with pytest.raises(
         ResponseTooLargeError, match=r"more than 8,388,608 bytes of memory: raise Limits.response_bytes"
     ):
-        await caller(LIST)
+        await caller.call(LIST)
 
 
 async def test_a_large_row_of_short_fields_is_no_large_value() -> None:
@@ -103,7 +103,7 @@ async def test_a_large_row_of_short_fields_is_no_large_value() -> None:
     payload = json.dumps({"code": 200, "status": 1, "data": rows}, separators=(",", ":")).encode()
     caller = ApiCaller(FakeTransport(Response(200, payload)), limits=Limits(response_bytes=len(payload)))
 
-    assert len(await caller(Endpoint("/p/", tuple[Run, ...], safety="safe"))) == 9_000
+    assert len(await caller.call(Endpoint("/p/", tuple[Run, ...], safety="safe"))) == 9_000
 
 
 def test_rows_that_were_read_are_freed_step_by_step() -> None:

@@ -147,7 +147,7 @@ async def test_each_attempt_of_a_call_counts() -> None:
     """A repetition is a request like others."""
     bench = Bench(FakeTransport(APIConnectionError("/x/", "cut"), APIConnectionError("/x/", "cut"), ok(1)))
 
-    await bench.caller()(READ)
+    await bench.caller().call(READ)
 
     assert bench.clock.slept == [0.5, 0.5]
 
@@ -157,8 +157,8 @@ async def test_without_a_limit_nothing_waits() -> None:
     bench = Bench(FakeTransport(ok(1), ok(2)), rate=None)
     caller = bench.caller()
 
-    await caller(READ)
-    await caller(READ)
+    await caller.call(READ)
+    await caller.call(READ)
 
     assert bench.clock.slept == []
 
@@ -169,7 +169,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept_by_all() -> None:
     caller = bench.caller()
 
     caller._retrier.record_failure("/x/", RateLimitError("/x/", 429, "busy", retry_after=30.0), 1)
-    await caller(READ)
+    await caller.call(READ)
 
     assert bench.clock.time == 30.0
 

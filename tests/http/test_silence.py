@@ -114,7 +114,7 @@ async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
 
     async def ends(call: ApiCaller) -> None:
         with pytest.raises(APITimeoutError, match=r"Timeouts\.request"):
-            await call(Endpoint("/slow/", ANYTHING, safety="safe"))
+            await call.call(Endpoint("/slow/", ANYTHING, safety="safe"))
 
     async with RawServer(drip) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
         call = ApiCaller(transport, attempts=Retrier(RetryPolicy(attempts=1)))
@@ -123,4 +123,4 @@ async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
                 for _ in range(8):
                     group.start_soon(ends, call)
 
-        assert await call(Endpoint("/fine/", ANYTHING, safety="safe")) == 1
+        assert await call.call(Endpoint("/fine/", ANYTHING, safety="safe")) == 1

@@ -59,14 +59,14 @@ SAFETY = {
 def modules() -> list[ModuleType]:
     """All modules with groups of calls."""
     found = pkgutil.walk_packages(resources.__path__, f"{resources.__name__}.")
-    return [import_module(info.name) for info in found if "._" not in info.name and not info.ispkg]
+    return [import_module(info.name) for info in found if not info.ispkg]
 
 
 def walk() -> list[tuple[str, Endpoint[Any]]]:
     """All endpoints, with where they live."""
     found: list[tuple[str, Endpoint[Any]]] = []
     for module in modules():
-        group = module.__name__.rpartition(".")[2]
+        group = module.__name__.split(".")[2]
         found += [(f"{group}.{name}", value) for name, value in vars(module).items() if isinstance(value, Endpoint)]
     return found
 

@@ -20,7 +20,7 @@ from multicart_async.errors import (
 )
 from multicart_async.models import StartedRun
 from multicart_async.resources import _pagination
-from multicart_async.resources.runs import _poller
+from multicart_async.resources.runs import _new_runs
 
 FOR_EVER = attrs.evolve(STEADY, wait_timeout=None)
 NEVER = 1e9
@@ -71,7 +71,7 @@ async def test_many_waits_for_runs_of_lists_without_end_end() -> None:
 
 async def test_the_search_after_a_lost_start_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """S4: it looks for thirty seconds, at so many runs a look, and then says that it does not know."""
-    monkeypatch.setattr(_poller, "_MOST_NEW", 500)
+    monkeypatch.setattr(_new_runs, "_MOST_NEW", 500)
     service = Endless(lost())
     service.ended = True
     groups = groups_over(service)

@@ -20,7 +20,7 @@ from multicart_async import PollPolicy
 from multicart_async._http import Response
 from multicart_async.models import StartedRun
 from multicart_async.resources import asins as asins_module
-from multicart_async.resources.runs import runs as runs_module
+from multicart_async.resources.runs import _api as runs_module
 
 ASINS = "/schedules/amazon/asin/list/"
 PARTS = 2

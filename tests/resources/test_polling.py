@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fakes import FakeClock
 
+from multicart_async._core.clock import Clock
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
     APIConnectionError,
@@ -35,7 +36,7 @@ from multicart_async.errors import (
     WaitTimeoutError,
 )
 from multicart_async.resources import _polling
-from multicart_async.resources._polling import Clock, PollFailures, PollResult, PollTimer, poll_changes
+from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, poll_changes
 
 STEADY = PollPolicy(poll_interval=10, growth=1, max_poll_interval=10, wait_timeout=100, jitter=0)
 DONE = PollResult("done", "done", finished=True)

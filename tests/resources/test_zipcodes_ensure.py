@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 from support.fakes import FakeTransport, ok, refused
 from support.groups import Groups, groups_over
@@ -13,6 +14,7 @@ from support.virtual import run_virtually
 from support.wire_rows import ByPath, in_turn, lost
 
 from multicart_async import PollPolicy
+from multicart_async._core.clock import Clock
 from multicart_async._http import Response
 from multicart_async.errors import (
     APIError,
@@ -27,7 +29,6 @@ from multicart_async.errors import (
     ZipcodeFailedError,
 )
 from multicart_async.models import Zipcode
-from multicart_async.resources._polling import Clock
 
 CREATE = "/zipcodes/create-zipcode/"
 LIST = "/zipcodes/get-zipcodes/"
@@ -266,7 +267,7 @@ def test_a_creation_is_looked_for_as_long_as_is_said() -> None:
     async def story() -> None:
         now = asyncio.get_running_loop().time
         groups = groups_over(Slow(**{LIST: in_turn([]), CREATE: in_turn(lost())}))
-        groups.zipcodes._clock = Clock(now=now, sleep=asyncio.sleep)
+        groups.zipcodes._context = attrs.evolve(groups.zipcodes._context, clock=Clock(now=now, sleep=asyncio.sleep))
         with pytest.raises(OutcomeUnknownError):
             await groups.zipcodes.ensure("4500", **NAMED)
         assert 10 <= now() < 12

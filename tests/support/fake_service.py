@@ -13,19 +13,20 @@ from typing import Any
 import attrs
 
 from multicart_async import Limits, Outcome, PollPolicy, RetryPolicy
+from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
-from multicart_async._downloads.manager import DownloadManager
-from multicart_async._downloads.transfer import Downloader
 from multicart_async._http import MultipartForm, Response
-from multicart_async._http.caller import ApiCaller
 from multicart_async._http.retries import Retrier
 from multicart_async.events import Event
 from multicart_async.models import Run, StartedRun
-from multicart_async.resources._polling import Clock
 from multicart_async.resources.account import Account
+from multicart_async.resources.asins import Asins
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs.runs import Runs
+from multicart_async.resources.settings import ServiceSettings
+from multicart_async.resources.zipcodes import Zipcodes
 from support.fakes import ok, refused
+from support.groups import context_over
 from support.virtual import run_virtually
 
 __all__ = ["GET", "HISTORY", "LIST", "START", "STEADY", "Told", "World"]
@@ -98,18 +99,18 @@ class World:
         self.most: Counter[object] = Counter()
         self.life = ClientLifetime()
         attempting = Retrier(RetryPolicy(attempts=attempts), life=self.life, now=self.now, sleep=asyncio.sleep)
-        self.call = ApiCaller(self, attempts=attempting, life=self.life, limits=Limits(requests=1_000))  # type: ignore[arg-type]
-        collections = Collections(self.call)
-        self.runs = Runs(
-            self.call,
-            collection=collections.get,
-            collections=collections.list,
-            account=Account(self.call).credits,
-            results=DownloadManager(Downloader(self), "https://multicartapi.com/api/v1"),  # type: ignore[arg-type]
+        context = context_over(
+            self,  # type: ignore[arg-type]
+            attempts=attempting,
+            requests=1_000,
             limits=Limits(requests=requests),
+            lifetime=self.life,
             clock=Clock(now=self.now, sleep=self._sleep),
             emit=self.events.append,
         )
+        zipcodes = Zipcodes(context, settings=ServiceSettings(context))
+        collections = Collections(context, asins=Asins(context, zipcodes=zipcodes))
+        self.runs = Runs(context, collections=collections, account=Account(context))
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -14,9 +14,9 @@ from typing import Any
 import anyio.lowlevel
 import attrs
 
+from multicart_async._core.clock import Clock
 from multicart_async._core.redaction import RedactedBody
 from multicart_async._http import ByteStream, MultipartForm, Response
-from multicart_async.resources._polling import Clock
 
 __all__ = ["FakeClock", "FakeFile", "FakeTransport", "ok", "refused"]
 

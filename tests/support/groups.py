@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import attrs
 
+from multicart_async._core.clock import Clock
+from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.transfer import Downloader
+from multicart_async._http import Transport
 from multicart_async._http.caller import ApiCaller
-from multicart_async._http.retries import Retrier
-from multicart_async.config import RetryPolicy
-from multicart_async.events import Event
+from multicart_async._http.retries import Retrier, ignore_event
+from multicart_async.config import Limits, RetryPolicy
+from multicart_async.events import Emit, Event
+from multicart_async.resources._base import ClientContext
 from multicart_async.resources.account import Account
 from multicart_async.resources.asins import Asins
 from multicart_async.resources.billing import Billing
@@ -48,6 +52,29 @@ class Groups:
     billing: Billing
 
 
+def context_over(
+    transport: Transport,
+    *,
+    attempts: Retrier | None = None,
+    downloader: Downloader | None = None,
+    limits: Limits = Limits(),
+    requests: int | None = None,
+    lifetime: ClientLifetime | None = None,
+    clock: Clock = Clock(),
+    emit: Emit = ignore_event,
+) -> ClientContext:
+    """The infrastructure of a client over *transport*, which takes *requests* at once if that is not what *limits* say."""
+    lifetime = lifetime or ClientLifetime()
+    return ClientContext(
+        api=ApiCaller(transport, attempts=attempts, limits=Limits(requests=requests or limits.requests), life=lifetime),
+        downloads=DownloadManager(downloader or Downloader(transport, attempts=attempts or Retrier(), emit=emit), BASE),
+        limits=limits,
+        lifetime=lifetime,
+        clock=clock,
+        emit=emit,
+    )
+
+
 def groups_over(
     transport: FakeTransport, *, retry: RetryPolicy = RetryPolicy(), clock: FakeClock | None = None
 ) -> Groups:
@@ -55,30 +82,28 @@ def groups_over(
     clock = clock or FakeClock()
     events: list[Event] = []
     attempts = Retrier(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
-    call = ApiCaller(transport, attempts=attempts)
     downloader = Downloader(transport, attempts=attempts, emit=events.append, now=clock.now)
-    results = DownloadManager(downloader, BASE)
-    settings = ServiceSettings(call)
-    zipcodes = Zipcodes(call, domains=settings.domains, clock=clock.clock)
-    asins = Asins(call, zipcode=zipcodes.ensure, clock=clock.clock)
-    collections = Collections(call, add=asins.create_many)
-    account = Account(call)
-    waiting = {"collection": collections.get, "results": results, "clock": clock.clock, "emit": events.append}
+    context = context_over(transport, attempts=attempts, downloader=downloader, clock=clock.clock, emit=events.append)
+    settings = ServiceSettings(context)
+    zipcodes = Zipcodes(context, settings=settings)
+    asins = Asins(context, zipcodes=zipcodes)
+    collections = Collections(context, asins=asins)
+    account = Account(context)
     return Groups(
         transport=transport,
         clock=clock,
         events=events,
         downloader=downloader,
-        results=results,
+        results=context.downloads,
         collections=collections,
-        runs=Runs(call, collections=collections.list, account=account.credits, **waiting),
+        runs=Runs(context, collections=collections, account=account),
         account=account,
         asins=asins,
-        outputs=Outputs(call),
-        categories=Categories(call, **waiting),
+        outputs=Outputs(context),
+        categories=Categories(context, collections=collections),
         settings=settings,
         zipcodes=zipcodes,
-        skus=Skus(call, rows=asins.iterate),
-        catalogue=Catalogue(call),
-        billing=Billing(call, results=results),
+        skus=Skus(context, asins=asins),
+        catalogue=Catalogue(context),
+        billing=Billing(context),
     )

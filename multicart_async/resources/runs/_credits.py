@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.validation import MAX_INTEGER
 from multicart_async.errors import InsufficientCreditsError, InvalidResponseError, MultiCartWarning
 from multicart_async.models import Collection, Credits
+from multicart_async.resources.account import Account
+from multicart_async.resources.collections import Collections
 
 __all__ = ["check_credits", "check_credits_of_account"]
 
 
 async def check_credits_of_account(
     collection_ids: Iterable[int],
-    collections: Callable[[], Awaitable[Iterable[Collection]]],
-    account: Callable[[], Awaitable[Credits]],
+    collections: Collections,
+    account: Account,
 ) -> None:
     """Ask for collections and credits, and do what `check_credits` does."""
-    rows = {row.id: row for row in await collections()}
+    rows = {row.id: row for row in await collections.list()}
     try:
-        found = await account()
+        found = await account.credits()
     except InvalidResponseError:
         found = None  # another shape than the documented fields
     check_credits(collection_ids, rows, found)

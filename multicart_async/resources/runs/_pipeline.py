@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Any, cast
 
-import attrs
-
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.tasks import map_unordered, next_or_end, to_async_iter
@@ -21,15 +19,14 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Run, RunDownload, StartedRun
 from multicart_async.models.outcome import Outcome, outcome_of
+from multicart_async.resources._base import ClientContext
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, was_sent
+from multicart_async.resources.runs._api import RunApi
 from multicart_async.resources.runs._journal import RunJournal
-from multicart_async.resources.runs._start import do_nothing
+from multicart_async.resources.runs._start import RunStarter, do_nothing
 from multicart_async.resources.runs._wait_many import RunWaiter
 
-__all__ = ["RunPipeline", "Stages", "check_items", "collect_unique_ids", "start_each"]
-
-Start = Callable[[int, Callable[[StartedRun], Awaitable[None]]], Awaitable[StartedRun]]
-"""Starts a run of a collection; the callback is awaited before anything is sent."""
+__all__ = ["RunPipeline", "check_items", "collect_unique_ids", "start_each"]
 
 _WAIT_FOR = "wait for them with runs.wait_many before you start them again"
 
@@ -37,8 +34,8 @@ _WAIT_FOR = "wait for them with runs.wait_many before you start them again"
 class _Starts:
     """The starts of one call, which keeps account of those that its caller does not know of."""
 
-    def __init__(self, start: Start, unfinished: Unfinished) -> None:
-        self._start = start
+    def __init__(self, starter: RunStarter, unfinished: Unfinished) -> None:
+        self._starter = starter
         self._unfinished = unfinished
 
     async def __call__(
@@ -53,7 +50,7 @@ class _Starts:
             intended.append(started)
 
         try:
-            started = await self._start(collection_id, intending)
+            started = await self._starter.start(collection_id, intending)
         except CUT_SHORT as error:
             if intended and was_sent(error):
                 self._unfinished.add(intended[0])
@@ -63,28 +60,18 @@ class _Starts:
 
 
 async def start_each(
-    start: Start, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: ClientLifetime
+    starter: RunStarter, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: ClientLifetime
 ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
     """Start them, *width* at a time, each once: what became of each, as it is known."""
     unfinished = Unfinished(_WAIT_FOR)
     with unfinished.noting():
         async with (
             aclosing(unique_ids(collection_ids)) as ids,
-            aclosing(map_unordered(ids, _Starts(start, unfinished), width, life)) as results,
+            aclosing(map_unordered(ids, _Starts(starter, unfinished), width, life)) as results,
         ):
             async for collection_id, result in results:
                 unfinished.discard(result)
                 yield outcome_of(collection_id, result)
-
-
-@attrs.frozen
-class Stages:
-    """What a pipeline does with a collection, step by step."""
-
-    start: Start
-    appears: Callable[[StartedRun], Awaitable[bool]]
-    find: Callable[[int, int], Awaitable[Run | None]]
-    deliver: Callable[[Run], Awaitable[RunDownload]] | None
 
 
 class RunPipeline:
@@ -92,24 +79,26 @@ class RunPipeline:
 
     def __init__(
         self,
-        stages: Stages,
-        waits: RunWaiter,
+        context: ClientContext,
+        api: RunApi,
+        starter: RunStarter,
+        waiter: RunWaiter,
         *,
-        starts: int,
-        downloads: int,
         journal: RunJournal | None,
-        life: ClientLifetime,
+        download: Callable[[Run], Awaitable[RunDownload]] | None,
     ) -> None:
         self._unfinished = Unfinished(
             _WAIT_FOR if journal is None else "the same call with the same journal waits for them"
         )
-        self._start_run = _Starts(stages.start, self._unfinished)
-        self._stages = stages
-        self._waits = waits
-        self._starts = starts
-        self._downloads = downloads
+        self._start_run = _Starts(starter, self._unfinished)
+        self._api = api
+        self._starter = starter
+        self._waits = waiter
+        self._starts = context.limits.requests
+        self._downloads = context.limits.downloads
+        self._life = context.lifetime
         self._journal = journal
-        self._life = life
+        self._download = download
 
     async def outcomes(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
@@ -146,12 +135,12 @@ class RunPipeline:
             return await self._start(collection_id)
         noted = self._journal.entries[collection_id]
         if noted.state == "done" and noted.run is not None:
-            run = await self._stages.find(collection_id, noted.run)
+            run = await self._api.find(collection_id, noted.run)
             if run is None:
                 raise UnreachableResultError(f"results/{collection_id}/{noted.run}", "the service lists it no more")
             return run
         if noted.state == "intent":
-            if not await self._stages.appears(noted.started):
+            if not await self._starter.wait_until_listed(noted.started):
                 reason = (
                     "the journal holds an intent to start it, and no new run is there; look before you start another"
                 )
@@ -177,7 +166,7 @@ class RunPipeline:
 
     async def _finish(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
         run = outcome.unwrap()
-        result = run if self._stages.deliver is None else await self._stages.deliver(run)
+        result = run if self._download is None else await self._download(run)
         if isinstance(outcome.key, StartedRun):
             await self._note("done", outcome.key, run.id)
         return result

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
 import anyio
-import attrs
 
+from multicart_async._core.clock import Clock
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
@@ -22,11 +22,14 @@ from multicart_async.errors import (
     MultiCartError,
     OutcomeUnknownError,
 )
-from multicart_async.models import Collection, Run, StartedRun
-from multicart_async.resources._polling import Clock, PollTimer, poll_timeout
+from multicart_async.models import Collection, StartedRun
+from multicart_async.resources._polling import PollTimer, poll_timeout
 from multicart_async.resources._unfinished import noting
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.runs._api import RunApi
+from multicart_async.resources.runs._new_runs import NewRunsReader
 
-__all__ = ["RunStarter", "Steps", "do_nothing"]
+__all__ = ["RunStarter", "do_nothing"]
 
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=30.0)
 
@@ -37,22 +40,12 @@ async def do_nothing(_: StartedRun) -> None:
     """Do nothing before it is sent."""
 
 
-@attrs.frozen
-class Steps:
-    """What a start asks the service, one call each."""
-
-    send: Callable[[int], Awaitable[object]]
-    collection: Callable[[int], Awaitable[Collection]]
-    newest: Callable[[int], Awaitable[int]]
-    newer: Callable[[StartedRun, bool], Awaitable[tuple[Run, ...]]]
-    """The newer runs; all pages of them, or as far as the order of the list can be relied on."""
-
-
 class RunStarter:
     """Starts runs of one client."""
 
-    def __init__(self, steps: Steps, clock: Clock) -> None:
-        self._steps = steps
+    def __init__(self, api: RunApi, collections: Collections, clock: Clock) -> None:
+        self._api = api
+        self._collections = collections
         self._clock = clock
         self._locks: WeakValueDictionary[int, anyio.Lock] = WeakValueDictionary()
         self._before: dict[int, tuple[StartedRun, Collection]] = {}
@@ -61,12 +54,12 @@ class RunStarter:
     async def start(
         self, collection_id: int, before_send: Callable[[StartedRun], Awaitable[None]] = do_nothing
     ) -> StartedRun:
-        """Start a run; *intend* is told before anything is sent. See `Runs.start`."""
+        """Start a run; *before_send* is told before anything is sent. See `Runs.start`."""
         lock = self._locks.setdefault(collection_id, anyio.Lock())
         async with lock:  # two starts must not share one baseline
             await self._see_earlier_start(collection_id)
             before = await self._status_before(collection_id)
-            started = StartedRun(collection_id, await self._steps.newest(collection_id))
+            started = StartedRun(collection_id, await self._api.newest_id(collection_id))
             await before_send(started)
             self._unlisted[collection_id] = started  # stays when cancelled: the request may have gone out
             try:
@@ -100,7 +93,7 @@ class RunStarter:
             last = pace.remaining <= 0
             try:
                 with anyio.move_on_after(poll_timeout(pace.remaining)):
-                    if await self._steps.newer(started, last):
+                    if await self._has_new_runs(started, read_all=last):
                         self.mark_listed(started)
                         return True
             except MultiCartError as error:
@@ -109,6 +102,11 @@ class RunStarter:
                 return False
             await pace.sleep()
 
+    async def _has_new_runs(self, started: StartedRun, *, read_all: bool) -> bool:
+        newer = NewRunsReader(self._api, started)
+        await newer.read(whole=read_all)
+        return bool(newer.rows)
+
     async def _send(self, started: StartedRun) -> None:
         note = (
             f"the run may have been started and charged: {started!r}; before you start another, wait for it with "
@@ -116,7 +114,7 @@ class RunStarter:
         )
         try:
             with noting(note):
-                await self._steps.send(started.collection_id)
+                await self._api.start(started.collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             if _is_certain(error):
                 raise
@@ -138,7 +136,7 @@ class RunStarter:
     async def _status_before(self, collection_id: int) -> Collection | None:
         """The collection before its start, to know a Failed of the run before. It is a help, not a condition."""
         try:
-            return await self._steps.collection(collection_id)
+            return await self._collections.get(collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             _log.info("status of collection %s before its start: %s", collection_id, error)
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
@@ -17,8 +17,6 @@ from typing import Any, Literal
 import anyio
 import attrs
 
-from multicart_async._core.lifetime import ClientLifetime
-from multicart_async._core.redactor import Redactor
 from multicart_async._core.tasks import TaskPool, next_or_end, to_async_iter
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
@@ -28,8 +26,8 @@ from multicart_async.errors import (
 )
 from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
+from multicart_async.resources._base import ClientContext
 from multicart_async.resources._polling import (
-    Clock,
     PollFailures,
     PollResult,
     PollTimer,
@@ -38,9 +36,12 @@ from multicart_async.resources._polling import (
     check_poll_policy,
     poll_timeout,
 )
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.runs._poller import RunPoller
+from multicart_async.resources.runs._start import RunStarter
 from multicart_async.resources.runs._tracker import FAILED, RunTracker, check_started_run
 
-__all__ = ["RunWaiter", "Service"]
+__all__ = ["RunWaiter"]
 
 LIST_THRESHOLD = 3  # fewer are asked directly: a list of all collections would cost more
 CONFIRM = 10  # every so many ticks, all are asked
@@ -48,14 +49,6 @@ CONFIRM_RARELY = 50  # once this account has shown that its list can be relied o
 TRUSTED = 100  # finished runs that the list has shown, and none that it has hidden
 EXTRA_POLLS = 2  # ticks in which a collection that has just ended its work is asked again, should its run lag behind
 REFUSALS = 2  # of the list, in a row: one tick ends no waits
-
-
-@attrs.frozen
-class Service:
-    """What a wait asks the service."""
-
-    list_all: Callable[[], Awaitable[tuple[Collection, ...]]]
-    look: Callable[[RunTracker, StartedRun, PollTimer], Awaitable[PollResult[RunState]]]
 
 
 @attrs.define(eq=False)
@@ -90,25 +83,24 @@ class RunWaiter:
 
     def __init__(
         self,
-        service: Service,
+        context: ClientContext,
+        collections: Collections,
+        starter: RunStarter,
+        poller: RunPoller,
         policy: PollPolicy,
         *,
-        clock: Clock = Clock(),
-        life: ClientLifetime,
-        width: int = 8,
-        tell: Callable[[StartedRun, RunState], None],
-        before: Callable[[StartedRun], Collection | None] = lambda _: None,
-        redactor: Redactor = Redactor(),
+        report: Callable[[StartedRun, RunState], None],
     ) -> None:
         check_poll_policy(policy)
-        self._service = service
+        self._collections = collections
+        self._starter = starter
+        self._poller = poller
         self._policy = policy
-        self._clock = clock
-        self._life = life
-        self._width = width
-        self._tell = tell
-        self._before = before
-        self._redactor = redactor
+        self._clock = context.clock
+        self._life = context.lifetime
+        self._width = context.limits.requests
+        self._tell = report
+        self._redactor = context.api.redactor
         self._watched: dict[int, _Watched] = {}
         self._due: deque[int] = deque()
         self._looking = 0
@@ -116,7 +108,7 @@ class RunWaiter:
         self._ticks = self._shown = self._hidden = 0
         self._failures = PollFailures(refusals=REFUSALS)  # of the list
         self._suspects: dict[int, tuple[object, object]] = {}
-        self._times = TickTimer(policy, clock)
+        self._times = TickTimer(policy, context.clock)
         self._crew: TaskPool[_Hear] = TaskPool()
 
     async def outcomes(
@@ -156,7 +148,7 @@ class RunWaiter:
     def _take(self, started: StartedRun) -> None:
         check_started_run(started)
         refuse = self._policy.on_ambiguous == "raise"
-        before = self._before(started)
+        before = self._starter.status_before_start(started)
         judge = RunTracker(started, refuse_ambiguous=refuse, before=before, redactor=self._redactor)
         watched = self._watched.setdefault(started.collection_id, _Watched())
         watched.entries.append(_Entry(started, judge, PollTimer(self._policy, self._clock)))
@@ -217,7 +209,7 @@ class RunWaiter:
     async def _list_all(self) -> tuple[Collection, ...] | None:
         """The rows, or nothing if they do not come while there is patience."""
         with anyio.move_on_after(poll_timeout(self._patience())):
-            return await self._service.list_all()
+            return await self._collections.list()
         return None
 
     def _listed(self, task: asyncio.Future[tuple[Collection, ...] | None]) -> list[Outcome[StartedRun, Run]]:
@@ -317,7 +309,7 @@ class RunWaiter:
     async def _look_at(self, entry: _Entry) -> PollResult[RunState] | MultiCartError | None:
         try:
             with anyio.move_on_after(poll_timeout(entry.pace.remaining)):
-                return await self._service.look(entry.judge, entry.started, entry.pace)
+                return await self._poller.poll(entry.judge, entry.started, entry.pace)
         except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises: the others are waited for
             error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
             return as_poll_failure(f"runs of collection {entry.started.collection_id}", error)

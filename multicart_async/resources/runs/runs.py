@@ -9,73 +9,50 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeVar, overload
 
 from multicart_async._core.validation import check_choice, check_id, check_int, check_iterable
-from multicart_async._downloads.manager import DownloadManager, DownloadOptions, check_run
-from multicart_async._downloads.plan import Files, find_run
+from multicart_async._downloads.manager import DownloadOptions, check_run
+from multicart_async._downloads.plan import Files
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async._downloads.records import OnInvalid
-from multicart_async._http.caller import ApiCaller
-from multicart_async._http.endpoint import ANYTHING, Endpoint
-from multicart_async._http.retries import ignore_event
-from multicart_async.config import Limits, PollPolicy
+from multicart_async.config import PollPolicy
 from multicart_async.errors import WaitTimeoutError
-from multicart_async.events import Emit, RunProgress
-from multicart_async.models import CategoryRun, Collection, Credits, Run, RunDownload, RunState, StartedRun
+from multicart_async.events import RunProgress
+from multicart_async.models import CategoryRun, Run, RunDownload, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
-from multicart_async.resources._pagination import PagedReading, paginate
-from multicart_async.resources._polling import Clock, PollTimer, check_poll_policy, poll_changes
+from multicart_async.resources._base import ClientContext, Resource
+from multicart_async.resources._polling import PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import noting
+from multicart_async.resources.account import Account
+from multicart_async.resources.collections import Collections
+from multicart_async.resources.runs._api import PAGE, RunApi
 from multicart_async.resources.runs._credits import check_credits_of_account
 from multicart_async.resources.runs._journal import RunJournal
-from multicart_async.resources.runs._pipeline import RunPipeline, Stages, check_items, collect_unique_ids, start_each
-from multicart_async.resources.runs._poller import NewRunsReader, RunPoller, newest_id
-from multicart_async.resources.runs._start import RunStarter, Steps
+from multicart_async.resources.runs._pipeline import RunPipeline, check_items, collect_unique_ids, start_each
+from multicart_async.resources.runs._poller import RunPoller
+from multicart_async.resources.runs._start import RunStarter
 from multicart_async.resources.runs._tracker import RunTracker, check_started_run
-from multicart_async.resources.runs._wait_many import RunWaiter, Service
+from multicart_async.resources.runs._wait_many import RunWaiter
 from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
 
 T = TypeVar("T")
 
-START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable")
-LIST = Endpoint(
-    "/schedules/collections/results/download/", tuple[Run, ...], safety="safe", echo=("collection_id", "collection")
-)
-
-PAGE = 50  # rows; the dashboard asks for as many
-
 _log = logging.getLogger("multicart_async")
 
 
-class Runs:
+class Runs(Resource):
     """``client.runs``: start runs, wait for the right one, have its files and records. A run costs a credit for each item.
 
     Documentation: api-docs/collections, docs/concepts/results.
     """
 
-    def __init__(
-        self,
-        call: ApiCaller,
-        *,
-        collection: Callable[[int], Awaitable[Collection]],
-        collections: Callable[[], Awaitable[tuple[Collection, ...]]],
-        results: DownloadManager,
-        account: Callable[[], Awaitable[Credits]],
-        limits: Limits = Limits(),
-        clock: Clock = Clock(),
-        emit: Emit = ignore_event,
-    ) -> None:
-        self._call = call
-        self._collection = collection
+    def __init__(self, context: ClientContext, *, collections: Collections, account: Account) -> None:
+        super().__init__(context)
         self._collections = collections
-        self._results = results
         self._account = account
-        self._limits = limits
-        self._clock = clock
-        self._emit = emit
-        steps = Steps(self._send_start, collection, lambda number: newest_id(self._read(number)), self._newer)
-        self._starter = RunStarter(steps, clock)
-        self._looks = RunPoller(self._read, collection, self._starter)
+        self._api = RunApi(context)
+        self._starter = RunStarter(self._api, collections, context.clock)
+        self._poller = RunPoller(self._api, collections, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
         """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
@@ -97,17 +74,6 @@ class Runs:
         check_id("collection_id", collection_id)
         return await self._starter.start(collection_id)
 
-    async def _send_start(self, collection_id: int) -> object:
-        return await self._call(START, {"collection_id": collection_id})
-
-    async def _newer(self, started: StartedRun, whole: bool) -> tuple[Run, ...]:  # noqa: FBT001 -- one of the steps
-        newer = NewRunsReader(self._read, started)
-        await newer.read(whole=whole)
-        return newer.rows
-
-    def _read(self, collection_id: int) -> PagedReading[Run]:
-        return PagedReading(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
-
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
@@ -118,8 +84,8 @@ class Runs:
         """
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
-        width, life = self._limits.requests, self._call.lifetime
-        async with aclosing(start_each(self._starter.start, collection_ids, width, life)) as outcomes:
+        width, life = self._context.limits.requests, self._context.lifetime
+        async with aclosing(start_each(self._starter, collection_ids, width, life)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 
@@ -198,54 +164,40 @@ class Runs:
         check_poll_policy(policy)
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
-        sink = None if dest is None else await self._results.sink(dest)
-        stages = Stages(
-            start=self._starter.start,
-            appears=self._starter.wait_until_listed,
-            find=lambda collection_id, run_id: find_run(self.iterate(collection_id), run_id),
-            deliver=None if sink is None else lambda run: self.download(run, sink, files=files),
-        )
+        sink = None if dest is None else await self._context.downloads.sink(dest)
         async with AsyncExitStack() as stack:
             noted = None if journal is None else await stack.enter_async_context(RunJournal(journal))
             if check_credits:
-                collection_ids = await collect_unique_ids(collection_ids, self._call.lifetime)
+                collection_ids = await collect_unique_ids(collection_ids, self._context.lifetime)
                 ids = [number for number in collection_ids if type(number) is int]
                 ids = [number for number in ids if noted is None or noted.needs_start(number)]
                 await check_credits_of_account(ids, self._collections, self._account)
             pipeline = RunPipeline(
-                stages,
+                self._context,
+                self._api,
+                self._starter,
                 self._waits(policy),
-                starts=self._limits.requests,
-                downloads=self._limits.downloads,
                 journal=noted,
-                life=self._call.lifetime,
+                download=None if sink is None else lambda run: self.download(run, sink, files=files),
             )
             async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
 
     def _waits(self, policy: PollPolicy) -> RunWaiter:
-        return RunWaiter(
-            Service(self._collections, self._looks.poll),
-            policy,
-            clock=self._clock,
-            life=self._call.lifetime,
-            width=self._limits.requests,
-            tell=self._tell,
-            before=self._starter.status_before_start,
-            redactor=self._call.redactor,
-        )
+        return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._tell)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
         """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
         check_id("collection_id", collection_id)
         check_int("skip", skip)
         check_int("limit", limit, minimum=1)
-        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+        return await self._api.page(collection_id, skip=skip, limit=limit)
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
         """Every run of a collection, each once, however the list moves meanwhile: then it is read again."""
-        return paginate(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+        check_id("collection_id", collection_id)
+        return self._api.iterate(collection_id)
 
     async def latest(self, collection_id: int) -> Run | None:
         """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
@@ -292,16 +244,16 @@ class Runs:
         check_started_run(started)
         check_poll_policy(policy)
         before = self._starter.status_before_start(started)
-        redactor = self._call.redactor
+        redactor = self._context.api.redactor
         judge = RunTracker(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
-        pace = PollTimer(policy, self._clock)
+        pace = PollTimer(policy, self._context.clock)
 
         def timed_out() -> WaitTimeoutError:
             above = f"of collection {started.collection_id} above {started.after_run_id}"
             reason = f"no finished run {above} in {pace.elapsed:.0f} s"
             return redactor.error(WaitTimeoutError(reason, started=started, last=judge.last))
 
-        async with aclosing(poll_changes(lambda: self._looks.poll(judge, started, pace), pace, timed_out)) as states:
+        async with aclosing(poll_changes(lambda: self._poller.poll(judge, started, pace), pace, timed_out)) as states:
             async for state in states:
                 self._tell(started, state)
                 yield state
@@ -310,7 +262,7 @@ class Runs:
         if state.run is not None and state.run.ambiguous:
             text = "collection %s has more than one new run above %s; %s may belong to another start"
             _log.warning(text, started.collection_id, started.after_run_id, state.run.id)
-        self._emit(
+        self._context.emit(
             RunProgress(
                 collection_id=started.collection_id,
                 run_id=None if state.run is None else state.run.id,
@@ -347,7 +299,7 @@ class Runs:
             ArgumentError: The run is not finished.
         """
         check_run(run)
-        return await self._results.download_run(
+        return await self._context.downloads.download_run(
             run,
             dest,
             files,
@@ -387,7 +339,7 @@ class Runs:
         """
         check_run(run)
         check_choice("on_invalid", on_invalid, OnInvalid)
-        return self._results.records(run, record_reader(into), on_invalid, relist=self._relist(run))
+        return self._context.downloads.records(run, record_reader(into), on_invalid, relist=self._relist(run))
 
     def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
-        return lambda: find_run(self.iterate(run.collection), run.id)
+        return lambda: self._api.find(run.collection, run.id)

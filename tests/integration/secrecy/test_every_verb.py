@@ -63,7 +63,7 @@ def look_at(scan: Scan, client: AsyncMultiCart, folder: Path, caplog: pytest.Log
     transport = client._transport
     for thing in (client, client._settings, transport._network, transport._proxy):
         scan.thing(type(thing).__name__, thing)
-    for thing in (vars(client), vars(transport), vars(client._call), vars(client.account)):
+    for thing in (vars(client), vars(transport), vars(client._api), vars(client.account)):
         scan.look("attributes", repr(thing))
     for session in transport._sessions.values():
         scan.look("session", repr(vars(session)), repr(vars(session._connector)))

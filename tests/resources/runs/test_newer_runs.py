@@ -10,7 +10,7 @@ from support.wire_rows import GET, RUN, RUNS, ByPath, collection_row, in_turn, o
 
 from multicart_async.models import Run, StartedRun
 from multicart_async.resources._pagination import PagedReading
-from multicart_async.resources.runs._poller import NewRunsReader
+from multicart_async.resources.runs._new_runs import NewRunsReader
 
 
 @attrs.define
@@ -29,9 +29,14 @@ class History:
             self.change(self.ids)
         return rows[skip:][:limit]
 
+    def read(self, collection_id: int) -> PagedReading[Run]:
+        """Begin a reading of it, as `RunApi` does."""
+        assert collection_id == 1
+        return PagedReading(self.page, 3, RUNS)
+
     def newer(self) -> NewRunsReader:
-        """A reading of it."""
-        return NewRunsReader(lambda _: PagedReading(self.page, 3, RUNS), StartedRun(1, 10))
+        """A reader of it."""
+        return NewRunsReader(self, StartedRun(1, 10))
 
 
 async def test_a_whole_look_reads_a_list_that_has_moved_again() -> None:

@@ -428,15 +428,15 @@ async def test_bounds_that_cannot_be_right_are_refused(bad: Any) -> None:
     """And ids; a page of no rows too."""
     groups = groups_over(ByPath({}))
     for argument, call in (
-        ("collection_id", groups.runs.list(bad)),
-        ("collection_id", groups.runs.latest(bad)),
-        ("collection_id", everything(groups.runs.iterate(bad))),
-        ("skip", groups.runs.list(101, skip=bad)),
-        ("limit", groups.runs.list(101, limit=bad)),
-        ("limit", groups.runs.list(101, limit=0)),
+        ("collection_id", lambda: groups.runs.list(bad)),
+        ("collection_id", lambda: groups.runs.latest(bad)),
+        ("collection_id", lambda: everything(groups.runs.iterate(bad))),
+        ("skip", lambda: groups.runs.list(101, skip=bad)),
+        ("limit", lambda: groups.runs.list(101, limit=bad)),
+        ("limit", lambda: groups.runs.list(101, limit=0)),
     ):
         with pytest.raises(ArgumentError, match=f"^{argument}: "):
-            await call
+            await call()
 
     assert groups.transport.sent == []
 

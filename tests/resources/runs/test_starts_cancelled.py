@@ -28,11 +28,11 @@ from support.wire_rows import (
     run_row,
 )
 
+from multicart_async._core.clock import Clock
 from multicart_async._http import MultipartForm, Response
 from multicart_async.config import PollPolicy
 from multicart_async.errors import ClientClosedError
 from multicart_async.models import CategoryRequest, StartedCategory, StartedRun
-from multicart_async.resources._polling import Clock
 from multicart_async.resources.runs._start import RunStarter
 
 SUBMIT = "/schedules/amazon/category/add_schedule/"
@@ -128,7 +128,7 @@ async def test_a_start_that_is_cancelled_while_its_run_is_looked_for_says_so() -
         await anyio.sleep_forever()
 
     groups = groups_over(service)
-    groups.runs._starter = RunStarter(groups.runs._starter._steps, Clock(now=lambda: 0.0, sleep=sleep))
+    groups.runs._starter = RunStarter(groups.runs._api, groups.collections, Clock(now=lambda: 0.0, sleep=sleep))
 
     (note,) = await notes_of(groups.runs.start(101), service)
 

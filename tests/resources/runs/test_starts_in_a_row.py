@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import pytest
 from support.fake_service import GET, HISTORY, START, World
-from support.fakes import FakeClock, refused
+from support.fakes import FakeTransport, refused
+from support.groups import groups_over
 from support.virtual import run_virtually
 
 from multicart_async._http import Response
@@ -20,8 +21,10 @@ from multicart_async.errors import (
     OutcomeUnknownError,
     ServerError,
 )
-from multicart_async.models import Run, StartedRun
-from multicart_async.resources.runs._start import RunStarter, Steps
+from multicart_async.models import StartedRun
+from multicart_async.resources.runs._api import RunApi
+from multicart_async.resources.runs._new_runs import NewRunsReader
+from multicart_async.resources.runs._start import RunStarter
 
 
 def world_of(row_delay: float, **options: Any) -> World:
@@ -233,22 +236,12 @@ def test_a_start_does_not_depend_on_the_row_from_before(error: Any) -> None:
     assert StartedRun(1, 87) == run_virtually(world.runs.start(1))
 
 
-async def test_the_steps_are_all_that_a_start_asks() -> None:
-    """Status, newest id, start: in this order, once each."""
-    told: list[str] = []
+def test_the_steps_are_all_that_a_start_asks() -> None:
+    """Status, newest id, start: in this order."""
+    world = world_of(0.0)
 
-    def step(name: str, answer: Any) -> Any:
-        async def ask(_: Any) -> Any:
-            told.append(name)
-            return answer
-
-        return ask
-
-    world = World()
-    steps = Steps(step("send", None), step("collection", None), step("newest", 5), step("newer", ()))
-
-    assert StartedRun(7, 5) == await RunStarter(steps, world.runs._clock).start(7)
-    assert told == ["collection", "newest", "send"]
+    assert run_virtually(world.runs.start(1)) == StartedRun(1, 87)
+    assert [path for _, path, _ in world.calls] == [GET, HISTORY, START]
 
 
 def test_a_run_that_was_found_after_a_lost_answer_is_not_looked_for_again() -> None:
@@ -298,18 +291,16 @@ def test_a_start_does_not_need_the_status_from_before(failure: Any) -> None:
     assert run_virtually(world.runs.start(1)) == StartedRun(1, 87)
 
 
-async def test_the_last_look_for_a_new_run_reads_the_whole_list() -> None:
+async def test_the_last_look_for_a_new_run_reads_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it rely on the order of the list, which the service does not promise."""
     wholes: list[bool] = []
 
-    async def newer(_: StartedRun, whole: bool) -> tuple[Run, ...]:
+    async def read(_: NewRunsReader, *, whole: bool) -> None:
         wholes.append(whole)
-        return ()
 
-    async def unused(_: int) -> Any:
-        raise AssertionError
-
-    starter = RunStarter(Steps(send=unused, collection=unused, newest=unused, newer=newer), FakeClock().clock)
+    monkeypatch.setattr(NewRunsReader, "read", read)
+    groups = groups_over(FakeTransport())
+    starter = RunStarter(RunApi(groups.runs._context), groups.collections, groups.clock.clock)
 
     assert await starter.wait_until_listed(StartedRun(1, 87)) is False
     assert (any(wholes[:-1]), wholes[-1]) == (False, True)

@@ -1,0 +1,34 @@
+"""What all groups of the client share."""
+
+from __future__ import annotations
+
+import attrs
+
+from multicart_async._core.clock import Clock
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._downloads.manager import DownloadManager
+from multicart_async._http.caller import ApiCaller
+from multicart_async.config import Limits
+from multicart_async.events import Emit
+
+__all__ = ["ClientContext", "Resource"]
+
+
+@attrs.frozen(kw_only=True)
+class ClientContext:
+    """The infrastructure of one client. Groups get it, and each other by type; none gets the client."""
+
+    api: ApiCaller
+    downloads: DownloadManager
+    limits: Limits
+    lifetime: ClientLifetime
+    clock: Clock
+    emit: Emit
+
+
+class Resource:
+    """A group of methods, which make the calls of one noun of the service."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+        self._call = context.api.call

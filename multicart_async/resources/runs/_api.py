@@ -1,0 +1,79 @@
+"""The calls of the service that concern runs, and readings of its list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio
+
+from multicart_async._http.endpoint import ANYTHING, Endpoint
+from multicart_async.errors import APITimeoutError
+from multicart_async.models import Run
+from multicart_async.resources._base import ClientContext
+from multicart_async.resources._pagination import PagedReading, paginate
+
+__all__ = ["LIST", "PAGE", "START", "RunApi", "find_run"]
+
+START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable")
+LIST = Endpoint(
+    "/schedules/collections/results/download/", tuple[Run, ...], safety="safe", echo=("collection_id", "collection")
+)
+
+PAGE = 50  # rows; the dashboard asks for as many
+
+_MAX_BASELINE_TIME = 300.0  # seconds to read all runs before a start
+
+
+class RunApi:
+    """Start runs and read their list; arguments are checked by whoever calls."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._call = context.api.call
+
+    async def start(self, collection_id: int) -> None:
+        """Send a start, once."""
+        await self._call(START, {"collection_id": collection_id})
+
+    async def page(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
+        """Return one page of the runs of a collection."""
+        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+
+    def read(self, collection_id: int) -> PagedReading[Run]:
+        """Begin a reading of the runs of a collection, page by page."""
+        return PagedReading(lambda skip, limit: self.page(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+
+    def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
+        """Yield every run of a collection once, however the list moves meanwhile."""
+        return paginate(lambda skip, limit: self.page(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
+
+    async def newest_id(self, collection_id: int) -> int:
+        """Return the highest id of all runs of a collection, 0 if there are none: the baseline of a start.
+
+        Raises:
+            InvalidResponseError: There is no end to the list, or it moves all the time.
+            APITimeoutError: It takes too long.
+        """
+        reading, newest = self.read(collection_id), 0
+        with anyio.move_on_after(_MAX_BASELINE_TIME):
+            while not reading.complete:
+                newest = max([newest, *(run.id for run in await reading.read_on())])
+        if not reading.complete:
+            reason = (
+                f"the runs from before a start could not be read in {_MAX_BASELINE_TIME:g} s, so nothing was started"
+            )
+            raise APITimeoutError(reading.path, reason)
+        return newest
+
+    async def find(self, collection_id: int, run_id: int) -> Run | None:
+        """Return that run, if it is listed."""
+        return await find_run(self.iterate(collection_id), run_id)
+
+
+async def find_run(runs: AsyncGenerator[Run, None], run_id: int) -> Run | None:
+    """Return the run of that id among *runs*, which are closed."""
+    async with aclosing(runs) as rows:
+        async for row in rows:
+            if row.id == run_id:
+                return row
+    return None
