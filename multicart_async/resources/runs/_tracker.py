@@ -8,7 +8,7 @@ import attrs
 
 from multicart_async._core.redactor import Redactor
 from multicart_async._core.validation import check_id, check_int, wrong_argument
-from multicart_async.errors import AmbiguousRunError, RunFailedError
+from multicart_async.errors import AmbiguousRunError, RunFailedError, WaitTimeoutError
 from multicart_async.models import Collection, Run, RunState, StartedRun
 
 __all__ = ["RunTracker", "check_started_run"]
@@ -91,6 +91,14 @@ class RunTracker:
             reason = f"the run of collection {self._started.collection_id} failed: {message or 'no reason is given'}"
             error = RunFailedError(reason, started=self._started, last=self.last, failed_message=message)
             raise self._redactor.error(error)
+
+    def timeout_error(self, elapsed: float) -> WaitTimeoutError:
+        """Return the error of a wait that has found no finished run in *elapsed* seconds."""
+        started = self._started
+        reason = (
+            f"no finished run of collection {started.collection_id} above {started.after_run_id} in {elapsed:.0f} s"
+        )
+        return self._redactor.error(WaitTimeoutError(reason, started=started, last=self.last))
 
     def _differs(self, collection: Collection) -> bool:
         before = self._before

@@ -14,12 +14,11 @@ from multicart_async._downloads.plan import Files
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async._downloads.records import OnInvalid
 from multicart_async.config import PollPolicy
-from multicart_async.errors import WaitTimeoutError
 from multicart_async.events import RunProgress
 from multicart_async.models import CategoryRun, Run, RunDownload, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
 from multicart_async.resources._base import ClientContext, Resource
-from multicart_async.resources._polling import PollTimer, check_poll_policy, poll_changes
+from multicart_async.resources._polling import PollResult, PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import noting
 from multicart_async.resources.account import Account
 from multicart_async.resources.collections import Collections
@@ -245,15 +244,13 @@ class Runs(Resource):
         check_poll_policy(policy)
         before = self._starter.status_before_start(started)
         redactor = self._context.api.redactor
-        judge = RunTracker(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
-        pace = PollTimer(policy, self._context.clock)
+        tracker = RunTracker(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
+        timer = PollTimer(policy, self._context.clock)
 
-        def timed_out() -> WaitTimeoutError:
-            above = f"of collection {started.collection_id} above {started.after_run_id}"
-            reason = f"no finished run {above} in {pace.elapsed:.0f} s"
-            return redactor.error(WaitTimeoutError(reason, started=started, last=judge.last))
+        def poll() -> Awaitable[PollResult[RunState]]:
+            return self._poller.poll(tracker, started, timer)
 
-        async with aclosing(poll_changes(lambda: self._poller.poll(judge, started, pace), pace, timed_out)) as states:
+        async with aclosing(poll_changes(poll, timer, lambda: tracker.timeout_error(timer.elapsed))) as states:
             async for state in states:
                 self._tell(started, state)
                 yield state

@@ -337,5 +337,5 @@ def test_an_end_that_shows_while_a_look_finds_it_is_not_taken_for_hidden() -> No
     world.runs._waits = lambda policy: waits.append(made(policy)) or waits[-1]
     world.wait(*started, policy=for_seconds(400))
 
-    assert waits[0]._hidden == 0
-    assert waits[0]._shown >= 100
+    assert waits[0]._monitor._list_misses == 0
+    assert waits[0]._monitor._list_hits >= 100

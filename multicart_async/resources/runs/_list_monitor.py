@@ -1,0 +1,112 @@
+"""Which collections to poll for their runs, judged by the list of all collections. No I/O.
+
+The list tells which collections have changed. Only those are polled; all of them at times, because nothing documents that a
+collection's status and its run's ``is_download_generated`` change together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias
+
+import attrs
+
+from multicart_async.models import Collection
+from multicart_async.resources.runs._tracker import FAILED
+
+__all__ = ["ListMonitor"]
+
+CONFIRM = 10  # every so many ticks, all are polled
+CONFIRM_RARELY = 50  # once this account has shown that its list can be relied on
+TRUSTED = 100  # finished runs that the list has shown, and none that it has missed
+EXTRA_POLLS = 2  # ticks at which a collection that has just stopped working is polled again, should its run lag behind
+
+_Stamp: TypeAlias = tuple[object, object]
+
+
+def _stamp(row: Collection) -> _Stamp:
+    return row.schedule_status, row.updated_at
+
+
+@attrs.define(eq=False)
+class _Seen:
+    """What the list has shown of one collection."""
+
+    stamp: _Stamp | None = None
+    was_processing: bool = False
+    extra_polls: int = 0
+
+    def may_have_finished(self, row: Collection) -> bool:
+        """Take in a row, and return whether it says that a run may have finished."""
+        changed, self.stamp = _stamp(row) != self.stamp, _stamp(row)
+        if row.schedule_status == "Processing":
+            self.was_processing = True
+            return False
+        if changed:
+            self.extra_polls = EXTRA_POLLS if self.was_processing else 0
+            return True
+        self.extra_polls -= 1
+        return self.extra_polls >= 0
+
+
+class ListMonitor:
+    """Watch collections by their rows in the list, and learn how far the list can be relied on."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}
+        self._ticks = 0
+        self._list_hits = self._list_misses = 0
+        self._unconfirmed: dict[int, _Stamp] = {}
+
+    def watch(self, collection_id: int) -> None:
+        """Watch a collection for one more run. What its row has shown so far does not concern that run."""
+        self._seen.setdefault(collection_id, _Seen()).stamp = None
+
+    def forget(self, collection_id: int) -> None:
+        """Stop watching a collection."""
+        self._seen.pop(collection_id, None)
+
+    def clear(self) -> None:
+        """Stop watching all collections."""
+        self._seen.clear()
+
+    def tick(self) -> None:
+        """Count a tick."""
+        self._ticks += 1
+
+    @property
+    def polls_all(self) -> bool:
+        """Whether all collections are polled at this tick, whatever the list says."""
+        trusted = self._list_hits >= TRUSTED and not self._list_misses
+        return self._ticks % (CONFIRM_RARELY if trusted else CONFIRM) == 0
+
+    def select(self, rows: Mapping[int, Collection], expired: AbstractSet[int]) -> list[tuple[int, bool]]:
+        """Return the collections to poll, each with whether its row says that a run may have finished.
+
+        Those in *expired* are polled for the last time. A draft or a category scrape is not listed, so it is polled too;
+        and so is one that is Failed: that may concern an earlier run, and is trusted only if it stays.
+        """
+        self._count_misses(rows)
+        selected: list[tuple[int, bool]] = []
+        for collection_id, seen in self._seen.items():
+            row = rows.get(collection_id)
+            if row is None or collection_id in expired:
+                selected.append((collection_id, False))
+            elif (finished := seen.may_have_finished(row)) or self.polls_all or row.schedule_status == FAILED:
+                selected.append((collection_id, finished))
+        return selected
+
+    def run_finished(self, collection_id: int, *, shown: bool) -> None:
+        """Note that a run of the collection was found finished, and whether it was polled because the list had *shown* it."""
+        self._list_hits += shown
+        stamp = self._seen[collection_id].stamp
+        if not shown and stamp is not None:
+            self._unconfirmed[collection_id] = stamp
+
+    def _count_misses(self, rows: Mapping[int, Collection]) -> None:
+        """Count the runs that were found finished before the list showed it, and that it does not show now."""
+        for collection_id, stamp in self._unconfirmed.items():
+            row = rows.get(collection_id)
+            self._list_misses += row is not None and _stamp(row) == stamp
+        self._unconfirmed.clear()

@@ -1,0 +1,65 @@
+"""One of many started runs that are waited for together: what polls have shown of it, and how its wait ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import anyio
+import attrs
+
+from multicart_async.errors import MultiCartError
+from multicart_async.models import Run, RunState, StartedRun
+from multicart_async.models.outcome import Outcome
+from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, as_poll_failure, poll_timeout
+from multicart_async.resources.runs._poller import RunPoller
+from multicart_async.resources.runs._tracker import RunTracker
+
+__all__ = ["PendingRun", "Polled"]
+
+Polled: TypeAlias = PollResult[RunState] | MultiCartError | None
+"""What a poll has shown, or how it failed; ``None`` where it took too long."""
+
+
+@attrs.define(eq=False)
+class PendingRun:
+    """A started run, until its wait ends."""
+
+    started: StartedRun
+    tracker: RunTracker
+    timer: PollTimer
+    report: Callable[[StartedRun, RunState], None]
+    failures: PollFailures = attrs.field(factory=PollFailures)
+    fingerprint: object = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether the time for this wait is over."""
+        return self.timer.remaining <= 0
+
+    async def poll(self, poller: RunPoller) -> Polled:
+        """Poll the run once. A failure is returned, of whatever kind: the other runs are still waited for."""
+        try:
+            with anyio.move_on_after(poll_timeout(self.timer.remaining)):
+                return await poller.poll(self.tracker, self.started, self.timer)
+        except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises
+            error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
+            return as_poll_failure(f"runs of collection {self.started.collection_id}", error)
+        return None
+
+    def evaluate(self, polled: Polled) -> Outcome[StartedRun, Run] | None:
+        """Return the outcome of the wait, or ``None`` while it goes on."""
+        if isinstance(polled, PollResult):
+            self.failures.succeeded()
+            if polled.state is not None and polled.fingerprint != self.fingerprint:
+                self.fingerprint = polled.fingerprint
+                self.report(self.started, polled.state)
+            if polled.state is not None and polled.finished and polled.state.run is not None:
+                return Outcome(self.started, polled.state.run)
+        elif polled is not None and self.failures.is_final(polled):
+            return Outcome(self.started, error=polled)
+        if not self.expired:
+            return None
+        error = self.tracker.timeout_error(self.timer.elapsed)
+        error.__cause__ = self.failures.last
+        return Outcome(self.started, error=error)
