@@ -38,8 +38,10 @@ class MultiCartWarning(UserWarning):
 
 
 class MultiCartError(Pickled, Exception):
-    """The root. ``report`` is what a call that does many things had done before it failed, or ``None``.
-    ``file`` is the local name of the file that a download of several failed at, or ``None``.
+    """The root of all errors.
+
+    ``report`` is what a call that does many things had done before it failed, or ``None``. ``file`` is the local name of
+    the file at which a download of several failed, or ``None``.
     """
 
     __module__ = "multicart_async.errors"

@@ -56,7 +56,7 @@ class ClientLifetime:
             raise TimeoutError
 
     def ensure_open(self) -> None:
-        """Raises what `guard` raises before anything is begun."""
+        """Raise what `track` raises, before anything begins."""
         if self.closed:
             raise ClientClosedError
         here = (asyncio.get_running_loop(), os.getpid())

@@ -131,14 +131,14 @@ class Credential:
         self._header = header
 
     def check(self, argument: str) -> None:
-        """Raises `ConfigurationError` unless it is one word of ASCII; the message does not hold it."""
+        """Raise `ConfigurationError` unless it is one word of ASCII; the message does not contain it."""
         if not self._is_word():
             raise ConfigurationError(
                 f"{argument}: expected 1 to 512 visible ASCII characters without whitespace; copy it from the dashboard again"
             )
 
     def as_headers(self) -> dict[str, str]:
-        """The header that carries it, ``x-api-key`` or ``Authorization``."""
+        """Return the header that carries it, ``x-api-key`` or ``Authorization``."""
         text = str(self._value.reveal())
         return {self._header: RedactedStr(f"Token {text}" if self._header == "Authorization" else text)}
 
@@ -160,5 +160,5 @@ class Credential:
 
 
 def seal(value: object, header: str) -> Credential | None:
-    """The value out of sight, as early as possible, so that no traceback with local variables can show it."""
+    """Hide a key or token as early as possible, so that no traceback with local variables can show it."""
     return None if value is None else Credential(value, header)

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class TaskPool(Generic[K]):
-    """Coroutines at work, each with a key."""
+    """Run coroutines in the background, each with a key."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Future[Any], K] = {}
@@ -33,17 +33,17 @@ class TaskPool(Generic[K]):
         return len(self._tasks)
 
     def spawn(self, key: K, work: Awaitable[Any]) -> None:
-        """Begin *work*."""
+        """Start *work*."""
         self._tasks[asyncio.ensure_future(work)] = key
 
     async def wait_any(self) -> list[tuple[K, asyncio.Future[Any]]]:
-        """Those that have ended, at least one, in the order in which they were begun."""
+        """Wait until at least one has ended, and return those that have, in the order in which they were started."""
         ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         _retrieve_errors(ended)  # the caller may leave before it has looked at all of them
         return [(self._tasks.pop(task), task) for task in list(self._tasks) if task in ended]
 
     async def aclose(self) -> None:
-        """End all of them, and return when they have ended; a cancellation comes through, after that."""
+        """Cancel all of them and wait until they have ended. A cancellation of the caller is raised after that."""
         tasks, self._tasks = list(self._tasks), {}
         for task in tasks:
             task.cancel()
@@ -60,14 +60,14 @@ class TaskPool(Generic[K]):
 
 
 def _retrieve_errors(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Their errors are known: asyncio complains of those that nobody has asked for."""
+    """Retrieve their errors: asyncio logs those that are never retrieved."""
     for task in tasks:
         if not task.cancelled():
             task.exception()
 
 
 async def to_async_iter(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
-    """The items of either kind of iterable."""
+    """Iterate over either kind of iterable."""
     if isinstance(items, AsyncIterable):
         async for item in items:
             yield item
@@ -79,7 +79,10 @@ async def to_async_iter(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator
 async def map_unordered(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int, lifetime: ClientLifetime
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    """What becomes of each item, in the order in which it is known, *width* at a time; the items are pulled as needed."""
+    """Apply *work* to items, *concurrency* at a time; yield each item with its result or error as it is known.
+
+    Items are pulled as they are needed.
+    """
     crew: TaskPool[tuple[T] | None] = TaskPool()
     async with aclosing(to_async_iter(items)) as source, aclosing(crew):
         exhausted = pulling = False
@@ -104,7 +107,7 @@ async def map_unordered(
 
 
 async def next_or_end(source: AsyncIterator[T], lifetime: ClientLifetime) -> tuple[T, ...]:
-    """The next item, or nothing at the end: a future cannot hold StopAsyncIteration. It may never come by itself."""
+    """Return the next item in a tuple, which is empty at the end: a future cannot hold StopAsyncIteration."""
     try:
         with lifetime.track():
             return (await anext(source),)
@@ -113,7 +116,7 @@ async def next_or_end(source: AsyncIterator[T], lifetime: ClientLifetime) -> tup
 
 
 async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """*work* for each of *items*, *count* at a time. The first error ends the rest and is raised as itself."""
+    """Apply *work* to each of *items*, *count* at a time. The first error cancels the rest and is raised as itself."""
     source = iter(items)
     failed: list[Exception] = []
 

@@ -47,7 +47,7 @@ def submit(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]
 
 
 def submit_batched(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
-    """The same for work that takes about as long as a hop to a thread and back: much of it shares one.
+    """Do the same for work that takes about as long as a hop to a thread and back: such work shares hops.
 
     It may wait for other short work, at most until that is done.
     """
@@ -61,7 +61,7 @@ def submit_batched(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.F
 
 
 async def join_thread(future: asyncio.Future[T]) -> T:
-    """What the thread returns or raises; after a cancellation, the cancellation, but not before the thread has ended."""
+    """Return or raise what the thread does. A cancellation is raised only after the thread has ended."""
     if future.done():
         return future.result()
     cancelled: asyncio.CancelledError | None = None
@@ -80,7 +80,7 @@ async def join_thread(future: asyncio.Future[T]) -> T:
 
 
 async def open_in_thread(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
-    """A file that *work* opens in a thread; after a cancellation it is closed again, for nobody else will."""
+    """Open a file in a thread. After a cancellation it is closed again, because the caller never gets it."""
     opening = submit(work, *args)
     try:
         return await join_thread(opening)

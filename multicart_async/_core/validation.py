@@ -73,7 +73,7 @@ def check_ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
 
 
 def check_iterable(argument: str, values: object) -> None:
-    """Raises unless *values* can be iterated, by ``for`` or by ``async for``, and is no text."""
+    """Raise unless *values* can be iterated, by ``for`` or by ``async for``, and is no string."""
     if isinstance(values, str | bytes) or not (hasattr(values, "__iter__") or hasattr(values, "__aiter__")):
         raise wrong_argument(argument, "an iterable such as a list", values)
 
@@ -94,7 +94,7 @@ def check_collection_size(argument: str, value: object) -> int:
 
 
 def check_str(argument: str, value: object, *, required: bool = False) -> None:
-    """Raises unless *value* is a text with something in it that can be sent, or, if not *needed*, not given."""
+    """Raise unless *value* is a string with something in it that can be sent, or, if not *required*, not given."""
     if value is UNSET and not required:
         return
     if not is_valid_str(value):
@@ -107,7 +107,7 @@ def is_valid_str(value: object) -> bool:
 
 
 def check_single_line(argument: str, value: object) -> None:
-    """Raises unless *value* is a text of one line with no blank around it, as a name or a cell of a table is."""
+    """Raise unless *value* is a string of one line without whitespace around it, like a name or a cell of a table."""
     check_str(argument, value, required=True)
     text = str(value)
     if text != text.strip() or _CONTROL.search(text):
@@ -117,7 +117,7 @@ def check_single_line(argument: str, value: object) -> None:
 
 
 def check_postcode(argument: str, value: object) -> None:
-    """Raises unless *value* is the text of a postcode: a number would have lost its leading zeros."""
+    """Raise unless *value* is a postcode as a string: a number would have lost its leading zeros."""
     if not isinstance(value, str):
         raise wrong_argument(argument, 'a string with its leading zeros, such as "0800"', value)
     check_single_line(argument, value)
@@ -183,13 +183,13 @@ def check_file_path(argument: str, value: object) -> Path:
 
 
 def check_bool(argument: str, value: object) -> None:
-    """Raises unless *value* is not given, true or false."""
+    """Raise unless *value* is not given, true or false."""
     if value is not UNSET and not isinstance(value, bool):
         raise wrong_argument(argument, "True or False", value)
 
 
 def check_choice(argument: str, value: object, vocabulary: Any) -> None:
-    """Raises unless *value* is not given, or one of the words of the Literal *vocabulary*."""
+    """Raise unless *value* is not given, or one of the words of the Literal *vocabulary*."""
     words = get_args(vocabulary)
     if value is not UNSET and not (isinstance(value, str) and value in words):
         raise wrong_argument(argument, f"one of {', '.join(map(repr, words))}", value)
@@ -210,7 +210,7 @@ def normalize_items(argument: str, values: Iterable[str], *, maximum: int | None
 
 
 def normalize_item(argument: str, value: object) -> str:
-    """An ASIN or SKU, trimmed: the service takes many of them as one text with commas."""
+    """Trim an ASIN or SKU and check it: the service takes many of them as one string with commas."""
     text = value.strip() if isinstance(value, str) else ""
     if not text or _BLANK_OR_COMMA.search(text) or LONE_SURROGATE.search(text):
         raise wrong_argument(argument, "an item, which is a string without whitespace and commas", value)
@@ -220,7 +220,7 @@ def normalize_item(argument: str, value: object) -> str:
 
 
 def check_extra_fields(extra: object, *documented: str) -> dict[str, object]:
-    """The fields of *extra*, if it is a mapping by name, without those that have an argument of their own."""
+    """Return the fields of *extra*; those that have an argument of their own are an error."""
     if not isinstance(extra, Mapping):
         raise wrong_argument("extra", "a mapping from names of fields to values", extra)
     fields = dict(cast("Mapping[object, object]", extra))

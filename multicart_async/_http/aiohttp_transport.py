@@ -206,7 +206,7 @@ class AiohttpTransport:
             )
 
     async def _body(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
-        """The whole body, decoded, and never more of it than the limit: 100 kB of gzip can hold 100 MB."""
+        """Read and decode the whole body, up to the limit: 100 kB of gzip can hold 100 MB."""
         most = self._limits.response_bytes
         pieces = _Pieces()
         promised = answer.content_length or 0

@@ -48,7 +48,7 @@ class CallResult(Generic[T]):
 
 
 class ApiCaller:
-    """Makes calls. A group of methods gets one of these, not the client."""
+    """Make calls: encode the fields, send with retries, unwrap the envelope, decode the data."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class ApiCaller:
         self._memory = _MEMORY * limits.response_bytes
 
     async def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
-        """The answer's data as the endpoint's type."""
+        """Make a call and return its data as the endpoint's type."""
         return (await self.call_with_info(endpoint, fields)).value
 
     async def call_with_info(
         self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}
     ) -> CallResult[T]:
-        """The same, with what a repetition needs to know to take "already so" for success."""
+        """Do the same, and say whether an earlier attempt may have taken effect: then "already so" is success."""
         if endpoint.sensitive and self._exposed:
             raise ConfigurationError(f"{endpoint.path}: {self._exposed}: what is sent or answered {PLAIN_HTTP}")
         sent = fields if isinstance(fields, MultipartForm) else encode_body(fields)
@@ -211,7 +211,7 @@ def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor, mos
 
 
 async def _unhurried(steps: Generator[None, None, T]) -> T:
-    """What the steps lead to; between two of them it is everybody else's turn."""
+    """Run the steps to their result, and let other tasks run between two of them."""
     while True:
         try:
             next(steps)

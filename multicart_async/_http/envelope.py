@@ -32,7 +32,7 @@ def unwrap_envelope(
     redactor: Redactor = Redactor(),
     sensitive: bool = False,
 ) -> Any:
-    """The envelope's data. What is no envelope is not shown if it is *private*; *redactor* takes secrets out of errors.
+    """Return the data of an envelope. Errors show nothing of a *sensitive* response that has none; they are redacted.
 
     Raises:
         APIError: ``status`` is 0, or HTTP says that it failed.
@@ -44,7 +44,7 @@ def unwrap_envelope(
 def unwrap_large_envelope(
     path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
 ) -> Generator[None, None, Any]:
-    """The same in small steps."""
+    """Do the same in small steps."""
     try:
         text = payload.decode()
         yield  # it takes as long as reading what is one long text
@@ -106,7 +106,7 @@ def error_from_envelope(
     headers: Mapping[str, str],
     redactor: Redactor = Redactor(),
 ) -> APIError:
-    """The error that a failing envelope means: by its code, never by its text, out of which *redactor* takes secrets."""
+    """Return the error for a failing envelope: by its code, never by its text, which is redacted."""
     code = envelope.get("code")
     if type(code) is not int or 200 <= code <= 299:
         code = http_status if http_status >= 400 else None
@@ -115,7 +115,7 @@ def error_from_envelope(
 
 
 def _detail(envelope: Mapping[str, Any]) -> object:
-    """What a failing envelope says: its data; without any, the rest of it, such as a ``message``."""
+    """Return what a failing envelope says: its data; without any, the rest of it, such as a ``message``."""
     if envelope.get("data") is not None:
         return envelope["data"]
     rest = {name: value for name, value in envelope.items() if name not in _ENVELOPE and value is not None}
@@ -124,7 +124,7 @@ def _detail(envelope: Mapping[str, Any]) -> object:
 
 
 def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
-    """The Playground answers ``status`` 1 without credits and hides the error in ``data.output.error``."""
+    """Raise the error in ``data.output.error``, which the Playground returns with ``status`` 1 when credits are missing."""
     data = envelope.get("data")
     output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
     error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
@@ -146,7 +146,7 @@ def _parse(payload: bytes) -> Any:
 
 
 def preview(payload: bytes, redactor: Redactor = Redactor()) -> str:
-    """The beginning of an unexpected answer, in one line. It is redacted before it is cut."""
+    """Return the beginning of an unexpected response in one line. It is redacted before it is cut."""
     text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace")).split())
     return repr(text[:200]) if text else "an empty body"
 

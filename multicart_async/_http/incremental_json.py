@@ -36,7 +36,7 @@ STRICT = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse_incrementally(text: str) -> Generator[None, None, Any]:
-    """What `STRICT` makes of *text*, with a pause now and then.
+    """Parse *text* as `STRICT` does, with a pause now and then.
 
     Raises:
         ValueError: It is not JSON.
@@ -142,7 +142,7 @@ def _goes_on(beginning: str) -> bool:
 
 
 def _items(text: str) -> list[Any]:
-    """The items that *text* consists of; none if it was cut in the middle of one. JSON can only be read in one way."""
+    """Return the items of which *text* consists; none if it was cut within one. JSON can be read in one way only."""
     try:
         return cast("list[Any]", STRICT.decode(f"[{text}]"))
     except ValueError:

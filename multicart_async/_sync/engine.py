@@ -175,7 +175,7 @@ class Synchronizer:
         return Pruner(self._sink, self._service, options, workers=self._listers)
 
     async def _all_rows(self, *, needed: bool) -> dict[int, Collection]:
-        """What is listed; where the collections are named it only tells which of them can have changed."""
+        """List all collections. Where collections are named, the list only shows which of them can have changed."""
         try:
             return {row.id: row for row in await self._list_all()}
         except (APIConnectionError, APIError, InvalidResponseError) as error:
@@ -261,7 +261,7 @@ class Synchronizer:
                 await send.send(_Job(run))
 
     async def _newest(self, collection_id: int) -> tuple[Run | None, bool, list[Run]]:
-        """The newest finished run, whether a newer one is not finished yet, and older ones to finish downloading.
+        """Return the newest finished run, whether a newer one is not finished yet, and older ones to finish downloading.
 
         `verify` would report the folder of a run whose download was interrupted for ever, once there is a newer one.
         """

@@ -29,7 +29,7 @@ class SyncState:
 
     @classmethod
     def from_collection(cls, row: Collection | None, run: int | None) -> SyncState | None:
-        """The marker of a row that can be relied on; ``None`` for one that is at work, has no date, or is not listed."""
+        """Return the state of a collection; ``None`` while it is at work, and where it has no date or is not listed."""
         if row is None or row.updated_at is None or row.schedule_status == _RESTLESS:
             return None
         return cls(_text(row.updated_at), row.schedule_status, run)
@@ -56,7 +56,7 @@ async def load_state(sink: Sink, collection: int) -> SyncState | None:
 
 
 def _parse_state(payload: bytes | None) -> SyncState | None:
-    """The marker, or ``None`` for one that cannot be believed: then the service is asked."""
+    """Parse a state file; return ``None`` if it cannot be trusted: then the service is asked."""
     content = None if payload is None else load_checksummed(payload)
     if not isinstance(content, dict):
         return None

@@ -74,7 +74,7 @@ class _Findings:
         )
 
     async def listed(self, folder: str) -> dict[str, int | None] | None:
-        """What *folder* holds; ``None``, and a failure, where it cannot be read."""
+        """List *folder*; return ``None``, and note a failure, where it cannot be read."""
         try:
             return await self._sink.list(folder)
         except MultiCartError as error:
@@ -105,7 +105,7 @@ class _Findings:
     async def _repaired_of(
         self, repair: Repair, folder: str, failures: list[VerifyFailure], damaged: DamagedRun
     ) -> list[VerifyFailure]:
-        """The failures that stay. Without a trusted manifest, only the new one tells what is surplus."""
+        """Return the failures that stay. Without a trusted manifest, only the new one shows what is surplus."""
         try:
             good = await repair(damaged)
         except MultiCartError as error:  # of a client that was closed too: the next wait ends the call
@@ -145,7 +145,7 @@ class _Findings:
         return failures, attrs.evolve(found, files=listed, damaged=damaged)
 
     async def _surplus(self, folder: str, there: Iterable[str], manifest: Manifest) -> list[str]:
-        """What neither the manifest nor the notes of an interrupted addition list."""
+        """Return the files that neither the manifest nor the progress file of an interrupted download lists."""
         surplus = {name for name in there if not name.startswith(".")} - _OURS
         surplus -= {file.name for file in manifest.files}
         if surplus and PROGRESS in there:

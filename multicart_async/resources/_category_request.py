@@ -27,7 +27,7 @@ _NODE_PATH = re.compile(r"/(?:node/|b/[^?]*?)(\d{4,})(?:[/?]|\Z)")
 
 
 def check_request(request: CategoryRequest) -> str:
-    """The browse node of a request whose other fields can be right.
+    """Return the browse node of a request after all its fields were checked.
 
     Raises:
         ArgumentError: One cannot.
@@ -54,7 +54,7 @@ def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: 
 
 
 def _node_of(category_url: str) -> str:
-    """The browse node that the URL names: ``rh=n:4851693051``, ``node=…``, ``/b/…``."""
+    """Return the browse node that the URL names: ``rh=n:4851693051``, ``node=…``, ``/b/…``."""
     parts = urlsplit(category_url)
     query = parse_qs(parts.query)
     nodes = [found for value in query.get("rh", ()) for found in _NODE.findall(value)]  # the last is the narrowest

@@ -48,7 +48,7 @@ _log = logging.getLogger("multicart_async")
 
 
 def check_poll_policy(policy: object) -> None:
-    """Raises unless it is one. Before anything is started: afterwards it is paid."""
+    """Raise unless it is one. Call it before anything is started: afterwards it is paid."""
     if not isinstance(policy, PollPolicy):
         raise wrong_argument("policy", "a PollPolicy", policy)
 

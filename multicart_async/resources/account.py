@@ -31,13 +31,13 @@ _SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 
 
 class Account(Resource):
-    """``client.account``
+    """``client.account``.
 
     What is secret is hidden first of all: whatever fails below, a traceback with local variables must not show it.
     """
 
     async def login(self, email: str, password: str) -> Login:
-        """A session of that user: ``AsyncMultiCart(token=login.token)`` makes a client with it. Needs no credential.
+        """Log in: ``AsyncMultiCart(token=login.token)`` makes a client of that session. It needs no credential.
 
         The token is as secret as the key. This client goes on with the credential that it has.
 
@@ -52,7 +52,7 @@ class Account(Resource):
         return await self._call(LOGIN, {"email": email, "password": password})
 
     async def profile(self) -> Profile:
-        """The caller's own row."""
+        """Return the caller's own profile."""
         return await self._call(PROFILE)
 
     async def update_profile(
@@ -84,14 +84,14 @@ class Account(Resource):
         return await self._call(UPDATE_PROFILE, changed)
 
     async def details(self) -> Undocumented:
-        """The account's details: the documented way to read the API key, with a session token for example.
+        """Return the account's details: the documented way to read the API key, with a session token for example.
 
         So keep them secret. Which fields there are is not documented: look at ``data``, which ``repr`` does not show.
         """
         return await self._call(DETAILS)
 
     async def credits(self) -> Credits:
-        """The account's credits: ``credits.spendable``.
+        """Return the account's credits: see ``credits.spendable``.
 
         The path is documented, its answer is not: the three fields are those of the page on credits. What else comes is
         in ``extra``.
@@ -147,7 +147,7 @@ class Account(Resource):
 
 
 def _code(otp: object) -> Redacted:
-    """The code as the service takes it: a number, which has lost the zeros that it may have begun with."""
+    """Return the code as the service takes it: a number, which has lost its leading zeros."""
     number = otp.reveal() if isinstance(otp, Redacted) else None
     if isinstance(number, str) and _SIX_DIGITS.match(number):
         number = int(number)

@@ -111,7 +111,7 @@ class Asins(Resource):
             return added  # an earlier attempt, whose answer was lost, has added it
 
     async def _find(self, collection_id: int, asin: str, domain_id: int, zipcode_id: int) -> Asin | None:
-        """The row, if it can be seen: the refusal is what the caller must know, not what the list failed at."""
+        """Return the ASIN, if it is listed. A list that fails is ignored: the rejection is what the caller must know."""
         with suppress(MultiCartError):
             async with aclosing(self.iterate(collection_id)) as rows:
                 async for row in rows:

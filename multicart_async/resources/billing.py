@@ -25,18 +25,18 @@ class Billing(Resource):
     """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
 
     async def plans(self) -> tuple[Plan, ...]:
-        """The plans that are on offer, in their order. Count with ``price_cents``; ``price`` may be a binary float."""
+        """Return the plans that are on offer, in their order. Count with ``price_cents``; ``price`` may be a binary float."""
         return await self._call(PLANS)
 
     async def public_plans(self) -> tuple[Plan, ...]:
-        """The public catalogue of plans; it needs no credential, and none is sent.
+        """Return the public catalogue of plans; it needs no credential, and none is sent.
 
         The path is documented, its answer is not: rows as those of `plans` are expected, and none of their fields.
         """
         return await self._call(PUBLIC_PLANS)
 
     async def download_invoice(self, invoice_id: int | str, dest: str | os.PathLike[str] | Sink) -> DownloadedFile:
-        """An invoice as ``<dest>/invoice-<invoice_id>.pdf``, whole and verified, or not there. It is fetched anew each time.
+        """Download an invoice to ``<dest>/invoice-<invoice_id>.pdf``, verified; it is fetched again each time.
 
         *dest* is a folder or a `Sink`; in a folder, only the user of this process can read the file. Whether an id is a
         number or a text is not documented; a text is made of ASCII letters, digits, ``-`` and ``_``. No call that lists

@@ -20,7 +20,7 @@ class Catalogue(Resource):
     """``client.catalogue``: what Officeworks sells. Looking costs no credits."""
 
     async def categories(self, *, flat: bool | Unset = UNSET, seo_path: str | Unset = UNSET) -> CatalogueTree:
-        """The categories as a tree, or with *flat* as a list; all of them, or *seo_path* and what is below it.
+        """Return the categories as a tree, or with *flat* as a list; all of them, or *seo_path* and what is below it.
 
         The service keeps its answer for 24 hours. A *seo_path* that it does not know is no error: ``total`` is 0.
         """

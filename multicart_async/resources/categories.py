@@ -195,7 +195,7 @@ class Categories(Resource):
                     yield outcome_of(request, result)
 
     async def result(self, collection_id: int) -> CategoryRun:
-        """The scrape of a category's collection as it is now; its records are in ``asins`` once it is finished.
+        """Return a category scrape as it is now; its records are in ``asins`` once it is finished.
 
         Raises:
             NotFoundError: No such collection, or not yours.
@@ -213,7 +213,7 @@ class Categories(Resource):
         return max(fitting, key=lambda row: row.id, default=None)
 
     async def wait(self, started: StartedCategory | int, *, policy: PollPolicy = PollPolicy()) -> CategoryRun:
-        """The category scrape, when it is finished.
+        """Wait until a category scrape is finished, and return it.
 
         *started* is what `submit` gave, or the id of the collection.
 
@@ -262,7 +262,7 @@ class Categories(Resource):
                 yield run
 
     async def _refuse_ended(self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int) -> None:
-        """Raises if the scrape failed or was cancelled. What a cancelled one reports as stage is not documented."""
+        """Raise if the scrape failed or was cancelled. What a cancelled one reports as stage is not documented."""
         failed = run is not None and run.stage == "failed"
         status = message = None
         try:

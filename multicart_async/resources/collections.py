@@ -84,7 +84,9 @@ class Collections(Resource):
         schedule_time: ScheduleTime | Unset = UNSET,
         destinations: str | Unset = UNSET,
     ) -> Collection:
-        """A new, empty collection. It is a draft, and not listed, until its first item is added.
+        """Create an empty collection.
+
+        It stays a draft, hidden from `list`, until its first item is added.
 
         Its name becomes part of the names of its result files: one that makes trouble there is a `MultiCartWarning`.
         So is a *schedule* without the times that it needs. The service documents no format for *destinations*.
@@ -280,7 +282,7 @@ def _new(
     fetch_mode: FetchMode | Unset,
     schedule_time: ScheduleTime | Unset,
 ) -> dict[str, Any]:
-    """The fields of a new collection, if they can be right."""
+    """Check and return the fields of a new collection."""
     check_str("name", name, required=True)
     check_str("notification_email", notification_email, required=True)
     check_choice("request_type", request_type, RequestType)
@@ -310,7 +312,7 @@ ScheduleTime = EveryMinutes | Mapping[str, Any]
 
 
 def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset) -> Mapping[str, Any] | Unset:
-    """The service's object for *schedule_time*.
+    """Return the service's object for *schedule_time*.
 
     Raises:
         ArgumentError: There is no such schedule, or it is not for such times.
@@ -329,7 +331,7 @@ def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset
 
 
 def schedule_troubles(schedule: Schedule | Unset, sent: Mapping[str, Any] | Unset, *, new: bool) -> tuple[str, ...]:
-    """What a schedule with these times may cost; *new* tells that there are no earlier ones."""
+    """Return what is odd about a schedule with these times; *new* says that there are no earlier ones."""
     times: Mapping[str, Any] = {} if sent is UNSET else sent
     if schedule == "Daily" and not times.get("hours"):
         return ("a Daily schedule without hours may run every hour, for 24 times the credits: name its hours",)

@@ -31,7 +31,7 @@ class ServiceSettings(Resource):
         self._stores = _Kept(context.api, STORES)
 
     async def domains(self, *, refresh: bool = False) -> tuple[Domain, ...]:
-        """The domains that can be scraped, with the ids and names that other calls want. No key is needed.
+        """Return the domains that can be scraped, with the ids and names that other calls expect. No key is needed.
 
         They are asked for once and kept as long as the client; *refresh* asks again. A refresh that fails leaves what
         is kept as it was. The documentation does not show the answer: fields may be ``None``, and more in ``extra``.
@@ -58,7 +58,7 @@ class _Kept(Generic[T]):
         self._answered = 0  # the number of the request that brought the rows; 0 before there are any
 
     async def rows(self, *, refresh: bool) -> tuple[T, ...]:
-        """What is kept; with *refresh*, what a request brought that begins after this call."""
+        """Return what is kept; with *refresh*, what a request has brought that began after this call."""
         self._api.lifetime.ensure_open()
         wanted = self._begun + 1 if refresh else 1
         if self._answered < wanted:

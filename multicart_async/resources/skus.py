@@ -65,7 +65,7 @@ class Skus(Resource):
             return added  # an earlier attempt, whose answer was lost, has added it
 
     async def _find(self, collection_id: int, sku: str, store_id: str, postcode: str) -> Sku | None:
-        """The row, if it can be seen and is the one that was sent: another store's is somebody else's."""
+        """Return the SKU, if it is listed with the store and postcode that were sent."""
         try:
             async with aclosing(self._asins.iterate(collection_id)) as rows:
                 async for row in rows:

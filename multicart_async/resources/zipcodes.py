@@ -54,7 +54,7 @@ class Zipcodes(Resource):
         self._locks: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def create(self, postcode: str, *, domain_id: int) -> Zipcode:
-        """A new postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
+        """Create a postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
 
         The service makes cookies for it first, which takes up to a minute. It is active at once where none are needed,
         or where somebody else has the same one already. `ensure` does all of it.
@@ -78,7 +78,7 @@ class Zipcodes(Resource):
         return await self._call(LIST, {"status": status, "domain": domain_id})
 
     async def wait_active(self, zipcode_id: int, *, policy: PollPolicy = PollPolicy()) -> Zipcode:
-        """The postcode, when it is active. The service makes cookies for it meanwhile, which takes up to a minute.
+        """Wait until a postcode is active, and return it. The service makes cookies for it, which takes up to a minute.
 
         *zipcode_id* is the id of its row, not the postcode. A status that is not documented is waited for too.
 
@@ -110,7 +110,7 @@ class Zipcodes(Resource):
             return [row async for row in rows][-1]
 
     async def ensure(self, postcode: str, *, domain: str, policy: PollPolicy = PollPolicy()) -> Zipcode:
-        """The postcode for a domain, active: found, or else created, and waited for as `wait_active` does.
+        """Return an active postcode for a domain: found, or else created, and waited for as `wait_active` does.
 
         *domain* is a name, as ``"amazon.com.au"``. It is created at most once: several calls for one postcode share
         it, one that somebody else has created meanwhile is found, and after a lost answer it is looked for.
@@ -134,7 +134,7 @@ class Zipcodes(Resource):
         return await self._active(row.id, domain_id, pace)
 
     async def _found_or_created(self, postcode: str, domain: str) -> Zipcode:
-        """The row, by the name of its domain, which the list tells; the list of domains is not documented."""
+        """Find a postcode by the name of its domain in the list; the list of domains is not documented."""
         of_domain = [row for row in await self.list() if row.domain is not None and row.domain.domain == domain]
         for row in of_domain:
             if row.zipcode == postcode:
@@ -178,7 +178,7 @@ class Zipcodes(Resource):
             return row
 
     async def _look_again(self, postcode: str, domain_id: int) -> Zipcode | None:
-        """The row, if it comes up soon. What else goes wrong meanwhile is not what the caller must know."""
+        """Wait a moment for the postcode to be listed. Other failures meanwhile are not what the caller must know."""
         pace = PollTimer(RECOVERY, self._context.clock)
         while True:
             row = None

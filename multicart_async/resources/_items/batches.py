@@ -37,7 +37,7 @@ async def send_batches(
     *,
     blank_rows: int = 0,
 ) -> AddResult:
-    """What came of all *batches*, each one call; *blank_rows* were left out of them.
+    """Send *batches*, one call each, and add up the results; *blank_rows* were left out of them.
 
     Raises:
         MultiCartError: One failed; ``report`` holds what the earlier ones `AddResult`. Later ones were not sent.
@@ -55,7 +55,7 @@ async def send_batches(
 
 
 async def _redacted(added: AddResult, redactor: Redactor) -> AddResult:
-    """The same without secrets, for its rows become the text of an error. There may be ten thousand."""
+    """Redact the rows, because they become the text of an error. There may be ten thousand of them."""
     rows: list[ErrorRow] = []
     for row in added.error_rows:
         rows.append(redactor.value(row))
@@ -72,7 +72,7 @@ async def import_csv(
     *,
     split: bool,
 ) -> AddResult:
-    """What came of a CSV; all of it is checked before anything is sent."""
+    """Send a CSV and return the result; all of it is checked before anything is sent."""
     check_id("collection_id", collection_id)
     check_bool("split", split)
     given = collect_rows(source, layout, split=split)

@@ -71,7 +71,7 @@ def collect_rows(
 
 
 def prepare_csv(given: CsvSource, layout: CsvSchema, *, split: bool = False) -> CsvParts:
-    """The CSVs to send: *given* as it is, or with *split* in parts that are not too long. It blocks.
+    """Return the CSVs to send: *given* as it is, or with *split* in parts that are not too long. It blocks.
 
     Rows of commas and blanks alone, which spreadsheets leave at the end, are left out; every other byte is kept.
 
@@ -105,7 +105,7 @@ def _cell(value: str | bool) -> str:  # noqa: FBT001 -- a value of either kind
 
 
 def _read(source: str | os.PathLike[str] | bytes) -> bytes:
-    """The content of a CSV without the byte order mark of spreadsheets, which would be a part of the header."""
+    """Read a CSV without the byte order mark of spreadsheets, which would be a part of the header."""
     if isinstance(source, bytes):
         return source.removeprefix(BOM_UTF8)
     if isinstance(source, str) and "\n" in source:

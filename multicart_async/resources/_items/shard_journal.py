@@ -133,11 +133,11 @@ class ShardJournal:
             await self.record(*notes)
 
     def name(self, number: int) -> str:
-        """What the collection with that number is called."""
+        """Return the name of the collection with that number."""
         return f"{self._claim.name} {number}"
 
     def orphaned_names(self) -> list[str]:
-        """The names of drafts that may exist although nobody knows their ids."""
+        """Return the names of drafts that may exist although their ids are unknown."""
         shards = enumerate(self.shards, 1)
         return [self.name(number) for number, known in shards if known.intended and known.collection_id is None]
 

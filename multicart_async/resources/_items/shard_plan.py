@@ -16,7 +16,7 @@ __all__ = ["plan_shards"]
 def plan_shards(
     items: Iterable[str], *, size: int = MAX_ITEMS, existing: Sequence[Iterable[str]] = ()
 ) -> tuple[tuple[str, ...], ...]:
-    """What each collection will hold: *items* (ASINs or SKUs; trimmed, each once) in collections of at most *size*.
+    """Plan what each collection holds: *items* (ASINs or SKUs; trimmed, each once) in collections of at most *size*.
 
     An item stays where it was when others are added. Without *existing*, order decides: the first *size* items are the
     first collection, and so on, so keep the order and append. With *existing*, an earlier plan, order does not matter:
@@ -32,7 +32,7 @@ def plan_shards(
 
 
 def spread(wanted: Iterable[str], size: int, existing: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """The plan, for items that are known to be right and each there once."""
+    """Make the plan, for items that were checked and occur once each."""
     before = [tuple(shard) for shard in existing]
     known = {one for shard in before for one in shard}
     new = (one for one in wanted if one not in known)

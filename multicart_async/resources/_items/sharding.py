@@ -80,7 +80,7 @@ def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
 
 
 def _own(added: AddResult, uncertain: frozenset[str]) -> AddResult:
-    """A duplicate among what an interrupted call has sent is what that call added."""
+    """Count duplicates among what an interrupted call has sent as added by that call."""
     rows = tuple(row for row in added.error_rows if row.error != DUPLICATE or row.item not in uncertain)
     found = len(added.error_rows) - len(rows)
     return attrs.evolve(

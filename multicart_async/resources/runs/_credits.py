@@ -30,7 +30,7 @@ async def check_credits_of_account(
 
 
 def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection], account: Credits | None) -> None:
-    """A run costs a credit for each item; the service refuses those that it cannot pay, one by one.
+    """Check that the credits are enough for all runs: a run costs one for each item.
 
     Warns with `MultiCartWarning` where it cannot be known.
 

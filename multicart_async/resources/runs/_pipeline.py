@@ -103,7 +103,7 @@ class RunPipeline:
     async def outcomes(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, Any], None]:
-        """What becomes of each collection, as it is known."""
+        """Yield the outcome of each collection as it is known."""
         with self._unfinished.noting():
             async with (
                 aclosing(self._started(collection_ids)) as started,
@@ -118,7 +118,7 @@ class RunPipeline:
     async def _started(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[StartedRun | Outcome[Any, Any], None]:
-        """Runs to wait for, and outcomes that are known already: refused, or done by an earlier call."""
+        """Yield runs to wait for, and outcomes that are known already: rejected, or finished by an earlier call."""
         async with (
             aclosing(unique_ids(collection_ids)) as ids,
             aclosing(map_unordered(ids, self._resume_or_start, self._starts, self._life)) as begun,

@@ -28,7 +28,7 @@ class RunPoller:
         self._starter = starter
 
     async def poll(self, judge: RunTracker, started: StartedRun, pace: PollTimer) -> PollResult[RunState]:
-        """What is to be seen now.
+        """Poll a started run once.
 
         Raises:
             RunFailedError: The collection says so, and can be believed.

@@ -72,22 +72,22 @@ class RunStarter:
             return started
 
     def status_before_start(self, started: StartedRun) -> Collection | None:
-        """The collection as it was before that start, if it was this client's."""
+        """Return the collection as it was before that start, if this client started it."""
         own, row = self._before.get(started.collection_id, (None, None))
         return row if own == started else None
 
     def mark_listed(self, started: StartedRun) -> None:
-        """A run above that baseline is there: the next start may read its own."""
+        """Note that a run above that baseline is listed: the next start may read a baseline of its own."""
         if self._unlisted.get(started.collection_id) == started:
             del self._unlisted[started.collection_id]
 
     def forget(self, started: StartedRun) -> None:
-        """The wait for it is over."""
+        """Forget the collection as it was before that start: the wait for its run is over."""
         if self.status_before_start(started) is not None:
             del self._before[started.collection_id]
 
     async def wait_until_listed(self, started: StartedRun) -> bool:
-        """Whether a run above ``started.after_run_id`` comes up while it is worth waiting."""
+        """Wait for up to 30 seconds; return whether a run above ``started.after_run_id`` is listed."""
         pace = PollTimer(RECOVERY, self._clock)
         while True:
             last = pace.remaining <= 0
@@ -127,14 +127,14 @@ class RunStarter:
             raise OutcomeUnknownError(error.path, reason, started=started) from error
 
     async def _see_earlier_start(self, collection_id: int) -> None:
-        """A row comes a moment after its start. Before the next start it must be there, or both would wait for it."""
+        """Wait until the run of an earlier start is listed, or two starts would share one baseline."""
         earlier = self._unlisted.get(collection_id)
         if earlier is not None and not await self.wait_until_listed(earlier):
             _log.warning("collection %s was started before, and its run has not appeared", collection_id)
         self._unlisted.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
 
     async def _status_before(self, collection_id: int) -> Collection | None:
-        """The collection before its start, to know a Failed of the run before. It is a help, not a condition."""
+        """Return the collection before its start, to recognise a Failed of an earlier run; ``None`` if the call fails."""
         try:
             return await self._collections.get(collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:

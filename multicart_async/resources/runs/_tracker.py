@@ -19,7 +19,7 @@ _CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be 
 
 
 def check_started_run(started: object) -> StartedRun:
-    """*started*, if it is a `StartedRun` of two integers: they may come from another process, as texts."""
+    """Return *started* if it is a `StartedRun` of two integers: it may come from another process, with strings."""
     if not isinstance(started, StartedRun):
         raise wrong_argument("started", "a StartedRun from start", started)
     check_id("started", started.collection_id)
@@ -28,7 +28,7 @@ def check_started_run(started: object) -> StartedRun:
 
 
 class RunTracker:
-    """Follows one started run.
+    """Follow one started run.
 
     ``is_download_generated`` of a row above ``started.after_run_id`` is the only sign of success. A run has no field for
     failure: the collection's ``schedule_status`` has, and right after a start it can still tell of the run before. So
@@ -54,7 +54,7 @@ class RunTracker:
         self.poll_count = 0
 
     def find_finished(self, rows: Sequence[Run]) -> Run | None:
-        """The smallest finished run above ``after``, whatever the order of *rows*; ``ambiguous`` if there are others.
+        """Return the smallest finished run above the baseline, in any order of *rows*; ``ambiguous`` if there are others.
 
         Raises:
             AmbiguousRunError: There are others, and this was asked for.
@@ -68,7 +68,7 @@ class RunTracker:
         return done if done is None or len(new) == 1 else attrs.evolve(done, ambiguous=True)
 
     def snapshot(self, rows: Sequence[Run], status: str | None, waited: float) -> RunState:
-        """What is known now, of the finished run or else of the smallest new one."""
+        """Return what is known now, of the finished run or else of the smallest new one."""
         run = self.find_finished(rows) or next(iter(self._new(rows)), None)
         self.last = RunState(run=run, schedule_status=self._redactor.value(status), waited=waited)
         return self.last
@@ -80,7 +80,7 @@ class RunTracker:
             self._failed_looks = 0
 
     def raise_if_failed(self, rows: Sequence[Run], collection: Collection) -> None:
-        """Raises `RunFailedError` if *collection* tells that the run failed, and can be believed."""
+        """Raise `RunFailedError` if *collection* says that the run failed, and that can be trusted."""
         self.observe_status(collection)
         if collection.schedule_status != FAILED:
             return

@@ -76,7 +76,7 @@ class Runs(Resource):
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
-        """Start many, `Limits.requests` at a time: what became of each, as it is known. One failure stops nothing.
+        """Start many runs, `Limits.requests` at a time, and yield each outcome as it is known. One failure stops nothing.
 
         An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
         in a generator is an outcome. What was started and not yet yielded is named in a note of an `asyncio.CancelledError`.
@@ -91,7 +91,7 @@ class Runs(Resource):
     async def wait_many(
         self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
     ) -> AsyncGenerator[Outcome[StartedRun, Run], None]:
-        """Wait for many: what becomes of each, as it is known, each as `wait` would end. One failure stops nothing.
+        """Wait for many runs and yield the outcome of each as it is known, as `wait` would end. One failure stops nothing.
 
         One list of all collections in each tick watches them, however many they are; only those whose row has changed
         are asked for their runs, and all of them at every tenth tick. *started* is taken in while the others are waited
@@ -140,7 +140,7 @@ class Runs(Resource):
         journal: str | os.PathLike[str] | None = None,
         check_credits: bool = False,
     ) -> AsyncGenerator[Outcome[int, Any], None]:
-        """Run these collections and, with *dest*, give me the files: one pipeline, each as soon as it is ready.
+        """Run collections, wait for them and, with *dest*, download their files: one pipeline, each as soon as it is ready.
 
         Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
         also for lack of credits, does not stop the others. An id that comes twice is run once. The ids of a list are
@@ -187,19 +187,19 @@ class Runs(Resource):
         return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._tell)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
-        """One page of the runs of a collection. The service promises no order; the newest mostly come first."""
+        """Return one page of the runs of a collection. The service promises no order; the newest mostly come first."""
         check_id("collection_id", collection_id)
         check_int("skip", skip)
         check_int("limit", limit, minimum=1)
         return await self._api.page(collection_id, skip=skip, limit=limit)
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
-        """Every run of a collection, each once, however the list moves meanwhile: then it is read again."""
+        """Yield every run of a collection once, however the list moves meanwhile: then it is read again."""
         check_id("collection_id", collection_id)
         return self._api.iterate(collection_id)
 
     async def latest(self, collection_id: int) -> Run | None:
-        """The newest finished run, by id, or ``None``. It may be old: to get the run that you started, `wait` for it."""
+        """Return the newest finished run by id, or ``None``. It may be old: to get a run that you started, `wait` for it."""
         newest: Run | None = None
         async with aclosing(self.iterate(collection_id)) as runs:
             async for run in runs:
@@ -208,7 +208,7 @@ class Runs(Resource):
         return newest
 
     async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """The run that was started, when it is finished; never one that was there before.
+        """Wait until a started run is finished, and return it; never one that was there before.
 
         It is the smallest finished run whose id is above ``started.after_run_id``. A poll that fails for a transient reason
         counts against the deadline, not against the wait. One that is not found, refused by HTTP alone (as proxies do) or
@@ -229,7 +229,7 @@ class Runs(Resource):
         raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
 
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """Run a collection now, and its run when it is finished: `start`, then `wait`. Raises what these two raise.
+        """Run a collection now and wait until the run is finished: `start`, then `wait`. Raises what these two raise.
 
         An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
         """
@@ -239,7 +239,7 @@ class Runs(Resource):
             return await self.wait(started, policy=policy)
 
     async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
-        """Each change of a started run, once; the last is the finished run. Ends and raises as `wait` does."""
+        """Yield each change of a started run once; the last is the finished run. Ends and raises as `wait` does."""
         check_started_run(started)
         check_poll_policy(policy)
         before = self._starter.status_before_start(started)
@@ -279,7 +279,7 @@ class Runs(Resource):
         count_records: bool = False,
         strict: bool = False,
     ) -> RunDownload:
-        """The result files of a finished run, whole and verified, in ``<dest>/<collection>/<run>/``.
+        """Download the result files of a finished run to ``<dest>/<collection>/<run>/``, verified.
 
         *files* is ``"pages"`` (``page-0001.json`` …), ``"zip"`` (``all-pages.zip``) or ``"both"``. Files that an
         earlier call has brought are not fetched again, unless *overwrite*. ``manifest.json`` is written last: a folder
