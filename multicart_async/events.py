@@ -137,4 +137,4 @@ class RecordsSkipped(Event):
 
 
 Emit = Callable[[Event], None]
-"""Somebody who listens."""
+"""A function that takes each event."""

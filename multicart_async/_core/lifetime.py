@@ -78,7 +78,7 @@ class ClientLifetime:
         self.closed = True
         if not self._scopes:
             return
-        if self._all_ended is None:  # else somebody else is ending it, and waits for the same
+        if self._all_ended is None:  # else another task is shutting it down, and waits for the same
             self._all_ended = anyio.Event()
         for scope in self._scopes:
             scope.cancel()

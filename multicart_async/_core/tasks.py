@@ -54,7 +54,7 @@ class TaskPool(Generic[K]):
                     await asyncio.wait(tasks)
                 except asyncio.CancelledError as error:
                     cancelled = error
-        _retrieve_errors(tasks)  # nobody is left to be told
+        _retrieve_errors(tasks)  # their caller has gone
         if cancelled is not None:
             raise cancelled
 

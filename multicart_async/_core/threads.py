@@ -1,7 +1,7 @@
-"""Blocking work in threads of our own, finished before anybody goes on, whatever cancels.
+"""Blocking work in threads of our own, finished before the caller goes on, also after any kind of cancellation.
 
 Native cancellation goes straight through anyio's worker threads and through its shields: the thread would keep a file
-that somebody else closes, and write into the next file that gets its descriptor. So the wait ends only with the thread.
+that another task closes, and write into the next file that gets its descriptor. So the wait ends only with the thread.
 The loop's default executor is left alone: it resolves names, and a slow disk must not delay that.
 """
 
@@ -180,7 +180,7 @@ class BatchExecutor:
                 try:
                     _pool().submit(self._hop, hop)
                 except RuntimeError:
-                    until = math.inf  # nobody else can come
+                    until = math.inf  # no other hop can come
                 else:
                     return
 

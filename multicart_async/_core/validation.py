@@ -171,7 +171,7 @@ def check_listener(argument: str, value: object) -> None:
 
 
 def check_file_path(argument: str, value: object) -> Path:
-    """Where a file of that name lies, whatever folder the process goes to meanwhile; it need not be there."""
+    """Return the absolute path of a file, which need not exist; a later change of the current folder does not matter."""
     check_local_path(argument, value)
     try:
         path = Path(cast("str | os.PathLike[str]", value))

@@ -93,7 +93,7 @@ class ApiCaller:
                 lost = lost or error.sent
                 raise
 
-        self.lifetime.ensure_open()  # whatever waits below has a guard of its own: one around it all would cost each call as much
+        self.lifetime.ensure_open()  # waits below are tracked one by one: tracking all of it would cost each call as much
         return await self._retrier.run(endpoint.path, attempt, lambda error: is_call_retryable(error, endpoint.safety))
 
     async def _fitting(

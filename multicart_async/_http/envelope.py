@@ -65,7 +65,7 @@ def _open(
     sensitive: bool,
 ) -> Any:
     if 300 <= http_status <= 399:
-        # following would repeat the body, or lose it, at a place that nobody named
+        # following would repeat the body, or lose it, at another place
         raise InvalidResponseError(path, "a redirect, which a call never follows", http_status=http_status)
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
@@ -89,7 +89,7 @@ def _open(
         raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
     envelope = cast("dict[str, Any]", answer)
     status = envelope["status"]
-    if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: nobody documents them
+    if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: they are not documented
         shown = REDACTED if sensitive else repr(redactor.text(str(status))[:20])
         raise InvalidResponseError(path, f"the envelope's status is {shown}", http_status=http_status)
     if status == 0 or not good:

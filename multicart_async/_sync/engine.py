@@ -48,7 +48,7 @@ __all__ = ["SyncOptions", "Synchronizer"]
 
 _log = logging.getLogger("multicart_async")
 _DEAD = 8  # so many in a row that could not even be connected to,
-_DEAD_FOR = 30.0  # and so many seconds in which nothing could: nobody is there
+_DEAD_FOR = 30.0  # and so many seconds in which nothing could: the service is down
 _RECENT = 256  # collections that are not taken up again at once
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 

@@ -150,7 +150,7 @@ class AddResult(Model):
     """How many items were taken, and which were not. The service calls it success even when it took none.
 
     ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
-    a crash. What was interrupted has added them, or they were there before; nobody can tell.
+    a crash. What was interrupted has added them, or they were there before, which cannot be known.
     ``blank_rows`` is ours too: the number of rows of a CSV with only commas and blanks, which were not sent.
     """
 

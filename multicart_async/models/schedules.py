@@ -76,7 +76,7 @@ def _hour_of_time(value: time) -> str:
 class EveryMinutes:
     """When a collection with the schedule ``"Every X Minutes"`` runs: every so many *minutes*, on *days*, in *hours*.
 
-    Hours are in UTC+10 without daylight saving, whatever the zone of this computer. An hour is ``"08.00"`` (with a
+    Hours are in UTC+10 without daylight saving, also if this computer has another time zone. An hour is ``"08.00"`` (with a
     dot), ``8`` or ``datetime.time(8)``; a day is its full English name. Both are put in order, each once. All three
     must be said: what the service does without them is not documented, and may cost credits.
 

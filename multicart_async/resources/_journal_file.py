@@ -33,7 +33,7 @@ class JournalFile:
     def open(self, take: Callable[[Any], bool]) -> None:
         """Lock it, make it if it is not there, and give each line to *take*, which says whether it makes sense.
 
-        Whatever comes of that, it has to be closed.
+        It has to be closed in any case.
 
         Raises:
             ArgumentError: In use by another process, damaged, or something else. It is left as it is.
@@ -69,7 +69,7 @@ class JournalFile:
     def close(self) -> None:
         """Let it go, and its lock. Twice is once."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a note that is not on the disk: whoever made it was told
+            with contextlib.suppress(OSError):  # a note that is not on the disk: its maker got the error
                 self._file.close()
         self._file_lock.release()
 

@@ -33,7 +33,7 @@ _SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 class Account(Resource):
     """``client.account``.
 
-    What is secret is hidden first of all: whatever fails below, a traceback with local variables must not show it.
+    What is secret is hidden first of all: a traceback with local variables must not show it when a call fails.
     """
 
     async def login(self, email: str, password: str) -> Login:

@@ -170,7 +170,7 @@ class Asins(Resource):
 
         The postcode is created where it is missing, and waited for until it is active (see `Zipcodes.ensure`; a new one
         takes up to a minute); then `create_many`, then `wait_ingested`. *policy* is for each of the two waits. The
-        second one counts rows, so nobody else should add to the collection meanwhile; none taken, none waited for.
+        second one counts rows, so nothing else should add to the collection meanwhile; none taken, none waited for.
         After a lost answer it looks for the items themselves instead, because some may have been there before.
         What was not taken is no error: see `AddResult.raise_for_errors`.
 
@@ -293,7 +293,7 @@ class Asins(Resource):
     async def _wait_listed(
         self, collection_id: int, asins: Sequence[str], added: AddResult, place: tuple[str, str], policy: PollPolicy
     ) -> None:
-        """Wait until those that were *added* are in the list, whoever has put them there."""
+        """Wait until those that were *added* are in the list, also if an earlier attempt has put them there."""
         rejected = {row.item for row in added.error_rows}
         wanted = {asin.upper() for asin in asins if asin not in rejected}  # how it writes them is the service's affair
 

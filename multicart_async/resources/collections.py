@@ -124,7 +124,7 @@ class Collections(Resource):
         With a *journal*, a path, the call can be made again after a crash, or with more ASINs: what is done is not done
         again, what was begun is finished, ASINs stay where they are, and new ones go where there is room (also with
         collections that have a schedule: the other arguments are those of new collections). Only a crash between a
-        creation and its answer leaves a draft that nobody knows; it is made anew, and a `MultiCartWarning` names what
+        creation and its answer leaves a draft whose id is unknown; it is created again, and a `MultiCartWarning` names what
         to look for in the dashboard. A journal belongs to one name, domain and postcode.
 
         Raises:
@@ -163,7 +163,7 @@ class Collections(Resource):
     ) -> tuple[Collection, ...]:
         """All collections that are not drafts, each with its ``asin_count``.
 
-        Those at work (``schedule_status`` Processing) come first, whatever *sort_by* says; then the latest
+        Those at work (``schedule_status`` Processing) come first, before what *sort_by* says; then the latest
         ``updated_at``. It comes in one answer, however many there are.
         """
         check_str("sort_by", sort_by)

@@ -42,7 +42,7 @@ class Outputs(Resource):
     async def get(self, output_id: int) -> Output:
         """One output record with its ``output_json``, which is an object or an array of them.
 
-        *output_id* is the id from `list`; the id of an ASIN is another number, and may be somebody else's record.
+        *output_id* is the id from `list`; the id of an ASIN is another number, and may be another account's record.
 
         Raises:
             NotFoundError: No such output record.

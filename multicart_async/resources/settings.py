@@ -54,7 +54,7 @@ class _Kept(Generic[T]):
         self._endpoint = endpoint
         self._lock = anyio.Lock()
         self._rows: tuple[T, ...] = ()
-        self._begun = 0  # requests, whatever became of them
+        self._begun = 0  # requests, also those that failed
         self._answered = 0  # the number of the request that brought the rows; 0 before there are any
 
     async def rows(self, *, refresh: bool) -> tuple[T, ...]:
@@ -67,7 +67,7 @@ class _Kept(Generic[T]):
         return self._rows
 
     async def _bring(self, wanted: int) -> None:
-        if self._answered >= wanted:  # somebody else has asked meanwhile
+        if self._answered >= wanted:  # another call has asked meanwhile
             return
         self._begun += 1
         self._rows = await self._api.call(self._endpoint)

@@ -31,7 +31,7 @@ CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", AddResult, saf
 class Skus(Resource):
     """``client.skus``. The collection's ``request_type`` must be ``"officeworks.com.au"``.
 
-    A SKU is unique in its collection, whatever its store and postcode: the same SKU for two stores needs two
+    A SKU is unique in its collection, also with another store or postcode: the same SKU for two stores needs two
     collections. *postcode* is the postcode itself, as a text: the service takes a number for the id of a row, too.
     """
 

@@ -57,7 +57,7 @@ class Zipcodes(Resource):
         """Create a postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
 
         The service makes cookies for it first, which takes up to a minute. It is active at once where none are needed,
-        or where somebody else has the same one already. `ensure` does all of it.
+        or where another account has the same one already. `ensure` does all of it.
 
         Raises:
             ConflictError: You have it already.
@@ -113,7 +113,7 @@ class Zipcodes(Resource):
         """Return an active postcode for a domain: found, or else created, and waited for as `wait_active` does.
 
         *domain* is a name, as ``"amazon.com.au"``. It is created at most once: several calls for one postcode share
-        it, one that somebody else has created meanwhile is found, and after a lost answer it is looked for.
+        it, one that was created elsewhere meanwhile is found, and after a lost answer it is looked for.
 
         Raises:
             ZipcodeFailedError: It is failed or inactive, and left so.

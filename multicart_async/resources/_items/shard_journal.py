@@ -60,7 +60,7 @@ class ShardState:
         """Whether the note makes sense here; it is taken in then."""
         made = self.collection_id is not None
         match note.state:
-            case "intent" if not made:  # the one before may have been lost: a draft that nobody knows
+            case "intent" if not made:  # the one before may have been lost: a draft whose id is unknown
                 self.intended = True
             case "refused" if self.intended and not made:
                 self.intended = False

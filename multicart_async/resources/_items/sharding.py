@@ -75,7 +75,7 @@ async def _fill(notes: ShardJournal, number: int, collection_id: int, steps: Ste
 
 
 def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
-    """Without a journal, nobody else knows the id, and a draft is not listed."""
+    """Note the id of a collection in the error: without a journal it is not kept, and a draft is not listed."""
     error.add_note(f"Collection {collection_id}, {name!r}, exists, and does not have all its items.")
 
 

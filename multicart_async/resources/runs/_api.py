@@ -26,7 +26,7 @@ _MAX_BASELINE_TIME = 300.0  # seconds to read all runs before a start
 
 
 class RunApi:
-    """Start runs and read their list; arguments are checked by whoever calls."""
+    """Start runs and read their list; the caller checks the arguments."""
 
     def __init__(self, context: ClientContext) -> None:
         self._call = context.api.call

@@ -77,7 +77,7 @@ class ListMonitor:
 
     @property
     def polls_all(self) -> bool:
-        """Whether all collections are polled at this tick, whatever the list says."""
+        """Whether all collections are polled at this tick, without regard to the list."""
         trusted = self._list_hits >= TRUSTED and not self._list_misses
         return self._ticks % (CONFIRM_RARELY if trusted else CONFIRM) == 0
 

@@ -38,7 +38,7 @@ class PendingRun:
         return self.timer.remaining <= 0
 
     async def poll(self, poller: RunPoller) -> Polled:
-        """Poll the run once. A failure is returned, of whatever kind: the other runs are still waited for."""
+        """Poll the run once. A failure of any kind is returned: the other runs are still waited for."""
         try:
             with anyio.move_on_after(poll_timeout(self.timer.remaining)):
                 return await poller.poll(self.tracker, self.started, self.timer)

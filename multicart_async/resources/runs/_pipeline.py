@@ -192,7 +192,7 @@ def check_items(argument: str, values: object, check: Callable[[str, Any], objec
 
 
 async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
-    """Each id once: a repetition would be a second charge. What is no id passes, for whoever takes it to refuse."""
+    """Yield each id once: a repetition would be a second charge. What is no id passes, and is rejected later."""
     seen: set[int] = set()
     async with aclosing(to_async_iter(collection_ids)) as ids:
         async for collection_id in ids:
