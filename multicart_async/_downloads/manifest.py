@@ -1,7 +1,7 @@
-"""What a folder says of itself: the run's row, and name, source, size and SHA-256 of each file. Written last.
+"""Read and write manifests: the snapshot of a run, and name, source, size and SHA-256 of each file. Written last.
 
-A folder with a manifest is complete. It carries its own checksum, so that one that was cut, edited or written by
-something else is not believed: then the files are fetched again.
+A folder with a manifest is complete. The last line of a manifest is the SHA-256 of all bytes before that line, so that
+one that was cut, edited or written by another program is not trusted: then the files are fetched again.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ __all__ = [
 
 MANIFEST: Final = "manifest.json"
 PROGRESS: Final = "progress.json"
-"""The same for a folder that is not complete yet: what is there already. Gone when the manifest is there."""
+"""The same for a folder that is not complete yet: the files that are there. Removed when the manifest is written."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD: Final = {"version": VERSION, "written_by": f"multicart_async {__version__}"}
+_LAST_LINE: Final = ' "checksum": "%s"}\n'
+_LAST_LINE_SIZE: Final = len(_LAST_LINE % ("0" * 64))
 _FIELDS = ("name", "sha256", "url", "service_name", "records")
 
 
 @attrs.frozen
 class ManifestFile:
-    """A file that was whole when it was put in place. ``url`` has no query: a signature is a secret.
+    """One file that was complete when it was put in place. ``url`` has no query: a signature is a secret.
 
-    ``records`` is how many it holds, where they were counted.
+    ``records`` is the number of its records, where they were counted.
     """
 
     name: str
@@ -52,23 +54,15 @@ class ManifestFile:
 
     @cached_property
     def text(self) -> str:
-        """Its JSON. Notes of progress are written again and again: what does not change is encoded once."""
-        return json.dumps(self._fields())
-
-    @cached_property
-    def canonical(self) -> str:
-        """The same as the checksum wants it."""
-        return _canonical(self._fields())
-
-    def _fields(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("name", "size", *_FIELDS[1:])}
+        """Its JSON, encoded once: notes of progress are written again and again."""
+        return json.dumps({name: getattr(self, name) for name in ("name", "size", *_FIELDS[1:])})
 
 
 @attrs.frozen
 class Manifest:
-    """What a folder holds. ``run`` is the run's row as the service gave it, links without their queries.
+    """The contents of a folder. ``run`` is the run as the service described it, links without their queries.
 
-    ``differences`` tell where the row and the files do not agree; what the service counts is not documented.
+    ``differences`` state where that and the files do not agree; what the service counts is not documented.
     """
 
     collection_id: int
@@ -78,38 +72,26 @@ class Manifest:
     differences: tuple[str, ...] = ()
 
     def file(self, name: str) -> ManifestFile | None:
-        """The file of that name, if it is listed."""
+        """Return the file of that name, or None if it is not listed."""
         return next((file for file in self.files if file.name == name), None)
 
 
 def render_manifest(manifest: Manifest) -> bytes:
-    """JSON for people and programs, with a checksum over the rest of it: a line for each file."""
-    before = {"collection_id": manifest.collection_id, "differences": list(manifest.differences)}
-    after = {"run": dict(manifest.run), "run_id": manifest.run_id, **_HEAD}
-    files = ",".join(file.canonical for file in manifest.files)  # its name is sorted between those two
-    checksum = _digest(f'{_canonical(before)[:-1]},"files":[{files}],{_canonical(after)[1:]}')
-    rows = ",\n  ".join(file.text for file in manifest.files)
-    lines = [*_lines(_HEAD), *_lines(before), f'"run_id": {manifest.run_id}']
-    lines += ['"run": {\n  ' + ",\n  ".join(_lines(manifest.run)) + "\n }", f'"files": [\n  {rows}\n ]']
-    return _whole([*lines, f'"checksum": "{checksum}"'])
+    """Return the manifest as JSON that people can read, with one line for each file and the checksum in the last line."""
+    fields = {**_HEAD, "collection_id": manifest.collection_id, "differences": list(manifest.differences)}
+    run = ",\n  ".join(_lines(manifest.run))
+    files = ",\n  ".join(file.text for file in manifest.files)
+    lines = [*_lines({**fields, "run_id": manifest.run_id}), f'"run": {{\n  {run}\n }}', f'"files": [\n  {files}\n ]']
+    return _join_with_checksum(lines)
 
 
 def dump_checksummed(fields: Mapping[str, Any]) -> bytes:
-    """*fields* as JSON with a version and a checksum over all of it."""
-    content: dict[str, Any] = {**_HEAD, **fields}
-    return _whole([*_lines(content), f'"checksum": "{_checksum(content)}"'])
-
-
-def _lines(fields: Mapping[str, Any]) -> list[str]:
-    return [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
-
-
-def _whole(lines: Iterable[str]) -> bytes:
-    return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
+    """Return *fields* as JSON, with a version, and in the last line the checksum of the bytes before it."""
+    return _join_with_checksum(_lines({**_HEAD, **fields}))
 
 
 def load_checksummed(payload: bytes) -> dict[str, Any] | str:
-    """What `dump_checksummed` sealed, or why it cannot be believed."""
+    """Return the fields that `dump_checksummed` was given, and version, or the reason why *payload* is not trusted."""
     try:
         content: Any = json.loads(payload)
         if not isinstance(content, dict):
@@ -117,15 +99,30 @@ def load_checksummed(payload: bytes) -> dict[str, Any] | str:
         fields = cast("dict[str, Any]", content)
         if fields.get("version") != VERSION:
             return f"its version is {str(fields.get('version'))[:20]}, not {VERSION}"
-        if fields.pop("checksum", None) != _checksum(fields):
-            return "its checksum does not fit: it was changed or cut"
     except (ValueError, RecursionError):
         return "it is not JSON"
+    before = memoryview(payload)[:-_LAST_LINE_SIZE]
+    if payload[len(before) :] != _last_line(before):
+        return "its checksum does not fit: it was changed or cut"
+    fields.pop("checksum")
     return fields
 
 
+def _lines(fields: Mapping[str, Any]) -> list[str]:
+    return [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
+
+
+def _join_with_checksum(lines: Iterable[str]) -> bytes:
+    content = "".join(("{\n ", ",\n ".join(lines), ",\n")).encode()
+    return content + _last_line(content)
+
+
+def _last_line(before: bytes | memoryview) -> bytes:
+    return (_LAST_LINE % hashlib.sha256(before).hexdigest()).encode()
+
+
 def parse_manifest(payload: bytes) -> Manifest | str:
-    """The manifest, or why it cannot be believed. Fields that a later library version adds are passed over."""
+    """Return the manifest, or the reason why it is not trusted. Unknown fields, of later library versions, are ignored."""
     fields = load_checksummed(payload)
     if isinstance(fields, str):
         return fields
@@ -151,15 +148,3 @@ def _id(value: object) -> int:
     if type(value) is not int:
         raise TypeError("ids")
     return value
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    return _digest(_canonical(content))
-
-
-def _canonical(content: object) -> str:
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _digest(canonical: str) -> str:
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

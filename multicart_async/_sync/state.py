@@ -40,7 +40,7 @@ class SyncState:
 
 
 def render_state(marker: SyncState) -> bytes:
-    """JSON with a checksum."""
+    """Return *marker* as JSON with a checksum in its last line."""
     return dump_checksummed(attrs.asdict(marker))
 
 

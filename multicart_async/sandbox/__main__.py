@@ -10,12 +10,15 @@ import signal
 import sqlite3
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import attrs
 
 from multicart_async._core.text import printable
 from multicart_async.errors import MultiCartWarning
+from multicart_async.sandbox._state.options import CommandLine, InRange, OneOf, Options, command_line
 from multicart_async.sandbox._state.seed import FIRST_COLLECTION
 from multicart_async.sandbox._web.hosts import check_host_name
 from multicart_async.sandbox.server import Sandbox
@@ -74,87 +77,60 @@ def _database(text: str) -> Path:
     return path
 
 
+_TYPES: Mapping[str, Callable[[str], Any]] = {"host": str, "allowed_hosts": _host, "database": _database}
+
+
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line; its options are those of `Options` that say how they are shown there."""
     line = _CommandLine(
         prog=_PROGRAM,
         description="Serve a sandbox of MultiCartAPI on this computer, until Ctrl-C.",
     )
-    add = line.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: this computer only)")
-    text = "answer also to requests for this host, such as the name of a container; may be given several times"
-    add("--allow-host", type=_host, action="append", default=[], metavar="NAME", help=text)
-    add("--port", type=_whole(0, 65535), default=8080, help="port to listen on; 0 takes a free one (default: 8080)")
-    add("--database", type=_database, metavar="PATH", help="keep the state in this file (default: it is forgotten)")
-    add("--seed", type=_whole(0), default=0, metavar="N", help="another seed gives other products (default: 0)")
-    add("--credits", type=_whole(0), default=100_000, metavar="N", help="credits that may be spent (default: 100000)")
+    add: dict[str | None, Callable[..., argparse.Action]] = {None: line.add_argument}
+    for field, shown in _shown_options():
+        if shown.group not in add:
+            add[shown.group] = line.add_argument_group(shown.group).add_argument
+        flag = shown.flag or f"--{field.name.replace('_', '-')}"
+        add[shown.group](flag, **_settings(field, shown))
     text = "begin with N finished collections, unless the database has had some before (default: 0)"
-    add("--collections", type=_whole(0), default=0, metavar="N", help=text)
-    _add_pace(line)
-    _add_files(line)
-    _add_choices(line)
+    line.add_argument("--collections", type=_whole(0), default=0, metavar="N", help=text)
     return line
 
 
-def _add_pace(line: argparse.ArgumentParser) -> None:
-    group = line.add_argument_group("pace of runs")
-    group.add_argument("--instant", action="store_true", help="runs are finished, and postcodes active, at once")
-    for name, default, text in (
-        ("--scrape-seconds-per-item", 0.05, "how long a run takes for each item (default: 0.05)"),
-        ("--row-delay", None, "from the start of a run until its row appears (default: 0.2)"),
-        ("--zipcode-seconds", None, "from the creation of a postcode until it is active (default: 5)"),
-    ):
-        group.add_argument(name, type=_seconds, default=default, metavar="SECONDS", help=text)
+def _shown_options() -> Iterator[tuple[attrs.Attribute[Any], CommandLine]]:
+    for field in attrs.fields(Options):
+        shown = command_line(field)
+        if shown is not None:
+            yield field, shown
 
 
-def _add_files(line: argparse.ArgumentParser) -> None:
-    group = line.add_argument_group("files")
-    for name, least, default, text in (
-        ("--items-per-page", 1, 100, "items in one page of a run's result"),
-        ("--records-per-item", 1, 1, "records that one item yields"),
-        ("--record-bytes", 1, 1024, "size of a record, at least 150"),
-        ("--category-items", 0, 48, "products that a category scrape finds"),
-    ):
-        group.add_argument(name, type=_whole(least), default=default, metavar="N", help=f"{text} (default: {default})")
-    group.add_argument("--ranges", action="store_true", help="honour Range requests")
+def _settings(field: attrs.Attribute[Any], shown: CommandLine) -> dict[str, Any]:
+    """Return the arguments of ``add_argument``."""
+    default = field.default if shown.default is None else shown.default
+    default_text = str(default) if shown.default_text is None else shown.default_text
+    text = f"{shown.help} (default: {default_text})" if default_text else shown.help
+    settings: dict[str, Any] = {"dest": field.name, "default": default, "help": text}
+    if isinstance(default, bool):
+        return {**settings, "action": "store_true"}
+    if isinstance(field.validator, OneOf):
+        return {**settings, "choices": field.validator.choices}
+    kind, metavar = _type_and_metavar(field)
+    settings |= {"type": kind, "metavar": shown.metavar or metavar}
+    return {**settings, "action": "append", "default": []} if isinstance(default, frozenset) else settings
 
 
-def _add_choices(line: argparse.ArgumentParser) -> None:
-    group = line.add_argument_group("what the documentation leaves open")
-    for name, choices, text in (
-        ("--runs-order", ("newest", "oldest", "shuffled"), "which run comes first in a list of runs"),
-        ("--auth-errors", ("envelope", "http"), "a bad key is code 401 under HTTP 200, or HTTP 401"),
-        (
-            "--file-errors",
-            ("http", "envelope"),
-            "a file that is refused is HTTP 403 or 404, or that code under HTTP 200",
-        ),
-    ):
-        group.add_argument(name, choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
+def _type_and_metavar(field: attrs.Attribute[Any]) -> tuple[Callable[[str], Any], str | None]:
+    if field.name in _TYPES:
+        return _TYPES[field.name], None
+    bounds = field.validator if isinstance(field.validator, InRange) else InRange(0)
+    if isinstance(field.default, int):
+        return _whole(int(bounds.minimum), int(bounds.maximum or _MOST)), "N"
+    return _seconds, "SECONDS"
 
 
 def sandbox_of(options: argparse.Namespace) -> Sandbox:
-    """The sandbox that a command line asks for."""
-    return Sandbox(
-        host=options.host,
-        port=options.port,
-        allowed_hosts=options.allow_host,
-        database=options.database,
-        seed=options.seed,
-        credits=options.credits,
-        instant=options.instant,
-        scrape_seconds_per_item=options.scrape_seconds_per_item,
-        row_delay=options.row_delay,
-        zipcode_seconds=options.zipcode_seconds,
-        items_per_page=options.items_per_page,
-        records_per_item=options.records_per_item,
-        record_bytes=options.record_bytes,
-        category_items=options.category_items,
-        ranges=options.ranges,
-        runs_order=options.runs_order,
-        auth_errors=options.auth_errors,
-        file_errors=options.file_errors,
-    )
+    """Return the sandbox that a command line describes."""
+    return Sandbox(**{field.name: getattr(options, field.name) for field, _ in _shown_options()})
 
 
 async def _started(options: argparse.Namespace) -> Sandbox:

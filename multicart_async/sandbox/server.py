@@ -8,7 +8,6 @@ import ssl
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -18,7 +17,7 @@ from aiohttp import web
 from multicart_async._core.loopback import is_loopback
 from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox._state import run_lifecycle, seed
-from multicart_async.sandbox._state.options import Options
+from multicart_async.sandbox._state.options import AuthErrors, ClockKind, FileErrors, Options, RunsOrder
 from multicart_async.sandbox._state.run import run_of
 from multicart_async.sandbox._state.state import SandboxState, open_world
 from multicart_async.sandbox._state.users import NewUser, insert_user, newest_code
@@ -109,6 +108,9 @@ class Sandbox:
         file_errors: 403 and 404 of a file as HTTP status (``"http"``) or under HTTP 200 (``"envelope"``); undocumented.
         ranges: Honour Range and send ETag; a plain Django file answer does not.
         stage_after_cancel: ``stage`` of a cancelled category scrape, which is not documented.
+
+    Raises:
+        ArgumentError: An argument cannot be right; the error names it.
     """
 
     api_key: str = seed.API_KEY
@@ -124,7 +126,7 @@ class Sandbox:
         ssl_context: ssl.SSLContext | None = None,
         links_base: str | None = None,
         seed: int = 0,
-        clock: Literal["real", "manual"] = "real",
+        clock: ClockKind = "real",
         instant: bool = False,
         scrape_seconds_per_item: float = 0.05,
         row_delay: float | None = None,
@@ -135,9 +137,9 @@ class Sandbox:
         category_items_per_page: int = 16,
         zipcode_seconds: float | None = None,
         credits: int = 100_000,  # noqa: A002 - the service's noun
-        runs_order: Literal["newest", "oldest", "shuffled"] = "newest",
-        auth_errors: Literal["envelope", "http"] = "envelope",
-        file_errors: Literal["http", "envelope"] = "http",
+        runs_order: RunsOrder = "newest",
+        auth_errors: AuthErrors = "envelope",
+        file_errors: FileErrors = "http",
         ranges: bool = False,
         stage_after_cancel: str = "failed",
     ) -> None:
@@ -145,19 +147,20 @@ class Sandbox:
             host=host,
             port=port,
             allowed_hosts=allowed_hosts,
-            database=None if database is None else Path(database),
+            database=database,
             ssl_context=ssl_context,
             links_base=links_base,
             seed=seed,
             clock=clock,
-            scrape_seconds_per_item=0.0 if instant else scrape_seconds_per_item,
-            row_delay=(0.0 if instant else 0.2) if row_delay is None else row_delay,
+            instant=instant,
+            scrape_seconds_per_item=scrape_seconds_per_item,
+            row_delay=row_delay,
             items_per_page=items_per_page,
             records_per_item=records_per_item,
             record_bytes=record_bytes,
             category_items=category_items,
             category_items_per_page=category_items_per_page,
-            zipcode_seconds=(0.0 if instant else 5.0) if zipcode_seconds is None else zipcode_seconds,
+            zipcode_seconds=zipcode_seconds,
             credits=credits,
             runs_order=runs_order,
             auth_errors=auth_errors,

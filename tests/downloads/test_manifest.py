@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import Any
+import os
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multicart_async._downloads.manifest import (
     Manifest,
     ManifestFile,
-    _checksum,
     dump_checksummed,
+    load_checksummed,
     parse_manifest,
     render_manifest,
 )
 
+AT_LENGTH = int(os.environ.get("MULTICART_FUZZ_EXAMPLES", "0"))
 PAGE = ManifestFile("page-0001.json", 3, "ab" * 32, "https://h/results/101/88/x", "AU é_88.json")
 CSV = ManifestFile("category_asins.csv", 0, "cd" * 32)
+MISMATCH = "its checksum does not fit: it was changed or cut"
 MANIFEST = Manifest(101, 88, {"id": 88, "total_results": 1, "name": "é\ud800"}, (PAGE, CSV))
 
 
 def sealed(**changes: object) -> bytes:
-    """The manifest with changes, and a checksum that fits."""
-    content: dict[str, Any] = json.loads(render_manifest(MANIFEST))
-    del content["checksum"]
-    content.update(changes)
-    return json.dumps({**content, "checksum": _checksum(content)}).encode()
+    """Return the manifest with changes, and a checksum that fits."""
+    content = load_checksummed(render_manifest(MANIFEST))
+    assert isinstance(content, dict)
+    return dump_checksummed({**content, **changes})
 
 
 def test_a_manifest_comes_back_as_it_was() -> None:
@@ -53,10 +55,10 @@ def test_a_file_is_found_by_its_name() -> None:
 
 
 def test_a_manifest_cut_anywhere_is_not_believed() -> None:
-    """At every byte; only the last line break can be missing."""
+    """Each shorter file is rejected, also the one that lacks the last line break alone."""
     whole = render_manifest(MANIFEST)
 
-    for end in range(len(whole) - 1):
+    for end in range(len(whole)):
         assert isinstance(parse_manifest(whole[:end]), str)
 
 
@@ -67,15 +69,67 @@ def test_a_changed_manifest_is_not_believed(old: bytes) -> None:
     changed = whole.replace(old, old[:-1] + b"7", 1)
     assert whole != changed
 
-    assert parse_manifest(changed) == "its checksum does not fit: it was changed or cut"
+    assert parse_manifest(changed) == MISMATCH
 
 
-def test_layout_does_not_matter() -> None:
-    """Blanks and the order of fields are not content."""
+@pytest.mark.parametrize("indent", [None, 1])
+def test_another_layout_is_not_trusted(indent: int | None) -> None:
+    """The same content in other bytes was written by another program: the checksum is that of the bytes."""
     content = json.loads(render_manifest(MANIFEST))
-    turned = json.dumps(dict(reversed(content.items()))).encode()
 
-    assert parse_manifest(turned) == MANIFEST
+    assert parse_manifest(json.dumps(content, indent=indent).encode()) == MISMATCH
+
+
+def test_the_last_line_is_the_checksum_of_the_rest() -> None:
+    """SHA-256 of the exact bytes before the last line, in a manifest and in any other checksummed file."""
+    for payload in (render_manifest(MANIFEST), dump_checksummed({"run": 7})):
+        *lines, last = payload.splitlines(keepends=True)
+        assert last == f' "checksum": "{hashlib.sha256(b"".join(lines)).hexdigest()}"}}\n'.encode()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Return a checksummed file in which one byte, one line or the length differs."""
+    payload = draw(st.sampled_from([render_manifest(MANIFEST), dump_checksummed({"run": 7, "name": "é"})]))
+    lines = payload.splitlines(keepends=True)
+    place, line = draw(st.integers(0, len(payload) - 1)), draw(st.integers(0, len(lines) - 1))
+    other = draw(st.integers(1, 255))
+    inserted = draw(st.sampled_from([b"\n", b" ", b' "name": 1,\n', lines[line]]) | st.binary(min_size=1, max_size=9))
+    return draw(
+        st.sampled_from(
+            [
+                payload[:place] + bytes([payload[place] ^ other]) + payload[place + 1 :],
+                payload[:place] + payload[place + 1 :],
+                payload[:place],
+                payload[:place] + inserted + payload[place:],
+                payload + inserted,
+                b"".join([*lines[:line], *lines[line + 1 :]]),
+                b"".join([*lines[:line], inserted, *lines[line:]]),
+                b"".join([*lines[:line], *reversed(lines[line : line + 2]), *lines[line + 2 :]]),
+            ]
+        ).filter(lambda changed: changed != payload)
+    )
+
+
+@settings(max_examples=AT_LENGTH or 300, derandomize=not AT_LENGTH, deadline=None)
+@given(damaged())
+def test_any_damage_is_rejected(payload: bytes) -> None:
+    """One byte changed, removed or inserted, a line removed, added or moved, or the end cut off: never trusted.
+
+    ``MULTICART_FUZZ_EXAMPLES=20000`` runs that many examples, other ones each time.
+    """
+    assert isinstance(load_checksummed(payload), str)
+
+
+def test_each_single_bit_counts() -> None:
+    """Every bit of a whole manifest, turned alone, makes it untrusted."""
+    whole = render_manifest(MANIFEST)
+
+    for place in range(len(whole)):
+        for bit in range(8):
+            turned = bytearray(whole)
+            turned[place] ^= 1 << bit
+            assert isinstance(parse_manifest(bytes(turned)), str)
 
 
 def test_fields_of_later_versions_are_passed_over() -> None:
@@ -87,8 +141,9 @@ def test_fields_of_later_versions_are_passed_over() -> None:
 
 def test_another_version_is_not_believed() -> None:
     """It may mean something else by the same names."""
-    assert parse_manifest(sealed(version=2)) == "its version is 2, not 1"
-    assert parse_manifest(b"{}") == "its version is None, not 1"
+    assert parse_manifest(sealed(version=3)) == "its version is 3, not 2"
+    assert parse_manifest(sealed(version=1)) == "its version is 1, not 2"
+    assert parse_manifest(b"{}") == "its version is None, not 2"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +191,7 @@ def test_deep_nesting_is_not_believed() -> None:
     """At any depth there is an answer, also between what can be read and what can be written."""
     for depth in range(800, 1010):
         nested = b"[" * depth + b"]" * depth
-        for payload in (b'{"version": 1, "x": ' + nested + b"}", b'{"version": ' + nested + b"}"):
+        for payload in (b'{"version": 2, "x": ' + nested + b"}", b'{"version": ' + nested + b"}"):
             assert isinstance(parse_manifest(payload), str)
 
 
@@ -154,13 +209,10 @@ def test_any_json_is_a_manifest_or_a_reason(name: str, value: object) -> None:
 
 
 def test_a_manifest_is_sealed_like_everything_else() -> None:
-    """What is encoded file by file has the checksum of the whole, and is the same content."""
-    rendered, sealed_whole = (
-        json.loads(render_manifest(MANIFEST)),
-        json.loads(dump_checksummed(attrs.asdict(MANIFEST))),
-    )
+    """A manifest, which is encoded file by file, has the same fields as one that is encoded at once."""
+    rendered = load_checksummed(render_manifest(MANIFEST))
 
-    assert sealed_whole == rendered
+    assert rendered == load_checksummed(dump_checksummed(json.loads(json.dumps(attrs.asdict(MANIFEST)))))
 
 
 def test_each_file_has_a_line_of_its_own() -> None:

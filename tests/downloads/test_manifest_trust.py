@@ -14,6 +14,7 @@ from support.download_kit import MemorySink, files_below, page_bytes, run_of, ur
 from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
+from multicart_async._downloads.manifest import dump_checksummed
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.models import Run, RunDownload
@@ -39,10 +40,9 @@ async def again(run: Run, dest: Any, files: str = "pages", **more: FakeFile) -> 
 
 
 def sealed(content: dict[str, Any]) -> bytes:
-    """A manifest with the right checksum over whatever it says."""
+    """Return a manifest of this content, with the right checksum."""
     content.pop("checksum", None)
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return json.dumps({**content, "checksum": hashlib.sha256(canonical.encode()).hexdigest()}).encode()
+    return dump_checksummed(content)
 
 
 def changed(**fields: Any) -> Callable[[bytes], bytes]:
@@ -66,7 +66,11 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "another size": lambda text: text.replace(b'"size": ', b'"size": 1', 1),
     "another hash": lambda text: text.replace(b'"sha256": "', b'"sha256": "0', 1),
     "no checksum": lambda text: json.dumps({**json.loads(text), "checksum": None}).encode(),
-    "a future version": resealed(version=2),
+    "a future version": resealed(version=3),
+    "the version before": resealed(version=1),
+    "another layout": lambda text: json.dumps(json.loads(text)).encode(),
+    "no last line break": lambda text: text[:-1],
+    "a line break more": lambda text: text + b"\n",
     "no version": resealed(version=None),
     "another run": resealed(run_id=87),
     "another collection": resealed(collection_id=7),

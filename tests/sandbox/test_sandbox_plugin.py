@@ -84,7 +84,7 @@ def project(tmp_path: Path) -> Project:
 async def test_the_sandbox_fixture_is_a_running_sandbox(multicart_sandbox: Sandbox) -> None:
     """The sandbox of the fixture serves on this computer, with instant runs."""
     assert multicart_sandbox.url.startswith("http://127.0.0.1:")
-    assert multicart_sandbox._options.scrape_seconds_per_item == 0
+    assert multicart_sandbox._options.item_seconds == 0
 
 
 async def test_the_client_fixture_is_an_open_client_of_it(

@@ -217,7 +217,7 @@ def foreign(content: bytes) -> bytes:
 
 def newer(content: bytes) -> bytes:
     """A manifest of a version to come."""
-    return content.replace(b'"version": 1', b'"version": 2')
+    return content.replace(b'"version": 2', b'"version": 3')
 
 
 def of_another_service(content: bytes) -> bytes:
@@ -235,7 +235,8 @@ def of_another_service(content: bytes) -> bytes:
         (lambda content: content[:-30], "it is not JSON"),
         (lambda content: content.replace(b'"size": ', b'"size": 1'), "its checksum does not fit"),
         (lambda _: b"", "it is not JSON"),
-        (newer, "its version is 2, not 1"),
+        (newer, "its version is 3, not 2"),
+        (lambda content: content.replace(b'"version": 2', b'"version": 1'), "its version is 1, not 2"),
         (foreign, "it is of run"),
     ],
 )

@@ -88,8 +88,8 @@ DAMAGES = {
     ),
     "later manifest": (
         MANIFEST,
-        lambda path: path.write_text(path.read_text().replace('"version": 1', '"version": 2')),
-        "the manifest is not trusted: its version is 2, not 1",
+        lambda path: path.write_text(path.read_text().replace('"version": 2', '"version": 3')),
+        "the manifest is not trusted: its version is 3, not 2",
     ),
     "manifest of another run": (
         MANIFEST,

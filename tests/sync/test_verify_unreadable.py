@@ -154,7 +154,7 @@ async def test_an_unreadable_root_raises(client, mirror) -> None:
 
 async def test_notes_that_cannot_be_read_are_no_notes(client, mirror) -> None:
     """What an interrupted addition has brought is surplus then."""
-    for content in (b"{", json.dumps({"version": 1}).encode()):
+    for content in (b"{", json.dumps({"version": 2}).encode()):
         (mirror / "101/88/progress.json").write_bytes(content)
         (mirror / "101/88/page-0009.json").write_bytes(b"[]")
         assert "101/88/page-0009.json: surplus: the manifest does not list it" in map(

@@ -22,13 +22,13 @@ __all__ = [
     "ZIP64_END",
     "EndRecord",
     "MemberHeader",
-    "central_record",
     "check_end_record",
     "check_locator",
     "check_zip64_end_record",
     "descriptor_size",
     "descriptors_before",
-    "local_record",
+    "parse_central_header",
+    "parse_local_header",
     "validate_name",
     "variable_size",
 ]
@@ -53,15 +53,15 @@ _METHODS = (0, DEFLATED)
 _STREAMED = 0x0008
 _UTF8 = 0x0800
 _UNREADABLE = 0x0001 | 0x0020 | 0x0040  # encrypted, a patch, strongly encrypted
-_NEWEST = 63  # zipfile refuses what needs a newer reader
+_NEWEST = 63  # zipfile rejects what needs a newer reader
 _LONGEST_NAME = 1024
 _LONGEST_SECTOR = 2**20  # bytes: the part of a ZIP64 end record that is left to the writer
 _ZIP64_ID = 0x0001
-_FULL = {4: 0xFFFF, 8: 0xFFFF_FFFF}  # what stands for a number of so many bytes in the ZIP64 field
-_NOT_TOLD = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
+_FULL = {4: 0xFFFF, 8: 0xFFFF_FFFF}  # by width in the ZIP64 field: the value that refers to it
+_UNSPECIFIED = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
 _SEVERAL_DISKS = "the archive is one of several disks"
 
-# The four shapes of a data descriptor, longest first; the values in it and what follows tell which one it is.
+# The four forms of a data descriptor, longest first; the values in it and what follows show which one it is.
 _DESCRIPTORS = (
     (DESCRIPTOR, struct.Struct("<LQQ")),
     (b"", struct.Struct("<LQQ")),
@@ -76,7 +76,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 @attrs.frozen
 class MemberHeader:
-    """What one member says of itself, in its local header or in the directory."""
+    """The fields of one member, from its local header or from the directory."""
 
     name: bytes
     utf8: bool  # false for an ASCII name, where it makes no difference
@@ -88,20 +88,20 @@ class MemberHeader:
 
     @property
     def stored_size(self) -> int | None:
-        """How much data follows this local header if it is stored; None if the header does not say so."""
+        """The length of the data behind this local header if it is stored; None if the header does not state it."""
         if not self.streamed:
             return self.packed
-        return next((size for size in (self.packed, self.size) if size not in _NOT_TOLD), None)
+        return next((size for size in (self.packed, self.size) if size not in _UNSPECIFIED), None)
 
-    def agrees(self, found: MemberHeader) -> bool:
+    def matches(self, found: MemberHeader) -> bool:
         """Compare the fields of this local header with what was found; a streamed one may leave out each of them."""
         pairs = ((self.crc, found.crc), (self.packed, found.packed), (self.size, found.size))
-        return all(told == real or (self.streamed and told in _NOT_TOLD) for told, real in pairs)
+        return all(stated == actual or (self.streamed and stated in _UNSPECIFIED) for stated, actual in pairs)
 
 
 @attrs.frozen
 class EndRecord:
-    """What an end record says of the directory."""
+    """The fields of an end record that describe the directory."""
 
     entries: int
     size: int
@@ -109,7 +109,7 @@ class EndRecord:
 
 
 def variable_size(record: bytes) -> int:
-    """How many bytes of name, extra fields and so on follow the fixed part of *record*."""
+    """Return the length of what follows the fixed part of *record*: name, extra fields, comment."""
     if record.startswith(LOCAL):
         return sum(struct.unpack_from("<2H", record, 26))
     if record.startswith(CENTRAL):
@@ -124,16 +124,16 @@ def variable_size(record: bytes) -> int:
     return 0
 
 
-def local_record(record: bytes) -> MemberHeader:
-    """The local header before a member's data."""
+def parse_local_header(record: bytes) -> MemberHeader:
+    """Parse the local header in front of a member's data."""
     _, needed, flags, method, _, _, crc, packed, size, name_size, _ = _LOCAL.unpack_from(record)
     name, extra = record[30 : 30 + name_size], record[30 + name_size :]
     size, packed = _zip64_extra(extra, (size, 8), (packed, 8))
-    return _entry(name, needed, flags, method, crc, packed, size)
+    return _member_header(name, needed, flags, method, crc, packed, size)
 
 
-def central_record(record: bytes) -> tuple[MemberHeader, int]:
-    """A row of the directory, and where it says that its local header starts."""
+def parse_central_header(record: bytes) -> tuple[MemberHeader, int]:
+    """Parse a header of the directory; return it and the position that it states for its local header."""
     fields = _CENTRAL.unpack_from(record)
     _, _, needed, flags, method, _, _, crc, packed, size, name_size, extra_size, _, disk, _, _, start = fields
     name, extra = record[46 : 46 + name_size], record[46 + name_size : 46 + name_size + extra_size]
@@ -142,10 +142,10 @@ def central_record(record: bytes) -> tuple[MemberHeader, int]:
         raise ContentError(_SEVERAL_DISKS)
     if record[-20:-16] == LOCATOR:  # where programs that read from the end look for it
         raise ContentError("a row of the archive's directory holds a ZIP64 locator")
-    return _entry(name, needed, flags, method, crc, packed, size), start
+    return _member_header(name, needed, flags, method, crc, packed, size), start
 
 
-def _entry(name: bytes, needed: int, flags: int, method: int, crc: int, packed: int, size: int) -> MemberHeader:
+def _member_header(name: bytes, needed: int, flags: int, method: int, crc: int, packed: int, size: int) -> MemberHeader:
     if flags & _UNREADABLE:
         raise ContentError("a member of the archive is encrypted or a patch")
     if needed & 0xFF > _NEWEST:
@@ -161,15 +161,15 @@ def _entry(name: bytes, needed: int, flags: int, method: int, crc: int, packed: 
 
 
 def _zip64_extra(extra: bytes, *fields: tuple[int, int]) -> list[int]:
-    """Each value, or what the ZIP64 field has in its place if it is full: so many bytes, in this order."""
-    wide = _zip64_field(extra)
+    """Return each value of (value, width in bytes); for a full one, the next number of the ZIP64 field."""
+    zip64 = _zip64_field(extra)
     result: list[int] = []
     for value, width in fields:
-        if value == _FULL[width] and wide is not None:
-            if len(wide) < width:
+        if value == _FULL[width] and zip64 is not None:
+            if len(zip64) < width:
                 raise ContentError("a number in the archive needs ZIP64, and its ZIP64 field is too short")
-            result.append(int.from_bytes(wide[:width], "little"))
-            wide = wide[width:]
+            result.append(int.from_bytes(zip64[:width], "little"))
+            zip64 = zip64[width:]
         else:
             result.append(value)
     return result
@@ -187,10 +187,10 @@ def _zip64_field(extra: bytes) -> bytes | None:
     return found
 
 
-def validate_name(entry: MemberHeader) -> str:
-    """The member's name. Raises `ContentError` for one that no honest archive holds."""
+def validate_name(header: MemberHeader) -> str:
+    """Return the member's name. Raises `ContentError` for one that no sound archive holds."""
     try:
-        name = entry.name.decode("utf-8" if entry.utf8 else "cp437")
+        name = header.name.decode("utf-8" if header.utf8 else "cp437")
     except UnicodeDecodeError as error:
         raise ContentError("a member's name is not the UTF-8 that it claims to be") from error
     if not name:
@@ -204,7 +204,7 @@ def validate_name(entry: MemberHeader) -> str:
 
 
 def descriptor_size(window: bytes, found: MemberHeader) -> int:
-    """The length of the data descriptor at the start of *window*, 0 if it is none.
+    """Return the length of the data descriptor at the start of *window*, 0 if there is none.
 
     Only one that carries exactly the values of *found* and has another record behind it counts.
     """
@@ -220,7 +220,7 @@ def descriptor_size(window: bytes, found: MemberHeader) -> int:
 
 
 def descriptors_before(view: memoryview, end: int, before: int) -> Iterator[tuple[int, int]]:
-    """Where a descriptor may start that ends at *end*, and the checksum in it.
+    """Yield where a descriptor that ends at *end* may start, and the checksum in it.
 
     Its sizes are those of all stored data in front of it: *before* bytes, and those in *view*.
     """
@@ -243,12 +243,12 @@ def check_zip64_end_record(record: bytes, directory: EndRecord) -> None:
         raise ContentError("the archive's ZIP64 end record holds another one")
 
 
-def check_locator(record: bytes, wide_end: int) -> None:
+def check_locator(record: bytes, zip64_end: int) -> None:
     """Compare where the locator says that the ZIP64 end record starts with where it does. Windows writes 0 disks."""
     _, disk, start, disks = _LOCATOR.unpack(record)
     if disk or disks > 1:
         raise ContentError(_SEVERAL_DISKS)
-    if start != wide_end:
+    if start != zip64_end:
         raise ContentError("the archive's ZIP64 end record is not where it should be")
 
 
@@ -256,14 +256,14 @@ def check_end_record(record: bytes, directory: EndRecord, *, zip64: bool) -> Non
     """Compare the last record of all with the directory. With *zip64* a full field refers to the ZIP64 end record."""
     _, disk, start_disk, entries_here, entries, size, start, comment = _END.unpack_from(record)
 
-    def is_it(number: int, real: int, width: int) -> bool:
-        return number == real or (zip64 and number == _FULL[width])
+    def matches(number: int, actual: int, width: int) -> bool:
+        return number == actual or (zip64 and number == _FULL[width])
 
-    if not (is_it(disk, 0, 4) and is_it(start_disk, 0, 4)):
+    if not (matches(disk, 0, 4) and matches(start_disk, 0, 4)):
         raise ContentError(_SEVERAL_DISKS)
     count = directory.entries & 0xFFFF  # what writers without ZIP64 do with more members
-    counts = is_it(entries_here, count, 4) and is_it(entries, count, 4)
-    if not (counts and is_it(size, directory.size, 8) and is_it(start, directory.start, 8)):
+    counts = matches(entries_here, count, 4) and matches(entries, count, 4)
+    if not (counts and matches(size, directory.size, 8) and matches(start, directory.start, 8)):
         raise ContentError("the archive's end record does not agree with its directory")
     if comment and END in record[4:]:  # programs that read from the end would find that one
         raise ContentError("the archive's comment holds another end record")

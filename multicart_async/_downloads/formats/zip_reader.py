@@ -1,4 +1,4 @@
-"""The bytes of an archive for the steps of its check, each of which asks for as many as it needs."""
+"""Read the pieces of an archive as one stream: generators suspend until the next piece is fed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["PieceReader", "Reading"]
 
 T = TypeVar("T")
 Reading: TypeAlias = Generator[None, bytes, T]
-"""A step that returns T; each ``yield`` waits for the next piece, which must not be empty."""
+"""A generator that returns T; each ``yield`` waits for the next piece, which must not be empty."""
 
 
 class PieceReader:
-    """Keep what has been fed and not been consumed, and wait for more where that is too little."""
+    """Keep the bytes that were fed and not consumed; wait for more when they are too few."""
 
     def __init__(self) -> None:
         self._piece = memoryview(b"")
@@ -27,12 +27,12 @@ class PieceReader:
 
     @property
     def started(self) -> bool:
-        """True once any byte has come."""
+        """True once any byte has arrived."""
         return len(self._piece) > 0
 
-    def peek(self, least: int) -> Reading[memoryview]:
-        """Return all bytes that are there, *least* or more, without consuming them."""
-        while len(self._piece) - self._at < least:
+    def peek(self, minimum: int) -> Reading[memoryview]:
+        """Return all bytes that are there, *minimum* or more, without consuming them."""
+        while len(self._piece) - self._at < minimum:
             rest = self._piece[self._at :]
             piece = yield
             self._before += self._at
@@ -40,20 +40,20 @@ class PieceReader:
         return self._piece[self._at :]
 
     def skip(self, size: int) -> None:
-        """Consume *size* of the bytes that are there; a negative size gives back the last ones that `some` returned."""
+        """Consume *size* of the bytes that are there; a negative size gives back the last ones from `read_some`."""
         self._at += size
 
-    def some(self, most: int) -> Reading[memoryview]:
-        """Consume what is there, at least one byte and at most *most*."""
+    def read_some(self, maximum: int) -> Reading[memoryview]:
+        """Consume what is there, at least one byte and at most *maximum*."""
         view = yield from self.peek(1)
-        taken = view[:most]
+        taken = view[:maximum]
         self._at += len(taken)
         return taken
 
-    def exactly(self, size: int) -> Reading[bytes]:
+    def read_exact(self, size: int) -> Reading[bytes]:
         """Consume *size* bytes."""
         taken = bytearray(self._piece[self._at : self._at + size])
         self._at += len(taken)
         while len(taken) < size:
-            taken += yield from self.some(size - len(taken))
+            taken += yield from self.read_some(size - len(taken))
         return bytes(taken)

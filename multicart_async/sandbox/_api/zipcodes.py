@@ -42,7 +42,7 @@ def _insert(call: Call, *, at_once: bool) -> int | None:
     given, world, now = call.fields, call.world, call.world.now()
     status, ready, outcome = "active", None, None
     if not at_once:
-        status, ready, outcome = "in-progress", now + world.options.zipcode_seconds, _outcome(world)
+        status, ready, outcome = "in-progress", now + world.options.activation_seconds, _outcome(world)
     cursor = world.db.execute(
         "INSERT INTO zipcodes (user, domain, zipcode, status, ready, outcome, created, updated)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,60 +1,209 @@
-"""What a sandbox is told once. `Sandbox` lists the same names with what they mean."""
+"""The options of a sandbox: their defaults, their checks, and how the command line shows them.
+
+`Sandbox` repeats names and defaults in its signature, for editors and type checkers; a test compares the two.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from multicart_async._core.validation import wrong_argument
 from multicart_async.sandbox._web.hosts import check_host_names
+
+__all__ = [
+    "AuthErrors",
+    "ClockKind",
+    "CommandLine",
+    "FileErrors",
+    "InRange",
+    "OneOf",
+    "Options",
+    "RunsOrder",
+    "command_line",
+]
 
 AuthErrors = Literal["envelope", "http"]
 FileErrors = Literal["http", "envelope"]
 RunsOrder = Literal["newest", "oldest", "shuffled"]
 ClockKind = Literal["real", "manual"]
 
+_COMMAND_LINE: Final = "command line"
+_ROW_DELAY: Final = 0.2  # seconds
+_ZIPCODE_SECONDS: Final = 5.0
+_PACE: Final = "pace of runs"
+_FILES: Final = "files"
+_OPEN: Final = "what the documentation leaves open"
 
-def _least(bound: float) -> Any:
-    def check(_owner: object, field: attrs.Attribute[Any], value: float) -> None:
-        if value < bound:
-            raise ValueError(f"{field.name}: wants at least {bound:g}, not {value!r}")
 
-    return check
+@attrs.frozen
+class InRange:
+    """Check that a number is in a range, both ends included. None is accepted where it is the default."""
+
+    minimum: float
+    maximum: float | None = None
+
+    def __call__(self, _options: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value is None and field.default is None:
+            return
+        if not isinstance(value, int | float) or not self.minimum <= value <= (
+            value if self.maximum is None else self.maximum
+        ):
+            upper = "or more" if self.maximum is None else f"to {self.maximum:g}"
+            raise wrong_argument(field.name, f"a number, {self.minimum:g} {upper}", value)
 
 
-def _one_of(*choices: str) -> Any:
-    def check(_owner: object, field: attrs.Attribute[Any], value: str) -> None:
-        if value not in choices:
-            raise ValueError(f"{field.name}: wants one of {', '.join(choices)}, not {value!r}")
+@attrs.frozen
+class OneOf:
+    """Check that a value is one of the choices."""
 
-    return check
+    choices: tuple[str, ...]
+
+    def __call__(self, _options: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value not in self.choices:
+            raise wrong_argument(field.name, f"one of {', '.join(self.choices)}", value)
+
+
+@attrs.frozen
+class CommandLine:
+    """How the command line shows an option: its help, without the default, and what does not follow from its name."""
+
+    help: str
+    group: str | None = None
+    flag: str | None = None
+    metavar: str | None = None
+    default: Any = None  # where it is not that of `Sandbox`
+    default_text: str | None = None  # where the default does not explain itself; nothing is shown for ""
+
+
+def command_line(field: attrs.Attribute[Any]) -> CommandLine | None:
+    """Return how the command line shows *field*, or None if the command line does not have it."""
+    shown: CommandLine | None = field.metadata.get(_COMMAND_LINE)
+    return shown
+
+
+def _shown(
+    text: str,
+    group: str | None = None,
+    *,
+    flag: str | None = None,
+    metavar: str | None = None,
+    default: Any = None,
+    default_text: str | None = None,
+) -> Mapping[str, CommandLine]:
+    return {_COMMAND_LINE: CommandLine(text, group, flag, metavar, default, default_text)}
+
+
+def _path(value: str | os.PathLike[str] | None) -> Path | None:
+    return None if value is None else Path(value)
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """All settings of one sandbox, checked."""
+    """All options of one sandbox, checked. Times are in seconds. The command line lists them in this order.
 
-    host: str
-    port: int = attrs.field(validator=_least(0))
-    allowed_hosts: frozenset[str] = attrs.field(converter=check_host_names)
-    database: Path | None
-    ssl_context: ssl.SSLContext | None
-    links_base: str | None
-    seed: int
-    clock: ClockKind = attrs.field(validator=_one_of("real", "manual"))
-    scrape_seconds_per_item: float = attrs.field(validator=_least(0))
-    row_delay: float = attrs.field(validator=_least(0))
-    items_per_page: int = attrs.field(validator=_least(1))
-    records_per_item: int = attrs.field(validator=_least(1))
-    record_bytes: int = attrs.field(validator=_least(1))
-    category_items: int = attrs.field(validator=_least(0))
-    category_items_per_page: int = attrs.field(validator=_least(1))
-    zipcode_seconds: float = attrs.field(validator=_least(0))
-    credits: int = attrs.field(validator=_least(0))
-    runs_order: RunsOrder = attrs.field(validator=_one_of("newest", "oldest", "shuffled"))
-    auth_errors: AuthErrors = attrs.field(validator=_one_of("envelope", "http"))
-    file_errors: FileErrors = attrs.field(validator=_one_of("http", "envelope"))
-    ranges: bool
-    stage_after_cancel: str
+    Raises:
+        ArgumentError: An option cannot be right; the error names it.
+    """
+
+    host: str = attrs.field(
+        default="127.0.0.1", metadata=_shown("address to listen on", default_text="this computer only")
+    )
+    allowed_hosts: frozenset[str] = attrs.field(
+        default=frozenset(),
+        converter=check_host_names,
+        metadata=_shown(
+            "answer also to requests for this host, such as the name of a container; may be given several times",
+            flag="--allow-host",
+            metavar="NAME",
+            default_text="",
+        ),
+    )
+    port: int = attrs.field(
+        default=0,
+        validator=InRange(0, 65535),
+        metadata=_shown("port to listen on; 0 takes a free one", metavar="PORT", default=8080),
+    )
+    database: Path | None = attrs.field(
+        default=None,
+        converter=_path,
+        metadata=_shown("keep the state in this file", metavar="PATH", default_text="it is forgotten"),
+    )
+    ssl_context: ssl.SSLContext | None = None
+    links_base: str | None = None
+    seed: int = attrs.field(default=0, metadata=_shown("another seed gives other products"))
+    clock: ClockKind = attrs.field(default="real", validator=OneOf(get_args(ClockKind)))
+    credits: int = attrs.field(default=100_000, validator=InRange(0), metadata=_shown("credits that may be spent"))
+    instant: bool = attrs.field(
+        default=False, metadata=_shown("runs are finished, and postcodes active, at once", _PACE, default_text="")
+    )
+    scrape_seconds_per_item: float = attrs.field(
+        default=0.05, validator=InRange(0), metadata=_shown("how long a run takes for each item", _PACE)
+    )
+    row_delay: float | None = attrs.field(
+        default=None,
+        validator=InRange(0),
+        metadata=_shown("from the start of a run until its row appears", _PACE, default_text=f"{_ROW_DELAY:g}"),
+    )
+    zipcode_seconds: float | None = attrs.field(
+        default=None,
+        validator=InRange(0),
+        metadata=_shown(
+            "from the creation of a postcode until it is active", _PACE, default_text=f"{_ZIPCODE_SECONDS:g}"
+        ),
+    )
+    items_per_page: int = attrs.field(
+        default=100, validator=InRange(1), metadata=_shown("items in one page of a run's result", _FILES)
+    )
+    records_per_item: int = attrs.field(
+        default=1, validator=InRange(1), metadata=_shown("records that one item yields", _FILES)
+    )
+    record_bytes: int = attrs.field(
+        default=1024, validator=InRange(1), metadata=_shown("size of a record, at least 150", _FILES)
+    )
+    category_items: int = attrs.field(
+        default=48, validator=InRange(0), metadata=_shown("products that a category scrape finds", _FILES)
+    )
+    category_items_per_page: int = attrs.field(default=16, validator=InRange(1))
+    ranges: bool = attrs.field(default=False, metadata=_shown("honour Range requests", _FILES, default_text=""))
+    runs_order: RunsOrder = attrs.field(
+        default="newest",
+        validator=OneOf(get_args(RunsOrder)),
+        metadata=_shown("which run comes first in a list of runs", _OPEN),
+    )
+    auth_errors: AuthErrors = attrs.field(
+        default="envelope",
+        validator=OneOf(get_args(AuthErrors)),
+        metadata=_shown("a bad key is code 401 under HTTP 200, or HTTP 401", _OPEN),
+    )
+    file_errors: FileErrors = attrs.field(
+        default="http",
+        validator=OneOf(get_args(FileErrors)),
+        metadata=_shown("a file that is refused is HTTP 403 or 404, or that code under HTTP 200", _OPEN),
+    )
+    stage_after_cancel: str = "failed"
+
+    @property
+    def item_seconds(self) -> float:
+        """How long a run takes for each item."""
+        return 0.0 if self.instant else self.scrape_seconds_per_item
+
+    @property
+    def listing_seconds(self) -> float:
+        """The time from the start of a run until it is listed."""
+        return self._unless_instant(self.row_delay, _ROW_DELAY)
+
+    @property
+    def activation_seconds(self) -> float:
+        """The time from the creation of a postcode until it is active."""
+        return self._unless_instant(self.zipcode_seconds, _ZIPCODE_SECONDS)
+
+    def _unless_instant(self, given: float | None, default: float) -> float:
+        if given is not None:
+            return given
+        return 0.0 if self.instant else default

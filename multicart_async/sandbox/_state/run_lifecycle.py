@@ -60,9 +60,9 @@ def _begin(
     world: SandboxState, collection: sqlite3.Row, kind: Kind, items: int, reserved: int, asins: Sequence[str] | None
 ) -> Run:
     options, now, script = world.options, world.now(), world.take_script(collection["id"])
-    pace = options.scrape_seconds_per_item
+    pace = options.item_seconds
     # A category scrape answers with its runner id, so its row is there at once; a product run's row comes later.
-    visible = now if kind == "category" else now + options.row_delay
+    visible = now if kind == "category" else now + options.listing_seconds
     worked = items // 2 if script.failure else items + 1  # one more step after the last item: the ZIP is written last
     fields: dict[str, object] = {
         "user": collection["user"],

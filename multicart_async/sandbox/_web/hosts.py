@@ -12,8 +12,10 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from multicart_async._core.exceptions import ArgumentError
 from multicart_async._core.loopback import is_loopback
 from multicart_async._core.short_repr import short_repr
+from multicart_async._core.validation import wrong_argument
 
 _LABEL = r"[^.\[\]:/?#@*\s]+"
 _HOST = re.compile(rf"(\[[^\[\]\s]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d*)?")
@@ -52,14 +54,16 @@ def check_host_names(names: Iterable[str]) -> frozenset[str]:
     """Return the names that a user allows, each in its one spelling.
 
     Raises:
-        ValueError: One of them is not a host name or address alone, or *names* is a string.
+        ArgumentError: One of them is not a host name or address alone, or *names* is no list of them.
     """
     if isinstance(names, str):
-        raise ValueError(f"allowed_hosts: expected a list of names, got a string; write [{short_repr(names)}]")  # noqa: TRY004
+        raise ArgumentError("allowed_hosts", f"expected a list of names, got a string; write [{short_repr(names)}]")
+    if not hasattr(names, "__iter__"):
+        raise wrong_argument("allowed_hosts", "a list of names", names)
     try:
         return frozenset(map(check_host_name, names))
     except ValueError as error:
-        raise ValueError(f"allowed_hosts: {error}") from error
+        raise ArgumentError("allowed_hosts", str(error)) from error
 
 
 def served_names(bound: str, links_base: str | None, allowed: frozenset[str]) -> frozenset[str]:
