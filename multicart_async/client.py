@@ -22,10 +22,10 @@ from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redaction import redact
 from multicart_async._core.threads import run_in_thread
 from multicart_async._core.validation import check_bool, check_choice, check_listener, wrong_argument
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.plan import Files
 from multicart_async._downloads.stream import checked_stream
-from multicart_async._downloads.transfer import Downloader
 from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, NetworkOptions, Proxy, seal_proxy
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
@@ -130,7 +130,7 @@ class AsyncMultiCart:
         self._api = ApiCaller(
             self._transport, attempts=attempts, limits=limits, life=life, exposed=exposed, redactor=redactor
         )
-        self._downloader = Downloader(
+        self._downloader = DownloadContext(
             self._transport, attempts=attempts, limits=limits, life=life, emit=emit, redactor=redactor
         )
         self._context = context = ClientContext(

@@ -6,8 +6,8 @@ from typing import Any
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.manager import DownloadManager
-from multicart_async._downloads.transfer import Downloader
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.retries import Retrier, ignore_event
 from multicart_async.config import Limits
@@ -24,7 +24,7 @@ def groups_over(transport: Any, clock: Clock = Clock()) -> tuple[Collections, Ru
     """``client.collections`` and ``client.runs``, as a client composes them."""
     context = ClientContext(
         api=ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep)),
-        downloads=DownloadManager(Downloader(transport), "https://multicartapi.com/api/v1"),
+        downloads=DownloadManager(DownloadContext(transport), "https://multicartapi.com/api/v1"),
         limits=Limits(),
         lifetime=ClientLifetime(),
         clock=clock,

@@ -118,18 +118,19 @@ async def next_or_end(source: AsyncIterator[T], lifetime: ClientLifetime) -> tup
 async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
     """Apply *work* to each of *items*, *count* at a time. The first error cancels the rest and is raised as itself."""
     source = iter(items)
-    failed: list[Exception] = []
+    failure: Exception | None = None
 
     async def worker() -> None:
+        nonlocal failure
         try:
             for item in source:  # shared: each takes the next one
                 await work(item)
         except Exception as error:  # noqa: BLE001 -- raised below, without the group around it
-            failed.append(error)
+            failure = failure or error
             group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
         for _ in range(count):
             group.start_soon(worker)
-    if failed:
-        raise failed[0]
+    if failure is not None:
+        raise failure

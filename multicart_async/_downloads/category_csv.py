@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Final, cast
 import attrs
 
 from multicart_async._core.threads import run_in_thread
+from multicart_async._downloads.file_request import FetchedFile
 from multicart_async._downloads.formats.json_records import NotRecordsError, RecordParser
-from multicart_async._downloads.transfer import FetchedFile
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
 from multicart_async.sinks import DirectorySink, Sink, retry_if_removed

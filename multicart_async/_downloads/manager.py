@@ -12,7 +12,10 @@ from weakref import WeakValueDictionary
 import anyio
 
 from multicart_async._core.validation import check_choice, wrong_argument
-from multicart_async._downloads.folder import FolderState
+from multicart_async._downloads.context import DownloadContext
+from multicart_async._downloads.diff import DownloadOptions, diff
+from multicart_async._downloads.file_request import CheckFactory, FileRequest
+from multicart_async._downloads.folder import FolderState, run_snapshot
 from multicart_async._downloads.formats.json_document import DocumentCheck, RecordCount
 from multicart_async._downloads.links import FileLocation
 from multicart_async._downloads.plan import (
@@ -26,13 +29,13 @@ from multicart_async._downloads.plan import (
 )
 from multicart_async._downloads.record_codec import RecordReader
 from multicart_async._downloads.records import OnInvalid, read_records
-from multicart_async._downloads.run_download import DownloadOptions, RunDownloader
+from multicart_async._downloads.run_download import RunDownloader
 from multicart_async._downloads.staging import recover, recover_if_abandoned, working_in
-from multicart_async._downloads.transfer import CheckFactory, Downloader, FileRequest
+from multicart_async._downloads.transfer import FileTransfer
 from multicart_async._http.codec import decode
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, DownloadedFile, Run, RunDownload
-from multicart_async.sinks import DirectorySink, ListableSink, Sink, map_sink_errors
+from multicart_async.sinks import DirectorySink, ListableSink, Sink, VerifyingSink, map_sink_errors
 
 __all__ = ["DownloadManager", "DownloadOptions", "check_run"]
 
@@ -48,8 +51,8 @@ def check_run(run: object) -> None:
 class DownloadManager:
     """Brings files of runs to their folders, and reads their records; brings other files of the service too."""
 
-    def __init__(self, downloader: Downloader, base_url: str) -> None:
-        self._downloader = downloader
+    def __init__(self, context: DownloadContext, base_url: str) -> None:
+        self._context = context
         self._base = base_url
         self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # by folder
 
@@ -71,19 +74,14 @@ class DownloadManager:
         """
         wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
         sink = await self.sink(dest)
-        with self._downloader.lifetime.track():
-            delivery = self._delivery(run, sink, relist, terms)
-            await delivery.load_state(wanted)
-            return await delivery.run(wanted)
-
-    def _delivery(self, run: Run | CategoryRun, sink: Sink, relist: FetchRun, terms: DownloadOptions) -> RunDownloader:
-        fresh = LinkRefresher(relist, self._base)
-        return RunDownloader(self._downloader, run, sink, fresh=fresh, terms=terms, turn=self._turn(folder_of(run)))
+        with self._context.lifetime.track():
+            fresh, turn = LinkRefresher(relist, self._base), self._turn(folder_of(run))
+            return await RunDownloader(self._context, run, sink, fresh=fresh, terms=terms, turn=turn).run(wanted)
 
     def _turn(self, folder: str) -> anyio.Lock:
         return self._turns.setdefault(folder, anyio.Lock())
 
-    async def sink(self, dest: str | os.PathLike[str] | Sink) -> Sink:
+    async def sink(self, dest: str | os.PathLike[str] | Sink) -> VerifyingSink:
         """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
         if isinstance(dest, Sink):
             return map_sink_errors(dest)
@@ -107,16 +105,15 @@ class DownloadManager:
         link = FileLocation(
             url=self._base + path, alternate_url=None, name=path.rpartition("/")[2], label=path.removeprefix("/")
         )
-        fetched = await self._downloader.fetch(FileRequest(link, name, check, sensitive=True), sink)
+        fetched = await FileTransfer(self._context, FileRequest(link, "", name, check, sensitive=True), sink).run()
         place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
         return DownloadedFile(name, place, fetched.size, fetched.sha256)
 
     async def count_missing(self, run: Run, sink: Sink, files: Files, terms: DownloadOptions) -> int:
         """How many files `deliver` would fetch."""
         wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
-        delivery = self._delivery(run, sink, _no_run, terms)
-        await delivery.load_state(wanted)
-        return len(delivery.missing(wanted))
+        state = await FolderState.load(sink, folder_of(run))
+        return len(diff(state, run_snapshot(run), wanted, terms).missing)
 
     async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
         """Whether a run lies in *sink* with all its files, by its manifest and their sizes, without asking the service."""
@@ -135,9 +132,7 @@ class DownloadManager:
         except MultiCartError:
             return False
         there = {file.name for file in found.files}
-        return (run.collection, run.id) == (collection_id, run_id) and all(
-            file.name.rpartition("/")[2] in there for file in wanted
-        )
+        return (run.collection, run.id) == (collection_id, run_id) and all(file.name in there for file in wanted)
 
     async def recover(self, sink: ListableSink, folder: str) -> None:
         """Complete the new version of a run that a killed process has left sealed in *folder*; remove any other one.
@@ -159,10 +154,6 @@ class DownloadManager:
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
         for wanted in await plan_in_thread_if_large(pages_of, run, self._base):
-            async with aclosing(read_records(self._downloader, wanted, fresh.link, reader, on_invalid)) as records:
+            async with aclosing(read_records(self._context, wanted, fresh.link, reader, on_invalid)) as records:
                 async for record in records:
                     yield record
-
-
-async def _no_run() -> None:
-    """Fresh links are not asked for where nothing is fetched."""

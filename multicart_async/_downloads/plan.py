@@ -9,11 +9,11 @@ from typing import Literal, TypeVar, TypeVarTuple, Unpack
 import anyio
 
 from multicart_async._core.threads import run_in_thread
+from multicart_async._downloads.file_request import CheckFactory, FileRequest
 from multicart_async._downloads.formats import ContentCheck
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async._downloads.links import FileLocation, ResultLink, parse_link
-from multicart_async._downloads.transfer import CheckFactory, FileRequest
 from multicart_async.config import Limits
 from multicart_async.errors import ArgumentError, UnreachableResultError
 from multicart_async.models import CategoryRun, Run
@@ -84,7 +84,7 @@ def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCh
         parse_link(text, base=base, collection_id=run.collection, run_id=run.id) for text in run.download_links.pages
     ]
     return tuple(
-        FileRequest(link, f"{folder_of(run)}/{name}", check)
+        FileRequest(link, folder_of(run), name, check)
         for link, name in sorted(zip(links, _names(links), strict=True), key=lambda pair: (len(pair[1]), pair[1]))
     )
 
@@ -103,7 +103,7 @@ def plan(
     if run.id < 1 or run.collection < 1:
         raise ArgumentError("run", f"expected positive ids, got run {run.id} of collection {run.collection}")
     pages = pages_of(run, base, check)
-    if files == "pages" or any(page.name.endswith(CATEGORY_JSON) for page in pages):
+    if files == "pages" or any(page.name == CATEGORY_JSON for page in pages):
         return pages
     text = run.download_links.all_pages
     if not text:
@@ -111,7 +111,7 @@ def plan(
             return ()
         raise ArgumentError("files", f"run {run.id} has no ZIP; ask for its pages")
     link = parse_link(text, base=base, collection_id=run.collection, run_id=run.id)
-    archive = FileRequest(link, f"{folder_of(run)}/{ARCHIVE}", _ArchiveOf([page.link for page in pages]))
+    archive = FileRequest(link, folder_of(run), ARCHIVE, _ArchiveOf([page.link for page in pages]))
     return (archive,) if files == "zip" else (*pages, archive)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Literal, TypeVar
 
@@ -12,23 +12,21 @@ import anyio.lowlevel
 import attrs
 
 from multicart_async._core.response_headers import note_headers
-from multicart_async._core.threads import run_in_thread
-from multicart_async._downloads.formats import ContentError
+from multicart_async._downloads.context import DownloadContext
+from multicart_async._downloads.file_request import FileRequest, Refresh
 from multicart_async._downloads.formats.json_document import (
     ENVELOPE_BYTES,
-    RecordCount,
     envelope_in,
     is_envelope,
     starts_as_object,
 )
 from multicart_async._downloads.formats.json_records import STEP, NotRecordsError, RecordParser
+from multicart_async._downloads.link_source import LinkSource
 from multicart_async._downloads.record_codec import RecordReader
-from multicart_async._downloads.transfer import STALE_LINK, Downloader, FileRequest, Refresh, download_slot
 from multicart_async._downloads.verifier import check_response
 from multicart_async._http import ByteStream
 from multicart_async._http.envelope import error_from_envelope
 from multicart_async._http.retry_rules import is_transient
-from multicart_async.config import Limits
 from multicart_async.errors import (
     APIError,
     IncompleteDownloadError,
@@ -37,9 +35,8 @@ from multicart_async.errors import (
     MultiCartError,
 )
 from multicart_async.events import RecordsSkipped, Retrying
-from multicart_async.sinks import ListableSink, Sink, closing
 
-__all__ = ["OnInvalid", "PageCount", "count_differences", "count_records", "read_records"]
+__all__ = ["OnInvalid", "read_records"]
 
 
 E = TypeVar("E", bound=MultiCartError)
@@ -50,7 +47,7 @@ OnInvalid = Literal["raise", "skip"]
 
 
 async def read_records(
-    downloader: Downloader,
+    downloader: DownloadContext,
     wanted: FileRequest,
     refresh: Refresh,
     reader: RecordReader[T],
@@ -88,12 +85,12 @@ async def read_records(
     finally:
         await page.close()
         if skipped and on_invalid == "skip":
-            downloader.emit(_skipped(wanted.name, skipped))
+            downloader.emit(_skipped(wanted, skipped))
 
 
-def _skipped(name: str, count: int) -> RecordsSkipped:
-    collection_id, run_id, page = name.split("/")
-    return RecordsSkipped(collection_id=int(collection_id), run_id=int(run_id), page=page, count=count)
+def _skipped(wanted: FileRequest, count: int) -> RecordsSkipped:
+    collection_id, _, run_id = wanted.folder.partition("/")
+    return RecordsSkipped(collection_id=int(collection_id), run_id=int(run_id), page=wanted.name, count=count)
 
 
 @attrs.frozen
@@ -114,13 +111,10 @@ class _Bytes:
 class _Page:
     """One file that is read, and begun anew when it must be."""
 
-    def __init__(self, downloader: Downloader, wanted: FileRequest, refresh: Refresh) -> None:
+    def __init__(self, downloader: DownloadContext, wanted: FileRequest, refresh: Refresh) -> None:
         self._owner = downloader
-        self._wanted = wanted
         self._label = wanted.link.label
-        self._url = wanted.link.url
-        self._other = wanted.link.alternate_url
-        self._refresh: Refresh | None = refresh
+        self._links = LinkSource(wanted, refresh)
         self._tries = 0
         self._given = _Bytes()  # those whose records were given
         self._seen = _Bytes()  # those of this transfer
@@ -183,8 +177,8 @@ class _Page:
     async def _begin(self) -> None:
         self._tries += 1
         self._seen, self._head, self._changed = _Bytes(), b"", False
-        await self._open.enter_async_context(download_slot(self._owner))
-        opening = self._owner.transport.stream(self._url, label=self._label, new_connection=self._tries > 1)
+        await self._open.enter_async_context(self._owner.slot())
+        opening = self._owner.transport.stream(self._links.url, label=self._label, new_connection=self._tries > 1)
         self._stream = await self._open.enter_async_context(opening)
         await check_response(self._stream, self._label, self._owner.redactor)
         self._parts = aiter(self._stream)
@@ -247,57 +241,10 @@ class _Page:
         """Prepare to begin anew, or raise *error*."""
         attempts = self._owner.retrier
         attempts.record_failure(self._label, error, self._tries)
-        if isinstance(error, APIError) and error.code == 404 and self._other is not None:
-            self._url, self._other = self._other, None
-        elif isinstance(error, APIError) and error.code in STALE_LINK and self._refresh is not None:
-            self._url, self._refresh, self._other = (await self._refresh(self._wanted)).url, None, None
-        elif is_transient(error) and self._tries < attempts.max_attempts and not attempts.asks_too_long(error):
+        if await self._links.replace(error):
+            return
+        if is_transient(error) and self._tries < attempts.max_attempts and not attempts.asks_too_long(error):
             self._owner.emit(Retrying(path=self._label, attempt=self._tries + 1, error=error))
             await attempts.backoff(error, self._tries)
         else:
             raise error
-
-
-_NAMED = 10  # odd pages that are told one by one
-
-
-@attrs.frozen
-class PageCount:
-    """The records of a page, unless they cannot be counted, and what is odd about it."""
-
-    records: int | None
-    oddity: str | None = None
-
-
-async def count_records(sink: Sink, name: str, limits: Limits) -> PageCount:
-    """Count the records of a page in *sink*, which is read to its end.
-
-    Raises:
-        IntegrityError: It is no page any more.
-    """
-    count = RecordCount(full=False, limits=limits)
-    try:
-        if isinstance(sink, ListableSink):
-            async with closing(sink.iter_bytes(name)) as chunks:
-                async for chunk in chunks:
-                    await run_in_thread(count.feed, chunk)
-        else:
-            await run_in_thread(count.feed, await sink.read(name) or b"")
-        await run_in_thread(count.finish)
-    except ContentError as defect:
-        error = IntegrityError(name, str(defect))
-        error.file = name.rpartition("/")[2]
-        raise error from defect
-    return PageCount(count.records, count.oddity)
-
-
-def count_differences(counts: Mapping[str, PageCount], expected: Sequence[int]) -> list[str]:
-    """Return where the pages are odd, and where their records do not add up to one of the *expected* numbers."""
-    found = [f"{name}: {count.oddity}" for name, count in counts.items() if count.oddity]
-    if len(found) > _NAMED:
-        found[_NAMED:] = [f"{len(found) - _NAMED} more pages with such values or faults"]
-    known = [count.records for count in counts.values() if count.records is not None]
-    if counts and len(known) == len(counts) and expected and sum(known) not in expected:
-        rows = " or ".join(map(str, expected))
-        found.append(f"{sum(known)} records in the files, and the run's row counts {rows}")
-    return found

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.formats import ContentCheck, ContentError
 from multicart_async._downloads.formats.json_document import DocumentCheck, EnvelopeReceivedError, envelope_in
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async._downloads.links import ResultLink, parse_link
-from multicart_async._downloads.transfer import Downloader, download_slot
 from multicart_async._downloads.verifier import StreamVerifier, check_response
 from multicart_async._http import ByteStream
 from multicart_async.config import Limits
@@ -22,22 +22,22 @@ _HEAD = 1 << 16  # up to here an error envelope may stand in place of the file
 
 
 @asynccontextmanager
-async def checked_stream(downloader: Downloader, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
+async def checked_stream(context: DownloadContext, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
     """A `ByteStream` that raises instead of ending when it was not the whole file."""
     link = parse_link(url, base=base)
-    downloader.lifetime.ensure_open()
-    async with download_slot(downloader), downloader.transport.stream(link.url, label=link.label) as stream:
+    context.lifetime.ensure_open()
+    async with context.slot(), context.transport.stream(link.url, label=link.label) as stream:
         try:
-            await check_response(stream, link.label, downloader.redactor)
+            await check_response(stream, link.label, context.redactor)
         except MultiCartError as error:
-            downloader.retrier.record_failure(link.label, error, 1)
+            context.retrier.record_failure(link.label, error, 1)
             error.__traceback__ = None  # its frames hold what came, which may repeat the credential
             raise
-        meter = StreamVerifier(link.label, stream, _check(link, stream, downloader.limits), downloader.redactor)
+        verifier = StreamVerifier(link.label, stream, _check(link, stream, context.limits), context.redactor)
         try:
-            yield _Checked(stream, meter)
+            yield _Checked(stream, verifier)
         finally:
-            await meter.aclose()  # who leaves early may leave a thread at work
+            await verifier.aclose()  # who leaves early may leave a thread at work
 
 
 def _check(link: ResultLink, stream: ByteStream, limits: Limits) -> ContentCheck:
@@ -71,11 +71,11 @@ class _OtherCheck:
 
 
 class _Checked:
-    """A `ByteStream` whose bytes pass a meter."""
+    """A `ByteStream` whose bytes are verified as they pass."""
 
-    def __init__(self, stream: ByteStream, meter: StreamVerifier) -> None:
+    def __init__(self, stream: ByteStream, verifier: StreamVerifier) -> None:
         self._stream = stream
-        self._meter = meter
+        self._verifier = verifier
         self.status: int = stream.status
         self.headers: Mapping[str, str] = stream.headers
         self.length: int | None = stream.length
@@ -89,9 +89,9 @@ class _Checked:
         piece = b""
         try:
             async for piece in self._stream:
-                await self._meter.update(piece)
+                await self._verifier.update(piece)
                 yield piece
-            await self._meter.join()
+            await self._verifier.finish()
         except (MultiCartError, asyncio.CancelledError) as error:
             error.__traceback__ = None  # its frames hold what came, which may repeat the credential
             del piece

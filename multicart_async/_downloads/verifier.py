@@ -79,7 +79,7 @@ class StreamVerifier:
         self._held: list[bytes] = []
         self._size = 0
         self._looking: asyncio.Future[None] | None = None
-        self.self_delimited = False
+        self.verified = False
 
     async def update(self, piece: bytes) -> None:
         """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
@@ -88,22 +88,22 @@ class StreamVerifier:
         self._held.append(piece)
         self._size += len(piece)
         if self._size >= PIECE:
-            await self.seen()
+            await self.join()
             held, self._held, self._size = self._held, [], 0
             self._looking = submit_batched(self._look_at, held)
 
-    async def join(self) -> str:
-        """The SHA-256, if the file is good to its end."""
-        await self.seen()
+    async def finish(self) -> str:
+        """Verify the file, which has come to its end; return its SHA-256."""
+        await self.join()
         if len(self._head) <= SMALL:
             self.verify()
         else:
             self._looking = submit_batched(self.verify)
-            await self.seen()
+            await self.join()
         return self.sha256
 
     def verify(self) -> None:
-        """The same in any thread, when nothing is looked at any more."""
+        """Raise unless the file is good to its end. Call it in any thread, after `join`."""
         held, self._held = self._held, []
         self._look_at(held)
         fault: MultiCartError | None = None
@@ -113,15 +113,15 @@ class StreamVerifier:
             fault = self._judge(defect)
         if fault is not None:
             raise fault  # not from the defect: it may hold an answer with a credential in it
-        self.self_delimited = True
+        self.verified = True
 
-    async def seen(self) -> None:
-        """Wait for the look that is under way."""
+    async def join(self) -> None:
+        """Wait for the thread that looks at the file; raise what it found."""
         if self._looking is not None:
             await join_thread(self._looking)
 
     async def aclose(self) -> None:
-        """No thread at work any more, whatever it found."""
+        """Wait for the thread, without an error for what it found."""
         if self._looking is not None:
             with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
                 await join_thread(self._looking)

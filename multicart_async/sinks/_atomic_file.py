@@ -14,11 +14,11 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
-from multicart_async.errors import DiskError, IncompleteDownloadError
+from multicart_async.errors import DiskError, IncompleteDownloadError, MultiCartError
 from multicart_async.sinks._open_folder import FolderOpener, OpenFolder
 
 try:
@@ -26,7 +26,17 @@ try:
 except ImportError:  # pragma: no cover -- Windows has no advisory locks: age decides there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["AtomicFile", "disk_error", "is_temporary", "refuse_special", "remove_stale_files"]
+__all__ = [
+    "AtomicFile",
+    "disk_error",
+    "is_temporary",
+    "refuse_special",
+    "remove_stale_files",
+    "translate_os_errors",
+]
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 _OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
@@ -38,6 +48,16 @@ _REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # a network file system repo
 def disk_error(path: Path, error: OSError) -> DiskError:
     """*error* as ours."""
     return DiskError(str(path), error.strerror or str(error), error.errno)
+
+
+def translate_os_errors(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+    """Return what *work* returns; an error of the system becomes a `DiskError` of *path*."""
+    try:
+        return work(*args)
+    except MultiCartError:  # ours are OSErrors too
+        raise
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def is_temporary(name: str) -> bool:

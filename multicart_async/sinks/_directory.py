@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -15,19 +14,28 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
-from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit, submit_batched
+from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit_batched
 from multicart_async._core.validation import check_local_path
-from multicart_async.errors import ArgumentError, MultiCartError
-from multicart_async.sinks._atomic_file import AtomicFile, disk_error, is_temporary, refuse_special, remove_stale_files
+from multicart_async.errors import ArgumentError
+from multicart_async.sinks._atomic_file import (
+    AtomicFile,
+    is_temporary,
+    refuse_special,
+    remove_stale_files,
+    translate_os_errors,
+)
+from multicart_async.sinks._file_writer import FileWriter
 from multicart_async.sinks._folder_lock import locked
 from multicart_async.sinks._open_folder import OpenFolder
+from multicart_async.sinks._protocol import Receive, Write, join_name
+from multicart_async.sinks._pulled_put import put_pulled
 
 __all__ = ["DirectorySink"]
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-_PIECE = 1 << 20  # written at a time: a thread hop for each 64 KiB halves the speed
+_PIECE = 1 << 20  # bytes read at a time
 _REMEMBERED = 64  # folders
 _NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # full, gone, or no folder
 _WORD = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -67,46 +75,43 @@ class DirectorySink:
         """Raises `DiskError` if nothing can be written here: not a folder, or read-only."""
         await run_in_thread(translate_os_errors, self.root, self._check)
 
+    def __init_subclass__(cls) -> None:
+        """Let a class that overrides `put` get the files of downloads through it."""
+        super().__init_subclass__()
+        if cls.put is not DirectorySink.put and cls.put_verified is DirectorySink.put_verified:
+            cls.put_verified = _put_overridden  # type: ignore[assignment,method-assign]
+
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """See `Sink.put`.
 
         Raises:
             DiskError: The disk is full, read-only, gone; nothing is left of the file.
         """
-        await self.put_verified(name, chunks, _nothing)
+
+        async def receive(write: Write) -> None:
+            async for chunk in chunks:
+                await write(chunk)
+
+        await self._write(self.path(name), _split(name)[0], receive, _accept, 0o666)
 
     async def put_verified(
-        self, name: str, chunks: AsyncIterator[bytes], prove: Callable[[], None], *, private: bool = False
+        self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
     ) -> None:
-        """The same, but *prove* has the last word, in the thread that then puts the file in place: its error leaves nothing.
+        """Write a file while it comes, and put it in place if *verify*, in the thread that then does so, raises nothing.
 
-        A small file needs a single thread hop that way. One that is *private* can be read by its owner alone.
+        A small file takes a single thread hop. A *private* one can be read by its owner alone.
         """
-        target, (folder, _) = self.path(name), _split(name)
-        mode = 0o600 if private else 0o666
-        temporary = AtomicFile(partial(self._open, folder), target, durable=self._durable, mode=mode)
-        writing: asyncio.Future[None] | None = None
+        await self._write(self.path(join_name(folder, name)), folder, receive, verify, 0o600 if private else 0o666)
+
+    async def _write(self, target: Path, folder: str, receive: Receive, verify: Callable[[], None], mode: int) -> None:
+        file = AtomicFile(partial(self._open, folder), target, durable=self._durable, mode=mode)
+        writer = FileWriter(file, target, durable=self._durable)
         try:
             await self._sweep_once(folder)
-            held: list[bytes] = []
-            size = 0
-            async for chunk in chunks:  # an OSError of theirs is not the disk's, and is let through
-                held.append(chunk)
-                size += len(chunk)
-                if size >= _PIECE:
-                    if writing is not None:
-                        await join_thread(writing)
-                    writing = submit_batched(
-                        translate_os_errors, target, _write, temporary, held
-                    )  # while the next piece comes
-                    held, size = [], 0
-            if writing is not None:
-                await join_thread(writing)
-            begin = submit if self._durable else submit_batched  # a disk that flushes lets others wait too long
-            writing = begin(_publish, target, temporary, held, prove)
-            await join_thread(writing)
+            await receive(writer.write)  # an OSError of its own is not the disk's, and passes
+            await writer.commit(verify)
         finally:
-            await _settle(writing, temporary)
+            await writer.aclose()
 
     async def read(self, name: str) -> bytes | None:
         """See `Sink.read`.
@@ -266,36 +271,13 @@ def _split(name: str) -> tuple[str, str]:
     return folder, word
 
 
-def translate_os_errors(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-    """What *work* returns; what the system refuses it is a `DiskError` of *path*."""
-    try:
-        return work(*args)
-    except MultiCartError:  # ours are OSErrors too
-        raise
-    except OSError as error:
-        raise disk_error(path, error) from error
+async def _put_overridden(
+    sink: DirectorySink, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
+) -> None:
+    """See `VerifyingSink.put_verified`. Who may read a *private* file is up to the class that overrides `put`."""
+    del private
+    await put_pulled(sink, join_name(folder, name), receive, verify)
 
 
-def _write(temporary: AtomicFile, pieces: list[bytes]) -> None:
-    for piece in pieces:
-        temporary.write(piece)
-
-
-def _publish(target: Path, temporary: AtomicFile, pieces: list[bytes], prove: Callable[[], None]) -> None:
-    prove()
-    translate_os_errors(target, temporary.commit, pieces[0] if len(pieces) == 1 else b"".join(pieces))
-
-
-def _nothing() -> None:
-    pass
-
-
-async def _settle(writing: asyncio.Future[None] | None, temporary: AtomicFile) -> None:
-    """Whatever happened: no thread at work, no file left half done."""
-    try:
-        if writing is not None:
-            with contextlib.suppress(OSError, MultiCartError):  # the error that ended the loop is the one that counts
-                await join_thread(writing)
-    finally:
-        if temporary.there:
-            await run_in_thread(temporary.abort)
+def _accept() -> None:
+    """Verify nothing."""

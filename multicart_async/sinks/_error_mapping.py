@@ -1,4 +1,4 @@
-"""A sink of somebody else's, whose errors are made ours: it raises what it likes, and one failure must not stop the rest."""
+"""Sinks of other authors behind one interface: their errors become ours, and each can put verified files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TypeVar
 
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.sinks._directory import DirectorySink
-from multicart_async.sinks._protocol import ListableSink, Sink, closing
+from multicart_async.sinks._protocol import ListableSink, Receive, Sink, VerifyingSink, closing, join_name
+from multicart_async.sinks._pulled_put import put_pulled
 
 __all__ = ["map_sink_errors"]
 
 T = TypeVar("T")
 
 
-def map_sink_errors(sink: Sink) -> Sink:
-    """*sink*, or something in front of it whose errors are `DownloadError`, from the sink's own."""
+def map_sink_errors(sink: Sink) -> VerifyingSink:
+    """Return *sink*, or a sink in front of it that raises `DownloadError` from the errors of *sink*."""
     if isinstance(sink, DirectorySink | _MappedSink):
         return sink
     return _MappedListableSink(sink) if isinstance(sink, ListableSink) else _MappedSink(sink)
@@ -28,14 +29,15 @@ class _MappedSink:
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """See `Sink.put`."""
-        theirs: list[Exception] = []  # errors of the chunks are not the sink's, and pass
+        theirs: Exception | None = None  # an error of the chunks is not the sink's, and passes
 
         async def watched() -> AsyncGenerator[bytes, None]:
+            nonlocal theirs
             try:
                 async for chunk in chunks:
                     yield chunk
             except Exception as error:
-                theirs.append(error)
+                theirs = error
                 raise
 
         async with aclosing(watched()) as pieces:
@@ -44,9 +46,16 @@ class _MappedSink:
             except MultiCartError:
                 raise
             except Exception as error:
-                if theirs:
-                    raise theirs[0] from None
+                if theirs is not None:
+                    raise theirs from None
                 raise _ours(name, error) from error
+
+    async def put_verified(
+        self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
+    ) -> None:
+        """See `VerifyingSink.put_verified`. Who may read a *private* file is up to the sink."""
+        del private
+        await put_pulled(self, join_name(folder, name), receive, verify)
 
     async def read(self, name: str) -> bytes | None:
         """See `Sink.read`."""

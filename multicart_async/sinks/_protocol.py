@@ -8,9 +8,25 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from multicart_async.errors import ArgumentError, IncompleteDownloadError
 
-__all__ = ["ListableSink", "Sink", "check_listable", "closing", "put_bytes", "retry_if_removed"]
+__all__ = [
+    "ListableSink",
+    "Receive",
+    "Sink",
+    "VerifyingSink",
+    "Write",
+    "check_listable",
+    "closing",
+    "join_name",
+    "put_bytes",
+    "retry_if_removed",
+]
 
 T = TypeVar("T")
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Takes the next bytes of a file, and returns when more may come: a slow sink slows the network."""
+Receive = Callable[[Write], Awaitable[None]]
+"""Writes the bytes of one file, all of them unless it raises."""
 
 
 @runtime_checkable
@@ -56,6 +72,25 @@ class ListableSink(Sink, Protocol):
     async def rename(self, old: str, new: str) -> None:
         """Give the file *old* the name *new*, in one step where the sink can; a file of that name is replaced."""
         ...
+
+
+class VerifyingSink(Sink, Protocol):
+    """A sink to which a file is written while it comes, and that has it only once it is verified."""
+
+    async def put_verified(
+        self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
+    ) -> None:
+        """Put what *receive* writes under *name* in *folder* if *verify* accepts it; else leave what was there before.
+
+        Errors of *receive* and *verify* pass unchanged. *verify* is called in a thread, when all bytes have been written.
+        On a disk, a *private* file can be read by its owner alone.
+        """
+        ...
+
+
+def join_name(folder: str, name: str) -> str:
+    """Return the name of a file for a sink; *folder* is empty for a file at the top."""
+    return f"{folder}/{name}" if folder else name
 
 
 def check_listable(argument: str, sink: Sink) -> ListableSink:

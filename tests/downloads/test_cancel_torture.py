@@ -16,6 +16,7 @@ from support.cancel_kit import How, cancelled_at
 from support.download_kit import (
     MemorySink,
     check_nothing_left,
+    fetch,
     files_below,
     page_bytes,
     run_of,
@@ -29,7 +30,7 @@ from support.groups import Groups, groups_over
 
 from multicart_async import AsyncMultiCart, Limits
 from multicart_async._core.threads import run_in_thread
-from multicart_async._downloads.transfer import Downloader
+from multicart_async._downloads.context import DownloadContext
 from multicart_async.errors import IncompleteDownloadError
 from multicart_async.events import FileCompleted
 from multicart_async.sandbox import Sandbox
@@ -71,7 +72,7 @@ async def test_one_download_cancelled_everywhere(tmp_path, how) -> None:
         transport = FakeTransport(files={url(1): broken_then_whole(LARGE)})
         owner = groups_over(transport).downloader
 
-        end, reached = await cancelled_at(at, owner.fetch(wanted_page(), DirectorySink(dest)), how)
+        end, reached = await cancelled_at(at, fetch(owner, wanted_page(), DirectorySink(dest)), how)
 
         check_nothing_left(dest, {NAME: [b"old", LARGE]})
         assert owner.limiter.borrowed_tokens == 0
@@ -240,7 +241,7 @@ async def test_a_slow_write_never_lands_in_another_file(tmp_path, way, monkeypat
     pieces = [LARGE[start : start + (1 << 20)] for start in range(0, len(LARGE), 1 << 20)]
     transport = FakeTransport(files={url(1): FakeFile(pieces, headers={"content-length": str(len(LARGE))})})
 
-    await way(Downloader(transport).fetch(wanted_page(), DirectorySink(dest)), under_way.is_set)
+    await way(fetch(DownloadContext(transport), wanted_page(), DirectorySink(dest)), under_way.is_set)
 
     victims = [(tmp_path / f"victim{number}").open("wb") for number in range(8)]
     check_nothing_left(dest, {})

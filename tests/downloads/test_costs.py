@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.download_kit import files_below, page_bytes, run_of, sized_page, url, wanted_page, zip_bytes
+from support.download_kit import fetch, files_below, page_bytes, run_of, sized_page, url, wanted_page, zip_bytes
 from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 from support.strace_kit import needs_strace, put
@@ -40,10 +40,12 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return Pool()
 
     monkeypatch.setattr(threads, "_pool", pool)
-    for module in ("multicart_async._downloads.verifier", "multicart_async.sinks._directory"):
-        monkeypatch.setattr(f"{module}.submit_batched", lambda *work: (counted.update(work=1), short(*work))[1])
+    for module in ("_downloads.verifier", "sinks._directory", "sinks._file_writer"):
+        monkeypatch.setattr(
+            f"multicart_async.{module}.submit_batched", lambda *work: (counted.update(work=1), short(*work))[1]
+        )
     monkeypatch.setattr(
-        "multicart_async.sinks._directory.submit", lambda *work: (counted.update(work=1), own(*work))[1]
+        "multicart_async.sinks._file_writer.submit", lambda *work: (counted.update(work=1), own(*work))[1]
     )
     return counted
 
@@ -59,7 +61,7 @@ async def test_a_large_file_takes_two_pieces_of_work_for_a_mebibyte(tmp_path, ho
     content = sized_page(32 * MIB)
     owner = groups_over(FakeTransport(files={url(1): in_parts(content)})).downloader
 
-    fetched = await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+    fetched = await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert hashlib.sha256(content).hexdigest() == fetched.sha256
     assert hops["work"] <= 2 * 32 + 4

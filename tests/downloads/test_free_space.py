@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import anyio
 import attrs
 import pytest
-from support.download_kit import MemorySink, files_below, run_of, sized_page, url, wanted_page
+from support.download_kit import MemorySink, fetch, files_below, run_of, sized_page, url, wanted_page
 from support.eventually import until
 from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
@@ -73,7 +73,7 @@ async def test_a_file_that_cannot_fit_is_refused_before_it_is_written(tmp_path, 
     groups = groups_for(FakeFile.whole(PAGE), attempts=5)
 
     with pytest.raises(DiskError) as caught:
-        await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+        await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.name == str(tmp_path / "101/88/page-0001.json")
@@ -89,7 +89,7 @@ async def test_a_file_that_just_fits_is_fetched(tmp_path, disk) -> None:
     disk.free = len(PAGE) + 1
     groups = groups_for(FakeFile.whole(PAGE))
 
-    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+    await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {"101/88/page-0001.json": PAGE}
 
@@ -100,7 +100,7 @@ async def test_small_files_are_refused_too(tmp_path, disk) -> None:
     groups = groups_for(FakeFile.whole(sized_page(2_000)))
 
     with pytest.raises(DiskError, match="2,000 bytes are needed"):
-        await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+        await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
 
 async def test_many_small_files_cost_few_looks(tmp_path, disk) -> None:
@@ -119,13 +119,13 @@ async def test_a_look_that_is_a_second_old_does_not_count(tmp_path, disk) -> Non
     disk.free = 1 << 30
     groups = groups_for(*[FakeFile.whole(sized_page(2_000))] * 3)
     sink = DirectorySink(tmp_path)
-    await groups.downloader.fetch(page(1), sink)
+    await fetch(groups.downloader, page(1), sink)
     disk.free = 100
-    await groups.downloader.fetch(page(2), sink)
+    await fetch(groups.downloader, page(2), sink)
     groups.clock.advance(1.01)
 
     with pytest.raises(DiskError, match="100 are free"):
-        await groups.downloader.fetch(page(3), sink)
+        await fetch(groups.downloader, page(3), sink)
 
 
 async def test_a_file_is_never_refused_for_an_old_look(tmp_path, disk) -> None:
@@ -133,9 +133,9 @@ async def test_a_file_is_never_refused_for_an_old_look(tmp_path, disk) -> None:
     disk.free = len(PAGE) + 10
     groups = groups_for(*[FakeFile.whole(PAGE)] * 2)
     sink = DirectorySink(tmp_path)
-    await groups.downloader.fetch(page(1), sink)
+    await fetch(groups.downloader, page(1), sink)
 
-    await groups.downloader.fetch(page(2), sink)
+    await fetch(groups.downloader, page(2), sink)
 
     assert len(disk.looks) == 2
     assert len(files_below(tmp_path)) == 2
@@ -170,16 +170,16 @@ async def test_what_is_under_way_counts_with_its_rest(tmp_path, disk, free, fits
     sink = DirectorySink(tmp_path)
     disk.free = 1 << 40
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), sink)
+        group.start_soon(fetch, groups.downloader, page(1), sink)
         await first.here.wait()
         groups.clock.advance(2)
         disk.free = free
         if fits:
-            await groups.downloader.fetch(page(2), sink)
+            await fetch(groups.downloader, page(2), sink)
         else:
             text = r"6,291,456 bytes are needed \(2,097,152 of this file, 4,194,304 of others that are under way\)"
             with pytest.raises(DiskError, match=text):
-                await groups.downloader.fetch(page(2), sink)
+                await fetch(groups.downloader, page(2), sink)
         first.until.set()
 
     assert len(files_below(tmp_path)) == 1 + fits
@@ -192,11 +192,11 @@ async def test_what_has_come_is_not_on_the_disk_yet(tmp_path, disk) -> None:
     sink = DirectorySink(tmp_path)
     disk.free = 4 * MIB
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), sink)
+        group.start_soon(fetch, groups.downloader, page(1), sink)
         await first.here.wait()
         groups.clock.advance(2)
         with pytest.raises(DiskError, match="2,097,152 of others"):
-            await groups.downloader.fetch(page(2), sink)
+            await fetch(groups.downloader, page(2), sink)
         first.until.set()
 
 
@@ -215,12 +215,12 @@ async def test_a_file_counts_until_it_is_in_place(tmp_path, disk, monkeypatch) -
     sink = DirectorySink(tmp_path)
     disk.free = 4_000
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), sink)
+        group.start_soon(fetch, groups.downloader, page(1), sink)
         await until(held_up.is_set)
         groups.clock.advance(2)
         try:
             with pytest.raises(DiskError, match="2,000 of others"):
-                await groups.downloader.fetch(page(2), sink)
+                await fetch(groups.downloader, page(2), sink)
         finally:
             go_on.set()
 
@@ -232,10 +232,10 @@ async def test_what_is_begun_between_two_looks_counts(tmp_path, disk) -> None:
     sink = DirectorySink(tmp_path)
     disk.free = 3 * MIB
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), sink)
+        group.start_soon(fetch, groups.downloader, page(1), sink)
         await first.here.wait()
         with pytest.raises(DiskError):
-            await groups.downloader.fetch(page(2), sink)
+            await fetch(groups.downloader, page(2), sink)
         first.until.set()
 
 
@@ -247,14 +247,14 @@ async def test_what_ended_does_not_count(tmp_path, disk) -> None:
     groups = groups_for(FakeFile.whole(PAGE), broken, stuck, FakeFile.whole(PAGE))
     sink = DirectorySink(tmp_path)
 
-    await groups.downloader.fetch(page(1), sink)
+    await fetch(groups.downloader, page(1), sink)
     with pytest.raises(StalledDownloadError):
-        await groups.downloader.fetch(page(2), sink)
+        await fetch(groups.downloader, page(2), sink)
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(3), sink)
+        group.start_soon(fetch, groups.downloader, page(3), sink)
         await stuck.here.wait()
         group.cancel_scope.cancel()
-    await groups.downloader.fetch(page(4), sink)
+    await fetch(groups.downloader, page(4), sink)
 
     assert len(files_below(tmp_path)) == 2
 
@@ -266,7 +266,7 @@ async def test_a_file_that_is_begun_again_counts_once(tmp_path, disk) -> None:
     files = [FakeFile([PAGE[:MIB], IncompleteDownloadError("x", "cut")], headers=length), FakeFile.whole(PAGE)]
     groups = groups_over(FakeTransport(files={url(1): files}), retry=RetryPolicy(attempts=2))
 
-    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+    await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {"101/88/page-0001.json": PAGE}
 
@@ -280,7 +280,7 @@ async def test_a_transfer_that_goes_on_counts_with_its_rest(tmp_path, disk) -> N
     files = [cut, FakeFile([PAGE[MIB:]], status=206, headers=part)]
     groups = groups_over(FakeTransport(files={url(1): files}), retry=RetryPolicy(attempts=2))
 
-    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+    await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert len(groups.transport.opened) == 2
     assert len(disk.looks) == 1
@@ -292,7 +292,7 @@ async def test_an_unknown_length_is_not_compared(tmp_path, disk) -> None:
     disk.free = 0
     groups = groups_for(FakeFile([PAGE], headers={"transfer-encoding": "chunked"}))
 
-    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+    await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {"101/88/page-0001.json": PAGE}
 
@@ -308,7 +308,7 @@ async def test_the_look_comes_before_the_request(tmp_path, disk, monkeypatch) ->
         return disk.usage(folder)
 
     monkeypatch.setattr(shutil, "disk_usage", noted)
-    await groups.downloader.fetch(page(1), DirectorySink(tmp_path))
+    await fetch(groups.downloader, page(1), DirectorySink(tmp_path))
 
     assert seen == [0]
 
@@ -317,7 +317,7 @@ async def test_other_sinks_are_not_looked_at(disk) -> None:
     """Where they keep files is their affair."""
     groups = groups_for(FakeFile.whole(PAGE))
 
-    await groups.downloader.fetch(page(1), MemorySink())
+    await fetch(groups.downloader, page(1), MemorySink())
 
     assert disk.looks == []
 
@@ -340,7 +340,7 @@ async def test_a_folder_that_is_still_to_be_made_is_looked_at_above(tmp_path, di
     groups = groups_for(FakeFile.whole(PAGE))
 
     with pytest.raises(DiskError, match=str(tmp_path / "deep" / "down")):
-        await groups.downloader.fetch(page(1), DirectorySink(tmp_path / "deep" / "down"))
+        await fetch(groups.downloader, page(1), DirectorySink(tmp_path / "deep" / "down"))
 
     assert {folder for folder, _ in disk.looks} == {str(tmp_path)}
     assert list(tmp_path.iterdir()) == []
@@ -352,10 +352,10 @@ async def test_folders_of_one_file_system_share_its_space(tmp_path, disk) -> Non
     groups = groups_for(first, FakeFile.whole(PAGE))
     disk.free = 3 * MIB
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), DirectorySink(tmp_path / "a"))
+        group.start_soon(fetch, groups.downloader, page(1), DirectorySink(tmp_path / "a"))
         await first.here.wait()
         with pytest.raises(DiskError, match="not enough free space"):
-            await groups.downloader.fetch(page(2), DirectorySink(tmp_path / "b"))
+            await fetch(groups.downloader, page(2), DirectorySink(tmp_path / "b"))
         first.until.set()
 
 
@@ -365,9 +365,9 @@ async def test_another_file_system_has_its_own_space(tmp_path, monkeypatch) -> N
     first = held(PAGE, 1)
     groups = groups_for(first, FakeFile.whole(PAGE))
     async with anyio.create_task_group() as group:
-        group.start_soon(groups.downloader.fetch, page(1), DirectorySink(tmp_path / "a"))
+        group.start_soon(fetch, groups.downloader, page(1), DirectorySink(tmp_path / "a"))
         await first.here.wait()
-        await groups.downloader.fetch(page(2), DirectorySink(tmp_path / "b"))
+        await fetch(groups.downloader, page(2), DirectorySink(tmp_path / "b"))
         first.until.set()
 
     assert len(files_below(tmp_path)) == 2
@@ -379,7 +379,7 @@ async def test_folders_are_forgotten(tmp_path, disk) -> None:
     groups = groups_for(FakeFile.whole(sized_page(2_000)))
 
     for number in range(200):
-        await groups.downloader.fetch(page(1), DirectorySink(tmp_path / str(number)))
+        await fetch(groups.downloader, page(1), DirectorySink(tmp_path / str(number)))
 
     assert len(groups.downloader.space._devices) <= 64
     assert groups.downloader.space._under_way == {}

@@ -7,15 +7,15 @@ from contextlib import aclosing, asynccontextmanager
 import anyio
 import attrs
 import pytest
-from support.download_kit import BASE, MemorySink, page_bytes, run_of, sized_page, url, wanted_page
+from support.download_kit import BASE, MemorySink, fetch, page_bytes, run_of, sized_page, url, wanted_page
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async import Limits
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.plan import LinkRefresher, pages_of
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async._downloads.records import read_records
 from multicart_async._downloads.stream import checked_stream
-from multicart_async._downloads.transfer import Downloader
 from multicart_async._http.retries import Retrier
 from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
 from multicart_async.events import Event, FileRestarted
@@ -45,7 +45,7 @@ class Bench:
     """A downloader with one slot, whose time is turned by hand."""
 
     transport: Timed
-    owner: Downloader
+    owner: DownloadContext
     told: list[Event]
 
     @classmethod
@@ -55,12 +55,12 @@ class Bench:
         told: list[Event] = []
         attempts = Retrier(now=clock.now, sleep=clock.sleep)
         limits = Limits(downloads=1)
-        owner = Downloader(transport, attempts=attempts, limits=limits, now=clock.now, emit=told.append)
+        owner = DownloadContext(transport, attempts=attempts, limits=limits, now=clock.now, emit=told.append)
         return cls(transport, owner, told)
 
     async def fetch(self) -> None:
         """A file to a sink."""
-        await self.owner.fetch(wanted_page(), MemorySink())
+        await fetch(self.owner, wanted_page(), MemorySink())
 
     async def records(self) -> None:
         """A file's records."""

@@ -26,9 +26,9 @@ from support.download_kit import (
 from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.folder import render_sums
 from multicart_async._downloads.manifest import parse_manifest, render_manifest
-from multicart_async._downloads.transfer import Downloader
 from multicart_async.config import Limits
 from multicart_async.errors import ArgumentError, IntegrityError, NotFoundError, UnreachableResultError
 from multicart_async.events import RunDownloaded
@@ -110,8 +110,8 @@ async def test_a_long_manifest_is_written_and_read_off_the_loop(tmp_path, monkey
 
         return call
 
-    monkeypatch.setattr("multicart_async._downloads.run_download.render_manifest", noted(render_manifest))
-    monkeypatch.setattr("multicart_async._downloads.run_download.render_sums", noted(render_sums))
+    monkeypatch.setattr("multicart_async._downloads.folder_writer.render_manifest", noted(render_manifest))
+    monkeypatch.setattr("multicart_async._downloads.folder_writer.render_sums", noted(render_sums))
     monkeypatch.setattr("multicart_async._downloads.folder.parse_manifest", noted(parse_manifest))
     for pages in (1, 300):
         on_loop.clear()
@@ -367,7 +367,7 @@ async def test_no_more_files_at_a_time_than_the_limit(most) -> None:
             group.start_soon(groups.runs.download, run_of(*PAGES), MemorySink())
 
     assert (most, 24) == (transport.most, len(transport.opened))
-    assert isinstance(groups.downloader, Downloader)
+    assert isinstance(groups.downloader, DownloadContext)
 
 
 async def test_a_run_of_very_many_pages_is_planned_and_noted_like_any_other(tmp_path) -> None:

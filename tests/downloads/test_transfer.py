@@ -1,4 +1,4 @@
-"""`Downloader.fetch`: the whole file, or an error that says why not."""
+"""`FileTransfer`: the whole file, or an error that says why not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from support.download_kit import (
     BASE,
     MemorySink,
+    fetch,
     files_below,
     open_below,
     page_bytes,
@@ -20,9 +21,10 @@ from support.download_kit import (
 )
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
+from multicart_async._downloads.context import DownloadContext
+from multicart_async._downloads.file_request import FileRequest
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import Downloader, FileRequest
 from multicart_async._downloads.verifier import StreamVerifier
 from multicart_async._http.retries import Retrier
 from multicart_async.config import RetryPolicy
@@ -47,12 +49,12 @@ LABEL = "results/101/88/page 1"
 KINDS = {"page": (wanted_page, PAGE), "zip": (wanted_zip, ARCHIVE)}
 
 
-def downloader(*files: FakeFile | Exception, link: str | None = None, attempts: int = 3) -> Downloader:
+def downloader(*files: FakeFile | Exception, link: str | None = None, attempts: int = 3) -> DownloadContext:
     """A downloader whose file comes as scripted."""
     clock = FakeClock()
     policy = RetryPolicy(attempts=attempts)
     transport = FakeTransport(files={link or url(1): files, url(None): files})
-    return Downloader(transport, attempts=Retrier(policy, now=clock.now, sleep=clock.sleep), now=clock.now)
+    return DownloadContext(transport, attempts=Retrier(policy, now=clock.now, sleep=clock.sleep), now=clock.now)
 
 
 def framed(content: bytes, framing: str) -> FakeFile:
@@ -68,9 +70,9 @@ async def test_a_good_file_is_put_in_place(tmp_path, kind, framing) -> None:
     """What is there is what came; the answer tells its size and SHA-256."""
     make, content = KINDS[kind]
 
-    fetched = await downloader(framed(content, framing)).fetch(make(), DirectorySink(tmp_path))
+    fetched = await fetch(downloader(framed(content, framing)), make(), DirectorySink(tmp_path))
 
-    assert {fetched.name: content} == files_below(tmp_path)
+    assert {f"101/88/{fetched.name}": content} == files_below(tmp_path)
     assert (len(content), hashlib.sha256(content).hexdigest()) == (fetched.size, fetched.sha256)
 
 
@@ -82,7 +84,7 @@ async def test_size_does_not_matter(tmp_path, size, framing) -> None:
     pieces = [content[start : start + 60_001] for start in range(0, size, 60_001)]
     headers = {"content-length": str(size)} if framing == "length" else {}
 
-    fetched = await downloader(FakeFile(pieces, headers=headers)).fetch(wanted_page(), DirectorySink(tmp_path))
+    fetched = await fetch(downloader(FakeFile(pieces, headers=headers)), wanted_page(), DirectorySink(tmp_path))
 
     assert {NAME: content} == files_below(tmp_path)
     assert hashlib.sha256(content).hexdigest() == fetched.sha256
@@ -106,7 +108,7 @@ async def test_what_passes_is_tried_again_from_the_start(tmp_path, fault) -> Non
     """Two failures, then the file; without ranges each request is for all of it."""
     owner = downloader(fault, fault, FakeFile.whole(PAGE))
 
-    await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+    await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {NAME: PAGE}
     assert [(url(1), {})] * 3 == owner.transport.opened
@@ -118,7 +120,7 @@ async def test_the_last_error_is_let_through_and_nothing_is_there(tmp_path, faul
     owner = downloader(fault)
 
     with pytest.raises((APIConnectionError, IncompleteDownloadError, StalledDownloadError, APIError)) as caught:
-        await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert len(owner.transport.opened) == 3
     assert LABEL in str(caught.value)
@@ -146,7 +148,7 @@ async def test_what_does_not_pass_is_asked_for_once(tmp_path, fault, error) -> N
     owner = downloader(fault)
 
     with pytest.raises(error):
-        await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert len(owner.transport.opened) == 1
     assert files_below(tmp_path) == {}
@@ -160,7 +162,7 @@ async def test_a_coded_answer_is_refused(tmp_path, kind, coding) -> None:
     owner = downloader(FakeFile.whole(content, headers={"content-encoding": coding}))
 
     with pytest.raises(IntegrityError, match="Content-Encoding"):
-        await owner.fetch(make(), DirectorySink(tmp_path))
+        await fetch(owner, make(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {}
 
@@ -170,7 +172,7 @@ async def test_identity_is_no_coding(tmp_path, coding) -> None:
     """A server may say that it did nothing, or a word that says nothing."""
     owner = downloader(FakeFile.whole(PAGE, headers={"content-encoding": coding}))
 
-    await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+    await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {NAME: PAGE}
 
@@ -200,7 +202,7 @@ async def test_something_else_than_the_file_is_an_error_and_no_file(tmp_path, ki
     owner = downloader(FakeFile.whole(body, headers={"content-type": content_type}))
 
     with pytest.raises(error):
-        await owner.fetch(make(), DirectorySink(tmp_path))
+        await fetch(owner, make(), DirectorySink(tmp_path))
 
     assert len(owner.transport.opened) == 1
     assert files_below(tmp_path) == {}
@@ -211,7 +213,7 @@ async def test_a_large_file_that_is_bad_at_its_end_is_refused(tmp_path) -> None:
     owner = downloader(FakeFile.whole(sized_page(3 << 20)[:-1] + b" "))
 
     with pytest.raises(IntegrityError, match="cut off"):
-        await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(owner, wanted_page(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {}
 
@@ -223,14 +225,14 @@ async def test_an_ambiguous_percent_is_read_the_other_way_once_after_a_404() -> 
     """The first reading, the second, and then it is not found: never a third."""
     link = parse_link(PERCENT, base=BASE)
     assert link.alternate_url is not None
-    asked = FileRequest(link, NAME, wanted_page().check)
+    asked = FileRequest(link, "101/88", "page-0001.json", wanted_page().check)
     missing = FakeFile([b""], status=404)
     good, sink = FakeTransport(files={link.url: missing, link.alternate_url: FakeFile.whole(PAGE)}), MemorySink()
     bad = FakeTransport(files={link.url: missing, link.alternate_url: missing})
 
-    await Downloader(good).fetch(asked, sink)
+    await fetch(DownloadContext(good), asked, sink)
     with pytest.raises(NotFoundError):
-        await Downloader(bad).fetch(asked, sink)
+        await fetch(DownloadContext(bad), asked, sink)
 
     assert sink.files == {NAME: PAGE}
     assert [link.url, link.alternate_url] == [place for place, _ in good.opened] == [place for place, _ in bad.opened]
@@ -245,15 +247,15 @@ async def test_a_stale_link_is_made_fresh_once(status, envelope) -> None:
     asked: list[str] = []
 
     async def refresh(wanted: FileRequest):
-        asked.append(wanted.name)
+        asked.append(wanted.path)
         return parse_link(url(1) + "?sig=2", base=BASE)
 
     good = FakeTransport(files={url(1): stale, url(1) + "?sig=2": FakeFile.whole(PAGE)})
     bad = FakeTransport(files={url(1): stale, url(1) + "?sig=2": stale})
     sink = MemorySink()
-    await Downloader(good).fetch(wanted_page(), sink, refresh)
+    await fetch(DownloadContext(good), wanted_page(), sink, refresh)
     with pytest.raises(APIError) as caught:
-        await Downloader(bad).fetch(wanted_page(), sink, refresh)
+        await fetch(DownloadContext(bad), wanted_page(), sink, refresh)
 
     assert status == caught.value.code
     assert sink.files == {NAME: PAGE}
@@ -266,7 +268,7 @@ async def test_without_anybody_to_ask_a_stale_link_is_the_error() -> None:
     transport = FakeTransport(files={url(1): FakeFile([b"no"], status=401)})
 
     with pytest.raises(AuthenticationError):
-        await Downloader(transport).fetch(wanted_page(), MemorySink())
+        await fetch(DownloadContext(transport), wanted_page(), MemorySink())
 
     assert len(transport.opened) == 1
 
@@ -276,9 +278,9 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     clock = FakeClock()
     busy = FakeFile([b""], status=503, headers={"retry-after": "7"})
     transport = FakeTransport(files={url(1): [busy, FakeFile.whole(PAGE)]})
-    owner = Downloader(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
+    owner = DownloadContext(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
 
-    await owner.fetch(wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), MemorySink())
 
     assert clock.slept == [7.0]
 
@@ -291,13 +293,13 @@ async def test_what_the_check_lets_pass_is_measured() -> None:
     await meter.update(content[:3])
     await meter.update(content[3:])
 
-    assert hashlib.sha256(content).hexdigest() == await meter.join()
+    assert hashlib.sha256(content).hexdigest() == await meter.finish()
 
 
 async def test_a_server_error_names_its_attempts() -> None:
     """The last error knows that it was not the first."""
     with pytest.raises(ServerError, match="after 3 attempts"):
-        await downloader(FakeFile([b""], status=500)).fetch(wanted_page(), MemorySink())
+        await fetch(downloader(FakeFile([b""], status=500)), wanted_page(), MemorySink())
 
 
 @pytest.mark.parametrize("size", [100, 3 << 20])
@@ -307,7 +309,7 @@ async def test_a_bad_file_is_refused_by_every_sink(tmp_path, make, size) -> None
     sink = make(tmp_path) if make is DirectorySink else make()
 
     with pytest.raises(IntegrityError, match="cut off"):
-        await downloader(FakeFile.whole(sized_page(size)[:-1] + b" ")).fetch(wanted_page(), sink)
+        await fetch(downloader(FakeFile.whole(sized_page(size)[:-1] + b" ")), wanted_page(), sink)
 
     assert None is await sink.read(NAME)
 
@@ -323,7 +325,7 @@ async def test_a_folder_of_somebodys_own_gets_proved_files(tmp_path) -> None:
             seen.append("whole")
 
     with pytest.raises(IntegrityError):
-        await downloader(FakeFile.whole(b"[1, 2")).fetch(wanted_page(), Own(tmp_path))
-    await downloader(FakeFile.whole(PAGE)).fetch(wanted_page(), Own(tmp_path))
+        await fetch(downloader(FakeFile.whole(b"[1, 2")), wanted_page(), Own(tmp_path))
+    await fetch(downloader(FakeFile.whole(PAGE)), wanted_page(), Own(tmp_path))
 
     assert seen == [NAME, NAME, "whole"]

@@ -10,6 +10,7 @@ from support.download_kit import (
     BASE,
     MemorySink,
     check_nothing_left,
+    fetch,
     files_below,
     page_bytes,
     sized_page,
@@ -18,8 +19,9 @@ from support.download_kit import (
 )
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
+from multicart_async._downloads.context import DownloadContext
+from multicart_async._downloads.file_request import FileRequest
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import Downloader, FileRequest
 from multicart_async._http.retries import Retrier
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import IncompleteDownloadError, MultiCartError, NotFoundError
@@ -54,14 +56,14 @@ class Ticking(FakeClock):
 
 def told_by(
     files: list[FakeFile | Exception], *, step: float = 0.0, attempts: int = 3
-) -> tuple[Downloader, list[Event]]:
+) -> tuple[DownloadContext, list[Event]]:
     """A downloader over scripted answers, and the list of what it tells."""
     told: list[Event] = []
     clock = Ticking(step)
     policy = RetryPolicy(attempts=attempts, wait_initial=0, wait_max=0, wait_jitter=0)
     transport = FakeTransport(files={url(1): files})
     tries = Retrier(policy, emit=told.append, now=clock.now, sleep=clock.sleep)
-    return Downloader(transport, attempts=tries, emit=told.append, now=clock.now), told
+    return DownloadContext(transport, attempts=tries, emit=told.append, now=clock.now), told
 
 
 def total(told: list[Event]) -> int:
@@ -83,7 +85,7 @@ async def test_a_quick_file_is_started_and_done() -> None:
     content = page_bytes(10)
     owner, told = told_by([FakeFile.whole(content)])
 
-    await owner.fetch(wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), MemorySink())
 
     size = len(content)
     assert [FileStarted(name=NAME, expected=size), FileCompleted(name=NAME, size=size)] == told
@@ -94,7 +96,7 @@ async def test_a_slow_file_tells_how_far_it_is() -> None:
     content = sized_page(3 << 20)
     owner, told = told_by([FakeFile([content[: 1 << 20], content[1 << 20 : 2 << 20], content[2 << 20 :]])], step=0.25)
 
-    await owner.fetch(wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), MemorySink())
 
     assert [event.received for event in told if isinstance(event, FileProgress)] == [1 << 20, 2 << 20, 3 << 20]
     assert {None} == {event.expected for event in told if isinstance(event, FileStarted | FileProgress)}
@@ -106,7 +108,7 @@ async def test_a_restart_tells_what_is_discarded() -> None:
     cut = FakeFile([content[:700], CUT], headers={"content-length": str(len(content))})
     owner, told = told_by([cut, FakeFile.whole(content)])
 
-    await owner.fetch(wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), MemorySink())
 
     assert [FileStarted, Retrying, FileProgress, FileRestarted, FileCompleted] == [type(event) for event in told]
     assert [told[2].received, told[3].discarded] == [700, 700]
@@ -119,7 +121,7 @@ async def test_a_failure_tells_what_is_discarded() -> None:
     owner, told = told_by([cut], attempts=1)
 
     with pytest.raises(IncompleteDownloadError):
-        await owner.fetch(wanted_page(), MemorySink())
+        await fetch(owner, wanted_page(), MemorySink())
 
     assert FileFailed(name=NAME, discarded=100, error=CUT) == told[-1]
     assert total(told) == 0
@@ -130,7 +132,7 @@ async def test_a_file_that_never_began_tells_nothing_of_itself() -> None:
     owner, told = told_by([FakeFile([b"no"], status=404)])
 
     with pytest.raises(NotFoundError):
-        await owner.fetch(wanted_page(), MemorySink())
+        await fetch(owner, wanted_page(), MemorySink())
 
     assert told == []
 
@@ -147,7 +149,7 @@ async def test_going_on_in_the_middle_discards_nothing() -> None:
     )
     owner, told = told_by([first, rest])
 
-    await owner.fetch(wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), MemorySink())
 
     assert [FileStarted, Retrying, FileCompleted] == [type(event) for event in told]
     assert told[1].attempt == 2
@@ -183,7 +185,7 @@ async def test_sums_never_double(script, step, attempts) -> None:
     sink = MemorySink()
 
     try:
-        await owner.fetch(wanted_page(), sink)
+        await fetch(owner, wanted_page(), sink)
     except MultiCartError:
         assert sink.files == {}
         assert total(told) == 0
@@ -220,10 +222,10 @@ async def test_an_on_event_that_raises_ends_the_call_cleanly(tmp_path, error, at
     transport = FakeTransport(files={url(1): [cut, FakeFile.whole(content)]})
     clock, listener = Ticking(0.2), Refusing(at, error)
     attempts = Retrier(RetryPolicy(attempts=2), emit=listener, now=clock.now, sleep=clock.sleep)
-    owner = Downloader(transport, attempts=attempts, emit=listener, now=clock.now)
+    owner = DownloadContext(transport, attempts=attempts, emit=listener, now=clock.now)
 
     try:
-        await owner.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(owner, wanted_page(), DirectorySink(tmp_path))
     except type(error) as caught:
         assert "mine" in str(caught)  # noqa: PT017 -- whether it comes at all depends on the number of events
     check_nothing_left(tmp_path, {NAME: [content]})
@@ -241,9 +243,9 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
 
     told: list[Event] = []
     files = {url(1): FakeFile([b""], status=403), url(1) + "?sig=2": FakeFile.whole(content)}
-    owner = Downloader(FakeTransport(files=files), emit=told.append)
+    owner = DownloadContext(FakeTransport(files=files), emit=told.append)
 
-    await owner.fetch(wanted_page(), MemorySink(), refresh)
+    await fetch(owner, wanted_page(), MemorySink(), refresh)
 
     assert [FileStarted, FileCompleted] == [type(event) for event in told]
 
@@ -259,6 +261,8 @@ async def test_each_repetition_has_a_number_of_its_own() -> None:
     attempts = Retrier(RetryPolicy(attempts=5), emit=told.append, now=clock.now, sleep=clock.sleep)
     transport = FakeTransport(files={url(1): [cut, other, FakeFile.whole(content)]})
 
-    await Downloader(transport, attempts=attempts, emit=told.append, now=clock.now).fetch(wanted_page(), MemorySink())
+    await fetch(
+        DownloadContext(transport, attempts=attempts, emit=told.append, now=clock.now), wanted_page(), MemorySink()
+    )
 
     assert [event.attempt for event in told if isinstance(event, Retrying)] == [2, 3]

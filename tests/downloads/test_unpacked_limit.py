@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from support.download_kit import files_below, url, wanted_zip, zip_bytes
+from support.download_kit import fetch, files_below, url, wanted_zip, zip_bytes
 from support.fakes import FakeFile, FakeTransport
 
 from multicart_async import AsyncMultiCart
-from multicart_async._downloads.transfer import Downloader
+from multicart_async._downloads.context import DownloadContext
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
 from multicart_async.models import Run
@@ -66,6 +66,6 @@ async def test_a_limit_is_no_fault_of_the_transfer(tmp_path) -> None:
     transport = FakeTransport(files={url(None): [FakeFile([content])]})
 
     with pytest.raises(IntegrityError, match=REASON):
-        await Downloader(transport, limits=LIMITS).fetch(wanted_zip(), DirectorySink(tmp_path))
+        await fetch(DownloadContext(transport, limits=LIMITS), wanted_zip(), DirectorySink(tmp_path))
 
     assert len(transport.opened) == 1

@@ -10,7 +10,7 @@ import pytest
 from support.download_kit import chunks, files_below, open_below, temporaries_below
 
 from multicart_async.errors import ArgumentError, DiskError, IntegrityError
-from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks import DirectorySink, Sink, Write
 
 TEMPORARY = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 
@@ -222,11 +222,14 @@ async def test_who_proves_a_file_has_the_last_word(tmp_path, size, error) -> Non
     sink = DirectorySink(tmp_path)
     await sink.put("a", chunks(b"old"))
 
+    async def receive(write: Write) -> None:
+        await write(b"n" * size)
+
     def refuse() -> None:
         raise error
 
     with pytest.raises(type(error)) as caught:
-        await sink.put_verified("a", chunks(b"n" * size), refuse)
+        await sink.put_verified("", "a", receive, refuse)
 
     assert error is caught.value
     assert files_below(tmp_path) == {"a": b"old"}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.download_kit import (
     chunks,
+    fetch,
     files_below,
     open_below,
     run_of,
@@ -64,7 +65,7 @@ async def test_a_file_that_lost_its_temporary_is_begun_again(tmp_path, monkeypat
     removed = cleaner(monkeypatch, 2 if content is SMALL else 1)
     groups = groups_over(FakeTransport(files={url(1): parts(content)}))
 
-    fetched = await groups.downloader.fetch(wanted_page(), DirectorySink(tmp_path))
+    fetched = await fetch(groups.downloader, wanted_page(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {NAME: content}
     assert fetched.size == len(content)
@@ -81,7 +82,7 @@ async def test_a_small_file_that_vanished_once_is_not_fetched_again(tmp_path, mo
     cleaner(monkeypatch, 1)
     groups = groups_over(FakeTransport(files={url(1): parts(SMALL)}))
 
-    await groups.downloader.fetch(wanted_page(), DirectorySink(tmp_path))
+    await fetch(groups.downloader, wanted_page(), DirectorySink(tmp_path))
 
     assert files_below(tmp_path) == {NAME: SMALL}
     assert len(groups.transport.opened) == 1
@@ -95,7 +96,7 @@ async def test_a_file_that_is_removed_each_time_fails_in_the_end(tmp_path, monke
     groups = groups_over(FakeTransport(files={url(1): parts(content)}), retry=RetryPolicy(attempts=attempts))
 
     with pytest.raises(IncompleteDownloadError, match="temporary file was removed by another program") as caught:
-        await groups.downloader.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(groups.downloader, wanted_page(), DirectorySink(tmp_path))
 
     assert caught.value.name == str(tmp_path / NAME)
     assert len(groups.transport.opened) == attempts
@@ -130,7 +131,7 @@ async def test_a_sink_derived_from_a_folder_begins_again_too(tmp_path, monkeypat
     cleaner(monkeypatch, 2 if content is SMALL else 1)
     groups = groups_over(FakeTransport(files={url(1): parts(content)}))
 
-    await groups.downloader.fetch(wanted_page(), Own(tmp_path))
+    await fetch(groups.downloader, wanted_page(), Own(tmp_path))
 
     assert files_below(tmp_path) == {NAME: content}
 
@@ -142,7 +143,7 @@ async def test_a_folder_that_vanished_is_a_disk_error(tmp_path, monkeypatch, con
     groups = groups_over(FakeTransport(files={url(1): parts(content)}))
 
     with pytest.raises(DiskError, match="folder was removed") as caught:
-        await groups.downloader.fetch(wanted_page(), DirectorySink(tmp_path))
+        await fetch(groups.downloader, wanted_page(), DirectorySink(tmp_path))
 
     assert caught.value.errno == errno.ENOENT
     assert len(groups.transport.opened) == 1

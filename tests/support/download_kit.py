@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from multicart_async._downloads.context import DownloadContext
+from multicart_async._downloads.file_request import CheckFactory, FetchedFile, FileRequest, Refresh
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async._downloads.links import parse_link
-from multicart_async._downloads.transfer import CheckFactory, FileRequest
+from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.config import Limits
 from multicart_async.models import DownloadLinks, Run
+from multicart_async.sinks import Sink, map_sink_errors
 
 BASE = "https://multicartapi.com/api/v1"
 
@@ -84,7 +87,13 @@ def _any_zip(*, full: bool, limits: Limits) -> ArchiveCheck:
 
 def wanted(link: str, name: str, check: CheckFactory, *, base: str = BASE) -> FileRequest:
     """Any file that is asked for."""
-    return FileRequest(parse_link(link, base=base), name, check)
+    folder, _, word = name.rpartition("/")
+    return FileRequest(parse_link(link, base=base), folder, word, check)
+
+
+async def fetch(context: DownloadContext, file: FileRequest, sink: Sink, refresh: Refresh | None = None) -> FetchedFile:
+    """Fetch one file as a run's download does."""
+    return await FileTransfer(context, file, map_sink_errors(sink), refresh).run()
 
 
 async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:

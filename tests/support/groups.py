@@ -6,8 +6,8 @@ import attrs
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.manager import DownloadManager
-from multicart_async._downloads.transfer import Downloader
 from multicart_async._http import Transport
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.retries import Retrier, ignore_event
@@ -37,7 +37,7 @@ class Groups:
     transport: FakeTransport
     clock: FakeClock
     events: list[Event]
-    downloader: Downloader
+    downloader: DownloadContext
     results: DownloadManager
     collections: Collections
     runs: Runs
@@ -56,7 +56,7 @@ def context_over(
     transport: Transport,
     *,
     attempts: Retrier | None = None,
-    downloader: Downloader | None = None,
+    downloader: DownloadContext | None = None,
     limits: Limits = Limits(),
     requests: int | None = None,
     lifetime: ClientLifetime | None = None,
@@ -67,7 +67,9 @@ def context_over(
     lifetime = lifetime or ClientLifetime()
     return ClientContext(
         api=ApiCaller(transport, attempts=attempts, limits=Limits(requests=requests or limits.requests), life=lifetime),
-        downloads=DownloadManager(downloader or Downloader(transport, attempts=attempts or Retrier(), emit=emit), BASE),
+        downloads=DownloadManager(
+            downloader or DownloadContext(transport, attempts=attempts or Retrier(), emit=emit), BASE
+        ),
         limits=limits,
         lifetime=lifetime,
         clock=clock,
@@ -82,7 +84,7 @@ def groups_over(
     clock = clock or FakeClock()
     events: list[Event] = []
     attempts = Retrier(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
-    downloader = Downloader(transport, attempts=attempts, emit=events.append, now=clock.now)
+    downloader = DownloadContext(transport, attempts=attempts, emit=events.append, now=clock.now)
     context = context_over(transport, attempts=attempts, downloader=downloader, clock=clock.clock, emit=events.append)
     settings = ServiceSettings(context)
     zipcodes = Zipcodes(context, settings=settings)

@@ -1,0 +1,63 @@
+"""What all downloads of one client share: the transport, the retries, the slots, the free space."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._core.redactor import Redactor
+from multicart_async._downloads.free_space import FreeSpace
+from multicart_async._http import Transport
+from multicart_async._http.retries import Retrier, ignore_event
+from multicart_async.config import Limits
+from multicart_async.events import Emit
+
+__all__ = ["DownloadContext"]
+
+
+class DownloadContext:
+    """The infrastructure of downloads. ``limits.downloads`` of them are under way at once in the whole client."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        attempts: Retrier | None = None,
+        limits: Limits = Limits(),
+        life: ClientLifetime | None = None,
+        emit: Emit = ignore_event,
+        now: Callable[[], float] = time.monotonic,
+        redactor: Redactor = Redactor(),
+    ) -> None:
+        self.redactor = redactor
+        self.transport = transport
+        self.lifetime = life or ClientLifetime()
+        self.retrier = attempts or Retrier(emit=emit, life=self.lifetime)
+        self.limits = limits
+        self.limiter = anyio.CapacityLimiter(limits.downloads)
+        self.workers = limits.downloads
+        self.emit = emit
+        self.now = now
+        self.space = FreeSpace(now)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncGenerator[None, None]:
+        """Hold one of the client's downloads, and wait for the pause that the service has asked for.
+
+        It belongs to no task: a generator may be closed in another task than the one in which it began.
+        """
+        borrower = object()
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(borrower)
+        except anyio.WouldBlock:
+            with self.lifetime.track():
+                await self.limiter.acquire_on_behalf_of(borrower)
+        try:
+            await self.retrier.wait_for_rate_limit()
+            yield
+        finally:
+            self.limiter.release_on_behalf_of(borrower)

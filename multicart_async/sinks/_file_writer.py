@@ -1,0 +1,69 @@
+"""The writer of one file: blocks go to threads while the next bytes come, and the last one with the verification."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from multicart_async._core.threads import join_thread, run_in_thread, submit, submit_batched
+from multicart_async.errors import MultiCartError
+from multicart_async.sinks._atomic_file import AtomicFile, translate_os_errors
+
+__all__ = ["FileWriter"]
+
+_BLOCK = 1 << 20  # bytes written at a time: a thread hop for each 64 KiB halves the speed
+
+
+class FileWriter:
+    """Write an `AtomicFile` in threads. *durable* files get a hop of their own for the last step, which waits for the disk."""
+
+    def __init__(self, file: AtomicFile, target: Path, *, durable: bool) -> None:
+        self._file = file
+        self._target = target
+        self._durable = durable
+        self._held: list[bytes] = []
+        self._size = 0
+        self._writing: asyncio.Future[None] | None = None
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next bytes; wait only for a block that is still being written when the next one is full."""
+        self._held.append(piece)
+        self._size += len(piece)
+        if self._size >= _BLOCK:
+            await self._join()
+            held, self._held, self._size = self._held, [], 0
+            self._writing = submit_batched(translate_os_errors, self._target, _write, self._file, held)
+
+    async def commit(self, verify: Callable[[], None]) -> None:
+        """Let *verify* judge what was written, and put the file in place, both in one thread hop with the last bytes."""
+        await self._join()
+        begin = submit if self._durable else submit_batched  # a disk that flushes lets others wait too long
+        self._writing = begin(_commit, self._target, self._file, self._held, verify)
+        await self._join()
+
+    async def aclose(self) -> None:
+        """Wait for the thread, and remove what is not in place."""
+        try:
+            with contextlib.suppress(
+                OSError, MultiCartError
+            ):  # the error that ended the transfer is the one that counts
+                await self._join()
+        finally:
+            if self._file.there:
+                await run_in_thread(self._file.abort)
+
+    async def _join(self) -> None:
+        if self._writing is not None:
+            await join_thread(self._writing)
+
+
+def _write(file: AtomicFile, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        file.write(piece)
+
+
+def _commit(target: Path, file: AtomicFile, pieces: list[bytes], verify: Callable[[], None]) -> None:
+    verify()
+    translate_os_errors(target, file.commit, pieces[0] if len(pieces) == 1 else b"".join(pieces))
