@@ -56,7 +56,9 @@ async def test_a_thousand_runs_cost_no_more_than_a_hundred() -> None:
     few = await most_held(100, Hole(), Account())
     many = await most_held(1_000, Hole(), Account())
 
-    assert many - few < 160_000  # what is under way varies by 90,000 bytes, with 4,000 runs as well; a report kept takes 500
+    assert (
+        many - few < 160_000
+    )  # what is under way varies by 90,000 bytes, with 4,000 runs as well; a report kept takes 500
 
 
 async def test_failures_hold_their_texts_alone() -> None:
