@@ -118,7 +118,7 @@ class Site:
         return os.fspath(place)
 
     def replace_page(self, write: Callable[[Path], int]) -> None:
-        """Let *write* make the first file anew where nginx takes it from; it returns the new size.
+        """Let *write* replace the first file where nginx takes it from; it returns the new size.
 
         Raises:
             MissingError: The files are the sandbox's, which makes them while it sends them.

@@ -110,7 +110,7 @@ class DownloadManager:
         return DownloadedFile(name, place, fetched.size, fetched.sha256)
 
     async def count_missing(self, run: Run, sink: Sink, files: Files, terms: DownloadOptions) -> int:
-        """How many files `deliver` would fetch."""
+        """Return how many files `download_run` would fetch."""
         wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
         state = await FolderState.load(sink, folder_of(run))
         return len(diff(state, run_snapshot(run), wanted, terms).missing)

@@ -27,9 +27,7 @@ from multicart_async.sinks import VerifyingSink, Write
 
 __all__ = ["FileTransfer"]
 
-_UNWRITTEN: Final = (
-    3 << 20
-)  # bytes of one file that a sink holds at the most: a block that is written, and the next one
+_UNWRITTEN: Final = 3 << 20  # bytes of a file that a sink holds at most: a block that is written, and the next one
 
 
 class FileTransfer:

@@ -58,8 +58,9 @@ class Retrier:
     ) -> T:
         """Return the result of *work*, which is given the number of the attempt, from 1; the last error is raised.
 
-        Unless *tell*, no events are emitted: *work* counts otherwise and emits its own.
-        *work* itself keeps the pauses that the service asks for, by `hold`: when it has its turn, not before it queues.
+        Unless *emit_events*, no events are emitted: *work* counts otherwise and emits its own.
+        *work* itself keeps the pauses that the service asks for, by `wait_for_rate_limit`: when it has its turn,
+        not before it queues.
         """
         number = 1
         while True:

@@ -136,7 +136,7 @@ class Asins(Resource):
         already counts as taken: `AddResult.assumed` says for how many that was so.
 
         Raises:
-            MultiCartError: A batch failed; ``report`` holds what the earlier ones `AddResult`.
+            MultiCartError: A batch failed; ``report`` holds the `AddResult` of the earlier ones.
             ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
         """
         check_id("collection_id", collection_id)
@@ -177,7 +177,7 @@ class Asins(Resource):
         Raises:
             ZipcodeFailedError: The postcode is failed or inactive. Nothing was added.
             WaitTimeoutError: ``policy.wait_timeout`` is over; ``report`` tells whether it was the second wait.
-            MultiCartError: Something failed; ``report`` holds what was `AddResult`, or ``None`` before the first item.
+            MultiCartError: Something failed; ``report`` holds the `AddResult`, or ``None`` before the first item.
             ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was added.
         """
         check_id("collection_id", collection_id)
@@ -220,7 +220,7 @@ class Asins(Resource):
         collection that helps only below 5,000 items in total: for more, see `Collections.create_sharded`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds what the earlier ones `AddResult`. Later parts were not sent.
+            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not sent.
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """

@@ -90,7 +90,7 @@ class Skus(Resource):
         as that of `Asins.create_many`: a SKU that is there already is a row of ``error_rows``.
 
         Raises:
-            MultiCartError: A batch failed; ``report`` holds what the earlier ones `AddResult`.
+            MultiCartError: A batch failed; ``report`` holds the `AddResult` of the earlier ones.
             ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
         """
         check_id("collection_id", collection_id)
@@ -119,7 +119,7 @@ class Skus(Resource):
         they are taken to be as those of `Asins.import_csv`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds what the earlier ones `AddResult`. Later parts were not sent.
+            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not sent.
             ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
             DiskError: The file cannot be read.
         """

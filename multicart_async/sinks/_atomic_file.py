@@ -185,7 +185,7 @@ class AtomicFile:
         self._put_in_place()
 
     def abort(self) -> None:
-        """Leave nothing behind. After `publish` there is nothing to leave."""
+        """Leave nothing behind. After `commit` there is nothing to leave."""
         file, self._file = self._file, None
         part, self._part = self._part, None
         if part is not None:

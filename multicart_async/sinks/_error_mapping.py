@@ -69,19 +69,19 @@ class _MappedSink:
 class _MappedListableSink(_MappedSink):
     def __init__(self, sink: ListableSink) -> None:
         super().__init__(sink)
-        self._browsable = sink
+        self._listable = sink
 
     async def list(self, folder: str) -> dict[str, int | None]:
         """See `ListableSink.list`."""
-        return await _asked(folder, lambda: self._browsable.list(folder))
+        return await _asked(folder, lambda: self._listable.list(folder))
 
     async def delete(self, name: str) -> None:
         """See `ListableSink.delete`."""
-        await _asked(name, lambda: self._browsable.delete(name))
+        await _asked(name, lambda: self._listable.delete(name))
 
     async def rename(self, old: str, new: str) -> None:
         """See `ListableSink.rename`."""
-        await _asked(old, lambda: self._browsable.rename(old, new))
+        await _asked(old, lambda: self._listable.rename(old, new))
 
     async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `ListableSink.iter_bytes`."""
@@ -90,7 +90,7 @@ class _MappedListableSink(_MappedSink):
                 yield piece
 
     async def _begun(self, name: str) -> AsyncIterator[bytes]:
-        return self._browsable.iter_bytes(name)
+        return self._listable.iter_bytes(name)
 
 
 async def _asked(name: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -46,9 +46,7 @@ class FileWriter:
     async def aclose(self) -> None:
         """Wait for the thread, and remove what is not in place."""
         try:
-            with contextlib.suppress(
-                OSError, MultiCartError
-            ):  # the error that ended the transfer is the one that counts
+            with contextlib.suppress(OSError, MultiCartError):  # the first error is the one that counts
                 await self._join()
         finally:
             if self._file.there:

@@ -101,7 +101,7 @@ def check_listable(argument: str, sink: Sink) -> ListableSink:
     """
     if isinstance(sink, ListableSink):
         return sink
-    reason = "expected a sink that can be listed: a BrowsableSink, which has list, chunks, remove and rename too"
+    reason = "expected a sink that can be listed: a ListableSink, which has list, iter_bytes, delete and rename too"
     raise ArgumentError(argument, reason)
 
 

@@ -122,8 +122,8 @@ def test_an_unknown_name_cannot_be_imported() -> None:
 @pytest.mark.parametrize("statement", ["import multicart_async", "import multicart_async.errors, multicart_async"])
 def test_public_modules_are_attributes(statement: str) -> None:
     """After either import, ``multicart_async.config.Limits`` needs no import of its own."""
-    modules = ["errors", "events", "models", "config", "resources", "sinks", "client", "sandbox"]
-    code = "\n".join([statement, *(f"assert multicart_async.{name}.__doc__" for name in modules)])
+    modules = ["errors", "events", "models", "config", "sinks", "client", "sandbox"]
+    code = "\n".join([statement, *(f"assert multicart_async.{name}.__all__" for name in modules)])
 
     assert run(code) == ""
 

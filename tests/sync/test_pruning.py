@@ -476,7 +476,7 @@ async def test_a_mirror_in_memory_is_pruned_too(sandbox, client) -> None:
 async def test_a_sink_that_cannot_be_listed_is_refused(sandbox, client, asked_for) -> None:
     """Before anything is sent; the error says what such a sink needs."""
     with pytest.raises(
-        errors.ArgumentError, match="a BrowsableSink, which has list, chunks, remove and rename"
+        errors.ArgumentError, match="a ListableSink, which has list, iter_bytes, delete and rename"
     ) as caught:
         await client.sync(PlainSink(), **asked_for)
 

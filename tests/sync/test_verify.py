@@ -266,7 +266,8 @@ async def test_a_mirror_in_memory(sandbox, client) -> None:
 async def test_a_sink_that_cannot_be_looked_through_is_refused(client) -> None:
     """It says so, instead of finding nothing."""
     with pytest.raises(
-        errors.ArgumentError, match=r"dest: expected a sink that can be listed: .* list, chunks, remove and rename too"
+        errors.ArgumentError,
+        match=r"dest: expected a sink that can be listed: .* list, iter_bytes, delete and rename too",
     ):
         await client.verify(PlainSink())  # type: ignore[arg-type]
 

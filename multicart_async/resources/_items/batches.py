@@ -40,7 +40,7 @@ async def send_batches(
     """Send *batches*, one call each, and add up the results; *blank_rows* were left out of them.
 
     Raises:
-        MultiCartError: One failed; ``report`` holds what the earlier ones `AddResult`. Later ones were not sent.
+        MultiCartError: One failed; ``report`` holds the `AddResult` of the earlier ones. Later ones were not sent.
     """
     total = AddResult(success_count=0, blank_rows=blank_rows)
     for batch in batches:
