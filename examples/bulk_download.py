@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from multicart_async import AsyncMultiCart, MultiCartError, Outcome, PollPolicy
-from multicart_async.models import RunDownload
+from multicart_async.models import Run, RunDownload
 
 PATIENCE = PollPolicy(poll_interval=5, wait_timeout=3600)
 INTERRUPTED = "Interrupted. Runs that were started go on and are charged; {}."
@@ -27,14 +27,14 @@ async def main(
     *,
     policy: PollPolicy = PATIENCE,
     journal: str | Path | None = None,
-) -> list[Outcome[int, RunDownload]]:
+) -> list[Outcome[int, RunDownload[Run]]]:
     """What became of each collection, in the order in which they ended."""
     collection_ids = tuple(dict.fromkeys(collection_ids))
-    ended: list[Outcome[int, RunDownload]] = []
+    ended: list[Outcome[int, RunDownload[Run]]] = []
     async with AsyncMultiCart() as client:
         async for outcome in client.runs.run_many(collection_ids, folder, policy=policy, journal=journal):
             ended.append(outcome)
-            good = [done.value for done in ended if done.value]
+            good = [done.value for done in ended if done.error is None]
             tell(f"{len(good)} of {len(collection_ids)} downloaded, {sum(done.bytes for done in good):,} bytes")
     return ended
 
@@ -67,8 +67,8 @@ if __name__ == "__main__":
     if sys.stderr.isatty():
         print(file=sys.stderr)  # the line of the progress is done
     for outcome in outcomes:
-        if outcome.value:
+        if outcome.error is None:
             print(outcome.value.directory)
         else:
             print(f"collection {outcome.key}: {outcome.error}", file=sys.stderr)
-    sys.exit(any(outcome.error for outcome in outcomes))
+    sys.exit(not all(outcome.ok for outcome in outcomes))

@@ -12,13 +12,15 @@ from contextlib import aclosing
 from pathlib import Path
 
 from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
-from multicart_async.models import RunDownload
+from multicart_async.models import CategoryRun, RunDownload
 
 LAPTOPS = "https://www.amazon.com.au/s?rh=n%3A4851693051"
 PATIENCE = PollPolicy(poll_interval=10, growth=1, wait_timeout=3600)
 
 
-async def main(url: str = LAPTOPS, folder: str | Path = "results", *, policy: PollPolicy = PATIENCE) -> RunDownload:
+async def main(
+    url: str = LAPTOPS, folder: str | Path = "results", *, policy: PollPolicy = PATIENCE
+) -> RunDownload[CategoryRun]:
     """The files of the finished scrape."""
     async with AsyncMultiCart() as client:
         started = await client.categories.submit(

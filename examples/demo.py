@@ -27,7 +27,7 @@ PATIENCE = PollPolicy(poll_interval=0.3, growth=1.2, max_poll_interval=1, wait_t
 SECONDS_PER_ITEM = 0.015  # how fast the sandbox scrapes
 
 Tell = Callable[[str, str], None]
-Result = tuple[RunDownload, int]
+Result = tuple[RunDownload[Run | CategoryRun], int]
 
 
 class Board:

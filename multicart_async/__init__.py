@@ -9,12 +9,14 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "UNSET": "_core.unset",
     "AsyncMultiCart": "client",
     "DirectorySink": "sinks",
+    "Failure": "models",
     "Limits": "config",
     "MultiCartError": "errors",
-    "Outcome": "models.outcome",
+    "Outcome": "models",
     "PollPolicy": "config",
     "RetryPolicy": "config",
     "Sink": "sinks",
+    "Success": "models",
     "Timeouts": "config",
     "__version__": "_core.version",
     "errors": "errors",
@@ -23,7 +25,9 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "plan_shards": "resources._items.shard_plan",
 }
 
-TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
+# type checkers know the name, and importing typing would take longer than the rest of the import; it is no plain False,
+# because completion by jedi (IPython, Jupyter) would leave out what is below it
+TYPE_CHECKING = not __name__
 if TYPE_CHECKING:
     from multicart_async import errors, events, models
     from multicart_async._core.unset import UNSET
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from multicart_async.client import AsyncMultiCart
     from multicart_async.config import Limits, PollPolicy, RetryPolicy, Timeouts
     from multicart_async.errors import MultiCartError
-    from multicart_async.models.outcome import Outcome
+    from multicart_async.models import Failure, Outcome, Success
     from multicart_async.resources._items.shard_plan import plan_shards as plan_shards
     from multicart_async.sinks import DirectorySink, Sink
 else:  # hidden from type checkers, which would take any name for one of this package
@@ -41,12 +45,14 @@ __all__ = [
     "UNSET",
     "AsyncMultiCart",
     "DirectorySink",
+    "Failure",
     "Limits",
     "MultiCartError",
     "Outcome",
     "PollPolicy",
     "RetryPolicy",
     "Sink",
+    "Success",
     "Timeouts",
     "__version__",
     "errors",

@@ -86,11 +86,47 @@ class AsyncMultiCart:
             *base_url* alone. None of those that are set here can be among them.
         user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
 
+    Attributes:
+        account: Log in, register, and see profile, key and credits.
+        asins: Add the ASINs of a collection, list, change and delete them.
+        billing: List plans, and download invoices.
+        catalogue: Browse what Officeworks sells.
+        categories: Scrape whole Amazon categories.
+        collections: Create, list, change and delete collections.
+        outputs: Read the records that the service keeps of each ASIN.
+        runs: Start runs, wait for them, and download or read their results.
+        settings: List the domains and the Officeworks stores.
+        skus: Add Officeworks SKUs to a collection.
+        zipcodes: Create postcodes, and wait until they are active.
+
     Raises:
         ConfigurationError: Key and token both, a malformed one, none in the file or from the command, a base URL that is
             not absolute http(s) or to which a key must not go, or a proxy in the environment that cannot be used.
         ArgumentError: (a `ConfigurationError`) Another argument cannot be right.
     """
+
+    account: Account
+    """Log in, register, and see profile, key and credits."""
+    asins: Asins
+    """Add the ASINs of a collection, list, change and delete them."""
+    billing: Billing
+    """List plans, and download invoices."""
+    catalogue: Catalogue
+    """Browse what Officeworks sells."""
+    categories: Categories
+    """Scrape whole Amazon categories."""
+    collections: Collections
+    """Create, list, change and delete collections."""
+    outputs: Outputs
+    """Read the records that the service keeps of each ASIN."""
+    runs: Runs
+    """Start runs, wait for them, and download or read their results."""
+    settings: ServiceSettings
+    """List the domains and the Officeworks stores."""
+    skus: Skus
+    """Add Officeworks SKUs to a collection."""
+    zipcodes: Zipcodes
+    """Create postcodes, and wait until they are active."""
 
     def __init__(
         self,

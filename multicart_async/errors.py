@@ -24,11 +24,12 @@
 
 Each is one line of text, of at most 500 characters, without control characters; it survives :mod:`pickle` and
 :mod:`copy`, and shows no header, no key and no query of a URL. Attributes hold what came, with its control characters.
+``repr`` is one line too, and has the attributes that tell where it happened, such as ``path`` and ``code``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from multicart_async._core.exceptions import (
     ArgumentError,
@@ -92,6 +93,8 @@ class APIConnectionError(MultiCartError, ConnectionError):
     ``reused`` is ``True`` when the request met a connection from the pool, which may have died while it was idle.
     """
 
+    _shown = ("path",)
+
     def __init__(
         self, path: str, reason: str, *, sent: bool = True, retryable: bool = True, reused: bool = False
     ) -> None:
@@ -128,6 +131,8 @@ class InvalidResponseError(FromResponse, MultiCartError):
     A call that changes something may have taken effect. ``request_id`` and ``headers`` are as those of an `APIError`.
     """
 
+    _shown = ("path", "http_status")
+
     def __init__(self, path: str, reason: str, *, http_status: int | None = None) -> None:
         super().__init__(reason)
         self.path = path
@@ -152,6 +157,8 @@ class APIError(FromResponse, MultiCartError):
     ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
     ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
     """
+
+    _shown = ("path", "code")
 
     def __init__(
         self,
@@ -300,6 +307,7 @@ class DownloadError(MultiCartError, OSError):
     """A file could not be had whole, and is not there. ``name`` says which: ``results/<collection>/<run>/<file>``."""
 
     _slots = ("errno", "strerror", "filename")
+    _shown: ClassVar[tuple[str, ...]] = ("name",)
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(reason)
@@ -333,6 +341,8 @@ class UnreachableResultError(DownloadError):
 
 class DiskError(DownloadError):
     """The disk refused: full, read-only, no such folder. ``errno`` tells which; ``name`` is the path."""
+
+    _shown = ("name", "errno")
 
     def __init__(self, name: str, reason: str, errno: int | None = None) -> None:
         super().__init__(name, reason)

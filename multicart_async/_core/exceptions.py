@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from multicart_async._core.text import as_line, shorten
+from multicart_async._core.text import as_line, printable, shorten
 
-__all__ = ["ArgumentError", "ClientClosedError", "ConfigurationError", "MultiCartError", "MultiCartWarning"]
+__all__ = [
+    "ArgumentError",
+    "ClientClosedError",
+    "ConfigurationError",
+    "MultiCartError",
+    "MultiCartWarning",
+    "error_attributes",
+]
+
+_MAX_ATTRIBUTE = 80  # characters
 
 
 class Pickled(BaseException):
@@ -49,6 +58,8 @@ class MultiCartError(Pickled, Exception):
     report: Any = None
     file: str | None = None
 
+    _shown: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, reason: str = "") -> None:
         self.reason = shorten(reason)  # what is secret in it is redacted before: a part of it would not be found
         super().__init__(self.reason)
@@ -56,8 +67,23 @@ class MultiCartError(Pickled, Exception):
     def __str__(self) -> str:
         return as_line(self._text())
 
+    def __repr__(self) -> str:
+        shown = "".join(f", {name}={_brief_repr(value)}" for name, value in error_attributes(self).items())
+        return f"{type(self).__name__}({str(self)!r}{shown})"
+
     def _text(self) -> str:
         return self.reason
+
+
+def error_attributes(error: BaseException) -> dict[str, Any]:
+    """Return the attributes, of strings and integers, that tell where an error of this library happened."""
+    names: tuple[str, ...] = getattr(error, "_shown", ()) if isinstance(error, MultiCartError) else ()
+    values = {name: getattr(error, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _brief_repr(value: object) -> str:
+    return printable(repr(shorten(value, _MAX_ATTRIBUTE) if isinstance(value, str) else value), _MAX_ATTRIBUTE)
 
 
 class ConfigurationError(MultiCartError, ValueError):
@@ -70,6 +96,7 @@ class ArgumentError(ConfigurationError):
     """An argument of a call cannot be right. Nothing was sent; ``argument`` names it."""
 
     __module__ = "multicart_async.errors"
+    _shown = ("argument",)
 
     def __init__(self, argument: str, reason: str) -> None:
         super().__init__(reason)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 from multicart_async._core.exceptions import ClientClosedError, MultiCartError
+from multicart_async._core.log import LOGGER, error_info
 
 __all__ = ["Listener", "ends_all", "failure_of"]
 
 _MARK = "_multicart_raised_by_listener"
-_log = logging.getLogger("multicart_async")
 
 
 class Listener:
@@ -45,7 +44,7 @@ def failure_of(error: Exception) -> MultiCartError:
         return error
     failure = MultiCartError(f"unexpected {type(error).__name__}: {error}")
     failure.__cause__ = error
-    _log.warning("%s; raised %s", failure, _place(error))
+    LOGGER.warning("%s; raised %s", failure, _place(error), extra=error_info(failure))
     return failure
 
 

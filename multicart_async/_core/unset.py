@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 __all__ = ["UNSET", "Unset"]
 
 
-class _Token(enum.Enum):
+class Unset(enum.Enum):
+    """The type of `UNSET`, its only value: ``name: str | Unset = UNSET``."""
+
+    # an enum, because type checkers narrow it by ``is UNSET``, and because it is pickled and copied to itself
     UNSET = "UNSET"
 
     def __repr__(self) -> str:
         return "UNSET"
 
 
-UNSET: Final = _Token.UNSET
-Unset: TypeAlias = Literal[_Token.UNSET]
+UNSET: Final = Unset.UNSET
+"""The default of a parameter that is not sent unless it is given."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from multicart_async._core.log import LOGGER
 from multicart_async._core.text import as_line
 from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest
@@ -31,7 +31,6 @@ STAGING: Final = ".new"
 """Where a new version of a folder is made, inside of it."""
 SUMS: Final = "SHA256SUMS"
 
-_log = logging.getLogger("multicart_async")
 _LONG = 1 << 16  # bytes from which on a manifest is decoded off the loop
 _NOT_IN_ROW = frozenset({"asins", "progress", "extra", "ambiguous"})
 _VERSION_OF_RUN = ("updated_at", "total_results", "total_exacted_result", "asin_count")
@@ -71,7 +70,7 @@ class FolderState:
             if manifest is None:
                 continue
             if isinstance(manifest, str):
-                _log.warning("%s/%s is not trusted, its files are fetched again: %s", folder, name, as_line(manifest))
+                LOGGER.warning("%s/%s is not trusted, its files are fetched again: %s", folder, name, as_line(manifest))
                 continue
             sizes = await _sizes(sink, folder, manifest) if there is None else there
             files = tuple(file for file in manifest.files if sizes.get(file.name) == file.size)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import anyio
 import attrs
 
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.text import as_line
 from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.diff import FolderDiff
@@ -23,7 +23,6 @@ from multicart_async.sinks import ListableSink, VerifyingSink, join_name, put_by
 
 __all__ = ["FolderWriter"]
 
-_log = logging.getLogger("multicart_async")
 _SAVE_EVERY: Final = 0.25  # seconds between two notes of progress: a killed process loses no more than that,
 _NOTED_FAST: Final = 10_000  # or a second for each so many files: all of them are noted each time
 _MANY: Final = 100  # files from which on their list is encoded off the loop
@@ -149,7 +148,7 @@ class FolderWriter:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 -- a sink may raise anything
-            _log.warning("%s: %s: %s", self._folder, what, as_line(str(error)))
+            LOGGER.warning("%s: %s: %s", self._folder, what, as_line(str(error)), extra=error_info(error))
 
     def _manifest(self, differences: tuple[str, ...] = ()) -> Manifest:
         files = tuple(self.files[name] for name in sorted(self.files))

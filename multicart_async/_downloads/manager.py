@@ -40,6 +40,7 @@ from multicart_async.sinks import DirectorySink, ListableSink, Sink, VerifyingSi
 __all__ = ["DownloadManager", "DownloadOptions", "check_run"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Run | CategoryRun)
 
 
 def check_run(run: object) -> None:
@@ -58,13 +59,13 @@ class DownloadManager:
 
     async def download_run(
         self,
-        run: Run | CategoryRun,
+        run: R,
         dest: str | os.PathLike[str] | Sink,
         files: Files,
         *,
         relist: FetchRun,
         terms: DownloadOptions,
-    ) -> RunDownload:
+    ) -> RunDownload[R]:
         """The run's files, each whole and verified, and a manifest; or an error, and what was whole before it stays.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import anyio.lowlevel
 import attrs
 
+from multicart_async._core.log import log_retry
 from multicart_async._core.response_headers import note_headers
 from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.file_request import FileRequest, Refresh
@@ -244,6 +245,7 @@ class _Page:
         if await self._links.replace(error):
             return
         if is_transient(error) and self._tries < attempts.max_attempts and not attempts.asks_too_long(error):
+            log_retry(self._label, self._tries + 1, error)
             self._owner.emit(Retrying(path=self._label, attempt=self._tries + 1, error=error))
             await attempts.backoff(error, self._tries)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import anyio
 
@@ -27,16 +28,18 @@ from multicart_async.sinks import DirectorySink, ListableSink, VerifyingSink, jo
 
 __all__ = ["RunDownloader"]
 
+R = TypeVar("R", bound=Run | CategoryRun)
+
 _COUNTS_OF_RUN = ("total_exacted_result", "total_results", "asin_count")
 
 
-class RunDownloader:
+class RunDownloader(Generic[R]):
     """Download one run once. *turn* keeps apart the calls of one client that would share the run's staging folder."""
 
     def __init__(
         self,
         context: DownloadContext,
-        run: Run | CategoryRun,
+        run: R,
         sink: VerifyingSink,
         *,
         fresh: LinkRefresher,
@@ -53,7 +56,7 @@ class RunDownloader:
         self._turn = turn
         self._fetched_bytes = 0
 
-    async def run(self, wanted: Sequence[FileRequest]) -> RunDownload:
+    async def run(self, wanted: Sequence[FileRequest]) -> RunDownload[R]:
         """Fetch what is missing, and write the manifest if anything changed.
 
         What replaces files of a version that has a manifest is made beside it; the old one stays until it is whole.
@@ -73,7 +76,7 @@ class RunDownloader:
 
     async def _deliver(
         self, wanted: Sequence[FileRequest], changes: FolderDiff, *, staging: ListableSink | None = None
-    ) -> RunDownload:
+    ) -> RunDownload[R]:
         writer = FolderWriter(self._sink, self._run, self._snapshot, changes, staging=staging, now=self._context.now)
         try:
             return await self._fetch_all(wanted, changes, writer)
@@ -81,7 +84,9 @@ class RunDownloader:
             await writer.abandon()
             raise
 
-    async def _fetch_all(self, wanted: Sequence[FileRequest], changes: FolderDiff, writer: FolderWriter) -> RunDownload:
+    async def _fetch_all(
+        self, wanted: Sequence[FileRequest], changes: FolderDiff, writer: FolderWriter
+    ) -> RunDownload[R]:
         names = [file.name for file in wanted]
         skipped = len(wanted) - len(changes.missing)
         notes = changes.csv_differences
@@ -99,7 +104,7 @@ class RunDownloader:
             await writer.finish(differences)
         return self._result([writer.files[name] for name in names], skipped, differences)
 
-    def _result(self, files: Sequence[ManifestFile], skipped: int, differences: tuple[str, ...]) -> RunDownload:
+    def _result(self, files: Sequence[ManifestFile], skipped: int, differences: tuple[str, ...]) -> RunDownload[R]:
         sink, run, size = self._sink, self._run, sum(file.size for file in files)
         folder = sink.path(self._folder) if isinstance(sink, DirectorySink) else Path(self._folder)
         downloaded = tuple(DownloadedFile(file.name, folder / file.name, file.size, file.sha256) for file in files)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from multicart_async._core.log import log_retry
 from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.file_request import FetchedFile, FileRequest, Refresh
 from multicart_async._downloads.link_source import LinkSource
@@ -99,6 +100,7 @@ class FileTransfer:
         """Fetch the file from its start."""
         self._tries += 1
         if self._failure is not None:
+            log_retry(self._label, self._tries, self._failure)
             self._context.emit(Retrying(path=self._label, attempt=self._tries, error=self._failure))
             self._reporter.restart(self._failure)
             self._begin_attempt()
@@ -208,6 +210,7 @@ class FileTransfer:
         ):
             raise failure
         self._tries += 1
+        log_retry(self._label, self._tries, failure)
         self._context.emit(Retrying(path=self._label, attempt=self._tries, error=failure))
         await retrier.backoff(failure, self._tries - 1)
         await retrier.wait_for_rate_limit()

@@ -10,6 +10,7 @@ from typing import TypeVar
 import anyio
 
 from multicart_async._core.lifetime import ClientLifetime
+from multicart_async._core.log import log_retry
 from multicart_async._http.pacing import RequestPacer
 from multicart_async._http.retry_rules import retry_delay
 from multicart_async.config import RetryPolicy
@@ -74,6 +75,7 @@ class Retrier:
             await self.backoff(failed, number)
             number += 1
             if emit_events:
+                log_retry(path, number, failed)
                 self._emit(Retrying(path=path, attempt=number, error=failed))
             del failed
 

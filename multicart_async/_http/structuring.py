@@ -16,7 +16,7 @@ import attrs
 
 from multicart_async._core.validation import MAX_INTEGER
 from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
-from multicart_async.models._base import STRICT
+from multicart_async.models._base import STRICT, Extra
 
 __all__ = ["Structure", "StructureError", "make_structurer"]
 
@@ -25,6 +25,8 @@ Structure = Callable[[Any], Any]
 
 _MOST_MEMBERS = 10_000
 """Of one row: a model has a few dozen, and all others of them are kept in ``extra`` in one go."""
+_CONTAINERS: Final = frozenset({list, dict})
+"""What a default can be made from, as from null: a field that came with it is noted, as its value does not tell that it came."""
 _JSON_NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",
     bool: "a boolean",
@@ -77,8 +79,7 @@ def make_structurer(hint: Any) -> Structure:
 
 
 def _model(kind: type[Model]) -> Structure:
-    hints = get_type_hints(kind, include_extras=True)
-    fields = {field.name: _field(field, hints[field.name]) for field in attrs.fields(kind) if field.name != "extra"}
+    fields = _fields(kind)
     required = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING]
     field_of = fields.get
 
@@ -91,23 +92,27 @@ def _model(kind: type[Model]) -> Structure:
         extra: dict[str, Any] = {}
         given: dict[str, Any] = {"extra": extra}
         faults: list[tuple[str, str]] | None = None
+        received = 0
         for name, found in row.items():
             field = field_of(name)
             if field is None:
                 extra[name] = found
             elif type(found) in field.exact:
                 given[field.name] = found
+            elif found is None and field.nullable:
+                given[field.name] = None
+                received |= field.bit
             else:
+                if type(found) in _CONTAINERS:
+                    received |= field.bit
                 try:
                     given[field.name] = field.structure(found)
                 except StructureError as error:
-                    if found is None and field.null_is_absent:
-                        continue
-                    if error.strict or field.strict:
-                        faults = [*(faults or ()), *error.below(f".{name}")]
-                    else:
-                        given[field.name], extra[name] = field.fallback, found
-        if faults is None:
+                    faults = [*(faults or ()), *field.set_aside(found, error, given)]
+        if received:
+            given["extra"] = extra = Extra(extra) if extra else Extra()
+            extra.received = received
+        if not faults:
             try:
                 return kind(**given)
             except TypeError:  # a required field is missing
@@ -118,32 +123,50 @@ def _model(kind: type[Model]) -> Structure:
     return structure
 
 
+def _fields(kind: type[Model]) -> dict[str, _Field]:
+    hints = get_type_hints(kind, include_extras=True)
+    declared = enumerate(attrs.fields(kind))
+    return {field.name: _field(field, hints[field.name], 1 << at) for at, field in declared if field.name != "extra"}
+
+
 @attrs.frozen
 class _Field:
     name: str
     """The one that the class has: Python finds arguments by identity sooner than by comparing them with the answer's."""
+    bit: int
+    """In `Extra.received`."""
     exact: frozenset[type]
     """What is taken as it is."""
     structure: Structure
     strict: bool
+    nullable: bool
+    """Whether null is a value like any other."""
     null_is_absent: bool
     fallback: Any
     """What stands for a value of another type: null, or the default of a field that the service does not know."""
 
+    def set_aside(self, found: object, error: StructureError, given: dict[str, Any]) -> list[tuple[str, str]]:
+        """Put *found*, which is of another type, into ``extra`` of *given*; return what is wrong with it if that matters."""
+        if found is None and self.null_is_absent:
+            return []
+        if error.strict or self.strict:
+            return error.below(f".{self.name}")
+        given[self.name], given["extra"][self.name] = self.fallback, found
+        return []
 
-def _field(field: attrs.Attribute[Any], hint: Any) -> _Field:
+
+def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> _Field:
     strict = get_origin(hint) is Annotated and STRICT in get_args(hint)
     kind = get_args(hint)[0] if strict else hint
     nullable = get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
     if nullable:
         kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 -- made at run time
     null_is_absent = field.default is not attrs.NOTHING and field.default is not None
-    exact: set[type] = {NoneType} if nullable and not null_is_absent else set()
     structure = _bounded if strict and kind is int else make_structurer(kind)
-    if structure in _AS_IT_IS:
-        exact.add(_AS_IT_IS[structure])
+    exact = frozenset({_AS_IT_IS[structure]}) if structure in _AS_IT_IS else frozenset[type]()
     fallback = None if nullable else field.default
-    return _Field(field.name, frozenset(exact), structure, strict, null_is_absent, fallback)
+    takes_null = kind is Any or (nullable and not null_is_absent)
+    return _Field(field.name, bit, exact, structure, strict, takes_null, null_is_absent, fallback)
 
 
 def _array_of(item: Any) -> Structure:
@@ -167,8 +190,13 @@ def _array_of(item: Any) -> Structure:
 
 def _reference(kind: type[DomainRef | PostcodeRef]) -> Structure:
     joined = _model(kind)
-    # an id in the answer of create, an object in those of list and get
-    return lambda value: kind(id=_bounded(value)) if type(value) is int else joined(value)
+
+    def structure(value: Any) -> Any:
+        if type(value) is not int:
+            return joined(value)
+        return kind(id=_bounded(value), extra=Extra())  # in the answer of create; an object in those of list and get
+
+    return structure
 
 
 def _exactly(kind: type, expected: str) -> Structure:

@@ -7,7 +7,6 @@ being listed, and lets nothing pile up.
 from __future__ import annotations
 
 import errno
-import logging
 import time
 import zlib
 from bisect import insort
@@ -20,6 +19,7 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from multicart_async._core.failures import failure_of
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.tasks import to_async_iter
 from multicart_async._core.validation import check_bool, check_id, check_int, check_iterable, wrong_argument
 from multicart_async._downloads.manager import DownloadManager, DownloadOptions
@@ -40,13 +40,11 @@ from multicart_async.models import Collection, Run, SyncFailure, SyncReport
 from multicart_async.resources.collections import LIST as COLLECTIONS
 from multicart_async.resources.runs._api import LIST as RUNS
 from multicart_async.resources.runs._api import find_run
-from multicart_async.resources.runs._tracker import FAILED
 from multicart_async.resources.runs.runs import Runs
 from multicart_async.sinks import ListableSink, Sink, put_bytes
 
 __all__ = ["SyncOptions", "Synchronizer"]
 
-_log = logging.getLogger("multicart_async")
 _DEAD = 8  # so many in a row that could not even be connected to,
 _DEAD_FOR = 30.0  # and so many seconds in which nothing could: the service is down
 _RECENT = 256  # collections that are not taken up again at once
@@ -181,7 +179,11 @@ class Synchronizer:
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             if needed or isinstance(error, AuthenticationError):
                 raise
-            _log.info("mirror: the collections could not be listed, so each is asked for its runs: %s", error)
+            LOGGER.info(
+                "mirror: the collections could not be listed, so each is asked for its runs: %s",
+                error,
+                extra=error_info(error),
+            )
             return {}
 
     async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
@@ -231,7 +233,7 @@ class Synchronizer:
             return
         latest, awaited, half = await self._newest(collection_id)
         self._unreached = 0
-        if half or (awaited and (row is None or row.schedule_status != FAILED)):
+        if half or (awaited and (row is None or not row.is_failed)):
             row = None  # their end need not show in the row: the next call asks again
         for run in half:
             await send.send(_Job(run))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Collection
 from collections.abc import Set as AbstractSet
 
 from multicart_async._core.failures import failure_of
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.tasks import run_workers
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async.errors import (
@@ -19,8 +19,6 @@ from multicart_async.errors import (
 from multicart_async.models import SyncFailure
 
 __all__ = ["GoneFinder"]
-
-_log = logging.getLogger("multicart_async")
 
 
 class GoneFinder:
@@ -59,7 +57,9 @@ class GoneFinder:
             there = await self._tree.runs(collection)
             missing = [run for run in sorted(there - listed) if await self._tree.is_run(collection, run)]
         except DownloadError as error:  # it says nothing about the service, and what is to be fetched comes first
-            _log.warning("%s: its runs in the mirror cannot be listed: %s", collection, error)
+            LOGGER.warning(
+                "%s: its runs in the mirror cannot be listed: %s", collection, error, extra=error_info(error)
+            )
         else:
             if missing:
                 self.runs[collection] = missing
@@ -75,7 +75,12 @@ class GoneFinder:
             if not await self._tree.is_collection(collection):
                 return
         except DownloadError as error:
-            _log.warning("%s: not listed any more, and its folder cannot be read, so it is kept: %s", collection, error)
+            LOGGER.warning(
+                "%s: not listed any more, and its folder cannot be read, so it is kept: %s",
+                collection,
+                error,
+                extra=error_info(error),
+            )
             return
         self.size += 1
         if self.unreached:
@@ -91,4 +96,9 @@ class GoneFinder:
             return
         self.unreached = self.unreached or isinstance(error, APIConnectionError | AuthenticationError)
         self.unsure.append(SyncFailure(collection, None, None, error))
-        _log.warning("%s: not listed any more, and not known to be gone, so it is kept: %s", collection, error)
+        LOGGER.warning(
+            "%s: not listed any more, and not known to be gone, so it is kept: %s",
+            collection,
+            error,
+            extra=error_info(error),
+        )

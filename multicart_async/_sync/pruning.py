@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 import attrs
 
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._sync.gone import GoneFinder
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.run_removal import Removal
@@ -17,8 +17,6 @@ from multicart_async.models import SyncFailure
 from multicart_async.sinks import ListableSink, MemorySink, Sink, check_listable
 
 __all__ = ["PruneOptions", "PruneService", "Pruned", "Pruner"]
-
-_log = logging.getLogger("multicart_async")
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +79,11 @@ class Pruner:
         except DownloadError as error:
             if self._options.deletes:
                 raise
-            _log.warning("the mirror cannot be listed, so what is gone from the service is not known: %s", error)
+            LOGGER.warning(
+                "the mirror cannot be listed, so what is gone from the service is not known: %s",
+                error,
+                extra=error_info(error),
+            )
 
     def name(self, collection: int) -> None:
         """Note that the caller has named *collection*."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from multicart_async._sync.pruning import Pruned
-from multicart_async.models import RunDownload, SyncFailure, SyncReport
+from multicart_async.models import CategoryRun, Run, RunDownload, SyncFailure, SyncReport
 
 __all__ = ["ReportBuilder"]
 
@@ -20,7 +20,7 @@ class ReportBuilder:
         self._gone: tuple[str, ...] = ()
         self._removed: tuple[str, ...] = ()
 
-    def add(self, done: RunDownload) -> None:
+    def add(self, done: RunDownload[Run | CategoryRun]) -> None:
         """Count a run that was brought, or was there."""
         fetched = len(done.files) - done.skipped
         self.files += fetched

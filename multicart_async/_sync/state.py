@@ -16,7 +16,6 @@ __all__ = ["STATE_FILE", "SyncState", "load_state", "render_state"]
 
 STATE_FILE: Final = "collection.json"
 _MAX_BYTES: Final = 64 << 10
-_RESTLESS = "Processing"  # a run is at work: the row need not change when it ends
 
 
 @attrs.frozen
@@ -30,8 +29,8 @@ class SyncState:
     @classmethod
     def from_collection(cls, row: Collection | None, run: int | None) -> SyncState | None:
         """Return the state of a collection; ``None`` while it is at work, and where it has no date or is not listed."""
-        if row is None or row.updated_at is None or row.schedule_status == _RESTLESS:
-            return None
+        if row is None or row.updated_at is None or row.is_processing:
+            return None  # a run is at work: the row need not change when it ends
         return cls(_text(row.updated_at), row.schedule_status, run)
 
     def matches(self, row: Collection) -> bool:

@@ -14,6 +14,7 @@ from multicart_async.models.collections import (
     Schedule,
     Shard,
     SortOrder,
+    SupplierType,
 )
 from multicart_async.models.downloads import DownloadedFile, RunDownload
 from multicart_async.models.items import (
@@ -28,6 +29,7 @@ from multicart_async.models.items import (
     Sku,
     SkuRow,
 )
+from multicart_async.models.outcome import Failure, Outcome, Success
 from multicart_async.models.reports import SyncFailure, SyncReport, VerifyFailure, VerifyReport
 from multicart_async.models.runs import DownloadLinks, Run, RunState, StartedRun
 from multicart_async.models.schedules import EveryMinutes
@@ -52,10 +54,12 @@ __all__ = [
     "DownloadedFile",
     "ErrorRow",
     "EveryMinutes",
+    "Failure",
     "Feature",
     "FetchMode",
     "Login",
     "Model",
+    "Outcome",
     "Output",
     "OutputFormat",
     "Plan",
@@ -74,6 +78,8 @@ __all__ = [
     "StartedCategory",
     "StartedRun",
     "Store",
+    "Success",
+    "SupplierType",
     "SyncFailure",
     "SyncReport",
     "Undocumented",

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from multicart_async.models._base import Model, Strict
+from multicart_async.models._base import SECRET, Model, Strict
 
 __all__ = ["Credits", "Login", "Profile", "User"]
 
@@ -38,9 +38,9 @@ class User(Model):
 
 @attrs.frozen(kw_only=True)
 class Login(Model):
-    """A session. ``token`` is as secret as the key: it is never shown by ``repr``."""
+    """A session. ``token`` is as secret as the key: it is never shown by ``repr``, nor written by `to_dict`."""
 
-    token: Strict[str] = attrs.field(repr=False)
+    token: Strict[str] = attrs.field(repr=False, metadata=SECRET)
     user: User | None = None
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async.models._base import Model, Strict
+from multicart_async.models._serialization import Serializable
 from multicart_async.models.collections import Priority
 from multicart_async.models.runs import DownloadLinks
 
@@ -18,7 +19,7 @@ DeliveryDay = Literal["tomorrow", "within_2_days"]
 
 
 @attrs.frozen
-class CategoryRequest:
+class CategoryRequest(Serializable):
     """A category scrape that is to be submitted; see `Categories.submit` for what each field means."""
 
     category_url: str
@@ -35,7 +36,7 @@ class CategoryRequest:
 
 
 @attrs.frozen
-class StartedCategory:
+class StartedCategory(Serializable):
     """A category scrape that was submitted: its own collection, and its run. Two integers, so any process can wait for it."""
 
     collection_id: int

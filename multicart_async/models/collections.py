@@ -9,6 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from multicart_async.models._base import Model, Strict
+from multicart_async.models._serialization import Serializable
 from multicart_async.models.items import AddResult
 
 __all__ = [
@@ -20,10 +21,14 @@ __all__ = [
     "Schedule",
     "Shard",
     "SortOrder",
+    "SupplierType",
 ]
 
 RequestType = Literal["amazon", "officeworks.com.au"]
 """Supplier of a new collection. Category scrapes carry ``amazon_category_scrape`` and have their own call."""
+
+SupplierType = Literal[RequestType, "amazon_category_scrape"]
+"""What ``collections.list(request_type=...)`` can choose."""
 
 Schedule = Literal["Every X Minutes", "Daily", "Weekly", "Monthly", "Manual"]
 Priority = Literal["Highest", "High", "Normal", "Low", "Lowest"]
@@ -54,9 +59,24 @@ class Collection(Model):
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
+    @property
+    def is_category(self) -> bool:
+        """Whether it belongs to a category scrape."""
+        return self.request_type == "amazon_category_scrape"
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its last run failed; right after a start that may still be the run before."""
+        return self.schedule_status == "Failed"
+
+    @property
+    def is_processing(self) -> bool:
+        """Whether a run is at work."""
+        return self.schedule_status == "Processing"
+
 
 @attrs.frozen(kw_only=True)
-class DeleteReport:
+class DeleteReport(Serializable):
     """What became of many deletions: ids ``deleted``, ``uncertain`` (asked for, no answer) and ``untouched`` (not asked for).
 
     ``details`` are the service's sentences, one for each batch; only they hold its own count.
@@ -66,6 +86,8 @@ class DeleteReport:
     uncertain: tuple[int, ...] = ()
     untouched: tuple[int, ...] = ()
     details: tuple[str, ...] = ()
+
+    _also_written = ("ok",)
 
     @property
     def ok(self) -> bool:
@@ -79,7 +101,7 @@ class DeleteReport:
 
 
 @attrs.frozen(kw_only=True)
-class Shard:
+class Shard(Serializable):
     """One of several collections that hold one list together. Not the service's: this library's.
 
     ``asins`` is what was placed there; ``added`` says how many the service took, and which it did not, and why.

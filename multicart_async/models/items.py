@@ -10,7 +10,8 @@ import attrs
 from multicart_async._core.exceptions import MultiCartError
 from multicart_async._core.text import shorten
 from multicart_async._core.validation import check_bool, check_postcode, check_single_line, normalize_item
-from multicart_async.models._base import Model, Strict
+from multicart_async.models._base import Extra, Model, Strict, received_of
+from multicart_async.models._serialization import Serializable
 
 __all__ = [
     "AddResult",
@@ -38,6 +39,9 @@ class DomainRef(Model):
     id: Strict[int]
     domain: Strict[str | None] = None
 
+    def _part_to_write(self) -> Any:
+        return self.id if _came_as_id(self) else self._fields_to_write()
+
 
 @attrs.frozen(kw_only=True)
 class PostcodeRef(Model):
@@ -45,6 +49,13 @@ class PostcodeRef(Model):
 
     id: Strict[int]
     zipcode: str | None = None
+
+    def _part_to_write(self) -> Any:
+        return self.id if _came_as_id(self) else self._fields_to_write()
+
+
+def _came_as_id(row: DomainRef | PostcodeRef) -> bool:
+    return isinstance(row.extra, Extra) and not received_of(row.extra)  # an object with an id alone has a plain dict
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +76,16 @@ class Asin(Model):
     output: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def domain_name(self) -> str | None:
+        """The name of the domain, such as ``amazon.com.au``, where the answer has it."""
+        return None if self.domain is None else self.domain.domain
+
+    @property
+    def postcode_text(self) -> str | None:
+        """The postcode itself, such as ``"0800"``, where the answer has it."""
+        return None if self.customer_postcode is None else self.customer_postcode.zipcode
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +126,7 @@ def _truth(_: object, field: attrs.Attribute[bool], value: bool) -> None:  # noq
 
 
 @attrs.frozen
-class AsinRow:
+class AsinRow(Serializable):
     """A row for `Asins.import_csv`. Domain and postcode are names: ``AsinRow("amazon.com.au", "0800", "B0DJQQ38TG")``.
 
     Raises:
@@ -119,7 +140,7 @@ class AsinRow:
 
 
 @attrs.frozen
-class SkuRow:
+class SkuRow(Serializable):
     """A row for `Skus.import_csv`: ``SkuRow("JBMS310BK", "0800", "W411")``.
 
     Raises:

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
 from multicart_async._core.exceptions import MultiCartError
 from multicart_async._core.failures import ends_all
+from multicart_async.models._serialization import Serializable
 
-__all__ = ["Outcome", "outcome_of"]
+__all__ = ["Failure", "Outcome", "Success", "outcome_of"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 @attrs.frozen
-class Outcome(Generic[K, V]):
-    """What became of one of many: exactly one of ``value`` and ``error`` is set."""
+class Success(Serializable, Generic[K, V]):
+    """The value for one key of many: ``ok`` is true and ``error`` is ``None``."""
 
     key: K
-    value: V | None = None
-    error: Exception | None = None
+    value: V
+    ok: ClassVar[Literal[True]] = True
+    error: ClassVar[None] = None
 
-    def __attrs_post_init__(self) -> None:
-        if (self.value is None) == (self.error is None):
-            raise ValueError("exactly one of value and error is wanted")
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a value."""
-        return self.error is None
+    _also_written = ("ok", "error")
 
     def unwrap(self) -> V:
-        """The value; raises the error if that is what came."""
-        if self.error is not None:
-            raise self.error
-        return cast("V", self.value)
+        """Return the value."""
+        return self.value
+
+
+@attrs.frozen
+class Failure(Serializable, Generic[K]):
+    """The error for one key of many: ``ok`` is false and ``value`` is ``None``."""
+
+    key: K
+    error: Exception
+    ok: ClassVar[Literal[False]] = False
+    value: ClassVar[None] = None
+
+    _also_written = ("ok", "value")
+
+    def unwrap(self) -> NoReturn:
+        """Raise the error."""
+        raise self.error
+
+
+Outcome: TypeAlias = Success[K, V] | Failure[K]
+"""Either of the two. Ask ``outcome.ok``, or ``isinstance(outcome, Success)``: the alias itself is no class.
+
+mypy knows the type of ``value`` after ``if outcome.ok``; pyright needs ``if outcome.ok is True``, ``outcome.error is None``,
+`isinstance` or ``match``.
+"""
 
 
 def outcome_of(key: Any, result: Any) -> Outcome[Any, Any]:
-    """*result* as the outcome for *key*; an error that would end everything is raised."""
+    """Return *result* as the outcome for *key*, or raise it if it is an error that ends all other work too."""
     if not isinstance(result, Exception):
-        return Outcome(key, result)
+        return Success(key, result)
     if isinstance(result, MultiCartError) and not ends_all(result):
-        return Outcome(key, error=result)
+        return Failure(key, result)
     raise result

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import attrs
 
 from multicart_async._core.text import MAX_TEXT, as_line, as_lines, printable
+from multicart_async.models._serialization import Serializable
 
 __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 
 
 @attrs.frozen
-class SyncFailure:
+class SyncFailure(Serializable):
     """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far.
 
     ``collection`` is ``None`` if the failure concerns the whole mirror.
@@ -29,7 +30,7 @@ class SyncFailure:
 
 
 @attrs.frozen(kw_only=True)
-class SyncReport:
+class SyncReport(Serializable):
     """What `AsyncMultiCart.sync` did.
 
     ``runs`` finished runs were looked at; ``skipped`` of them were complete already. ``failed`` runs or collections could
@@ -54,6 +55,8 @@ class SyncReport:
     dry_run: bool = False
     stopped: bool = False
 
+    _also_written = ("ok",)
+
     @property
     def ok(self) -> bool:
         """Whether nothing failed."""
@@ -67,7 +70,7 @@ class SyncReport:
 
 
 @attrs.frozen
-class VerifyFailure:
+class VerifyFailure(Serializable):
     """A file that is not as the manifest says, or has none: ``path`` below the destination, and what is wrong."""
 
     path: str
@@ -78,7 +81,7 @@ class VerifyFailure:
 
 
 @attrs.frozen(kw_only=True)
-class VerifyReport:
+class VerifyReport(Serializable):
     """What `AsyncMultiCart.verify` found: ``runs`` folders, ``files`` and ``bytes`` that were read, and what is wrong.
 
     ``repaired`` are the paths of the files that were fetched again, with ``repair=True``; ``failures`` is what is left.
@@ -89,6 +92,8 @@ class VerifyReport:
     bytes: int = 0
     failures: tuple[VerifyFailure, ...] = ()
     repaired: tuple[str, ...] = ()
+
+    _also_written = ("ok",)
 
     @property
     def ok(self) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 import attrs
 
 from multicart_async.models._base import Model, Strict
+from multicart_async.models._serialization import Serializable
 
 __all__ = ["DownloadLinks", "Run", "RunState", "StartedRun"]
 
@@ -49,10 +50,10 @@ class Run(Model):
 
 
 @attrs.frozen
-class StartedRun:
+class StartedRun(Serializable):
     """A run that was started: the collection, and the newest run id from before. Two integers, so any process can wait for it.
 
-    The service does not say the id of a run that it starts. Keep it as ``attrs.asdict(started)``.
+    The service does not say the id of a run that it starts. Keep it as ``started.to_dict()``.
     """
 
     collection_id: int
@@ -60,12 +61,14 @@ class StartedRun:
 
 
 @attrs.frozen(kw_only=True)
-class RunState:
+class RunState(Serializable):
     """What is known of a started run: its row (``None`` until it appears), the collection's status, the seconds waited."""
 
     run: Run | None
     schedule_status: str | None
     waited: float
+
+    _also_written = ("finished",)
 
     @property
     def finished(self) -> bool:

@@ -11,6 +11,7 @@ import attrs
 
 from multicart_async._core.exceptions import ArgumentError
 from multicart_async._core.validation import wrong_argument
+from multicart_async.models._serialization import Serializable
 
 __all__ = ["EveryMinutes"]
 
@@ -73,7 +74,7 @@ def _hour_of_time(value: time) -> str:
 
 
 @attrs.frozen
-class EveryMinutes:
+class EveryMinutes(Serializable):
     """When a collection with the schedule ``"Every X Minutes"`` runs: every so many *minutes*, on *days*, in *hours*.
 
     Hours are in UTC+10 without daylight saving, also if this computer has another time zone. An hour is ``"08.00"`` (with a
@@ -92,3 +93,6 @@ class EveryMinutes:
     def schedule_time(self) -> dict[str, Any]:
         """The object that the service is sent."""
         return {"minutes_frequency": str(self.minutes), "days_of_week": [*self.days], "hours": [*self.hours]}
+
+    def _fields_to_write(self) -> dict[str, Any]:
+        return self.schedule_time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,6 +12,7 @@ import attrs
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.failures import ends_all
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.validation import wrong_argument
 from multicart_async._http.retry_rules import is_transient, retry_delay
 from multicart_async.config import PollPolicy
@@ -43,8 +43,6 @@ FINAL_POLL_TIMEOUT = 1.0  # seconds for a poll that begins when patience ends
 _MAX_POLL_TIMEOUT = 600.0  # seconds for a poll, however long the wait
 _MAX_DOUBTFUL = 3  # so many responses in a row that may be an accident are none
 _MAX_RETRY_DELAY = 3600.0  # seconds that a service may ask for
-
-_log = logging.getLogger("multicart_async")
 
 
 def check_poll_policy(policy: object) -> None:
@@ -203,7 +201,7 @@ def as_poll_failure(what: str, error: Exception) -> MultiCartError:
         raise error
     if isinstance(error, MultiCartError):
         return error
-    _log.warning("%s: the poll raised %s", what, type(error).__name__)
+    LOGGER.warning("%s: the poll raised %s", what, type(error).__name__, extra=error_info(error, what))
     failure = APIConnectionError(what, f"the poll raised {type(error).__name__}")
     failure.__cause__ = error
     return failure

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+from multicart_async._core.log import LOGGER
 from multicart_async.errors import ClientClosedError
 
 __all__ = ["CUT_SHORT", "CutShort", "Unfinished", "noting", "was_sent"]
@@ -15,8 +15,6 @@ __all__ = ["CUT_SHORT", "CutShort", "Unfinished", "noting", "was_sent"]
 CutShort: TypeAlias = asyncio.CancelledError | ClientClosedError
 CUT_SHORT: Final = (asyncio.CancelledError, ClientClosedError)
 _NAMED = 20  # in one note
-
-_log = logging.getLogger("multicart_async")
 
 
 def was_sent(error: CutShort) -> bool:
@@ -65,7 +63,7 @@ class Unfinished:
             raise
         except GeneratorExit:
             if self._begun:
-                _log.warning("a loop over outcomes was left early; %s", self._text())
+                LOGGER.warning("a loop over outcomes was left early; %s", self._text())
             raise
 
     def _text(self) -> str:

@@ -377,6 +377,4 @@ class Asins(Resource):
 
 def _is_at(row: Asin, place: tuple[str, str]) -> bool:
     """Whether a row is for that domain and postcode, as far as it tells."""
-    domain = row.domain.domain if row.domain else None
-    postcode = row.customer_postcode.zipcode if row.customer_postcode else None
-    return domain in {None, place[0]} and postcode in {None, place[1]}
+    return row.domain_name in {None, place[0]} and row.postcode_text in {None, place[1]}

@@ -150,7 +150,7 @@ class Categories(Resource):
         *,
         csv: bool = True,
         policy: PollPolicy = PollPolicy(),
-    ) -> AsyncGenerator[Outcome[CategoryRequest, CategoryRun | RunDownload], None]:
+    ) -> AsyncGenerator[Outcome[CategoryRequest, CategoryRun | RunDownload[CategoryRun]], None]:
         """Scrape many categories, and with *dest* download each as soon as it is ready: what becomes of each, as it is known.
 
         Each is submitted once, waited for as `wait` does, downloaded as `download` does. One failure stops nothing. The
@@ -178,7 +178,9 @@ class Categories(Resource):
             unfinished.add(started)
             return started
 
-        async def end(submitted: tuple[CategoryRequest, StartedCategory | Exception]) -> CategoryRun | RunDownload:
+        async def end(
+            submitted: tuple[CategoryRequest, StartedCategory | Exception],
+        ) -> CategoryRun | RunDownload[CategoryRun]:
             _, started = submitted
             if isinstance(started, Exception):
                 raise started
@@ -264,7 +266,7 @@ class Categories(Resource):
     async def _refuse_ended(self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int) -> None:
         """Raise if the scrape failed or was cancelled. What a cancelled one reports as stage is not documented."""
         failed = run is not None and run.stage == "failed"
-        status = message = None
+        message = None
         try:
             collection = await self._collections.get(collection_id)
         except (APIError, APIConnectionError, InvalidResponseError) as error:
@@ -272,8 +274,9 @@ class Categories(Resource):
             if isinstance(error, _FINAL) and error.in_envelope and not failed:
                 raise
         else:
-            status, message = collection.schedule_status, self._context.api.redactor.value(collection.failed_message)
-        if not failed and status != "Failed":
+            failed = failed or collection.is_failed
+            message = self._context.api.redactor.value(collection.failed_message)
+        if not failed:
             return
         kind = RunCancelledError if message == CANCELLED else CategoryFailedError
         what = "was cancelled" if kind is RunCancelledError else "failed"
@@ -341,7 +344,7 @@ class Categories(Resource):
 
     async def download(
         self, run: CategoryRun, dest: str | os.PathLike[str] | Sink, *, csv: bool = True, overwrite: bool = False
-    ) -> RunDownload:
+    ) -> RunDownload[CategoryRun]:
         """``category_asins.json`` of a finished scrape, whole and verified, in ``<dest>/<collection>/<run>/``.
 
         With *csv*, ``category_asins.csv`` beside it, with the columns of the dashboard's CSV. The API has none, so it is

@@ -37,6 +37,7 @@ from multicart_async.models import (
     Schedule,
     Shard,
     SortOrder,
+    SupplierType,
 )
 from multicart_async.models._base import Model
 from multicart_async.resources._base import ClientContext, Resource
@@ -159,16 +160,30 @@ class Collections(Resource):
             return await make_shards(notes, wanted, size, Steps(create, add))
 
     async def list(
-        self, *, sort_by: str | Unset = UNSET, sort_order: SortOrder | Unset = UNSET
+        self,
+        *,
+        sort_by: str | Unset = UNSET,
+        sort_order: SortOrder | Unset = UNSET,
+        request_type: SupplierType | Unset = UNSET,
     ) -> tuple[Collection, ...]:
         """All collections that are not drafts, each with its ``asin_count``.
 
         Those at work (``schedule_status`` Processing) come first, before what *sort_by* says; then the latest
         ``updated_at``. It comes in one answer, however many there are.
+
+        *request_type* returns those of one supplier, or the category scrapes. The service has no such filter: it is never
+        sent, and all collections are fetched.
+
+        Raises:
+            ArgumentError: An argument cannot be right.
         """
         check_str("sort_by", sort_by)
         check_choice("sort_order", sort_order, SortOrder)
-        return await self._call(LIST, {"sort_by": sort_by, "sort_order": sort_order})
+        check_choice("request_type", request_type, SupplierType)
+        found = await self._call(LIST, {"sort_by": sort_by, "sort_order": sort_order})
+        if request_type is UNSET:
+            return found
+        return tuple(collection for collection in found if collection.request_type == request_type)
 
     async def get(self, collection_id: int) -> Collection:
         """One collection, drafts too, with its schedule, priority and address.

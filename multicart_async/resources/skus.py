@@ -69,13 +69,12 @@ class Skus(Resource):
         try:
             async with aclosing(self._asins.iterate(collection_id)) as rows:
                 async for row in rows:
-                    zipcode = row.customer_postcode.zipcode if row.customer_postcode else None
-                    if (row.asin, row.custom_id, zipcode) == (sku, store_id, postcode):
+                    if (row.asin, row.custom_id, row.postcode_text) == (sku, store_id, postcode):
                         return Sku(
                             id=row.id,
                             sku=sku,
                             store_id=store_id,
-                            customer_postcode=zipcode,
+                            customer_postcode=postcode,
                             collection=collection_id,
                             extra=row.extra,
                         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import aclosing
 from weakref import WeakValueDictionary
 
 import anyio
 
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_choice, check_id, check_postcode, check_str, wrong_argument
@@ -37,9 +37,6 @@ LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="safe")
 
 LONGEST = 12  # characters of a postcode, as in the dashboard
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
-
-
-_log = logging.getLogger("multicart_async")
 
 
 class Zipcodes(Resource):
@@ -186,7 +183,9 @@ class Zipcodes(Resource):
                 with anyio.move_on_after(poll_timeout(pace.remaining)):
                     row = await self._find(postcode, domain_id)
             except MultiCartError as error:
-                _log.info("looking for postcode %r of domain %s: %s", postcode, domain_id, error)
+                LOGGER.info(
+                    "looking for postcode %r of domain %s: %s", postcode, domain_id, error, extra=error_info(error)
+                )
             if row is not None or not await pace.sleep():
                 return row
 

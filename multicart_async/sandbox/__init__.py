@@ -15,7 +15,9 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "faults": "faults",
 }
 
-TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
+# type checkers know the name, and importing typing would take longer than the rest of the import; it is no plain False,
+# because completion by jedi (IPython, Jupyter) would leave out what is below it
+TYPE_CHECKING = not __name__
 if TYPE_CHECKING:
     from multicart_async.sandbox import faults
     from multicart_async.sandbox.recording import RecordedRequest

@@ -14,13 +14,16 @@ from multicart_async import models
 from multicart_async.errors import ItemsRejectedError
 from multicart_async.models import (
     AddResult,
+    Asin,
     CategoryRun,
     Collection,
     DeleteReport,
+    DomainRef,
     DownloadedFile,
     DownloadLinks,
     ErrorRow,
     Model,
+    PostcodeRef,
     Run,
     RunDownload,
     RunState,
@@ -161,8 +164,47 @@ def test_a_collection_needs_an_id_only() -> None:
     assert {None} == set(fields.values())
 
 
+@pytest.mark.parametrize(
+    ("status", "flags"),
+    [("Failed", (True, False)), ("Processing", (False, True)), ("failed", (False, False)), (None, (False, False))],
+)
+def test_a_collection_says_how_its_last_run_went(status: str | None, flags: tuple[bool, bool]) -> None:
+    """By the words of the service, as they are spelt there."""
+    row = Collection(id=1, schedule_status=status)
+
+    assert (row.is_failed, row.is_processing) == flags
+
+
+@pytest.mark.parametrize("request_type", ["amazon", "amazon_category_scrape", None])
+def test_a_collection_says_whether_it_is_a_category(request_type: str | None) -> None:
+    """By its request type."""
+    assert Collection(id=1, request_type=request_type).is_category is (request_type == "amazon_category_scrape")
+
+
+def test_an_asin_has_the_names_of_its_place() -> None:
+    """Where the answer joined them; an id alone has no name."""
+    row = Asin(
+        id=1,
+        asin="B0",
+        domain=DomainRef(id=1, domain="amazon.com.au"),
+        customer_postcode=PostcodeRef(id=2, zipcode="0800"),
+    )
+    by_id = Asin(id=1, asin="B0", domain=DomainRef(id=1), customer_postcode=PostcodeRef(id=2))
+
+    assert (row.domain_name, row.postcode_text) == ("amazon.com.au", "0800")
+    assert [(one.domain_name, one.postcode_text) for one in (by_id, Asin(id=1, asin="B0"))] == [(None, None)] * 2
+
+
 def test_a_download_is_a_value() -> None:
     """Equal if all parts are."""
     file = DownloadedFile("a.json", Path("d/a.json"), 3, "ab")
 
     assert RunDownload(RUN, Path("d"), (file,), 0, 3) == RunDownload(RUN, Path("d"), (attrs.evolve(file),), 0, 3)
+
+
+def test_a_download_names_the_class_of_its_run() -> None:
+    """``RunDownload[Run]`` can be built, compared and pickled; the parameter is for type checkers alone."""
+    download = RunDownload[Run](RUN, Path("d"), (), 0, 0)
+
+    assert download == RunDownload(RUN, Path("d"), (), 0, 0)
+    assert pickle.loads(pickle.dumps(download)) == download

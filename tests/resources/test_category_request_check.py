@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from multicart_async import UNSET, Outcome
+from multicart_async import UNSET, Success
 from multicart_async.errors import ArgumentError, ClientClosedError, MultiCartWarning, ServerError
 from multicart_async.models import CategoryRequest
 from multicart_async.models.outcome import outcome_of
@@ -107,7 +107,7 @@ def test_a_result_becomes_an_outcome() -> None:
     """A value, or an error of this library."""
     error = ServerError("/schedules/get/", 500, "no")
 
-    assert Outcome(7, "value") == outcome_of(7, "value")
+    assert outcome_of(7, "value") == Success(7, "value")
     assert error is outcome_of(7, error).error
 
 
@@ -117,10 +117,3 @@ def test_what_ends_everything_is_raised(error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
         outcome_of(7, error)
     assert error is raised.value
-
-
-@pytest.mark.parametrize("both", [{}, {"value": 1, "error": ValueError()}])
-def test_an_outcome_is_one_of_both(both: dict[str, Any]) -> None:
-    """A value or an error, never none and never two."""
-    with pytest.raises(ValueError, match="exactly one"):
-        Outcome(7, **both)

@@ -78,6 +78,33 @@ async def test_list_sends_nothing_that_is_not_asked_for() -> None:
     assert [(path, {}), (path, {"sort_by": "name", "sort_order": "asc"})] == groups.transport.sent
 
 
+@pytest.mark.parametrize(
+    ("request_type", "ids"), [("amazon", [1]), ("officeworks.com.au", [2]), ("amazon_category_scrape", [3])]
+)
+async def test_list_filters_by_request_type_here(request_type: Any, ids: list[int]) -> None:
+    """The service has no such filter: it is never sent, and a collection of an unknown type is in no part."""
+    kinds = {1: "amazon", 2: "officeworks.com.au", 3: "amazon_category_scrape", 4: "new", 5: None}
+    rows = [{"id": number, "request_type": kind} for number, kind in kinds.items()]
+    groups = groups_over(FakeTransport(ok(rows)))
+
+    found = await groups.collections.list(request_type=request_type, sort_by="name")
+
+    assert [row.id for row in found] == ids
+    assert groups.transport.sent == [("/schedules/get_schedules/", {"sort_by": "name"})]
+
+
+@pytest.mark.parametrize("request_type", ["Amazon", "officeworks", "", None, 1, ["amazon"]])
+async def test_list_rejects_other_request_types(request_type: Any) -> None:
+    """The error names the argument and the words that are right, and nothing is sent."""
+    groups = groups_over(FakeTransport())
+
+    with pytest.raises(ArgumentError, match=r"request_type: .*'amazon_category_scrape'") as caught:
+        await groups.collections.list(request_type=request_type)
+
+    assert caught.value.argument == "request_type"
+    assert groups.transport.sent == []
+
+
 async def test_get_asks_by_schedule_id() -> None:
     """``collection_id`` would be "not found" there."""
     groups = groups_over(FakeTransport(ok(MADE)))

@@ -16,12 +16,14 @@ from multicart_async import (
     UNSET,
     AsyncMultiCart,
     DirectorySink,
+    Failure,
     Limits,
     MultiCartError,
     Outcome,
     PollPolicy,
     RetryPolicy,
     Sink,
+    Success,
     Timeouts,
     errors,
     events,
@@ -35,6 +37,7 @@ from multicart_async.models import (
     AsinRow,
     CatalogueCategory,
     CatalogueTree,
+    CategoryRequest,
     CategoryRun,
     Collection,
     DeleteReport,
@@ -133,7 +136,11 @@ async def collection_calls(client: AsyncMultiCart) -> None:
     """``client.collections``"""
     assert_type(await client.collections.create("x", notification_email="a@b.c", priority="High"), Collection)
     assert_type(await client.collections.list(sort_by="name", sort_order="asc"), tuple[Collection, ...])
+    assert_type(await client.collections.list(request_type="amazon_category_scrape"), tuple[Collection, ...])
+    await client.collections.list(request_type="ebay")  # type: ignore[arg-type]
     collection = await client.collections.get(1)
+    assert_type(collection.is_category, bool)
+    assert_type(collection.to_dict(), dict[str, Any])
     assert_type(collection, Collection)
     assert_type(collection.asin_count, int | None)
     assert_type(collection.extra, Mapping[str, Any])
@@ -177,7 +184,8 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
     """Downloads to every kind of place, and records as dicts or as a class."""
     for dest in ("results", Path("results"), DirectorySink("results"), MemorySink()):
         done = await client.runs.download(run, dest, files="both")
-        assert_type(done, RunDownload)
+        assert_type(done, RunDownload[Run])
+        assert_type(done.run, Run)
         assert_type(done.files, tuple[DownloadedFile, ...])
     assert_type(client.runs.records(run), AsyncGenerator[dict[str, Any], None])
     assert_type(client.runs.records(scrape), AsyncGenerator[dict[str, Any], None])
@@ -236,7 +244,15 @@ async def category_calls(client: AsyncMultiCart) -> None:
     assert_type(client.categories.watch(started), AsyncGenerator[CategoryRun, None])
     assert_type(await client.categories.submit_and_wait("https://…", domain="d", postcode="p"), CategoryRun)
     assert_type(await client.categories.cancel(1), bool)
-    assert_type(await client.categories.download(scrape, "results", csv=False), RunDownload)
+    files = await client.categories.download(scrape, "results", csv=False)
+    assert_type(files, RunDownload[CategoryRun])
+    assert_type(files.run.asins, tuple[dict[str, Any], ...] | None)
+    either: RunDownload[Run | CategoryRun] = files  # where both kinds may be meant
+    del either
+    async for scraped in client.categories.submit_many([]):
+        assert_type(scraped, Outcome[CategoryRequest, CategoryRun | RunDownload[CategoryRun]])
+    async for downloaded in client.runs.run_many([1], "results"):
+        assert_type(downloaded, Outcome[int, RunDownload[Run]])
 
 
 async def account_calls(client: AsyncMultiCart) -> None:
@@ -295,13 +311,36 @@ def narrowing(name: str | Unset) -> str:
 
 
 def outcomes(done: Outcome[StartedRun, Run], failed: Outcome[int, str]) -> None:
-    """Both parts of an outcome are typed."""
+    """Both parts of an outcome are typed, whichever it is."""
     assert_type(done.key, StartedRun)
     assert_type(done.value, Run | None)
     assert_type(done.error, Exception | None)
     assert_type(done.unwrap(), Run)
     assert_type(failed.unwrap(), str)
-    assert_type(Outcome(key=1, value="x"), Outcome[int, str])
+    assert_type(done.ok, bool)
+    assert_type(Success(key=1, value="x"), Success[int, str])
+    assert_type(Failure(key=1, error=ValueError()), Failure[int])
+
+
+def narrowed_outcomes(outcome: Outcome[StartedRun, Run]) -> Run:
+    """Every question tells the two apart; pyright alone does not narrow by the mere truth of an attribute."""
+    if outcome.ok is True:
+        assert_type(outcome.value, Run)
+    else:
+        assert_type(outcome.error, Exception)
+    if outcome.error is None:
+        assert_type(outcome.value, Run)
+    if isinstance(outcome, Success):
+        assert_type(outcome.value, Run)
+    match outcome:
+        case Success(value=run):
+            assert_type(run, Run)
+        case Failure(error=error):
+            assert_type(error, Exception)
+    if not outcome.ok:
+        assert_type(outcome.error, Exception)  # pyright: ignore[reportAssertTypeFailure]
+        return outcome.unwrap()
+    return outcome.value  # pyright: ignore[reportReturnType]
 
 
 def protocols() -> None:
@@ -350,7 +389,8 @@ def values(run: Run, added: AddResult) -> None:
 def names() -> None:
     """The packages have the names that they export, though these are imported on first use, and no others."""
     assert_type(multicart_async.__version__, str)
-    assert_type(multicart_async.UNSET, Unset)
+    unset: Unset = multicart_async.UNSET
+    assert_type(narrowing(unset), str)
     assert_type(multicart_async.Limits(requests=1), Limits)
     assert_type(sandbox.Sandbox().credits(), sandbox.Credits)
     _ = multicart_async.nothing  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 from anyio.lowlevel import cancel_shielded_checkpoint
@@ -83,8 +83,12 @@ async def import_csv(
     return await send_batches(call, endpoint, forms, blank_rows=made.blank_rows)
 
 
-def own(added: AddResult) -> AddResult:
-    """After a lost answer, a duplicate is what the lost attempt added, as far as anybody knows."""
-    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE)
-    assumed = len(added.error_rows) - len(rows)
-    return attrs.evolve(added, success_count=added.success_count + assumed, error_rows=rows, assumed=assumed)
+def own(added: AddResult, sent: Container[str | None] | None = None) -> AddResult:
+    """Count each duplicate, or those among *sent*, as added: by the attempt whose answer was lost, as far as is known."""
+    rows = tuple(
+        row for row in added.error_rows if row.error != DUPLICATE or (sent is not None and row.item not in sent)
+    )
+    found = len(added.error_rows) - len(rows)
+    return attrs.evolve(
+        added, success_count=added.success_count + found, error_rows=rows, assumed=added.assumed + found
+    )

@@ -55,8 +55,7 @@ def _opened(folder: Path, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `Fol
 
 
 def _as_row(row: Asin, endpoint: str) -> AsinRow:
-    domain = row.domain.domain if row.domain else None
-    postcode = row.customer_postcode.zipcode if row.customer_postcode else None
+    domain, postcode = row.domain_name, row.postcode_text
     if domain is None or postcode is None or row.include_raw_html is None:
         reason = f"row {row.id} lacks the name of its domain, its postcode or include_raw_html; no CSV was written"
         raise InvalidResponseError(endpoint, reason)

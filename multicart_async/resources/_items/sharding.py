@@ -9,7 +9,7 @@ import attrs
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.errors import ItemsRejectedError, MultiCartError
 from multicart_async.models import AddResult, Shard
-from multicart_async.resources._items.batches import DUPLICATE
+from multicart_async.resources._items.batches import own
 from multicart_async.resources._items.shard_journal import JournalRecord, ShardJournal
 
 __all__ = ["Steps", "make_shards"]
@@ -65,7 +65,7 @@ async def _fill(notes: ShardJournal, number: int, collection_id: int, steps: Ste
     uncertain = known.possibly_added
     try:
         await notes.record(JournalRecord(state="filling", shard=number))
-        added = _own(await steps.add(collection_id, known.pending), uncertain)
+        added = own(await steps.add(collection_id, known.pending), uncertain)
         if not added.success_count and not any(shard.added.success_count for shard in notes.shards):
             raise ItemsRejectedError(added)  # as with a postcode that is unknown: the next would be an empty draft too
         await notes.record(JournalRecord(state="filled", shard=number, added=added))
@@ -77,12 +77,3 @@ async def _fill(notes: ShardJournal, number: int, collection_id: int, steps: Ste
 def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
     """Note the id of a collection in the error: without a journal it is not kept, and a draft is not listed."""
     error.add_note(f"Collection {collection_id}, {name!r}, exists, and does not have all its items.")
-
-
-def _own(added: AddResult, uncertain: frozenset[str]) -> AddResult:
-    """Count duplicates among what an interrupted call has sent as added by that call."""
-    rows = tuple(row for row in added.error_rows if row.error != DUPLICATE or row.item not in uncertain)
-    found = len(added.error_rows) - len(rows)
-    return attrs.evolve(
-        added, success_count=added.success_count + found, error_rows=rows, assumed=added.assumed + found
-    )

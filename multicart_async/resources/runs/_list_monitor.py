@@ -13,7 +13,6 @@ from typing import TypeAlias
 import attrs
 
 from multicart_async.models import Collection
-from multicart_async.resources.runs._tracker import FAILED
 
 __all__ = ["ListMonitor"]
 
@@ -40,7 +39,7 @@ class _Seen:
     def may_have_finished(self, row: Collection) -> bool:
         """Take in a row, and return whether it says that a run may have finished."""
         changed, self.stamp = _stamp(row) != self.stamp, _stamp(row)
-        if row.schedule_status == "Processing":
+        if row.is_processing:
             self.was_processing = True
             return False
         if changed:
@@ -93,7 +92,7 @@ class ListMonitor:
             row = rows.get(collection_id)
             if row is None or collection_id in expired:
                 selected.append((collection_id, False))
-            elif (finished := seen.may_have_finished(row)) or self.polls_all or row.schedule_status == FAILED:
+            elif (finished := seen.may_have_finished(row)) or self.polls_all or row.is_failed:
                 selected.append((collection_id, finished))
         return selected
 

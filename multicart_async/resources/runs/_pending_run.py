@@ -10,7 +10,7 @@ import attrs
 
 from multicart_async.errors import MultiCartError
 from multicart_async.models import Run, RunState, StartedRun
-from multicart_async.models.outcome import Outcome
+from multicart_async.models.outcome import Failure, Outcome, Success
 from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, as_poll_failure, poll_timeout
 from multicart_async.resources.runs._poller import RunPoller
 from multicart_async.resources.runs._tracker import RunTracker
@@ -55,11 +55,11 @@ class PendingRun:
                 self.fingerprint = polled.fingerprint
                 self.report(self.started, polled.state)
             if polled.state is not None and polled.finished and polled.state.run is not None:
-                return Outcome(self.started, polled.state.run)
+                return Success(self.started, polled.state.run)
         elif polled is not None and self.failures.is_final(polled):
-            return Outcome(self.started, error=polled)
+            return Failure(self.started, polled)
         if not self.expired:
             return None
         error = self.tracker.timeout_error(self.timer.elapsed)
         error.__cause__ = self.failures.last
-        return Outcome(self.started, error=error)
+        return Failure(self.started, error)

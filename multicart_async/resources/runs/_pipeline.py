@@ -85,7 +85,7 @@ class RunPipeline:
         waiter: RunWaiter,
         *,
         journal: RunJournal | None,
-        download: Callable[[Run], Awaitable[RunDownload]] | None,
+        download: Callable[[Run], Awaitable[RunDownload[Run]]] | None,
     ) -> None:
         self._unfinished = Unfinished(
             _WAIT_FOR if journal is None else "the same call with the same journal waits for them"
@@ -164,7 +164,7 @@ class RunPipeline:
         await self._note("started", started)
         return started
 
-    async def _finish(self, outcome: Outcome[Any, Run]) -> Run | RunDownload:
+    async def _finish(self, outcome: Outcome[Any, Run]) -> Run | RunDownload[Run]:
         run = outcome.unwrap()
         result = run if self._download is None else await self._download(run)
         if isinstance(outcome.key, StartedRun):

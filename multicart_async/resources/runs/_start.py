@@ -6,13 +6,13 @@ that comes after it. That takes care: two starts must not share one baseline, a 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
 import anyio
 
 from multicart_async._core.clock import Clock
+from multicart_async._core.log import LOGGER, error_info
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
@@ -32,8 +32,6 @@ from multicart_async.resources.runs._new_runs import NewRunsReader
 __all__ = ["RunStarter", "do_nothing"]
 
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=30.0)
-
-_log = logging.getLogger("multicart_async")
 
 
 async def do_nothing(_: StartedRun) -> None:
@@ -97,7 +95,9 @@ class RunStarter:
                         self.mark_listed(started)
                         return True
             except MultiCartError as error:
-                _log.info("looking for a new run of collection %s: %s", started.collection_id, error)
+                LOGGER.info(
+                    "looking for a new run of collection %s: %s", started.collection_id, error, extra=error_info(error)
+                )
             if last:
                 return False
             await pace.sleep()
@@ -130,7 +130,7 @@ class RunStarter:
         """Wait until the run of an earlier start is listed, or two starts would share one baseline."""
         earlier = self._unlisted.get(collection_id)
         if earlier is not None and not await self.wait_until_listed(earlier):
-            _log.warning("collection %s was started before, and its run has not appeared", collection_id)
+            LOGGER.warning("collection %s was started before, and its run has not appeared", collection_id)
         self._unlisted.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
 
     async def _status_before(self, collection_id: int) -> Collection | None:
@@ -138,7 +138,7 @@ class RunStarter:
         try:
             return await self._collections.get(collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
-            _log.info("status of collection %s before its start: %s", collection_id, error)
+            LOGGER.info("status of collection %s before its start: %s", collection_id, error, extra=error_info(error))
             return None
 
 

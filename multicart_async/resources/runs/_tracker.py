@@ -13,7 +13,6 @@ from multicart_async.models import Collection, Run, RunState, StartedRun
 
 __all__ = ["RunTracker", "check_started_run"]
 
-FAILED = "Failed"
 _CONFIRMED = 3  # looks that say Failed while there is a new run
 _CONFIRMED_WITHOUT_RUN = 10  # and while there is none: the status may still be of the run before
 
@@ -75,14 +74,14 @@ class RunTracker:
 
     def observe_status(self, collection: Collection) -> None:
         """Take note of a row that was seen without asking for the runs."""
-        if collection.schedule_status != FAILED:
+        if not collection.is_failed:
             self._moved = True
             self._failed_looks = 0
 
     def raise_if_failed(self, rows: Sequence[Run], collection: Collection) -> None:
         """Raise `RunFailedError` if *collection* says that the run failed, and that can be trusted."""
         self.observe_status(collection)
-        if collection.schedule_status != FAILED:
+        if not collection.is_failed:
             return
         self._failed_looks += 1
         enough = _CONFIRMED if self._new(rows) else _CONFIRMED_WITHOUT_RUN
@@ -103,7 +102,7 @@ class RunTracker:
     def _differs(self, collection: Collection) -> bool:
         before = self._before
         return before is not None and (
-            before.schedule_status != FAILED
+            not before.is_failed
             or before.updated_at != collection.updated_at
             or before.failed_message != collection.failed_message
         )

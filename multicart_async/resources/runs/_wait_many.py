@@ -18,7 +18,7 @@ from multicart_async._core.tasks import TaskPool, next_or_end, to_async_iter
 from multicart_async.config import PollPolicy
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import Collection, Run, RunState, StartedRun
-from multicart_async.models.outcome import Outcome
+from multicart_async.models.outcome import Failure, Outcome, Success
 from multicart_async.resources._base import ClientContext
 from multicart_async.resources._polling import (
     PollFailures,
@@ -119,12 +119,12 @@ class RunWaiter:
                         yield outcome
 
     def _add(self, one: StartedRun | Outcome[Any, Run]) -> list[Outcome[Any, Run]]:
-        if isinstance(one, Outcome):
+        if isinstance(one, Success | Failure):
             return [one]
         try:
             self._watch(check_started_run(one))
         except ArgumentError as error:
-            return [Outcome(one, error=error)]
+            return [Failure(one, error)]
         return []
 
     def _watch(self, started: StartedRun) -> None:
@@ -245,7 +245,7 @@ class RunWaiter:
         self._monitor.clear()
         self._due.clear()
         self._list_failures.succeeded()  # for what is taken in from now on
-        return [Outcome(started, error=error) for started in ended]
+        return [Failure(started, error) for started in ended]
 
     # polls
 

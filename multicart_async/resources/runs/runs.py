@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeVar, overload
 
+from multicart_async._core.log import LOGGER
 from multicart_async._core.validation import check_choice, check_id, check_int, check_iterable
 from multicart_async._downloads.manager import DownloadOptions, check_run
 from multicart_async._downloads.plan import Files
@@ -35,8 +35,6 @@ from multicart_async.sinks import Sink
 __all__ = ["Runs"]
 
 T = TypeVar("T")
-
-_log = logging.getLogger("multicart_async")
 
 
 class Runs(Resource):
@@ -128,7 +126,7 @@ class Runs(Resource):
         policy: PollPolicy = ...,
         journal: str | os.PathLike[str] | None = None,
         check_credits: bool = False,
-    ) -> AsyncGenerator[Outcome[int, RunDownload], None]: ...
+    ) -> AsyncGenerator[Outcome[int, RunDownload[Run]], None]: ...
 
     async def run_many(
         self,
@@ -258,7 +256,7 @@ class Runs(Resource):
     def _tell(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
             text = "collection %s has more than one new run above %s; %s may belong to another start"
-            _log.warning(text, started.collection_id, started.after_run_id, state.run.id)
+            LOGGER.warning(text, started.collection_id, started.after_run_id, state.run.id)
         self._context.emit(
             RunProgress(
                 collection_id=started.collection_id,
@@ -278,7 +276,7 @@ class Runs(Resource):
         overwrite: bool = False,
         count_records: bool = False,
         strict: bool = False,
-    ) -> RunDownload:
+    ) -> RunDownload[Run]:
         """Download the result files of a finished run to ``<dest>/<collection>/<run>/``, verified.
 
         *files* is ``"pages"`` (``page-0001.json`` …), ``"zip"`` (``all-pages.zip``) or ``"both"``. Files that an

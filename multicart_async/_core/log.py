@@ -1,0 +1,35 @@
+"""The one logger of this library, and what its records carry.
+
+``path``, ``attempt`` and ``error`` are attributes of a record where they apply, for a formatter that writes JSON: the call
+or file, the number of the next attempt, and the error in one line. The text of the record has them too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from multicart_async._core.exceptions import MultiCartError
+from multicart_async._core.text import as_line
+
+__all__ = ["LOGGER", "error_info", "log_retry"]
+
+LOGGER: Final = logging.getLogger("multicart_async")
+
+
+def error_info(error: BaseException, path: str | None = None) -> dict[str, object]:
+    """Return the ``extra`` of a record about *error*: a string, because an error would keep its frames alive.
+
+    Of an error that is not of this library only the class is named: its text may hold a secret.
+    """
+    place = getattr(error, "path", None) if path is None else path
+    about = f"{type(error).__name__}: {error}" if isinstance(error, MultiCartError) else type(error).__name__
+    return {"error": as_line(about)} if place is None else {"path": as_line(str(place)), "error": as_line(about)}
+
+
+def log_retry(path: str, attempt: int, error: BaseException) -> None:
+    """Log that attempt *attempt* at *path* follows, at INFO: it is no problem yet, and the last error is raised."""
+    if LOGGER.isEnabledFor(logging.INFO):
+        about = error_info(error, path)
+        text = "%s: attempt %d follows: %s"
+        LOGGER.info(text, about["path"], attempt, about["error"], extra={**about, "attempt": attempt})
