@@ -79,7 +79,7 @@ async def test_one_download_cancelled_everywhere(tmp_path, how) -> None:
         assert end == "cancelled" or (dest / NAME).read_bytes() == LARGE
         ends.add(end)
     assert at > 15
-    assert {"done", "cancelled"} == ends
+    assert ends == {"done", "cancelled"}
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -102,7 +102,7 @@ async def test_a_run_cancelled_everywhere(tmp_path, how) -> None:
         check_listed(dest / "101/88")
         assert end == "cancelled" or (dest / "101/88/manifest.json").is_file()
         await groups_over(FakeTransport(files=served)).runs.download(run, dest, files="both")
-        assert {*versions, "101/88/manifest.json"} == files_below(dest).keys()
+        assert files_below(dest).keys() == {*versions, "101/88/manifest.json"}
     assert at > 10
 
 
@@ -249,7 +249,7 @@ async def test_a_slow_write_never_lands_in_another_file(tmp_path, way, monkeypat
     for victim in victims:
         with victim:
             victim.write(b"precious")
-    assert {b"precious"} == {(tmp_path / f"victim{number}").read_bytes() for number in range(8)}
+    assert {(tmp_path / f"victim{number}").read_bytes() for number in range(8)} == {b"precious"}
     assert files_below(dest) == {}
 
 
@@ -291,7 +291,7 @@ async def test_a_distant_sink_gets_the_notes_too(way) -> None:
 
     await way(groups.runs.download(run_of(1, 2), sink), page_is_there(groups))
 
-    assert {NAME, "101/88/progress.json"} == sink.files.keys()
+    assert sink.files.keys() == {NAME, "101/88/progress.json"}
 
 
 @pytest.mark.parametrize("how", HOWS)

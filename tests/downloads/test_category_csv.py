@@ -67,8 +67,8 @@ async def test_the_json_and_the_csv_lie_side_by_side(tmp_path) -> None:
     done = await over(content).categories.download(category(), tmp_path)
 
     files = files_below(tmp_path)
-    assert {"7/3/category_asins.json", "7/3/category_asins.csv", "7/3/manifest.json"} == files.keys()
-    assert [*HEAD, ROW] == rows_of(files["7/3/category_asins.csv"])
+    assert files.keys() == {"7/3/category_asins.json", "7/3/category_asins.csv", "7/3/manifest.json"}
+    assert rows_of(files["7/3/category_asins.csv"]) == [*HEAD, ROW]
     table = files["7/3/category_asins.csv"]
     assert (len(table), hashlib.sha256(table).hexdigest()) == (done.files[1].size, done.files[1].sha256)
     assert (len(content), 0) == (done.bytes, done.skipped)
@@ -141,7 +141,7 @@ async def test_values_are_written_as_in_json_and_texts_as_they_are(value, text) 
     """Numbers of any size, lists and objects too; what is missing is empty."""
     row = ["", "", "", "", "", "", "", text, ""]
 
-    assert [*HEAD, row] == await csv_of(b'[{"price_cents": ' + value.encode() + b"}]")
+    assert await csv_of(b'[{"price_cents": ' + value.encode() + b"}]") == [*HEAD, row]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_values_are_written_as_in_json_and_texts_as_they_are(value, text) 
 )
 async def test_one_object_is_one_row(content) -> None:
     """With blanks or a byte order mark before it, too."""
-    assert [*HEAD, ROW] == await csv_of(content)
+    assert await csv_of(content) == [*HEAD, ROW]
 
 
 async def test_many_rows_come_in_pieces(tmp_path) -> None:
@@ -289,7 +289,7 @@ async def test_a_sink_that_is_no_folder_gets_both() -> None:
 
     done = await over(json.dumps([FULL]).encode()).categories.download(category(), sink)
 
-    assert [*HEAD, ROW] == rows_of(sink.files["7/3/category_asins.csv"])
+    assert rows_of(sink.files["7/3/category_asins.csv"]) == [*HEAD, ROW]
     assert [file.name for file in done.files] == ["category_asins.json", "category_asins.csv"]
     assert sink.order[-1] == "7/3/manifest.json"
 

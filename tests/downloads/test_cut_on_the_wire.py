@@ -107,9 +107,9 @@ async def test_no_cut_passes_for_the_end(tmp_path, kind, framing, reset) -> None
         wrong = {run: end for run, end in wrong.items() if type(end) is not APIConnectionError}
     assert wrong == {}
     name = "all-pages.zip" if kind == "zip" else "page-0001.json"
-    assert {name: content} == {
+    assert {
         name.rpartition("/")[2]: body for name, body in files_below(tmp_path).items() if "manifest" not in name
-    }
+    } == {name: content}
     assert temporaries_below(tmp_path) == []
 
 

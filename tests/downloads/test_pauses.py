@@ -94,7 +94,7 @@ async def test_who_queues_for_a_slot_keeps_the_pause(way) -> None:
             group.start_soon(way, bench)
 
     assert bench.transport.times[0] == 0
-    assert {7.0} == set(bench.transport.times[1:])
+    assert set(bench.transport.times[1:]) == {7.0}
 
 
 async def test_records_keep_the_pause_that_they_were_asked_for() -> None:

@@ -98,8 +98,8 @@ async def test_numbers_of_any_size_are_exact(text, value) -> None:
 
     found, groups = await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}), attempts=1)
 
-    assert [*rows, {"big": value, "x": 0.5}] == found
-    assert {float} == {type(record["x"]) for record in found}
+    assert found == [*rows, {"big": value, "x": 0.5}]
+    assert {type(record["x"]) for record in found} == {float}
     assert len(groups.transport.opened) == 1
 
 
@@ -271,7 +271,7 @@ async def test_a_repeat_that_breaks_early_is_repeated() -> None:
     """Where nothing proves the end, what was given must come in one of the attempts."""
     files = [FakeFile([PAGE[:9000], CUT], headers=SIZE), FakeFile([PAGE[:100]]), FakeFile.whole(PAGE)]
 
-    assert (json.loads(PAGE), None, 3) == await given_before(*files)
+    assert await given_before(*files) == (json.loads(PAGE), None, 3)
 
 
 @pytest.mark.parametrize("more", [0, 20_000])
@@ -319,7 +319,7 @@ async def test_a_refusal_in_latin_1_may_come_in_the_repeat() -> None:
 )
 async def test_another_object_is_a_record(content) -> None:
     """Nothing says that it is an answer."""
-    assert [json.loads(content)] == (await records_of(FakeFile.whole(content)))[0]
+    assert (await records_of(FakeFile.whole(content)))[0] == [json.loads(content)]
 
 
 async def test_an_object_in_another_encoding_is_no_page() -> None:
@@ -387,7 +387,7 @@ class Product:
 async def test_records_become_values_of_a_class() -> None:
     """Fields that the class does not have are left out; a record that does not fit names the page."""
     found, _ = await records_of(FakeFile.whole(b'[{"asin": "B0", "title": "x"}]'), into=Product)
-    assert [Product("B0")] == found
+    assert found == [Product("B0")]
 
     with pytest.raises(InvalidResponseError, match=LABEL):
         await records_of(FakeFile.whole(b'[{"title": "x"}]'), into=Product)

@@ -56,8 +56,8 @@ async def test_pages_lie_in_folders_of_numbers(tmp_path) -> None:
     done = await groups.runs.download(run_of(1, 2), tmp_path)
 
     files = files_below(tmp_path)
-    assert {"manifest.json", "page-0001.json", "page-0002.json"} == {name.removeprefix("101/88/") for name in files}
-    assert [PAGES[1], PAGES[2]] == [file.path.read_bytes() for file in done.files]
+    assert {name.removeprefix("101/88/") for name in files} == {"manifest.json", "page-0001.json", "page-0002.json"}
+    assert [file.path.read_bytes() for file in done.files] == [PAGES[1], PAGES[2]]
     assert [hashlib.sha256(PAGES[number]).hexdigest() for number in (1, 2)] == [file.sha256 for file in done.files]
     assert (tmp_path / "101" / "88", 0, len(PAGES[1]) + len(PAGES[2])) == (done.directory, done.skipped, done.bytes)
     size = len(PAGES[1]) + len(PAGES[2])
@@ -84,7 +84,7 @@ async def test_the_manifest_says_what_is_there(tmp_path) -> None:
         content["run"]["download_links"]["all_pages"],
     )
     row = {"name": "page-0001.json", "size": len(PAGES[1]), "sha256": hashlib.sha256(PAGES[1]).hexdigest()}
-    assert [{**row, "url": url(1), "service_name": service_name(1), "records": None}] == content["files"]
+    assert content["files"] == [{**row, "url": url(1), "service_name": service_name(1), "records": None}]
     before = "".join(text.splitlines(keepends=True)[:-1])
     assert content["checksum"] == hashlib.sha256(before.encode()).hexdigest()
 
@@ -144,7 +144,7 @@ async def test_overwrite_fetches_everything_again(tmp_path) -> None:
 
     done = await groups_over(transport).runs.download(run_of(1, 2), tmp_path, overwrite=True)
 
-    assert {service_name(1), service_name(2)} == set(opened(transport))
+    assert set(opened(transport)) == {service_name(1), service_name(2)}
     assert (0, len(PAGES[1]) + len(PAGES[2])) == (done.skipped, done.bytes)
 
 
@@ -161,7 +161,7 @@ async def test_files_are_what_was_asked_for(tmp_path, files, names) -> None:
     done = await groups_over(service()).runs.download(run_of(1, 2, zipped=True), tmp_path, files=files)
 
     assert names == [file.name for file in done.files]
-    assert {*names, "manifest.json"} == {name.removeprefix("101/88/") for name in files_below(tmp_path)}
+    assert {name.removeprefix("101/88/") for name in files_below(tmp_path)} == {*names, "manifest.json"}
 
 
 async def test_pages_and_then_the_zip_are_one_folder(tmp_path) -> None:
@@ -170,7 +170,7 @@ async def test_pages_and_then_the_zip_are_one_folder(tmp_path) -> None:
     transport = service()
     done = await groups_over(transport).runs.download(run_of(1, 2, zipped=True), tmp_path, files="both")
 
-    assert [service_name(None)] == opened(transport)
+    assert opened(transport) == [service_name(None)]
     assert (2, len(ARCHIVE)) == (done.skipped, done.bytes)
     listed = json.loads(files_below(tmp_path)["101/88/manifest.json"])["files"]
     assert [file["name"] for file in listed] == ["all-pages.zip", "page-0001.json", "page-0002.json"]
@@ -239,7 +239,7 @@ async def test_what_the_service_calls_a_file_never_reaches_the_disk(tmp_path, na
 
     await groups_over(transport).runs.download(run, dest)
 
-    assert {"dest/101/88/page-0001.json", "dest/101/88/manifest.json"} == files_below(tmp_path).keys()
+    assert files_below(tmp_path).keys() == {"dest/101/88/page-0001.json", "dest/101/88/manifest.json"}
     listed = json.loads(files_below(dest)["101/88/manifest.json"])["files"]
     assert f"{name}_88_Results_Page_1.json" == listed[0]["service_name"]
 
@@ -300,7 +300,7 @@ async def test_one_page_that_fails_leaves_the_others_and_no_manifest(tmp_path) -
     with pytest.raises(UnreachableResultError, match="lists it no more"):
         await groups.runs.download(run_of(1, 2), tmp_path)
 
-    assert {"101/88/page-0001.json", "101/88/progress.json"} == files_below(tmp_path).keys()
+    assert files_below(tmp_path).keys() == {"101/88/page-0001.json", "101/88/progress.json"}
     assert temporaries_below(tmp_path) == []
 
 

@@ -117,9 +117,12 @@ async def test_what_is_not_ours_stays(tmp_path) -> None:
     await groups_over(service()).runs.download(run_of(1, 2, total_results=6), tmp_path)
 
     assert [failure.path for failure in report.failures] == ["101/88/notes.txt"]
-    assert {"101/88/notes.txt", "101/88/page-0001.json", "101/88/page-0002.json", "101/88/manifest.json"} == set(
-        files_below(tmp_path)
-    )
+    assert set(files_below(tmp_path)) == {
+        "101/88/notes.txt",
+        "101/88/page-0001.json",
+        "101/88/page-0002.json",
+        "101/88/manifest.json",
+    }
 
 
 async def test_a_sink_that_cannot_remove_gets_no_notes_that_would_stay() -> None:

@@ -72,7 +72,7 @@ async def test_a_good_file_is_put_in_place(tmp_path, kind, framing) -> None:
 
     fetched = await fetch(downloader(framed(content, framing)), make(), DirectorySink(tmp_path))
 
-    assert {f"101/88/{fetched.name}": content} == files_below(tmp_path)
+    assert files_below(tmp_path) == {f"101/88/{fetched.name}": content}
     assert (len(content), hashlib.sha256(content).hexdigest()) == (fetched.size, fetched.sha256)
 
 
@@ -86,7 +86,7 @@ async def test_size_does_not_matter(tmp_path, size, framing) -> None:
 
     fetched = await fetch(downloader(FakeFile(pieces, headers=headers)), wanted_page(), DirectorySink(tmp_path))
 
-    assert {NAME: content} == files_below(tmp_path)
+    assert files_below(tmp_path) == {NAME: content}
     assert hashlib.sha256(content).hexdigest() == fetched.sha256
 
 

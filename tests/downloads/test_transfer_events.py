@@ -88,7 +88,7 @@ async def test_a_quick_file_is_started_and_done() -> None:
     await fetch(owner, wanted_page(), MemorySink())
 
     size = len(content)
-    assert [FileStarted(name=NAME, expected=size), FileCompleted(name=NAME, size=size)] == told
+    assert told == [FileStarted(name=NAME, expected=size), FileCompleted(name=NAME, size=size)]
 
 
 async def test_a_slow_file_tells_how_far_it_is() -> None:
@@ -99,7 +99,7 @@ async def test_a_slow_file_tells_how_far_it_is() -> None:
     await fetch(owner, wanted_page(), MemorySink())
 
     assert [event.received for event in told if isinstance(event, FileProgress)] == [1 << 20, 2 << 20, 3 << 20]
-    assert {None} == {event.expected for event in told if isinstance(event, FileStarted | FileProgress)}
+    assert {event.expected for event in told if isinstance(event, FileStarted | FileProgress)} == {None}
 
 
 async def test_a_restart_tells_what_is_discarded() -> None:
@@ -110,7 +110,7 @@ async def test_a_restart_tells_what_is_discarded() -> None:
 
     await fetch(owner, wanted_page(), MemorySink())
 
-    assert [FileStarted, Retrying, FileProgress, FileRestarted, FileCompleted] == [type(event) for event in told]
+    assert [type(event) for event in told] == [FileStarted, Retrying, FileProgress, FileRestarted, FileCompleted]
     assert [told[2].received, told[3].discarded] == [700, 700]
     assert told[3].error is CUT
 
@@ -151,7 +151,7 @@ async def test_going_on_in_the_middle_discards_nothing() -> None:
 
     await fetch(owner, wanted_page(), MemorySink())
 
-    assert [FileStarted, Retrying, FileCompleted] == [type(event) for event in told]
+    assert [type(event) for event in told] == [FileStarted, Retrying, FileCompleted]
     assert told[1].attempt == 2
     assert owner.transport.opened[1][1] == {"Range": "bytes=700-", "If-Range": '"v1"'}
 
@@ -231,7 +231,7 @@ async def test_an_on_event_that_raises_ends_the_call_cleanly(tmp_path, error, at
     check_nothing_left(tmp_path, {NAME: [content]})
     assert owner.limiter.borrowed_tokens == 0
     if listener.count < at:
-        assert {NAME: content} == files_below(tmp_path)
+        assert files_below(tmp_path) == {NAME: content}
 
 
 async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
@@ -247,7 +247,7 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
 
     await fetch(owner, wanted_page(), MemorySink(), refresh)
 
-    assert [FileStarted, FileCompleted] == [type(event) for event in told]
+    assert [type(event) for event in told] == [FileStarted, FileCompleted]
 
 
 async def test_each_repetition_has_a_number_of_its_own() -> None:

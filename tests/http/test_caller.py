@@ -52,7 +52,7 @@ async def test_an_answer_is_asked_for_once(safety: Safety) -> None:
 
     assert await caller(transport).call(endpoint(safety), {"b": 2}) == {"a": 1}
     assert transport.sent == [(PATH, {"b": 2})]
-    assert [safety != "safe"] == transport.fresh
+    assert transport.fresh == [safety != "safe"]
 
 
 async def test_what_is_unset_is_left_out_and_nothing_else() -> None:
@@ -77,7 +77,7 @@ async def test_a_form_goes_as_it_is() -> None:
     transport = FakeTransport(lost(), ok(1))
     await caller(transport).call(endpoint("idempotent"), form)
 
-    assert [(PATH, form), (PATH, form)] == transport.sent
+    assert transport.sent == [(PATH, form), (PATH, form)]
 
 
 async def test_an_answer_becomes_the_endpoint_s_type() -> None:

@@ -51,14 +51,14 @@ async def test_a_call_is_json_with_the_key_in_its_header() -> None:
     with mocked_answers(BASE + PATH, {"payload": {}}) as service:
         sent, _ = await call(service, b'{"schedule_id": 101}')
 
-        assert [("POST", URL(BASE + PATH))] == list(service.requests)
+        assert list(service.requests) == [("POST", URL(BASE + PATH))]
     assert await sent["data"].as_bytes() == b'{"schedule_id": 101}'
-    assert {
+    assert sent["headers"] == {
         "Content-Type": "application/json",
         "Accept": "application/json",
         "User-Agent": f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}",
         "x-api-key": KEY,
-    } == sent["headers"]
+    }
 
 
 async def test_a_token_goes_into_authorization() -> None:

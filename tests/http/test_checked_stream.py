@@ -189,7 +189,7 @@ async def test_status_length_and_headers_are_those_of_the_answer() -> None:
     ):
         told = (stream.status, stream.length, stream.self_delimited, stream.headers["etag"])
 
-    assert (200, len(body), True, '"1"') == told
+    assert told == (200, len(body), True, '"1"')
 
 
 async def read_and(client: AsyncMultiCart, do) -> None:

@@ -74,7 +74,7 @@ async def test_a_whole_body_comes_whole(framing, end) -> None:
     """All of it, without an error; ``length`` and ``proved`` say what the framing promises."""
     promised = len(BODY) if framing == "length" else None
 
-    assert (BODY, None, framing in PROVED, promised) == await read(FRAMINGS[framing], end)
+    assert await read(FRAMINGS[framing], end) == (BODY, None, framing in PROVED, promised)
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -142,7 +142,7 @@ def test_rows_behind_one_that_is_long_are_taken_several_at_a_time_again() -> Non
     with mock.patch.object(STRICT, "raw_decode", side_effect=RAW_DECODE) as decode:
         value, _ = parsed(json.dumps({"data": rows}))
 
-    assert {"data": rows} == value
+    assert value == {"data": rows}
     assert decode.call_count < 150
 
 

@@ -133,7 +133,7 @@ async def test_a_file_may_move_within_its_origin(case, status) -> None:
     async with Pair(location, status) as pair, transport_to(pair.own) as transport:
         content = await read_file(transport, pair.own.url + FILE)
 
-        assert [f"/api/v1{FILE}", target] == [request.path for request in pair.own.requests]
+        assert [request.path for request in pair.own.requests] == [f"/api/v1{FILE}", target]
         assert [request.headers["x-api-key"] for request in pair.own.requests] == [KEY] * 2
     assert content == b"[]"
 

@@ -137,7 +137,7 @@ async def test_a_broken_transfer_has_no_count_of_its_own() -> None:
     error = IncompleteDownloadError("f", "cut")
 
     assert await bench.run(error, "fine") == "fine"
-    assert [Retrying(path="/p/", attempt=2, error=error)] == bench.events
+    assert bench.events == [Retrying(path="/p/", attempt=2, error=error)]
     assert not hasattr(error, "attempts")
 
 
@@ -214,7 +214,7 @@ async def test_without_a_pause_to_keep_nothing_is_told(seconds: float | None) ->
     await bench.run(busy(seconds), "fine")
 
     assert bench.clock.slept == []
-    assert [Retrying] == [type(event) for event in bench.events]
+    assert [type(event) for event in bench.events] == [Retrying]
 
 
 async def test_a_pause_holds_everybody_back() -> None:

@@ -50,7 +50,7 @@ async def test_a_pooled_connection_is_not_poisoned() -> None:
             again = [piece async for piece in stream]
 
         assert server.connections == 1
-    assert (received, sum(map(len, again))) == (PARTS * len(PART),) * 2
+    assert (PARTS * len(PART),) * 2 == (received, sum(map(len, again)))
 
 
 @pytest.mark.parametrize("case", DRIPS)

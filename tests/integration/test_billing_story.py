@@ -33,7 +33,7 @@ async def test_an_invoice_is_there_whole(client, sandbox, tmp_path) -> None:
     second = sandbox.add_invoice()
     files = [await client.billing.download_invoice(number, tmp_path / "invoices") for number in (1, str(second))]
 
-    assert ["invoice-1.pdf", f"invoice-{second}.pdf"] == [file.name for file in files]
+    assert [file.name for file in files] == ["invoice-1.pdf", f"invoice-{second}.pdf"]
     for file in files:
         content = file.path.read_bytes()
         assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -60,7 +60,7 @@ async def test_somebody_elses_invoice_is_refused_and_nothing_is_left(client, san
 
     async with AsyncMultiCart("bob.secret", base_url=sandbox.url) as owner:
         await owner.billing.download_invoice(theirs, tmp_path)
-    assert [f"invoice-{theirs}.pdf"] == [path.name for path in tmp_path.iterdir()]
+    assert [path.name for path in tmp_path.iterdir()] == [f"invoice-{theirs}.pdf"]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ async def test_more_rows_are_split_and_duplicates_are_told(client, sandbox) -> N
     with pytest.raises(ItemsRejectedError, match="4800 items added, 1200 rejected"):
         added.raise_for_errors()
 
-    assert {"Duplicate entry"} == {row.error for row in added.error_rows}
+    assert {row.error for row in added.error_rows} == {"Duplicate entry"}
     assert sandbox.counts[BULK] == 2
     assert await client.asins.count(made) == 4_800
 

@@ -247,8 +247,8 @@ async def test_an_answer_that_is_too_late_is_a_lost_one(place: Place, work: Any)
     for call in (call for name, call in CALLS.items() if work == "before" or name not in once):
         grown.update(call.grows)
 
-    assert {1} == {found[name].requests for name in once}
-    assert {OutcomeUnknownError} == {type(found[name].error) for name in once - {"collections.run"}}
+    assert {found[name].requests for name in once} == {1}
+    assert {type(found[name].error) for name in once - {"collections.run"}} == {OutcomeUnknownError}
     assert (work == "before") == (found["collections.run"].error is None)
     patient = {type(found[name].error) for name in CALLS.keys() - once}
     assert patient <= {type(None), APITimeoutError, StalledDownloadError}

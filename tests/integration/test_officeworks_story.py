@@ -36,7 +36,7 @@ async def test_stores_and_catalogue_are_there_to_choose_from(client, sandbox) ->
 
     assert {row.store_id: row.store_name for row in stores}["W411"] == "Officeworks Carindale"
     assert [child.name for child in tree.categories[0].children] == ["Computers", "Printers"]
-    assert {"HPLAP001", "DLLAT002"} == {row["sku"] for row in products}
+    assert {row["sku"] for row in products} == {"HPLAP001", "DLLAT002"}
     assert sandbox.counts["/settings/officeworks/stores/"] == 1
     assert sandbox.credits().used == 0
 

@@ -42,7 +42,7 @@ async def test_a_new_postcode_is_created_once_and_then_found(client, sandbox) ->
             group.start_soon(ensure)
     again = await client.zipcodes.ensure("0800", **AU)
 
-    assert {(again.id, "0800", "active")} == {(row.id, row.zipcode, row.status) for row in found}
+    assert {(row.id, row.zipcode, row.status) for row in found} == {(again.id, "0800", "active")}
     assert sandbox.counts[CREATE] == 1
 
 
@@ -70,7 +70,7 @@ async def test_a_postcode_in_progress_is_waited_for() -> None:
         active = await client.zipcodes.list(status="active", domain_id=1)
 
     assert created.status == "in-progress"
-    assert {"4500", "2000"} == {row.zipcode for row in active}
+    assert {row.zipcode for row in active} == {"4500", "2000"}
     assert sandbox.counts[CREATE] == 1
 
 
@@ -165,7 +165,7 @@ async def test_a_category_wants_its_postcode_first(client, sandbox, tmp_path) ->
     assert "amazon.com.au and 2600" in note
     assert "zipcodes.ensure" in note
     assert run.asin_count == len(run.asins) == sandbox.credits().used
-    assert {"category_asins.json", "category_asins.csv"} == {file.name for file in download.files}
+    assert {file.name for file in download.files} == {"category_asins.json", "category_asins.csv"}
 
 
 async def test_a_category_for_a_postcode_in_progress_is_refused_without_a_collection() -> None:

@@ -34,7 +34,7 @@ async def test_times_go_out_in_the_words_of_the_service(client, sandbox) -> None
     await scheduled(client)
 
     times = {"minutes_frequency": "30", "days_of_week": ["monday", "friday"], "hours": ["08.00", "12.30", "16.00"]}
-    assert ("Every X Minutes", times) == tuple(sent_last(sandbox, CREATE)[key] for key in ("schedule", "schedule_time"))
+    assert tuple(sent_last(sandbox, CREATE)[key] for key in ("schedule", "schedule_time")) == ("Every X Minutes", times)
 
 
 async def test_what_is_read_back_is_what_is_documented(client) -> None:
@@ -64,8 +64,8 @@ async def test_other_times_are_changed_alone_and_a_schedule_is_stopped(client, s
     stopped = await client.collections.update(made, schedule="Manual")
 
     sunday = {"minutes_frequency": "60", "days_of_week": ["sunday"], "hours": ["00.00"]}
-    assert {"schedule_id": made, "schedule_time": sunday} == times
-    assert {"schedule_id": made, "schedule": "Manual"} == sent_last(sandbox, UPDATE)
+    assert times == {"schedule_id": made, "schedule_time": sunday}
+    assert sent_last(sandbox, UPDATE) == {"schedule_id": made, "schedule": "Manual"}
     assert "Manual" == stopped.schedule == (await client.collections.get(made)).schedule
 
 

@@ -161,7 +161,7 @@ def test_a_collection_needs_an_id_only() -> None:
     """Answers of create and update lack most fields; those are ``None``."""
     fields = attrs.asdict(Collection(id=1), filter=lambda field, _: field.name not in {"id", "extra"})
 
-    assert {None} == set(fields.values())
+    assert set(fields.values()) == {None}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_collection_says_how_its_last_run_went(status: str | None, flags: tupl
     """By the words of the service, as they are spelt there."""
     row = Collection(id=1, schedule_status=status)
 
-    assert (row.is_failed, row.is_processing) == flags
+    assert flags == (row.is_failed, row.is_processing)
 
 
 @pytest.mark.parametrize("request_type", ["amazon", "amazon_category_scrape", None])

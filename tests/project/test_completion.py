@@ -71,7 +71,7 @@ def test_the_methods_of_a_group_complete(name: str) -> None:
     kind = inspect.get_annotations(AsyncMultiCart, eval_str=True)[name]
     methods = {method for method in vars(kind) if not method.startswith("_")}
 
-    assert {*completed(f"client.{name}.")} == methods
+    assert methods == {*completed(f"client.{name}.")}
 
 
 @pytest.mark.parametrize("method", ["run_many", "records", "start_and_wait", "wait_many"])

@@ -111,12 +111,12 @@ async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
     outcomes = await example("bulk_download").main([999, failing, good, broken], tmp_path, policy=QUICK)
 
     found = {outcome.key: type(outcome.error) for outcome in outcomes}
-    assert {
+    assert found == {
         999: errors.NotFoundError,
         failing: errors.RunFailedError,
         good: type(None),
         broken: errors.IncompleteDownloadError,
-    } == found
+    }
 
 
 async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp_path) -> None:
@@ -204,7 +204,7 @@ async def test_demo_shows_what_lies_where(tmp_path, capsys) -> None:
     """Pages, ZIP and manifest of each collection, the category's files, and a table that is right about them."""
     results = await example("demo").main(tmp_path, collections={"One": 150, "Two": 20}, seconds_per_item=0.001)
 
-    assert {"One", "Two", "Laptops (node)"} == set(results)
+    assert set(results) == {"One", "Two", "Laptops (node)"}
     told = capsys.readouterr().out
     for name, (download, records) in results.items():
         names = {path.name for path in download.directory.iterdir()}

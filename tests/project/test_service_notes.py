@@ -16,7 +16,7 @@ ROWS = re.findall(
 
 def test_every_trap_is_in_the_table() -> None:
     """All 43, in their order."""
-    assert [*range(1, 44)] == [int(number) for number, *_ in ROWS]
+    assert [int(number) for number, *_ in ROWS] == [*range(1, 44)]
 
 
 @pytest.mark.parametrize(("number", "service", "library", "held"), ROWS, ids=[number for number, *_ in ROWS])

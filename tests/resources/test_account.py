@@ -156,7 +156,7 @@ async def test_a_code_is_sent_as_a_number(otp, sent) -> None:
     groups = answering(ok(None))
     await groups.account.register(**{**NEW, "otp": otp})
 
-    assert [("/users/register", {**NEW, "otp": sent})] == groups.transport.sent
+    assert groups.transport.sent == [("/users/register", {**NEW, "otp": sent})]
     assert groups.transport.public == [True]
 
 

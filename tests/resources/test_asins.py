@@ -45,7 +45,7 @@ async def test_create_sends_ids_and_nothing_that_is_not_given() -> None:
     made = await groups.asins.create(101, " B0DJQQ38TG\n", **PLACE)
 
     wanted = {"collection": 101, "domain": 1, "customer_postcode": 15, "asin": "B0DJQQ38TG"}
-    assert [("/schedules/amazon/asin/create/", wanted)] == groups.transport.sent
+    assert groups.transport.sent == [("/schedules/amazon/asin/create/", wanted)]
     assert (DomainRef(id=1), PostcodeRef(id=15)) == (made.domain, made.customer_postcode)
 
 
@@ -108,7 +108,7 @@ async def test_create_many_sends_one_text_with_names() -> None:
         "asins": "B1,B2",
         "including_raw_html": False,
     }
-    assert [(MULTIPLE, wanted)] == groups.transport.sent
+    assert groups.transport.sent == [(MULTIPLE, wanted)]
     assert AddResult(success_count=2) == added
     assert added.raise_for_errors() is None
 
@@ -118,7 +118,7 @@ async def test_create_many_leaves_the_html_switch_out() -> None:
     groups = groups_over(FakeTransport(taken(1)))
     await groups.asins.create_many(101, ["B1"], domain="amazon.com.au", postcode="0800")
 
-    assert {"collection", "domain", "customer_postcode", "asins"} == set(groups.transport.sent[0][1])
+    assert set(groups.transport.sent[0][1]) == {"collection", "domain", "customer_postcode", "asins"}
     assert groups.transport.sent[0][1]["customer_postcode"] == "0800"
 
 
@@ -137,7 +137,7 @@ async def test_rejected_items_are_told_and_raise_when_asked() -> None:
     groups = groups_over(FakeTransport(taken(0, "B1", reason="Unknown postcode")))
     added = await groups.asins.create_many(101, ["B1"], **NAMES)
 
-    assert (ErrorRow(asin="B1", error="Unknown postcode"),) == added.error_rows
+    assert added.error_rows == (ErrorRow(asin="B1", error="Unknown postcode"),)
     with pytest.raises(ItemsRejectedError, match="B1: Unknown postcode") as caught:
         added.raise_for_errors()
     assert added == caught.value.added
@@ -188,7 +188,7 @@ async def test_list_sends_a_page_and_never_with_count() -> None:
     assert await groups.asins.list(101, skip=200, limit=1000) == ()
 
     first = (LIST, {"collection_id": 101, "skip": 0, "limit": 100})
-    assert [first, (LIST, {"collection_id": 101, "skip": 200, "limit": 1000})] == groups.transport.sent
+    assert groups.transport.sent == [first, (LIST, {"collection_id": 101, "skip": 200, "limit": 1000})]
     assert (row.domain.domain, row.customer_postcode.zipcode) == ("amazon.com.au", "4500")
 
 
@@ -294,7 +294,7 @@ async def test_update_sends_the_given_fields_only() -> None:
 
     path = "/schedules/amazon/asin/update/"
     first = (path, {"asin_id": 5, "custom_id": "ref-updated"})
-    assert [first, (path, {"asin_id": 5, **everything})] == groups.transport.sent
+    assert groups.transport.sent == [first, (path, {"asin_id": 5, **everything})]
 
 
 async def test_delete_gives_nothing() -> None:

@@ -69,7 +69,7 @@ async def test_add_ends_when_the_rows_are_there() -> None:
     assert AddResult(success_count=2) == added
     assert paths(groups) == [ZIPCODES, LIST, MULTIPLE, LIST, LIST, LIST]
     fields = {"collection": 101, "domain": "amazon.com.au", "customer_postcode": "4500", "asins": "B1,B2"}
-    assert (MULTIPLE, {**fields, "including_raw_html": True}) == groups.transport.sent[2]
+    assert groups.transport.sent[2] == (MULTIPLE, {**fields, "including_raw_html": True})
     assert groups.clock.slept == [10, 10]
 
 
@@ -195,7 +195,7 @@ async def test_an_unknown_domain_adds_nothing() -> None:
     with pytest.raises(ArgumentError, match=r"amazon\.com\.au"):
         await groups.asins.add(101, ["B1"], domain="amazon.de", postcode="4500")
 
-    assert {ZIPCODES, DOMAINS} == set(paths(groups))
+    assert set(paths(groups)) == {ZIPCODES, DOMAINS}
 
 
 @pytest.mark.parametrize("status", ["failed", "inactive"])

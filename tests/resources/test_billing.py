@@ -51,7 +51,7 @@ async def test_public_plans_are_got_without_a_credential() -> None:
     """None of their fields is certain."""
     groups = groups_over(FakeTransport(ok([{}, {"name": "Pro", "features": None}])))
 
-    assert (Plan(), Plan(name="Pro")) == await groups.billing.public_plans()
+    assert await groups.billing.public_plans() == (Plan(), Plan(name="Pro"))
     assert groups.transport.sent == [("/plans/public/", {})]
     assert (groups.transport.methods, groups.transport.public) == (["GET"], [True])
 
@@ -88,7 +88,7 @@ async def test_an_invoice_is_brought_whole(tmp_path) -> None:
 
     assert DownloadedFile("invoice-5.pdf", tmp_path / "invoices" / "invoice-5.pdf", len(PDF), done.sha256) == done
     assert done.path.read_bytes() == PDF
-    assert [done.path] == list((tmp_path / "invoices").iterdir())
+    assert list((tmp_path / "invoices").iterdir()) == [done.path]
     assert groups.transport.opened == [(URL, {})]
 
 

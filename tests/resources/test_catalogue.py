@@ -30,7 +30,7 @@ async def test_the_documented_tree_arrives_whole(endpoints: dict[str, Any]) -> N
 
     computers = CatalogueCategory(name="Computers", seoPath="technology/computers")
     technology = CatalogueCategory(name="Technology", seoPath="technology", children=(computers,))
-    assert [(row["path"], row["request"])] == groups.transport.sent
+    assert groups.transport.sent == [(row["path"], row["request"])]
     assert CatalogueTree(total=5, categories=(technology,)) == tree
     assert tree.categories[0].children[0].seo_path == "technology/computers"
 
@@ -133,7 +133,7 @@ async def test_products_are_asked_for_by_path_and_what_else_one_knows() -> None:
     await groups.catalogue.products(LAPTOPS, extra={"page": 2, "sort": None})
 
     first = {"seo_path": LAPTOPS}
-    assert [(PRODUCTS, first), (PRODUCTS, {**first, "page": 2, "sort": None})] == groups.transport.sent
+    assert groups.transport.sent == [(PRODUCTS, first), (PRODUCTS, {**first, "page": 2, "sort": None})]
 
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [

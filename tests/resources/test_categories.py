@@ -39,7 +39,7 @@ async def test_submit_sends_what_is_given_and_the_node_of_the_url() -> None:
     started = await groups.categories.submit(URL, **PLACE)
 
     wanted = {"category_url": URL, "amazon_node_id": "4851693051", **PLACE}
-    assert [(SUBMIT, wanted)] == groups.transport.sent
+    assert groups.transport.sent == [(SUBMIT, wanted)]
     assert groups.transport.fresh == [True]
     assert StartedCategory(20326, 412) == started
 
@@ -60,7 +60,7 @@ async def test_submit_sends_every_parameter_under_its_name() -> None:
     groups = groups_over(FakeTransport(SUBMITTED))
     await groups.categories.submit(URL, **given)
 
-    assert {"category_url": URL, **given} == groups.transport.sent[0][1]
+    assert groups.transport.sent[0][1] == {"category_url": URL, **given}
 
 
 async def test_submit_sends_null_for_no_delivery_day() -> None:
@@ -119,7 +119,7 @@ async def test_a_filter_on_another_domain_is_a_warning(given: dict[str, Any]) ->
     with pytest.warns(MultiCartWarning, match=r"amazon\.com\.au only") as told:
         await groups.categories.submit(URL, domain="amazon.com", postcode="90210", **given)
 
-    assert [__file__] == [one.filename for one in told]
+    assert [one.filename for one in told] == [__file__]
     assert given.items() <= groups.transport.sent[0][1].items()
 
 

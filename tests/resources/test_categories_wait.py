@@ -55,7 +55,7 @@ async def test_watch_tells_each_change_once_and_the_finished_scrape_last() -> No
     told = [(e.collection_id, e.run_id, e.status, e.waited, e.finished) for e in groups.events]
     wanted = [("scraping", 0, False), ("scraping", 20, False), ("done", 30, True)]
     assert [(20326, 412, *rest) for rest in wanted] == told
-    assert {RunProgress} == {type(event) for event in groups.events}
+    assert {type(event) for event in groups.events} == {RunProgress}
 
 
 BROKEN_SIDE = [refused(500), refused(400), refused(404), refused(403), lost(), refused(401), refused(402)]
@@ -210,7 +210,7 @@ async def test_the_deadline_carries_what_was_waited_for_and_the_last_row(rows: l
 
     assert caught.value.started == STARTED
     assert last == (caught.value.last and caught.value.last.id)
-    assert {RESULT, GET} == {path for path, _ in groups.transport.sent}
+    assert {path for path, _ in groups.transport.sent} == {RESULT, GET}
     groups.transport.answers[RESULT] = in_turn([category_row(finished=True)])
     assert (await groups.categories.wait(caught.value.started)).id == 412
 
@@ -234,6 +234,6 @@ async def test_submit_and_wait_is_both() -> None:
     groups.transport.answers[path] = in_turn({"id": 20326, "runner_id": 412})
     run = await groups.categories.submit_and_wait("https://www.amazon.com.au/b", **given, policy=STEADY)
 
-    assert (path, {"category_url": "https://www.amazon.com.au/b", **given}) == groups.transport.sent[0]
+    assert groups.transport.sent[0] == (path, {"category_url": "https://www.amazon.com.au/b", **given})
     assert run.id == 412
     assert groups.clock.slept == [10, 10]

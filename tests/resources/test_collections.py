@@ -46,7 +46,7 @@ async def test_create_sends_its_defaults_and_nothing_that_is_not_given() -> None
         "priority": "Normal",
         "notification_email": MAIL,
     }
-    assert ("/schedules/add_schedule/", wanted) == sent_by(groups)
+    assert sent_by(groups) == ("/schedules/add_schedule/", wanted)
     assert (made.id, made.status, made.schedule_status) == (101, "draft", "Pending")
 
 
@@ -75,7 +75,7 @@ async def test_list_sends_nothing_that_is_not_asked_for() -> None:
     assert await groups.collections.list() == ()
     assert [row.id for row in await groups.collections.list(sort_by="name", sort_order="asc")] == [101]
     path = "/schedules/get_schedules/"
-    assert [(path, {}), (path, {"sort_by": "name", "sort_order": "asc"})] == groups.transport.sent
+    assert groups.transport.sent == [(path, {}), (path, {"sort_by": "name", "sort_order": "asc"})]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ async def test_update_sends_every_parameter_under_its_name() -> None:
     groups = groups_over(FakeTransport(ok(MADE)))
     await groups.collections.update(101, **wanted)
 
-    assert {"schedule_id": 101, **wanted} == sent_by(groups)[1]
+    assert sent_by(groups)[1] == {"schedule_id": 101, **wanted}
 
 
 async def test_delete_gives_nothing() -> None:
@@ -169,7 +169,7 @@ async def test_delete_many_sends_fifty_ids_in_a_call_each_once() -> None:
     report = await groups.collections.delete_many([*range(1, 121), 7])
 
     assert [len(fields["schedule_ids"]) for _, fields in groups.transport.sent] == [50, 50, 20]
-    assert {"/schedules/delete_multiple/"} == {path for path, _ in groups.transport.sent}
+    assert {path for path, _ in groups.transport.sent} == {"/schedules/delete_multiple/"}
     assert DeleteReport(deleted=tuple(range(1, 121)), details=("one", "two", "")) == report
     assert report.ok
     assert report.failed == ()
@@ -259,8 +259,8 @@ async def test_a_name_that_makes_trouble_in_links_is_a_warning(name: str) -> Non
     with pytest.warns(MultiCartWarning, match="collection name") as told_again:
         await groups.collections.update(101, name=name)
 
-    assert {__file__} == {one.filename for one in [*told, *told_again]}
-    assert [name, name] == [fields["name"] for _, fields in groups.transport.sent]
+    assert {one.filename for one in [*told, *told_again]} == {__file__}
+    assert [fields["name"] for _, fields in groups.transport.sent] == [name, name]
 
 
 async def test_a_plain_name_is_no_warning() -> None:

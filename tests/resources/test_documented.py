@@ -147,7 +147,7 @@ async def test_the_documented_request_is_sent_exactly(endpoints: dict[str, Row],
     await CALLS[name](groups, row["request"])
 
     assert row["method"] == "POST"
-    assert (row["path"], row["request"]) == groups.transport.sent[-1]
+    assert groups.transport.sent[-1] == (row["path"], row["request"])
 
 
 async def test_the_documented_list_of_asins_is_sent_in_two_halves(endpoints: dict[str, Row]) -> None:
@@ -161,8 +161,8 @@ async def test_the_documented_list_of_asins_is_sent_in_two_halves(endpoints: dic
     assert await groups.asins.count(101) == 5000
 
     rows, count = groups.transport.sent
-    assert (row["path"], without(row["request"], "with_count")) == rows
-    assert (row["path"], {**row["request"], "limit": 1}) == count
+    assert rows == (row["path"], without(row["request"], "with_count"))
+    assert count == (row["path"], {**row["request"], "limit": 1})
 
 
 async def test_the_documented_import_is_sent_exactly(endpoints: dict[str, Row]) -> None:
@@ -185,7 +185,7 @@ async def test_the_documented_file_is_asked_for_exactly(endpoints: dict[str, Row
     groups = groups_over(FakeTransport(files={url: FakeFile.whole(b'[{"asin": "B0DJQQ38TG"}]')}))
 
     assert await CALLS[row["id"]](groups, {}) == [{"asin": "B0DJQQ38TG"}]
-    assert [url] == [opened for opened, _ in groups.transport.opened]
+    assert [opened for opened, _ in groups.transport.opened] == [url]
     assert (row["method"], row["path"]) == ("GET", "/results/{collection_id}/{runner_id}/{file_name}")
 
 

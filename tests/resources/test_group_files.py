@@ -80,7 +80,7 @@ async def test_records_come_as_mappings_or_as_values_of_a_class() -> None:
     groups, run = await a_run(FakeTransport(files={OLD: PAGE}))
 
     assert [record async for record in groups.runs.records(run)] == RECORDS
-    assert [Product("B1", "$1"), Product("B2", "$2")] == [one async for one in groups.runs.records(run, into=Product)]
+    assert [one async for one in groups.runs.records(run, into=Product)] == [Product("B1", "$1"), Product("B2", "$2")]
 
 
 async def test_records_ask_for_a_fresh_link_too() -> None:
@@ -111,8 +111,10 @@ async def test_a_category_s_csv_can_be_left_out(tmp_path: Path) -> None:
     groups = groups_over(FakeTransport(ok([finished]), files={CATEGORY: PAGE}))
     await groups.categories.download(await groups.categories.result(20326), tmp_path, csv=False)
 
-    assert {"category_asins.json", "SHA256SUMS", "manifest.json"} == {
-        place.name for place in (tmp_path / "20326" / "412").iterdir()
+    assert {place.name for place in (tmp_path / "20326" / "412").iterdir()} == {
+        "category_asins.json",
+        "SHA256SUMS",
+        "manifest.json",
     }
 
 

@@ -83,7 +83,7 @@ async def test_what_creates_is_sent_once_when_its_answer_is_lost(path: str, how:
         with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
             await UNSAFE[path](client)
 
-    assert [f"POST /api/v1{path} HTTP/1.1"] == [request.line for request in server.requests]
+    assert [request.line for request in server.requests] == [f"POST /api/v1{path} HTTP/1.1"]
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"])

@@ -199,7 +199,7 @@ async def test_a_daily_schedule_without_hours_is_a_warning(times: dict[str, Any]
     with pytest.warns(MultiCartWarning, match="24 times") as told_again:
         await changed.collections.update(101, schedule="Daily", **times)
 
-    assert [__file__, __file__] == [one.filename for one in [*told, *told_again]]
+    assert [one.filename for one in [*told, *told_again]] == [__file__, __file__]
     assert "Daily" == sent_by(made)["schedule"] == sent_by(changed)["schedule"]
 
 
@@ -211,7 +211,7 @@ async def test_every_x_minutes_without_times_is_a_warning_when_it_is_new(times: 
         await made.collections.create("AU", notification_email=MAIL, schedule="Every X Minutes", **times)
     await changed.collections.update(101, schedule="Every X Minutes", **times)
 
-    assert [__file__] == [one.filename for one in told]
+    assert [one.filename for one in told] == [__file__]
     assert "Every X Minutes" == sent_by(made)["schedule"] == sent_by(changed)["schedule"]
 
 

@@ -60,7 +60,7 @@ async def test_the_documented_stores_arrive_whole(endpoints: dict[str, dict[str,
 
     assert Store(**documented["response"]["data"][0]) == store
     assert store.extra == {}
-    assert [(documented["path"], {})] == groups.transport.sent
+    assert groups.transport.sent == [(documented["path"], {})]
 
 
 async def test_a_store_needs_its_id_only() -> None:

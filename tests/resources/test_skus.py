@@ -41,7 +41,7 @@ async def test_create_sends_the_postcode_as_a_text() -> None:
     made = await groups.skus.create(100, " JBMS310BK\n", store_id="W411", postcode="0800")
 
     wanted = {"collection": 100, "sku": "JBMS310BK", "store_id": "W411", "customer_postcode": "0800"}
-    assert [(CREATE, wanted)] == groups.transport.sent
+    assert groups.transport.sent == [(CREATE, wanted)]
     assert Sku(id=77, sku="JBMS310BK", store_id="W411", customer_postcode="4500", collection=100) == made
     assert made.extra == {"colour": "red"}
 
@@ -56,7 +56,7 @@ async def test_the_documented_request_is_sent_but_for_the_number(endpoints: dict
     )
 
     assert (example["customer_postcode"], row["response"]["data"]["customer_postcode"]) == (4500, "4500")
-    assert [(row["path"], {**example, "customer_postcode": "4500"})] == groups.transport.sent
+    assert groups.transport.sent == [(row["path"], {**example, "customer_postcode": "4500"})]
     assert row["response"]["data"] == {name: getattr(made, name) for name in row["response"]["data"]}
     assert made.extra == {}
 
@@ -69,7 +69,7 @@ async def test_the_documented_request_of_many_is_sent_exactly(endpoints: dict[st
     place = {"store_id": example["store_id"], "postcode": example["customer_postcode"]}
     await groups.skus.create_many(example["collection"], example["skus"].split(","), **place)
 
-    assert [(row["path"], example)] == groups.transport.sent
+    assert groups.transport.sent == [(row["path"], example)]
 
 
 async def test_create_finds_what_a_lost_attempt_has_added() -> None:
@@ -118,7 +118,7 @@ async def test_create_many_adds_up_batches_of_a_thousand() -> None:
     added = await groups.skus.create_many(100, [*items, "S1"], **PLACE)
 
     assert [len(fields["skus"].split(",")) for _, fields in groups.transport.sent] == [1_000, 500]
-    assert {"collection", "skus", "store_id", "customer_postcode"} == set(groups.transport.sent[0][1])
+    assert set(groups.transport.sent[0][1]) == {"collection", "skus", "store_id", "customer_postcode"}
     assert AddResult(success_count=1_499, error_rows=(ErrorRow(sku="S7", error="Duplicate entry"),)) == added
     assert added.error_rows[0].item == "S7"
 
@@ -155,7 +155,7 @@ async def test_import_csv_sends_the_form_of_its_twin() -> None:
     groups = groups_over(FakeTransport(taken(1, "HPLAP001")))
     added = await groups.skus.import_csv(100, CSV)
 
-    assert [(BULK, MultipartForm({"collection_id": "100"}, "csv", "skus.csv", CSV))] == groups.transport.sent
+    assert groups.transport.sent == [(BULK, MultipartForm({"collection_id": "100"}, "csv", "skus.csv", CSV))]
     assert (added.success_count, [row.item for row in added.error_rows]) == (1, ["HPLAP001"])
 
 

@@ -137,7 +137,7 @@ async def test_a_run_is_waited_for_without_the_list_of_collections() -> None:
     transport = ByPath({RUNS: in_turn([], [run_row(88, finished=True)]), GET: in_turn(collection_row())})
     await groups_over(transport).runs.wait(STARTED)
 
-    assert {RUNS, GET} == {path for path, _ in transport.sent}
+    assert {path for path, _ in transport.sent} == {RUNS, GET}
 
 
 async def test_a_repeated_deletion_is_of_the_same_id() -> None:
@@ -180,7 +180,7 @@ async def test_prices_arrive_as_they_were_sent(price: object) -> None:
     transport = ByPath({RESULT: in_turn([category_row(finished=True, asins=records)])})
     run = await groups_over(transport).categories.result(20326)
 
-    assert [(type(price), price)] == [(type(record["price"]), record["price"]) for record in run.asins]
+    assert [(type(record["price"]), record["price"]) for record in run.asins] == [(type(price), price)]
 
 
 async def test_an_error_that_hides_under_success_is_an_error() -> None:

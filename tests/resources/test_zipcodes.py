@@ -44,7 +44,7 @@ async def test_the_documented_creation_is_sent_and_arrives_whole(endpoints: dict
     groups = groups_over(FakeTransport(ok(documented["response"]["data"])))
     created = await groups.zipcodes.create("4500", domain_id=1)
 
-    assert [(documented["path"], documented["request"])] == groups.transport.sent
+    assert groups.transport.sent == [(documented["path"], documented["request"])]
     assert (created.id, created.zipcode, created.status) == (15, "4500", "in-progress")
     assert Domain(id=1, domain="amazon.com.au", supplier_type="scraping") == created.domain
     assert "2026-06-20T10:00:00+00:00" == created.created_at.isoformat() == created.updated_at.isoformat()
@@ -117,7 +117,7 @@ async def test_the_documented_list_is_sent_and_its_rows_arrive_whole(endpoints: 
     groups = groups_over(FakeTransport(ok([row("active"), row("warming-up", 16)])))
     first, second = await groups.zipcodes.list(status="active", domain_id=1)
 
-    assert [(documented["path"], documented["request"])] == groups.transport.sent
+    assert groups.transport.sent == [(documented["path"], documented["request"])]
     assert (Domain(**FULL), {}) == (first.domain, first.extra)
     assert second.status == "warming-up"
 

@@ -28,7 +28,7 @@ async def code(api: Any, email: str = EMAIL) -> int:
 async def test_login_gives_the_token_and_the_user(api: Any) -> None:
     """As the documentation's example."""
     user = {"id": 42, "name": "Alice Smith", "email": "ops@example.com"}
-    assert {"token": api.sandbox.token, "user": user} == await api.data(LOGIN, **DEFAULT_USER_ID)
+    assert await api.data(LOGIN, **DEFAULT_USER_ID) == {"token": api.sandbox.token, "user": user}
 
 
 @pytest.mark.parametrize("wrong", [{"password": "s3cur3p@ss"}, {"email": "nobody@example.com"}], ids=str)
@@ -89,7 +89,7 @@ async def test_the_key_is_in_the_account_details(api: Any) -> None:
     """A session token is enough to read it."""
     async with aiohttp.ClientSession(headers={"Authorization": f"Token {api.sandbox.token}"}) as session:
         details = await Api(api.sandbox, session).data("/users/account-details")
-    assert {**await api.data(PROFILE), "api_key": api.sandbox.api_key} == details
+    assert details == {**await api.data(PROFILE), "api_key": api.sandbox.api_key}
 
 
 async def test_a_code_has_six_digits(api: Any) -> None:

@@ -14,13 +14,13 @@ async def test_domains_have_ids_and_names(api: Any) -> None:
     """Those that other calls want."""
     rows = await api.data("/settings/domains/")
     assert {row["id"]: row["domain"] for row in rows} == {1: "amazon.com.au", 2: "amazon.com", 3: "officeworks.com.au"}
-    assert {"id", "domain", "country_code", "supplier_type", "status"} == set(rows[0])
+    assert set(rows[0]) == {"id", "domain", "country_code", "supplier_type", "status"}
 
 
 async def test_only_active_stores_are_listed(api: Any) -> None:
     """The documented one among them."""
     rows = await api.data("/settings/officeworks/stores/")
-    assert {"active"} == {row["status"] for row in rows}
+    assert {row["status"] for row in rows} == {"active"}
     assert tuple(rows[0][name] for name in ("store_id", "store_name", "lat")) == (
         "W411",
         "Officeworks Carindale",

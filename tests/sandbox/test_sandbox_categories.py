@@ -87,7 +87,7 @@ async def test_the_run_is_in_the_history(api: Any) -> None:
     api.sandbox.advance(60)
     (run,) = await api.runs(made["id"])
     link = f"{api.sandbox.url}/results/{made['id']}/{made['runner_id']}/category_asins.json"
-    assert {"pages": [link], "all_pages": ""} == run["download_links"]
+    assert run["download_links"] == {"pages": [link], "all_pages": ""}
     assert await api.data("/schedules/amazon/asin/output/list/", collection_id=made["id"]) == []
 
 
@@ -95,8 +95,8 @@ async def test_cancel(api: Any) -> None:
     """Revoked once; then Failed for good, with the documented message."""
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(10)
-    assert {"id": made["id"], "revoked": True} == await api.data(CANCEL, collection_id=made["id"])
-    assert {"id": made["id"], "revoked": False} == await api.data(CANCEL, collection_id=made["id"])
+    assert await api.data(CANCEL, collection_id=made["id"]) == {"id": made["id"], "revoked": True}
+    assert await api.data(CANCEL, collection_id=made["id"]) == {"id": made["id"], "revoked": False}
     found = await api.get(made["id"])
     assert (found["schedule_status"], found["failed_message"]) == ("Failed", "Cancelled by user")
     api.sandbox.advance(60)

@@ -213,7 +213,7 @@ def test_times_and_after() -> None:
     """Let one through, then twice, then no more."""
     faults = Faults()
     faults.add("/a", Stall(), times=2, after=1)
-    assert [None, Stall(), Stall(), None] == [faults.take("/a", None) for _ in range(4)]
+    assert [faults.take("/a", None) for _ in range(4)] == [None, Stall(), Stall(), None]
     assert faults.pending == 0
 
 
@@ -231,7 +231,7 @@ def test_the_oldest_fault_comes_first() -> None:
     faults = Faults()
     faults.add("/*", Stall())
     faults.add("/a", DropBefore())
-    assert [Stall(), DropBefore(), None] == [faults.take("/a", None) for _ in range(3)]
+    assert [faults.take("/a", None) for _ in range(3)] == [Stall(), DropBefore(), None]
 
 
 async def test_delays_end_with_the_sandbox() -> None:

@@ -28,7 +28,7 @@ async def test_a_page_is_an_array_of_records(api: Any) -> None:
     pages = (await finished(api))["download_links"]["pages"]
     records = [(await api.fetch(page)).json for page in pages]
     assert [[record["asin"] for record in page] for page in records] == [["B01", "B02"], ["B03"]]
-    assert {"asin", "title", "price", "availability", "extra"} == set(records[0][0])
+    assert set(records[0][0]) == {"asin", "title", "price", "availability", "extra"}
     assert records[0][0]["price"][0] == "$"
 
 
@@ -129,7 +129,7 @@ def test_a_zip_above_4_gib_has_the_wide_form() -> None:
     huge = Zeros(2**32 + 5)
     archive = Archive([("huge", huge), ("small", Plain(b"[]"))], {"huge": 0})
     with zipfile.ZipFile(Windows(archive)) as opened:
-        assert [("huge", huge.size), ("small", 2)] == [(info.filename, info.file_size) for info in opened.infolist()]
+        assert [(info.filename, info.file_size) for info in opened.infolist()] == [("huge", huge.size), ("small", 2)]
         assert huge.size < opened.getinfo("small").header_offset
         assert opened.read("small") == b"[]"
 
@@ -247,11 +247,11 @@ async def test_availability_only_has_less(api: Any) -> None:
     full, lean = await finished(api), await finished(api, fetch_mode="availability_only")
     whole = await api.fetch(full["download_links"]["pages"][0])
     small = await api.fetch(lean["download_links"]["pages"][0])
-    assert {"asin", "price", "availability"} == set(small.json[0])
+    assert set(small.json[0]) == {"asin", "price", "availability"}
     assert len(small.body) < len(whole.body)
     output = (await api.data("/schedules/amazon/asin/output/list/", collection_id=lean["collection"]))[0]
     found = await api.data("/schedules/amazon/asin/output/", asin_id=output["id"])
-    assert {"asin", "price", "availability"} == set(found["output_json"])
+    assert set(found["output_json"]) == {"asin", "price", "availability"}
 
 
 @pytest.mark.parametrize("size", [1, 300, 640, 1024, 5000, 300_000])

@@ -130,7 +130,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path,
     (line,) = capsys.readouterr().err.splitlines()
     assert stop.value.code == 2
     assert line.startswith(f"python -m multicart_async.sandbox: argument --database: {tmp_path}/")
-    assert {"folder", "loop", "notes.txt"} == {path.name for path in tmp_path.iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "loop", "notes.txt"}
 
 
 def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any) -> None:
@@ -164,10 +164,10 @@ def test_a_port_that_is_taken_is_one_line(capsys: Any) -> None:
         port = other.getsockname()[1]
         assert main(["--port", str(port)]) == 1
 
-    assert (
+    assert capsys.readouterr() == (
         "",
         f"python -m multicart_async.sandbox: port {port} is taken; choose another with --port, or 0 for a free one\n",
-    ) == capsys.readouterr()
+    )
 
 
 def test_an_address_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -246,7 +246,7 @@ def test_options_reach_the_sandbox(tmp_path: Path) -> None:
     line = f"--database {tmp_path}/x --seed 3 --runs-order oldest --auth-errors http --file-errors envelope --ranges"
     hosts = ["--allow-host", "sandbox", "--allow-host", "Other."]
     options = sandbox_of(parser().parse_args([*line.split(), "--zipcode-seconds", "9", *hosts]))._options
-    assert {"sandbox", "other"} == options.allowed_hosts
+    assert options.allowed_hosts == {"sandbox", "other"}
     assert (tmp_path / "x", 3, "oldest") == (options.database, options.seed, options.runs_order)
     assert (options.auth_errors, options.file_errors, options.ranges) == ("http", "envelope", True)
     assert options.zipcode_seconds == 9

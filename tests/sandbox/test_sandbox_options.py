@@ -83,7 +83,7 @@ def test_instant_shortens_what_is_not_given(instant: bool, given: float | None, 
     """With ``instant`` no item takes time, and the two delays are zero unless they are given."""
     options = Options(instant=instant, row_delay=given, zipcode_seconds=given)
 
-    assert (options.item_seconds, options.listing_seconds, options.activation_seconds) == seconds
+    assert seconds == (options.item_seconds, options.listing_seconds, options.activation_seconds)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -109,4 +109,4 @@ def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
         Sandbox(**options)
 
     assert str(found.value) == message
-    assert [found.value.argument] == list(options)
+    assert list(options) == [found.value.argument]

@@ -65,7 +65,7 @@ async def test_links_hold_the_raw_name(api: Any) -> None:
     api.sandbox.advance(60)
     (run,) = await api.runs(collection)
     stem = f"{api.sandbox.url}/results/{collection}/{run['id']}/50% off? #1 é_{run['id']}_Results_"
-    assert {"pages": [f"{stem}Page_1.json"], "all_pages": f"{stem}All_Pages.zip"} == run["download_links"]
+    assert run["download_links"] == {"pages": [f"{stem}Page_1.json"], "all_pages": f"{stem}All_Pages.zip"}
 
 
 async def test_files_keep_the_name_of_the_start(api: Any) -> None:
@@ -222,7 +222,7 @@ async def test_a_schedule_starts_a_run(api: Any) -> None:
     collection = await api.collection("B01")
     run = api.sandbox.start_run(collection)
     api.sandbox.advance(60)
-    assert [run] == [row["id"] for row in await api.runs(collection)]
+    assert [row["id"] for row in await api.runs(collection)] == [run]
     api.sandbox.set_credits(1)
     with pytest.raises(RuntimeError, match="402"):
         api.sandbox.start_run(collection)

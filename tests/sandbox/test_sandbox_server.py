@@ -217,8 +217,11 @@ async def test_client_is_made_for_this_sandbox(monkeypatch: pytest.MonkeyPatch) 
 
 def test_names_of_the_package() -> None:
     """The names of the package are imported on first use; an unknown name is an error."""
-    assert {"Credits", "Sandbox", "RecordedRequest", "faults"} == {
-        getattr(package, name).__name__.rsplit(".", 1)[-1] for name in package.__all__
+    assert {getattr(package, name).__name__.rsplit(".", 1)[-1] for name in package.__all__} == {
+        "Credits",
+        "Sandbox",
+        "RecordedRequest",
+        "faults",
     }
     with pytest.raises(AttributeError, match="nothing"):
         _ = package.nothing

@@ -94,7 +94,7 @@ async def test_unknown_fields_are_noted(api: Any) -> None:
     async with api.session.get(api.sandbox.url + "/results/1/2/x?token=1&&y"):
         pass
     template = "/results/{collection_id}/{runner_id}/{file_name}"
-    assert [("/schedules/get_schedules/", "skip"), (template, "token"), (template, "y")] == api.sandbox.ignored_fields
+    assert api.sandbox.ignored_fields == [("/schedules/get_schedules/", "skip"), (template, "token"), (template, "y")]
 
 
 async def test_requests_are_noted_without_the_credential(api: Any) -> None:
@@ -121,7 +121,7 @@ async def test_requests_are_counted_by_documented_path(api: Any) -> None:
         await api.fetch(f"{api.sandbox.url}/results/1/{number}/x")
     await api.collection()
     template = "/results/{collection_id}/{runner_id}/{file_name}"
-    assert {template: 2, "/schedules/add_schedule/": 1} == api.sandbox.counts
+    assert api.sandbox.counts == {template: 2, "/schedules/add_schedule/": 1}
     api.sandbox.recording.clear()
     assert not api.sandbox.counts
 

@@ -32,7 +32,7 @@ async def test_a_sku_is_a_row_among_the_asins(api: Any) -> None:
     collection = await officeworks(api)
     made = await api.data(CREATE, collection=collection, **SKU)
     (row,) = await api.data(LIST, collection_id=collection)
-    assert {"id": row["id"], **SKU, "collection": collection} == made
+    assert made == {"id": row["id"], **SKU, "collection": collection}
     assert (row["asin"], row["custom_id"], row["domain"]["domain"]) == ("JBMS310BK", "W411", "officeworks.com.au")
     assert (await api.get(collection))["status"] == "enable"
 
@@ -95,7 +95,7 @@ async def test_several_go_in_and_the_others_are_told_of(api: Any) -> None:
     await api.data(CREATE, collection=collection, **SKU)
     answer = await api.data(MULTIPLE, collection=collection, skus="JBMS310BK, HPLAP001,,HPLAP001", **MANY)
     duplicates = [{"sku": sku, "error": "Duplicate entry"} for sku in ("JBMS310BK", "HPLAP001")]
-    assert {"success_count": 1, "error_rows": duplicates} == answer
+    assert answer == {"success_count": 1, "error_rows": duplicates}
 
 
 async def test_rows_of_a_csv_have_places_of_their_own(api: Any) -> None:

@@ -121,7 +121,7 @@ async def test_the_next_one_can_be_made_to_fail(api: Any, status: str) -> None:
     await api.data(CREATE, domain=1, zipcode="2000")
     await api.data(CREATE, domain=1, zipcode="3000")
     api.sandbox.advance(60)
-    assert {"4500": "active", "1000": "active", "2000": status, "3000": "active"} == await statuses(api)
+    assert await statuses(api) == {"4500": "active", "1000": "active", "2000": status, "3000": "active"}
 
 
 async def test_a_status_can_be_set(api: Any) -> None:

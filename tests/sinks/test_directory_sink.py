@@ -21,7 +21,7 @@ async def test_all_chunks_are_there_under_the_name(tmp_path) -> None:
 
     await DirectorySink(tmp_path).put("101/88/page-0001.json", chunks(*pieces))
 
-    assert {"101/88/page-0001.json": b"".join(pieces)} == files_below(tmp_path)
+    assert files_below(tmp_path) == {"101/88/page-0001.json": b"".join(pieces)}
 
 
 async def test_no_chunk_at_all_is_an_empty_file(tmp_path) -> None:

@@ -184,7 +184,7 @@ class World:
     ) -> list[Told]:
         """All that `wait_many` yields; nothing is left under way after it."""
         told = [Told(self.now(), outcome) async for outcome in self.runs.wait_many(started, policy=policy)]
-        assert {asyncio.current_task()} == asyncio.all_tasks()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
         return told
 
     def wait(self, *started: StartedRun, policy: PollPolicy = STEADY) -> list[Told]:

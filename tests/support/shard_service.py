@@ -118,7 +118,7 @@ class ShardService:
         assert sorted(set(wanted)) == sorted(placed)
         assert sorted(placed) == sorted(item for _, items in self.collections.values() for item in items)
         for shard in shards:
-            assert (shard.name, [*shard.asins]) == self.collections[shard.collection_id]
+            assert self.collections[shard.collection_id] == (shard.name, [*shard.asins])
             assert (len(shard.asins), ()) == (shard.added.success_count, shard.added.error_rows)
             assert size >= len(shard.asins)
         assert [f"AU {number}" for number in range(1, len(shards) + 1)] == [shard.name for shard in shards]

@@ -85,7 +85,7 @@ async def test_another_kind_of_files_is_added(sandbox, client, tmp_path) -> None
     report = await client.sync(tmp_path, files="both")
 
     assert (report.files, report.skipped) == (1, 0)
-    assert ["all-pages.zip", *PAGES] == [name.rpartition("/")[2] for name in results(tmp_path)]
+    assert [name.rpartition("/")[2] for name in results(tmp_path)] == ["all-pages.zip", *PAGES]
     assert (await client.verify(tmp_path)).ok
 
 
@@ -146,7 +146,7 @@ SHARDS = {1: 2, 2: 1, 3: 1, 100: 0, 101: 2, 102: 0, 103: 0, 4_294_967_296: 2, 10
 @pytest.mark.parametrize(("number", "worker"), SHARDS.items())
 def test_a_collection_falls_to_the_same_worker_everywhere(number: int, worker: int) -> None:
     """Of three workers, only that one takes it."""
-    assert [worker] == [place for place in range(3) if SyncOptions(shard=(place, 3)).includes(number)]
+    assert [place for place in range(3) if SyncOptions(shard=(place, 3)).includes(number)] == [worker]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7, 64])

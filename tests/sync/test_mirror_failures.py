@@ -54,7 +54,7 @@ async def test_what_failed_comes_with_the_next_call(sandbox, client, tmp_path) -
 
     missing = 3 - len(before)
     assert missing in {1, 2}
-    assert {LIST: 1, HISTORY: 1, FILE: missing} == asked(sandbox)
+    assert asked(sandbox) == {LIST: 1, HISTORY: 1, FILE: missing}
     assert (missing, 1, True) == (report.files, report.runs, report.ok)
     assert (await client.verify(tmp_path)).ok
 
@@ -72,7 +72,7 @@ async def test_a_collection_that_is_gone_is_a_failure_of_its_own(sandbox, client
     report = await client.sync(tmp_path, collections=while_one_goes())
 
     found = {failure.collection: failure for failure in report.failures}
-    assert {ids[1], 999} == set(found)
+    assert set(found) == {ids[1], 999}
     assert all(isinstance(failure.error, errors.NotFoundError) for failure in found.values())
     assert [(failure.run, failure.file) for failure in report.failures] == [(None, None)] * 2
     assert f"999: {found[999].error}" == str(found[999])
@@ -88,7 +88,7 @@ async def test_a_group_holds_all_failures(sandbox, client, tmp_path) -> None:
 
     with pytest.raises(ExceptionGroup, match="3 of the mirror's runs or collections failed") as caught:
         report.raise_for_failures()
-    assert {errors.NotFoundError, errors.IncompleteDownloadError} == set(map(type, caught.value.exceptions))
+    assert set(map(type, caught.value.exceptions)) == {errors.NotFoundError, errors.IncompleteDownloadError}
     assert [failure.error for failure in report.failures] == list(caught.value.exceptions)
 
 
@@ -141,7 +141,7 @@ async def test_a_disk_that_takes_nothing_stops_the_rest(sandbox, client, tmp_pat
     report = await client.sync(FullSink(tmp_path, room=30, number=number))
 
     assert isinstance(report.failures[0].error, errors.DiskError)
-    assert {number} == {failure.error.errno for failure in report.failures}
+    assert {failure.error.errno for failure in report.failures} == {number}
     assert sandbox.counts[FILE] < 60
 
 
@@ -152,7 +152,7 @@ async def test_a_file_that_cannot_be_written_stops_nothing_else(sandbox, client,
 
     report = await client.sync(tmp_path)
 
-    assert [ids[7]] == [failure.collection for failure in report.failures]
+    assert [failure.collection for failure in report.failures] == [ids[7]]
     assert len(runs_below(tmp_path)) == 19
 
 

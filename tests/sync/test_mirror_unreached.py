@@ -65,7 +65,7 @@ async def test_a_service_that_is_gone_is_not_asked_for_every_collection(tmp_path
     assert report.stopped
     assert not report.ok
     assert 8 == service.asked == report.failed
-    assert {errors.APIConnectionError} == {type(failure.error) for failure in report.failures}
+    assert {type(failure.error) for failure in report.failures} == {errors.APIConnectionError}
 
 
 async def test_failures_at_one_moment_are_no_long_outage(tmp_path) -> None:

@@ -75,7 +75,7 @@ async def test_the_first_night_and_the_second(account, tmp_path) -> None:
     first, second = await night(tmp_path), await night(tmp_path)
 
     size = sum((tmp_path / name).stat().st_size for name in results(tmp_path))
-    assert ["ok", "5", "5", "0", "10", f"{size:,}", "0"] == first.said
+    assert first.said == ["ok", "5", "5", "0", "10", f"{size:,}", "0"]
     assert second.said == ["ok", "5", "5", "5", "0", "0", "0"]
     assert [(each.status, each.err) for each in (first, second)] == [(0, "")] * 2
     assert len(runs_below(tmp_path)) == 5

@@ -209,7 +209,7 @@ async def test_the_least_sink_can_be_downloaded_into(sandbox, client) -> None:
     again = await client.runs.download(run, sink)
 
     folder = f"{number}/{run.id}"
-    assert [f"{folder}/page-0001.json", f"{folder}/page-0002.json"] == [str(file.path) for file in download.files]
+    assert [str(file.path) for file in download.files] == [f"{folder}/page-0001.json", f"{folder}/page-0002.json"]
     assert (folder, 0, 2) == (str(download.directory), download.skipped, again.skipped)
     assert [len(sink.files[str(file.path)]) for file in download.files] == [file.size for file in download.files]
 

@@ -136,12 +136,12 @@ async def test_several_damages_are_all_named(client, mirror) -> None:
 
     report = await client.verify(mirror)
 
-    assert [
+    assert [(failure.path, failure.reason) for failure in report.failures] == [
         (ZIP, "changed: another SHA-256"),
         (PAGE, "missing"),
         (f"{RUN}/notes.txt", "surplus: the manifest does not list it"),
         ("101/99", "there is no manifest: the run is not complete"),
-    ] == [(failure.path, failure.reason) for failure in report.failures]
+    ]
     assert (report.runs, report.files) == (2, 3)
 
 
@@ -286,7 +286,7 @@ async def test_each_file_is_read_once(client, mirror) -> None:
     await client.verify(sink)
 
     pages = {f"chunks page-000{number}.json": 1 for number in (1, 2, 3)}
-    assert {**pages, "chunks all-pages.zip": 1, "read manifest.json": 1} == dict(sink.seen)
+    assert dict(sink.seen) == {**pages, "chunks all-pages.zip": 1, "read manifest.json": 1}
 
 
 async def test_files_that_go_meanwhile_are_all_named(client, mirror) -> None:

@@ -127,7 +127,7 @@ async def test_no_answer_of_a_proxy_shows_it(answer: Callable[..., Any], base: s
         scan.thing("network", client._transport._network)
         scan.look("attributes", repr(vars(client)), repr(vars(client._transport)))
 
-    assert {f"Basic {BASIC}"} == {exchange.headers["proxy-authorization"] for exchange in server.requests}
+    assert {exchange.headers["proxy-authorization"] for exchange in server.requests} == {f"Basic {BASIC}"}
     assert scan.found == set()
 
 

@@ -61,16 +61,16 @@ async def test_one_collection_after_the_other_is_created_and_filled() -> None:
         "notification_email": "ops@example.com",
     }
     place = {"domain": "amazon.com.au", "customer_postcode": "4500"}
-    assert [
+    assert groups.transport.sent == [
         (CREATE, {"name": "AU 1", **new}),
         (ADD, {"collection": 101, **place, "asins": "A,B"}),
         (CREATE, {"name": "AU 2", **new}),
         (ADD, {"collection": 105, **place, "asins": "C"}),
-    ] == groups.transport.sent
-    assert (
+    ]
+    assert shards == (
         Shard(collection_id=101, name="AU 1", asins=("A", "B"), added=AddResult(success_count=2)),
         Shard(collection_id=105, name="AU 2", asins=("C",), added=AddResult(success_count=1)),
-    ) == shards
+    )
 
 
 async def test_every_parameter_goes_out_under_its_name() -> None:
@@ -108,7 +108,7 @@ async def test_what_is_refused_is_told() -> None:
     groups = over(made(101), took(1, B="Duplicate entry"))
     (shard,) = await groups.collections.create_sharded("AU", ["A", "B"], **NEEDED)
 
-    assert (ErrorRow(asin="B", error="Duplicate entry"),) == shard.added.error_rows
+    assert shard.added.error_rows == (ErrorRow(asin="B", error="Duplicate entry"),)
     assert shard.asins == ("A", "B")
 
 
@@ -201,6 +201,6 @@ async def test_names_and_schedules_that_make_trouble_are_a_warning_each() -> Non
     with pytest.warns(MultiCartWarning) as told:
         await groups.collections.create_sharded("A/B", ["A", "B"], size=1, schedule="Daily", **NEEDED)
 
-    assert [__file__, __file__] == [one.filename for one in told]
+    assert [one.filename for one in told] == [__file__, __file__]
     assert "collection name 'A/B 2': a slash" in str(told[0].message)
     assert "24 times" in str(told[1].message)

@@ -75,7 +75,7 @@ async def test_all_pages_are_written_each_row_once(tmp_path: Path) -> None:
 
     assert await groups.asins.export_csv(101, place) == 202
     assert HEADER + "".join(map(line, range(1, 203))) == place.read_text()
-    assert {(LIST, 101)} == {(path, fields["collection_id"]) for path, fields in groups.transport.sent}
+    assert {(path, fields["collection_id"]) for path, fields in groups.transport.sent} == {(LIST, 101)}
 
 
 async def test_an_empty_collection_gives_the_header_alone(tmp_path: Path) -> None:

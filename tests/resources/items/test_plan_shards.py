@@ -86,7 +86,7 @@ def test_over_many_plans_nothing_moves(lists: list[list[str]], sizes: list[int])
 
         assert list(before) == [new[: len(old)] for old, new in zip(before, plan, strict=False)]
         assert len(set(flat(plan))) == len(flat(plan))
-        assert {*flat(before), *items} == set(flat(plan))
+        assert set(flat(plan)) == {*flat(before), *items}
         olds = [len(shard) for shard in before] + [0] * len(plan)
         assert all(len(shard) <= max(size, old) for shard, old in zip(plan, olds, strict=False))
         grown = [len(shard) for shard in plan[len(before) :]]

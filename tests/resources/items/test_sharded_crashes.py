@@ -38,9 +38,9 @@ async def test_after_a_crash_at_any_step_the_same_call_finishes_the_work(how: Ho
         drafts += warned_of
 
         service.arm()
-        assert (shards, []) == await warned(service, FIVE, path)
+        assert await warned(service, FIVE, path) == (shards, [])
         assert service.sent == []
-    assert {"AU 1", "AU 2", "AU 3"} == set(drafts)
+    assert set(drafts) == {"AU 1", "AU 2", "AU 3"}
 
 
 async def test_the_steps_above_are_all_there_are() -> None:

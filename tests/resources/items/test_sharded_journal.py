@@ -48,7 +48,7 @@ async def test_each_step_is_noted(journal: Path) -> None:
 
     added = {"error_rows": [], "assumed": 0, "blank_rows": 0}
     assert "".join(journal.read_text().splitlines(keepends=True)[:2]) == HEAD + FOR
-    assert [
+    assert notes(journal) == [
         {"state": "placed", "shard": 1, "items": ["A", "B"]},
         {"state": "placed", "shard": 2, "items": ["C"]},
         {"state": "intent", "shard": 1, "name": "AU 1"},
@@ -59,7 +59,7 @@ async def test_each_step_is_noted(journal: Path) -> None:
         {"state": "created", "shard": 2, "collection": 102},
         {"state": "filling", "shard": 2},
         {"state": "filled", "shard": 2, "added": {"success_count": 1, **added}},
-    ] == notes(journal)
+    ]
 
 
 async def test_what_is_meant_is_on_disk_before_it_is_sent(journal: Path) -> None:
@@ -83,7 +83,7 @@ async def test_what_is_finished_is_not_touched(journal: Path) -> None:
     first = await call(FakeTransport(*answers), ["A", "B"], journal)
 
     assert first == await call(FakeTransport(), ["B", "A"], journal)
-    assert (ErrorRow(asin="B", error="Invalid ASIN"),) == first[0].added.error_rows
+    assert first[0].added.error_rows == (ErrorRow(asin="B", error="Invalid ASIN"),)
 
 
 async def test_new_asins_go_where_there_is_room_and_then_into_new_collections(journal: Path) -> None:
@@ -268,7 +268,7 @@ async def test_a_journal_in_use_is_refused(journal: Path) -> None:
 
     await call(Watched(), ["A"], journal)
 
-    assert {"in use"} == {str(error).split(" by ")[0][-6:] for error in refusals}
+    assert {str(error).split(" by ")[0][-6:] for error in refusals} == {"in use"}
     assert len(refusals) == 2
 
 

@@ -109,7 +109,7 @@ async def test_killed_at_any_moment_the_same_call_finishes_the_work(
 
         assert await held(sandbox, shards) == [("B000", "B001"), ("B002", "B003"), ("B004",)]
         assert [shard.added.success_count for shard in shards] == [2, 2, 1]
-        assert {"AU 1", "AU 2", "AU 3"} == set(creations(sandbox))
+        assert set(creations(sandbox)) == {"AU 1", "AU 2", "AU 3"}
         assert creations(sandbox) <= Counter(["AU 1", "AU 2", "AU 3"]) + drafts
         assert drafts.total() <= 1
 

@@ -147,7 +147,7 @@ async def test_the_warning_points_at_the_callers_line(sandbox: Sandbox, client: 
         warnings.simplefilter("always")
         await run(client, sandbox.add_collections(1))
 
-    assert [__file__] == [warning.filename for warning in caught]
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 async def test_a_refusal_of_the_question_is_an_error(sandbox: Sandbox, client: AsyncMultiCart) -> None:

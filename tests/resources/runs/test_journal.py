@@ -65,7 +65,7 @@ async def test_the_last_note_of_a_collection_counts(path: Path) -> None:
         await journal.record("refused", two)
         inside = dict(journal.entries)
 
-    assert {101: JournalEntry("done", ONE, 88), 102: JournalEntry("refused", two)} == inside
+    assert inside == {101: JournalEntry("done", ONE, 88), 102: JournalEntry("refused", two)}
     assert inside == await noted(path)
 
 
@@ -78,7 +78,7 @@ async def test_a_torn_last_line_is_as_if_it_had_not_been_written(path: Path) -> 
     for size in range(1, len(line) + 1):
         path.write_bytes(whole + line[:size])
 
-        assert {101: JournalEntry("intent", ONE)} == await noted(path)
+        assert await noted(path) == {101: JournalEntry("intent", ONE)}
         assert path.read_bytes() == whole
 
 
@@ -88,7 +88,7 @@ async def test_after_a_torn_line_the_journal_goes_on(path: Path) -> None:
     async with RunJournal(path) as journal:
         await journal.record("intent", ONE)
 
-    assert {101: JournalEntry("intent", ONE)} == await noted(path)
+    assert await noted(path) == {101: JournalEntry("intent", ONE)}
 
 
 async def test_a_torn_head_is_a_new_journal(path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_journal_in_use_is_refused(path: Path) -> None:
             await noted(path)
         await first.record("intent", ONE)
 
-    assert {101: JournalEntry("intent", ONE)} == await noted(path)
+    assert await noted(path) == {101: JournalEntry("intent", ONE)}
 
 
 async def test_a_journal_in_use_by_another_process_is_refused(path: Path) -> None:
@@ -228,7 +228,7 @@ async def test_a_full_disk_that_gets_room_again_leaves_a_sound_journal(path: Pat
             await journal.record("intent", ONE)
         await journal.record("intent", StartedRun(102, 0))
 
-    assert {101, 102} == set(await noted(path))
+    assert set(await noted(path)) == {101, 102}
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -70,7 +70,7 @@ async def test_start_many_gives_what_can_be_waited_for(sandbox: Sandbox, client:
     assert {number: StartedRun(number, newest[number]) for number in ids} == {
         number: outcome.unwrap() for number, outcome in started.items()
     }
-    assert {1} == set(starts(sandbox).values())
+    assert set(starts(sandbox).values()) == {1}
 
 
 async def test_start_many_starts_an_id_that_comes_twice_once(sandbox: Sandbox, client: AsyncMultiCart) -> None:
@@ -89,8 +89,10 @@ async def test_start_many_is_not_stopped_by_a_failure(sandbox: Sandbox, client: 
 
     started = await all_of(client.runs.start_many(later([0, 999_999, *draft, *good])))
 
-    assert [ArgumentError, NotFoundError, BadRequestError] == [
-        type(started[number].error) for number in (0, 999_999, *draft)
+    assert [type(started[number].error) for number in (0, 999_999, *draft)] == [
+        ArgumentError,
+        NotFoundError,
+        BadRequestError,
     ]
     assert started[good[0]].ok
 
@@ -142,8 +144,11 @@ async def test_with_a_folder_the_values_are_downloads(
         download = outcome.unwrap()
         assert isinstance(download, RunDownload)
         folder = tmp_path / f"{number}" / f"{download.run.id}"
-        assert {"page-0001.json", "page-0002.json", "SHA256SUMS", "manifest.json"} == {
-            path.name for path in folder.iterdir()
+        assert {path.name for path in folder.iterdir()} == {
+            "page-0001.json",
+            "page-0002.json",
+            "SHA256SUMS",
+            "manifest.json",
         }
     assert set(ids) == set(done)
 
@@ -154,8 +159,8 @@ async def test_files_and_sink_are_those_of_download(sandbox: Sandbox, client: As
 
     done = await all_of(client.runs.run_many(ids, DirectorySink(tmp_path), files="zip"))
 
-    assert {("all-pages.zip",)} == {
-        tuple(file.path.name for file in outcome.unwrap().files) for outcome in done.values()
+    assert {tuple(file.path.name for file in outcome.unwrap().files) for outcome in done.values()} == {
+        ("all-pages.zip",)
     }
 
 
@@ -165,8 +170,8 @@ async def test_an_id_that_comes_twice_is_run_once(sandbox: Sandbox, client: Asyn
 
     finished = await all_of(client.runs.run_many([one, two, one, one, two]))
 
-    assert {one, two} == set(finished)
-    assert {one: 1, two: 1} == starts(sandbox)
+    assert set(finished) == {one, two}
+    assert starts(sandbox) == {one: 1, two: 1}
 
 
 async def test_one_without_credits_does_not_stop_the_others_and_is_not_tried_again(sandbox: Sandbox) -> None:
@@ -228,7 +233,7 @@ async def test_the_first_files_are_there_before_the_last_run_is_started(sandbox:
             assert outcome.ok
             downloaded.set()
 
-    assert [first, second] == seen
+    assert seen == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -376,4 +381,4 @@ async def test_an_envelope_that_refuses_is_an_outcome(sandbox: Sandbox) -> None:
 
     assert isinstance(done[one].error, ServerError)
     assert done[two].ok
-    assert {one: 1, two: 1} == starts(sandbox)
+    assert starts(sandbox) == {one: 1, two: 1}

@@ -64,11 +64,11 @@ async def test_each_step_is_noted(sandbox: Sandbox, client: AsyncMultiCart, jour
     done = await all_of(client.runs.run_many([number], journal=journal))
 
     note = {"collection": number, "after": after}
-    assert [
+    assert lines(journal) == [
         {"state": "intent", **note},
         {"state": "started", **note},
         {"state": "done", **note, "run": done[number].unwrap().id},
-    ] == lines(journal)
+    ]
 
 
 async def test_the_intent_is_on_disk_before_the_start_is_sent(journal: Path) -> None:
@@ -102,7 +102,7 @@ async def test_what_is_done_is_not_started_and_not_fetched_again(
     assert {number: outcome.unwrap().files for number, outcome in first.items()} == {
         number: outcome.unwrap().files for number, outcome in second.items()
     }
-    assert {2} == {outcome.unwrap().skipped for outcome in second.values()}
+    assert {outcome.unwrap().skipped for outcome in second.values()} == {2}
     assert fetched == sandbox.counts[FILE]
     assert dict.fromkeys(ids, 1) == starts(sandbox)
 
@@ -130,7 +130,7 @@ async def test_a_done_run_that_the_service_has_forgotten_is_an_error(
 
     assert isinstance(done[lost].error, UnreachableResultError)
     assert done[kept].ok
-    assert {kept: 1} == starts(sandbox)
+    assert starts(sandbox) == {kept: 1}
 
 
 async def test_a_started_run_is_waited_for(sandbox: Sandbox, client: AsyncMultiCart, journal: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_started_run_is_waited_for(sandbox: Sandbox, client: AsyncMultiC
 
     assert not first[number].ok
     assert second[number].ok
-    assert {number: 1} == starts(sandbox)
+    assert starts(sandbox) == {number: 1}
 
 
 async def test_an_intent_without_an_outcome_is_looked_for(
@@ -180,7 +180,7 @@ async def test_an_intent_whose_run_is_not_there_is_never_started(
         assert error.started is not None
         assert lost == error.started.collection_id
         assert done[good].ok
-    assert {lost: 1, good: 1} == starts(sandbox)
+    assert starts(sandbox) == {lost: 1, good: 1}
 
 
 async def test_a_lost_answer_is_found_and_noted(sandbox: Sandbox, client: AsyncMultiCart, journal: Path) -> None:
@@ -268,7 +268,7 @@ async def test_a_journal_in_use_is_refused(sandbox: Sandbox, client: AsyncMultiC
         await all_of(client.runs.run_many(ids, journal=journal))
     await first.aclose()
     assert set(ids) == set(await all_of(client.runs.run_many(ids, journal=journal)))
-    assert {1} == set(starts(sandbox).values())
+    assert set(starts(sandbox).values()) == {1}
 
 
 async def test_an_intent_that_cannot_be_written_is_not_carried_out(
@@ -285,5 +285,5 @@ async def test_an_intent_that_cannot_be_written_is_not_carried_out(
 
     done = await all_of(client.runs.run_many(ids, journal=journal))
 
-    assert {DiskError} == {type(outcome.error) for outcome in done.values()}
+    assert {type(outcome.error) for outcome in done.values()} == {DiskError}
     assert starts(sandbox) == {}

@@ -109,8 +109,11 @@ async def test_killed_at_any_moment_nothing_is_started_twice(
         for number, outcome in done.items():
             if outcome.ok:
                 folder = dest / f"{number}" / f"{outcome.unwrap().run.id}"
-                assert {"page-0001.json", "page-0002.json", "SHA256SUMS", "manifest.json"} == {
-                    file.name for file in folder.iterdir()
+                assert {file.name for file in folder.iterdir()} == {
+                    "page-0001.json",
+                    "page-0002.json",
+                    "SHA256SUMS",
+                    "manifest.json",
                 }
             else:
                 assert isinstance(outcome.error, OutcomeUnknownError)

@@ -88,7 +88,7 @@ async def test_a_look_ends_at_a_page_that_falls_below_the_baseline() -> None:
         rows[0] = run_row(500, finished=True)
 
     asked = [fields["skip"] for path, fields in groups.transport.sent if path == RUNS]
-    assert [0, 0, *range(49, 500, 50), 500] == asked
+    assert asked == [0, 0, *range(49, 500, 50), 500]
 
 
 SLOW = PollPolicy(wait_timeout=0)

@@ -42,7 +42,7 @@ def test_the_second_start_waits_for_the_row_of_the_first() -> None:
     async def story() -> tuple[StartedRun, ...]:
         return await world.runs.start(1), await world.runs.start(1), await world.runs.start(1)
 
-    assert (StartedRun(1, 87), StartedRun(1, 88), StartedRun(1, 89)) == run_virtually(story())
+    assert run_virtually(story()) == (StartedRun(1, 87), StartedRun(1, 88), StartedRun(1, 89))
 
 
 def test_starts_at_the_same_time_are_one_after_another() -> None:
@@ -56,7 +56,7 @@ def test_starts_at_the_same_time_are_one_after_another() -> None:
         assert other.done()
         return [*both, await other]
 
-    assert [StartedRun(1, 87), StartedRun(1, 88), StartedRun(2, 50)] == run_virtually(story())
+    assert run_virtually(story()) == [StartedRun(1, 87), StartedRun(1, 88), StartedRun(2, 50)]
     assert world.asked(START, 2)[0] < 1
 
 
@@ -142,7 +142,7 @@ def test_a_look_for_a_row_survives_failures() -> None:
     async def story() -> tuple[StartedRun, StartedRun]:
         return await world.runs.start(1), await world.runs.start(1)
 
-    assert (StartedRun(1, 87), StartedRun(1, 88)) == run_virtually(story())
+    assert run_virtually(story()) == (StartedRun(1, 87), StartedRun(1, 88))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
     with pytest.raises(AmbiguousRunError, match="88, 89") as caught:
         judge(refuse_ambiguous=True).find_finished([run(89), run(87), run(88)])
 
-    assert (run(88), run(89)) == caught.value.runs
+    assert caught.value.runs == (run(88), run(89))
     assert (STARTED, run(88)) == (caught.value.started, caught.value.last)
 
 

@@ -35,7 +35,7 @@ def test_a_list_that_stays_as_it_is_ends_all_at_the_third_in_a_row(accident: Res
 
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
 
-    assert {40} == {round(each.at) for each in told}
+    assert {round(each.at) for each in told} == {40}
     assert len({type(each.outcome.error) for each in told}) == 1
     assert not any(isinstance(each.outcome.error, WaitTimeoutError) for each in told)
 

@@ -68,8 +68,9 @@ def test_two_runs_of_one_collection_are_told_apart() -> None:
 
     told = world.wait(first, second, *(world.add(number, ready=95) for number in range(2, 6)))
 
-    assert [(first, 88, 40), (second, 90, 70)] == [
-        (each.outcome.key, each.outcome.unwrap().id, round(each.at)) for each in told[:2]
+    assert [(each.outcome.key, each.outcome.unwrap().id, round(each.at)) for each in told[:2]] == [
+        (first, 88, 40),
+        (second, 90, 70),
     ]
     assert [each.outcome.unwrap().ambiguous for each in told[:2]] == [True, False]  # the first could have been either
 
@@ -230,7 +231,7 @@ def test_a_second_run_of_a_collection_is_looked_for_although_its_row_has_not_cha
 
     told = run_virtually(world.outcomes(one_by_one((0.0, first), *others, (75.0, second))))
 
-    assert [(second, 80)] == [(each.outcome.key, round(each.at)) for each in told if each.outcome.key == second]
+    assert [(each.outcome.key, round(each.at)) for each in told if each.outcome.key == second] == [(second, 80)]
 
 
 @pytest.mark.parametrize("others", [1, 8], ids=["asked directly", "watched by the list"])

@@ -302,7 +302,7 @@ def test_patience_that_ends_is_no_reason_to_list_all() -> None:
     told = run_virtually(world.outcomes(staggered(world, 60, 0.25), policy=for_seconds(100)))
 
     assert len(told) == 60
-    assert {WaitTimeoutError} == {type(each.outcome.error) for each in told}
+    assert {type(each.outcome.error) for each in told} == {WaitTimeoutError}
     assert all(later - earlier >= 9.9 for earlier, later in pairwise(world.asked(LIST)))
 
 

@@ -63,7 +63,7 @@ def test_a_run_taken_in_after_the_end_of_all_is_waited_for_by_itself() -> None:
 
     told = run_virtually(world.outcomes(source()))
 
-    assert [*early, again] == [each.outcome.key for each in told]
+    assert [each.outcome.key for each in told] == [*early, again]
     assert [each.outcome.ok for each in told] == [False] * 5 + [True]
     assert told[-1].outcome.unwrap().id == 2_000
     assert world.most[1] == 1 or world.most[1] == 2  # the one of no account is not counted
@@ -78,7 +78,7 @@ def test_a_look_that_is_refused_for_good_ends_that_one(code: int, kind: type[Exc
 
     told = world.wait(*(world.add(number, ready=35) for number in range(1, 6)))
 
-    assert [kind] == [type(each.outcome.error) for each in told if each.id == 2]
+    assert [type(each.outcome.error) for each in told if each.id == 2] == [kind]
     assert sum(each.outcome.ok for each in told) == 4
 
 
@@ -105,7 +105,7 @@ def test_a_list_that_fails_to_the_end_leaves_a_last_look_at_each() -> None:
 
     told = world.wait(*started, policy=attrs.evolve(STEADY, wait_timeout=45))
 
-    assert {45} == {round(each.at) for each in told}
+    assert {round(each.at) for each in told} == {45}
     assert [each.id for each in told if each.outcome.ok] == [1]
     assert all(isinstance(each.outcome.error, WaitTimeoutError) for each in told if each.id != 1)
 
@@ -117,7 +117,7 @@ def test_the_tenth_tick_asks_all_also_when_its_list_fails() -> None:
     told = world.wait(*(world.add(number, ready=15) for number in range(1, 6)))
 
     assert sum(each.outcome.ok for each in told) == 5
-    assert {90} == {round(each.at) for each in told}
+    assert {round(each.at) for each in told} == {90}
 
 
 def test_a_list_that_never_answers_does_not_outlast_patience() -> None:
@@ -173,7 +173,7 @@ def test_a_list_that_is_not_found_twice_and_then_found_is_a_hiccup() -> None:
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
 
     assert all(each.outcome.ok for each in told)
-    assert {90} == {round(each.at) for each in told}
+    assert {round(each.at) for each in told} == {90}
 
 
 def test_a_list_that_is_not_found_three_times_in_a_row_ends_all() -> None:
@@ -183,7 +183,7 @@ def test_a_list_that_is_not_found_three_times_in_a_row_ends_all() -> None:
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
 
     assert [NotFoundError] * 5 == [type(each.outcome.error) for each in told]
-    assert {40} == {round(each.at) for each in told}
+    assert {round(each.at) for each in told} == {40}
 
 
 @pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
@@ -201,7 +201,7 @@ def test_jumps_of_the_wall_clock_have_no_effect(jump: float, monkeypatch: pytest
 
 async def nobody_is_left() -> None:
     """Only the task that asks is there, and what was under way has noticed that it ended."""
-    assert {asyncio.current_task()} == asyncio.all_tasks()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_closed_early_it_leaves_nothing_behind() -> None:
