@@ -152,7 +152,7 @@ class AsyncMultiCart:
         given, way = Given(api_key, token, api_key_file, api_key_command), seal_proxy(proxy)
         extra = ExtraHeaders(headers, user_agent)
         del api_key, token, api_key_command, headers, proxy  # a traceback with local variables must not find them
-        self._life = life = ClientLifetime()
+        self._lifetime = lifetime = ClientLifetime()
         self._settings = attrs.evolve(resolve(given, base_url, allow_http=allow_http), extra=extra.checked())
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
         _check_proxy(way)
@@ -160,21 +160,23 @@ class AsyncMultiCart:
         network = NetworkOptions(
             proxy=way, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
-        self._transport = AiohttpTransport(self._settings, timeouts=timeouts, limits=limits, network=network, life=life)
-        attempts = Retrier(retry, emit=emit, life=life, requests_per_second=limits.requests_per_second)
+        self._transport = AiohttpTransport(
+            self._settings, timeouts=timeouts, limits=limits, network=network, lifetime=lifetime
+        )
+        retrier = Retrier(retry, emit=emit, lifetime=lifetime, requests_per_second=limits.requests_per_second)
         redactor, exposed = self._transport.redactor, self._settings.exposed
         self._api = ApiCaller(
-            self._transport, attempts=attempts, limits=limits, life=life, exposed=exposed, redactor=redactor
+            self._transport, retrier=retrier, limits=limits, lifetime=lifetime, exposed=exposed, redactor=redactor
         )
-        self._downloader = DownloadContext(
-            self._transport, attempts=attempts, limits=limits, life=life, emit=emit, redactor=redactor
+        self._downloads = DownloadContext(
+            self._transport, retrier=retrier, limits=limits, lifetime=lifetime, emit=emit, redactor=redactor
         )
         self._context = context = ClientContext(
             api=self._api,
-            downloads=DownloadManager(self._downloader, self._settings.base_url),
+            downloads=DownloadManager(self._downloads, self._settings.base_url),
             limits=limits,
-            lifetime=life,
-            clock=Clock(sleep=life.sleep),
+            lifetime=lifetime,
+            clock=Clock(sleep=lifetime.sleep),
             emit=emit,
         )
         self.account = Account(context)
@@ -192,11 +194,11 @@ class AsyncMultiCart:
     def __repr__(self) -> str:
         if not hasattr(self, "_settings"):  # a traceback with local variables shows what could not be made
             return "<AsyncMultiCart, not made>"
-        state = ", closed" if self._life.closed else ""
+        state = ", closed" if self._lifetime.closed else ""
         return f"<AsyncMultiCart {self._settings.base_url} {self._settings.credential or 'no credential'!r}{state}>"
 
     async def __aenter__(self) -> Self:
-        self._life.ensure_open()
+        self._lifetime.ensure_open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -205,7 +207,7 @@ class AsyncMultiCart:
     async def aclose(self) -> None:
         """End what is under way with `ClientClosedError`, wait until it has ended, close the connections. Twice is once."""
         try:
-            await self._life.shutdown()
+            await self._lifetime.shutdown()
         finally:  # also of a client that is left by a cancellation
             with anyio.CancelScope(shield=True):
                 await self._transport.aclose()
@@ -240,7 +242,7 @@ class AsyncMultiCart:
             DownloadError: (while iterating) The transfer broke off, stalled, or brought something else.
             APIError: The service refused it.
         """
-        return checked_stream(self._downloader, url, self._settings.base_url)
+        return checked_stream(self._downloads, url, self._settings.base_url)
 
     async def sync(
         self,
@@ -293,7 +295,7 @@ class AsyncMultiCart:
             prune=prune,
             keep=keep,
         )
-        with self._life.track():  # *collections* may never end by itself
+        with self._lifetime.track():  # *collections* may never end by itself
             mirror = Synchronizer(
                 wish,
                 await self._context.downloads.sink(dest),
@@ -320,7 +322,7 @@ class AsyncMultiCart:
             DiskError: *dest* itself cannot be read.
         """
         check_bool("repair", repair)
-        with self._life.track():
+        with self._lifetime.track():
             sink = await self._readable(dest)
             mend = Repairer(sink, self.runs, self._context.downloads).repair if repair else None
             return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), mend)

@@ -24,7 +24,7 @@ def no_coverage_of_processes() -> None:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
-async def _at_once(_attempts: Retrier, _number: int) -> None:
+async def _at_once(_retrier: Retrier, _number: int) -> None:
     await anyio.lowlevel.checkpoint()
 
 

@@ -75,14 +75,12 @@ async def with_httpx(options: Mapping[str, Any]) -> None:
 
 async def with_parfive(options: Mapping[str, Any]) -> None:
     """parfive, without splitting files."""
-    from parfive import DownloadContext, SessionConfig  # noqa: PLC0415
+    from parfive import Downloader, SessionConfig  # noqa: PLC0415
 
     config = SessionConfig(
         file_progress=False, aiohttp_session_generator=lambda _: _session(options), headers=headers(options)
     )
-    downloader = DownloadContext(
-        max_conn=options["at_once"], max_splits=1, progress=False, overwrite=True, config=config
-    )
+    downloader = Downloader(max_conn=options["at_once"], max_splits=1, progress=False, overwrite=True, config=config)
     for url, place in places(options):
         downloader.enqueue_file(url, path=place.parent, filename=place.name)
     results = await downloader.run_download()

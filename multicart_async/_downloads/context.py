@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
 
+from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redactor import Redactor
 from multicart_async._downloads.free_space import FreeSpace
@@ -26,23 +26,23 @@ class DownloadContext:
         self,
         transport: Transport,
         *,
-        attempts: Retrier | None = None,
+        retrier: Retrier | None = None,
         limits: Limits = Limits(),
-        life: ClientLifetime | None = None,
+        lifetime: ClientLifetime | None = None,
         emit: Emit = ignore_event,
-        now: Callable[[], float] = time.monotonic,
+        clock: Clock = Clock(),
         redactor: Redactor = Redactor(),
     ) -> None:
         self.redactor = redactor
         self.transport = transport
-        self.lifetime = life or ClientLifetime()
-        self.retrier = attempts or Retrier(emit=emit, life=self.lifetime)
+        self.lifetime = lifetime or ClientLifetime()
+        self.retrier = retrier or Retrier(emit=emit, lifetime=self.lifetime, clock=clock)
         self.limits = limits
         self.limiter = anyio.CapacityLimiter(limits.downloads)
         self.workers = limits.downloads
         self.emit = emit
-        self.now = now
-        self.space = FreeSpace(now)
+        self.clock = clock
+        self.space = FreeSpace(clock.now)
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[None, None]:

@@ -77,7 +77,9 @@ class RunDownloader(Generic[R]):
     async def _deliver(
         self, wanted: Sequence[FileRequest], changes: FolderDiff, *, staging: ListableSink | None = None
     ) -> RunDownload[R]:
-        writer = FolderWriter(self._sink, self._run, self._snapshot, changes, staging=staging, now=self._context.now)
+        writer = FolderWriter(
+            self._sink, self._run, self._snapshot, changes, staging=staging, now=self._context.clock.now
+        )
         try:
             return await self._fetch_all(wanted, changes, writer)
         except BaseException:

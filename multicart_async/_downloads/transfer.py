@@ -55,7 +55,7 @@ class FileTransfer:
     def _begin_link(self) -> None:
         self._tries = 0
         self._failure: MultiCartError | None = None  # of the attempt before
-        self._reporter = FileReporter(self._wanted.path, self._context.emit, self._context.now)
+        self._reporter = FileReporter(self._wanted.path, self._context.emit, self._context.clock.now)
         self._begin_attempt()
 
     def _begin_attempt(self) -> None:

@@ -43,7 +43,7 @@ class AiohttpStream:
         label: str,
         timeouts: Timeouts,
         most: int | None,
-        life: ClientLifetime,
+        lifetime: ClientLifetime,
         now: Callable[[], float],
         route: Route,
     ) -> None:
@@ -52,7 +52,7 @@ class AiohttpStream:
         self._read = timeouts.read
         self._transfer = math.inf if timeouts.transfer is None else timeouts.transfer
         self._most = math.inf if most is None else most
-        self._lifetime = life
+        self._lifetime = lifetime
         self._now = now
         self._route = route
         self.headers: Mapping[str, str] = lower(answer)

@@ -18,6 +18,7 @@ import aiohttp
 import attrs
 from yarl import URL
 
+from multicart_async._core.clock import Clock
 from multicart_async._core.credentials import Settings
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redaction import RedactedBody
@@ -69,7 +70,7 @@ class AiohttpTransport:
         timeouts: Timeouts = Timeouts(),
         limits: Limits = Limits(),
         network: NetworkOptions = NetworkOptions(),
-        life: ClientLifetime | None = None,
+        lifetime: ClientLifetime | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -89,10 +90,10 @@ class AiohttpTransport:
             ssl_context=network.ssl_context if network.session is None else None,
             redactor=self.redactor,
         )
-        self._lifetime = life or ClientLifetime()
+        self._lifetime = lifetime or ClientLifetime()
         self._now = now
         rate = limits.bytes_per_second
-        self._throttle = None if rate is None else ByteThrottle(rate, now=now, sleep=self._lifetime.sleep)
+        self._throttle = None if rate is None else ByteThrottle(rate, Clock(now, self._lifetime.sleep))
         self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
     async def post(

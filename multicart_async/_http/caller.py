@@ -54,17 +54,17 @@ class ApiCaller:
         self,
         transport: Transport,
         *,
-        attempts: Retrier | None = None,
+        retrier: Retrier | None = None,
         limits: Limits = Limits(),
-        life: ClientLifetime | None = None,
+        lifetime: ClientLifetime | None = None,
         exposed: str = "",
         redactor: Redactor = Redactor(),
     ) -> None:
         self._exposed = exposed
         self._transport = transport
         self.redactor = redactor
-        self.lifetime = life or ClientLifetime()
-        self._retrier = attempts or Retrier(life=self.lifetime)
+        self.lifetime = lifetime or ClientLifetime()
+        self._retrier = retrier or Retrier(lifetime=self.lifetime)
         self._limiter = anyio.CapacityLimiter(limits.requests)
         self._memory = _MEMORY * limits.response_bytes
 

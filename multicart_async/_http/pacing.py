@@ -6,10 +6,12 @@ more than a service takes. Bytes come in pieces whose size is known when they ar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 import attrs
+
+from multicart_async._core.clock import Clock
 
 __all__ = ["ByteThrottle", "RequestPacer", "Schedule"]
 
@@ -35,37 +37,31 @@ class RequestPacer:
     They go in the order in which they came. One that is cancelled while it waits has used no time of the others.
     """
 
-    def __init__(
-        self, per_second: float, *, now: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, per_second: float, clock: Clock) -> None:
         self._schedule = Schedule(per_second)
-        self._now = now
-        self._sleep = sleep
+        self._clock = clock
         self._queue = anyio.Lock(fast_acquire=True)
 
     async def turn(self, not_before: Callable[[], float]) -> None:
         """Wait for the turn of one request, which is not before the time that *not_before* returns in the end."""
         async with self._queue:
-            while (left := max(self._schedule.free_at, not_before()) - self._now()) > 0:
-                await self._sleep(left)
-            self._schedule.reserve(1.0, self._now())
+            while (left := max(self._schedule.free_at, not_before()) - self._clock.now()) > 0:
+                await self._clock.sleep(left)
+            self._schedule.reserve(1.0, self._clock.now())
 
 
 class ByteThrottle:
     """Hold back what reads until its bytes are paid for, after those that others have read before."""
 
-    def __init__(
-        self, per_second: float, *, now: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, per_second: float, clock: Clock) -> None:
         self._schedule = Schedule(per_second)
-        self._now = now
-        self._sleep = sleep
+        self._clock = clock
         self._credit = 0.0
 
     async def pay(self, count: int) -> None:
         """Wait until *count* bytes, which are here, are paid for. A cancelled wait still counts them."""
-        due = self._schedule.reserve(count, self._now() - self._credit)
+        due = self._schedule.reserve(count, self._clock.now() - self._credit)
         self._credit = 0.0
-        while (left := due - self._now()) > 0:
-            await self._sleep(left)
-        self._credit = min(self._now() - due, _MAX_CREDIT)
+        while (left := due - self._clock.now()) > 0:
+            await self._clock.sleep(left)
+        self._credit = min(self._clock.now() - due, _MAX_CREDIT)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import anyio
-
+from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.log import log_retry
 from multicart_async._http.pacing import RequestPacer
@@ -34,20 +32,18 @@ class Retrier:
         policy: RetryPolicy = RetryPolicy(),
         *,
         emit: Emit = ignore_event,
-        life: ClientLifetime | None = None,
-        now: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        lifetime: ClientLifetime | None = None,
+        clock: Clock = Clock(),
         requests_per_second: float | None = None,
     ) -> None:
         self._policy = policy
         self.max_attempts = policy.attempts
         self._emit = emit
-        self._lifetime = life or ClientLifetime()
-        self._now = now
-        self._sleep = sleep
+        self._lifetime = lifetime or ClientLifetime()
+        self._clock = clock
         self._not_before = float("-inf")
         rate = requests_per_second
-        self._pacer = None if rate is None else RequestPacer(rate, now=now, sleep=sleep)
+        self._pacer = None if rate is None else RequestPacer(rate, clock)
 
     async def run(
         self,
@@ -85,9 +81,9 @@ class Retrier:
             with self._lifetime.track():
                 await self._pacer.turn(lambda: self._not_before)
             return
-        while (left := self._not_before - self._now()) > 0:
+        while (left := self._not_before - self._clock.now()) > 0:
             with self._lifetime.track():
-                await self._sleep(left)
+                await self._clock.sleep(left)
 
     async def backoff(self, error: MultiCartError, number: int) -> None:
         """Sleep between attempt *number*, which failed with *error*, and the next one.
@@ -103,7 +99,7 @@ class Retrier:
         policy = self._policy
         grown = policy.wait_initial * 2.0 ** min(number - 1, 32)
         with self._lifetime.track():
-            await self._sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
+            await self._clock.sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
 
     def record_failure(self, path: str, error: MultiCartError, number: int) -> None:
         """Record that attempt *number* failed with *error*: a pause that it asks for holds the whole client."""
@@ -111,7 +107,7 @@ class Retrier:
             error.attempts = number
         pause = self._wait_asked_for(error)
         if pause:
-            until = self._now() + pause
+            until = self._clock.now() + pause
             if until > self._not_before:
                 self._not_before = until
                 self._emit(RateLimited(path=path, seconds=pause))

@@ -163,7 +163,7 @@ class Categories(Resource):
         check_iterable("requests", requests)
         check_poll_policy(policy)
         sink = None if dest is None else await self._context.downloads.sink(dest)
-        life = self._context.lifetime
+        lifetime = self._context.lifetime
         unfinished = Unfinished(
             "wait for these scrapes with categories.wait; look for a URL's before you submit it again"
         )
@@ -189,8 +189,8 @@ class Categories(Resource):
 
         with unfinished.noting():
             async with (
-                aclosing(map_unordered(requests, submit, self._context.limits.requests, life)) as submitted,
-                aclosing(map_unordered(submitted, end, WAITING, life)) as ends,
+                aclosing(map_unordered(requests, submit, self._context.limits.requests, lifetime)) as submitted,
+                aclosing(map_unordered(submitted, end, WAITING, lifetime)) as ends,
             ):
                 async for (request, started), result in ends:
                     unfinished.discard(started)

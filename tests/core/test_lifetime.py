@@ -17,20 +17,20 @@ from multicart_async._core.lifetime import ClientLifetime
 from multicart_async.errors import ClientClosedError
 
 
-async def guarded(life: ClientLifetime, work: Callable[[], Awaitable[None]]) -> None:
+async def guarded(lifetime: ClientLifetime, work: Callable[[], Awaitable[None]]) -> None:
     """*work* as something under way."""
-    with life.track():
+    with lifetime.track():
         await work()
 
 
 async def test_what_runs_to_its_end_is_let_alone() -> None:
     """A guard adds nothing then."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
-    with life.track():
+    with lifetime.track():
         await anyio.lowlevel.checkpoint()
 
-    assert not life.closed
+    assert not lifetime.closed
 
 
 async def test_an_error_goes_through() -> None:
@@ -41,7 +41,7 @@ async def test_an_error_goes_through() -> None:
 
 async def test_what_is_under_way_ends_with_the_client() -> None:
     """All of it with `ClientClosedError`, and the closing waits until it has ended."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
     ended = []
 
     async def last() -> None:
@@ -52,59 +52,59 @@ async def test_what_is_under_way_ends_with_the_client() -> None:
 
     async def work() -> None:
         with pytest.raises(ClientClosedError, match="during the call"):
-            await guarded(life, last)
+            await guarded(lifetime, last)
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             for _ in range(50):
                 group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.shutdown()
+            await lifetime.shutdown()
             assert len(ended) == 50
 
 
 async def test_guards_within_guards_end_too() -> None:
     """Once, with one error."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
     async def work() -> None:
-        with pytest.raises(ClientClosedError), life.track(), life.track():
+        with pytest.raises(ClientClosedError), lifetime.track(), lifetime.track():
             await anyio.sleep_forever()
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.shutdown()
+            await lifetime.shutdown()
 
 
 async def test_nothing_begins_after_the_end() -> None:
     """Neither a guard nor a check nor a sleep."""
-    life = ClientLifetime()
-    await life.shutdown()
+    lifetime = ClientLifetime()
+    await lifetime.shutdown()
 
-    assert life.closed
+    assert lifetime.closed
     with pytest.raises(ClientClosedError, match="make a new one"):
-        life.ensure_open()
-    with pytest.raises(ClientClosedError), life.track():
+        lifetime.ensure_open()
+    with pytest.raises(ClientClosedError), lifetime.track():
         raise AssertionError
     with pytest.raises(ClientClosedError):
-        await life.sleep(0)
+        await lifetime.sleep(0)
 
 
 async def test_a_sleep_ends_with_the_client() -> None:
     """A wait of an hour does not hold it."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
     async def wait() -> None:
         with pytest.raises(ClientClosedError):
-            await life.sleep(3600)
+            await lifetime.sleep(3600)
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
-            await life.shutdown()
+            await lifetime.shutdown()
 
 
 async def test_a_sleep_sleeps() -> None:
@@ -118,16 +118,16 @@ async def test_a_sleep_sleeps() -> None:
 
 async def test_ending_twice_is_ending_once() -> None:
     """One after the other."""
-    life = ClientLifetime()
-    await life.shutdown()
-    await life.shutdown()
+    lifetime = ClientLifetime()
+    await lifetime.shutdown()
+    await lifetime.shutdown()
 
-    assert life.closed
+    assert lifetime.closed
 
 
 async def test_two_who_end_at_once_both_come_back() -> None:
     """Neither of them waits for longer than what is under way takes."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
     release = anyio.Event()
 
     async def slow() -> None:
@@ -139,43 +139,43 @@ async def test_two_who_end_at_once_both_come_back() -> None:
 
     async def work() -> None:
         with pytest.raises(ClientClosedError):
-            await guarded(life, slow)
+            await guarded(lifetime, slow)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            group.start_soon(life.shutdown)
-            group.start_soon(life.shutdown)
+            group.start_soon(lifetime.shutdown)
+            group.start_soon(lifetime.shutdown)
             await anyio.wait_all_tasks_blocked()
             release.set()
 
 
 async def test_an_end_from_within_does_not_wait_for_itself() -> None:
     """Who closes the client in the middle of a call gets the error of that call."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
-    with anyio.fail_after(5), pytest.raises(ClientClosedError), life.track():
-        await life.shutdown()
+    with anyio.fail_after(5), pytest.raises(ClientClosedError), lifetime.track():
+        await lifetime.shutdown()
 
 
 async def test_a_cancellation_from_outside_is_not_the_end() -> None:
     """It goes on as a cancellation."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
-    with anyio.move_on_after(0.01) as scope, life.track():
+    with anyio.move_on_after(0.01) as scope, lifetime.track():
         await anyio.sleep_forever()
 
     assert scope.cancelled_caught
-    assert not life.closed
+    assert not lifetime.closed
 
 
 async def test_a_native_cancellation_is_not_the_end() -> None:
     """The task is cancelled, as its owner wants it."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
     async def work() -> None:
-        with life.track():
+        with lifetime.track():
             await anyio.sleep_forever()
 
     task = asyncio.ensure_future(work())
@@ -189,7 +189,7 @@ async def test_a_native_cancellation_is_not_the_end() -> None:
 
 async def test_the_work_may_answer_its_end_with_an_error_of_its_own() -> None:
     """That is raised then."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
     async def stubborn() -> None:
         try:
@@ -199,22 +199,22 @@ async def test_the_work_may_answer_its_end_with_an_error_of_its_own() -> None:
 
     async def work() -> None:
         with pytest.raises(KeyError):
-            await guarded(life, stubborn)
+            await guarded(lifetime, stubborn)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             await anyio.wait_all_tasks_blocked()
-            await life.shutdown()
+            await lifetime.shutdown()
 
 
 def test_another_loop_is_refused() -> None:
     """Connections belong to the loop that they were made in; the error says what to do."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
     async def use() -> None:
-        life.ensure_open()
-        with life.track():
+        lifetime.ensure_open()
+        with lifetime.track():
             await anyio.lowlevel.checkpoint()
 
     asyncio.run(use())
@@ -233,18 +233,18 @@ FORKED = """
 import asyncio, os, sys
 from multicart_async._core.lifetime import ClientLifetime
 
-life = ClientLifetime()
+lifetime = ClientLifetime()
 
 async def use():
-    life.ensure_open()
+    lifetime.ensure_open()
 
 async def parent():
-    life.ensure_open()
+    lifetime.ensure_open()
     child = os.fork()
     if child == 0:
         return True
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    life.ensure_open()  # the parent goes on
+    lifetime.ensure_open()  # the parent goes on
     sys.exit(status)
 
 if asyncio.run(parent()):
@@ -269,15 +269,15 @@ def test_a_forked_process_is_refused() -> None:
 
 async def test_a_guard_may_have_a_limit() -> None:
     """A TimeoutError when it has passed; a client that is closed then says that instead."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
 
-    with pytest.raises(TimeoutError), life.track(0.01):
+    with pytest.raises(TimeoutError), lifetime.track(0.01):
         await anyio.sleep_forever()
     with pytest.raises(ClientClosedError):
         async with anyio.create_task_group() as group:
-            group.start_soon(life.shutdown)
+            group.start_soon(lifetime.shutdown)
             try:
-                with life.track(60):
+                with lifetime.track(60):
                     await anyio.sleep_forever()
             except ClientClosedError as error:
                 closed = error

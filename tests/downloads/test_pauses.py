@@ -53,9 +53,9 @@ class Bench:
         clock = FakeClock()
         transport = Timed(clock, *files)
         told: list[Event] = []
-        attempts = Retrier(now=clock.now, sleep=clock.sleep)
+        retrier = Retrier(clock=clock.clock)
         limits = Limits(downloads=1)
-        owner = DownloadContext(transport, attempts=attempts, limits=limits, now=clock.now, emit=told.append)
+        owner = DownloadContext(transport, retrier=retrier, limits=limits, clock=clock.clock, emit=told.append)
         return cls(transport, owner, told)
 
     async def fetch(self) -> None:

@@ -54,7 +54,7 @@ def downloader(*files: FakeFile | Exception, link: str | None = None, attempts: 
     clock = FakeClock()
     policy = RetryPolicy(attempts=attempts)
     transport = FakeTransport(files={link or url(1): files, url(None): files})
-    return DownloadContext(transport, attempts=Retrier(policy, now=clock.now, sleep=clock.sleep), now=clock.now)
+    return DownloadContext(transport, retrier=Retrier(policy, clock=clock.clock), clock=clock.clock)
 
 
 def framed(content: bytes, framing: str) -> FakeFile:
@@ -278,7 +278,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     clock = FakeClock()
     busy = FakeFile([b""], status=503, headers={"retry-after": "7"})
     transport = FakeTransport(files={url(1): [busy, FakeFile.whole(PAGE)]})
-    owner = DownloadContext(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
+    owner = DownloadContext(transport, retrier=Retrier(clock=clock.clock))
 
     await fetch(owner, wanted_page(), MemorySink())
 

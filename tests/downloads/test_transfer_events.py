@@ -62,8 +62,8 @@ def told_by(
     clock = Ticking(step)
     policy = RetryPolicy(attempts=attempts, wait_initial=0, wait_max=0, wait_jitter=0)
     transport = FakeTransport(files={url(1): files})
-    tries = Retrier(policy, emit=told.append, now=clock.now, sleep=clock.sleep)
-    return DownloadContext(transport, attempts=tries, emit=told.append, now=clock.now), told
+    tries = Retrier(policy, emit=told.append, clock=clock.clock)
+    return DownloadContext(transport, retrier=tries, emit=told.append, clock=clock.clock), told
 
 
 def total(told: list[Event]) -> int:
@@ -221,8 +221,8 @@ async def test_an_on_event_that_raises_ends_the_call_cleanly(tmp_path, error, at
     cut = FakeFile([content[: 3 << 19], CUT], headers={"content-length": str(len(content))})
     transport = FakeTransport(files={url(1): [cut, FakeFile.whole(content)]})
     clock, listener = Ticking(0.2), Refusing(at, error)
-    attempts = Retrier(RetryPolicy(attempts=2), emit=listener, now=clock.now, sleep=clock.sleep)
-    owner = DownloadContext(transport, attempts=attempts, emit=listener, now=clock.now)
+    retrier = Retrier(RetryPolicy(attempts=2), emit=listener, clock=clock.clock)
+    owner = DownloadContext(transport, retrier=retrier, emit=listener, clock=clock.clock)
 
     try:
         await fetch(owner, wanted_page(), DirectorySink(tmp_path))
@@ -258,11 +258,11 @@ async def test_each_repetition_has_a_number_of_its_own() -> None:
     other = FakeFile([content], headers={"etag": '"v2"', "content-length": "1000"})
     told: list[Event] = []
     clock = Ticking(0.0)
-    attempts = Retrier(RetryPolicy(attempts=5), emit=told.append, now=clock.now, sleep=clock.sleep)
+    retrier = Retrier(RetryPolicy(attempts=5), emit=told.append, clock=clock.clock)
     transport = FakeTransport(files={url(1): [cut, other, FakeFile.whole(content)]})
 
     await fetch(
-        DownloadContext(transport, attempts=attempts, emit=told.append, now=clock.now), wanted_page(), MemorySink()
+        DownloadContext(transport, retrier=retrier, emit=told.append, clock=clock.clock), wanted_page(), MemorySink()
     )
 
     assert [event.attempt for event in told if isinstance(event, Retrying)] == [2, 3]

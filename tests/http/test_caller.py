@@ -42,7 +42,7 @@ def endpoint(safety: Safety) -> Endpoint[Any]:
 
 def caller(transport: FakeTransport, attempts: int = 3) -> ApiCaller:
     """A caller that tries so many times."""
-    return ApiCaller(transport, attempts=Retrier(RetryPolicy(attempts=attempts)))
+    return ApiCaller(transport, retrier=Retrier(RetryPolicy(attempts=attempts)))
 
 
 @pytest.mark.parametrize("safety", EVERY)
@@ -239,8 +239,8 @@ async def test_repetitions_and_pauses_are_told() -> None:
     clock = FakeClock()
     later = refused(429, headers={"retry-after": "30"})
     transport = FakeTransport(lost(), later, ok(1))
-    attempts = Retrier(RetryPolicy(attempts=3), emit=told.append, now=clock.now, sleep=clock.sleep)
-    await ApiCaller(transport, attempts=attempts).call(endpoint("safe"))
+    retrier = Retrier(RetryPolicy(attempts=3), emit=told.append, clock=clock.clock)
+    await ApiCaller(transport, retrier=retrier).call(endpoint("safe"))
 
     assert [event.attempt for event in told if isinstance(event, Retrying)] == [2, 3]
     assert [event.seconds for event in told if isinstance(event, RateLimited)] == [30]
@@ -252,7 +252,7 @@ async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety
     """Trap 43: the refused call itself is not repeated; the next one of the client waits."""
     clock = FakeClock()
     transport = FakeTransport(refused(503, http_status=503, headers={"retry-after": "119.2"}), ok(1))
-    call = ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep))
+    call = ApiCaller(transport, retrier=Retrier(clock=clock.clock))
     with pytest.raises(ServerError):
         await call.call(endpoint(safety))
     await call.call(endpoint("safe"))
@@ -278,7 +278,7 @@ async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
     """Calls that queue for a slot when the service asks for a pause are sent after it, not in the middle of it."""
     clock = FakeClock()
     transport = Timed(clock, refused(429, headers={"retry-after": "30"}), *[ok(1)] * 5)
-    call = ApiCaller(transport, attempts=Retrier(now=clock.now, sleep=clock.sleep), limits=Limits(requests=1))
+    call = ApiCaller(transport, retrier=Retrier(clock=clock.clock), limits=Limits(requests=1))
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
@@ -292,9 +292,9 @@ async def test_a_pause_holds_back_what_waits_for_its_turn_already() -> None:
 async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) -> None:
     """Then the pause is our own."""
     clock = FakeClock()
-    attempts = Retrier(RetryPolicy(attempts=2, wait_initial=3, wait_max=3), now=clock.now, sleep=clock.sleep)
+    retrier = Retrier(RetryPolicy(attempts=2, wait_initial=3, wait_max=3), clock=clock.clock)
 
-    await ApiCaller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), attempts=attempts).call(
+    await ApiCaller(FakeTransport(refused(429, headers={"retry-after": pause}), ok(1)), retrier=retrier).call(
         endpoint("safe")
     )
 
@@ -304,9 +304,9 @@ async def test_a_pause_of_nothing_is_no_reason_to_ask_again_at_once(pause: str) 
 class Crowded(FakeTransport):
     """Answers nothing until ``gate`` opens; counts who is inside."""
 
-    def __init__(self, life: ClientLifetime | None = None) -> None:
+    def __init__(self, lifetime: ClientLifetime | None = None) -> None:
         super().__init__()
-        self.life = life or ClientLifetime()
+        self.lifetime = lifetime or ClientLifetime()
         self.gate = anyio.Event()
         self.inside = 0
         self.most = 0
@@ -315,7 +315,7 @@ class Crowded(FakeTransport):
         """Stays until the gate opens."""
         self.inside += 1
         self.most = max(self.most, self.inside)
-        with self.life.track():
+        with self.lifetime.track():
             await self.gate.wait()
         self.inside -= 1
         return ok(1)
@@ -361,20 +361,20 @@ async def test_a_slot_is_given_back_between_two_attempts() -> None:
 
 async def test_a_closed_client_s_caller_sends_nothing() -> None:
     """Before anything else."""
-    life = ClientLifetime()
-    await life.shutdown()
+    lifetime = ClientLifetime()
+    await lifetime.shutdown()
     transport = FakeTransport()
 
     with pytest.raises(ClientClosedError):
-        await ApiCaller(transport, life=life).call(endpoint("safe"))
+        await ApiCaller(transport, lifetime=lifetime).call(endpoint("safe"))
     assert transport.sent == []
 
 
 async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
     """Wherever it waits: in the network, or for a slot."""
-    life = ClientLifetime()
-    transport = Crowded(life)
-    call = ApiCaller(transport, limits=Limits(requests=1), life=life)
+    lifetime = ClientLifetime()
+    transport = Crowded(lifetime)
+    call = ApiCaller(transport, limits=Limits(requests=1), lifetime=lifetime)
     ended: list[str] = []
 
     async def one() -> None:
@@ -386,6 +386,6 @@ async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
         for _ in range(3):
             group.start_soon(one)
         await until(lambda: transport.inside == 1)
-        await life.shutdown()
+        await lifetime.shutdown()
 
     assert ended == ["closed"] * 3

@@ -280,7 +280,7 @@ async def test_closing_closes_the_connections() -> None:
 
 async def closed_in_the_middle(verb) -> None:
     """End a lifeline while the server has a request and does not answer it."""
-    life = ClientLifetime()
+    lifetime = ClientLifetime()
     asked = asyncio.Event()
 
     async def silent(exchange: Exchange) -> None:
@@ -291,12 +291,12 @@ async def closed_in_the_middle(verb) -> None:
         with pytest.raises(ClientClosedError, match="closed during the call"):
             await verb(transport, url)
 
-    async with RawServer(silent) as server, transport_to(server, life=life) as transport:
+    async with RawServer(silent) as server, transport_to(server, lifetime=lifetime) as transport:
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
                 group.start_soon(use, transport, server.url)
                 await asked.wait()
-                await life.shutdown()
+                await lifetime.shutdown()
 
 
 async def test_closing_ends_what_waits_for_an_answer() -> None:

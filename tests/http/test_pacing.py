@@ -18,6 +18,7 @@ from support.raw_server import Exchange, RawServer
 from support.virtual import run_virtually
 
 from multicart_async import AsyncMultiCart, Limits
+from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
@@ -56,7 +57,7 @@ class Gate:
     gone: dict[str, float] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.pacer = RequestPacer(self.rate, now=virtual_time, sleep=anyio.sleep)
+        self.pacer = RequestPacer(self.rate, Clock(virtual_time))
 
     pacer: RequestPacer = attrs.field(init=False)
 
@@ -132,12 +133,12 @@ class Bench:
 
     transport: FakeTransport
     rate: float | None = 2.0
-    life: ClientLifetime = attrs.field(factory=ClientLifetime)
+    lifetime: ClientLifetime = attrs.field(factory=ClientLifetime)
     clock: FakeClock = attrs.field(factory=FakeClock)
 
     def caller(self) -> ApiCaller:
-        attempts = Retrier(life=self.life, now=self.clock.now, sleep=self.clock.sleep, requests_per_second=self.rate)
-        return ApiCaller(self.transport, attempts=attempts, life=self.life)
+        retrier = Retrier(lifetime=self.lifetime, clock=self.clock.clock, requests_per_second=self.rate)
+        return ApiCaller(self.transport, retrier=retrier, lifetime=self.lifetime)
 
 
 READ = Endpoint("/x/", ANYTHING, safety="safe")
@@ -178,21 +179,21 @@ def test_waits_end_with_the_client() -> None:
     """Those that wait for their turn get `ClientClosedError` at once, the next one and those behind it."""
 
     async def main() -> None:
-        life = ClientLifetime()
-        attempts = Retrier(life=life, now=virtual_time, requests_per_second=0.001)
+        lifetime = ClientLifetime()
+        retrier = Retrier(lifetime=lifetime, clock=Clock(virtual_time), requests_per_second=0.001)
         ended: list[float] = []
 
         async def wait() -> None:
             with pytest.raises(ClientClosedError):
-                await attempts.wait_for_rate_limit()
+                await retrier.wait_for_rate_limit()
             ended.append(virtual_time())
 
-        await attempts.wait_for_rate_limit()
+        await retrier.wait_for_rate_limit()
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(wait)
             await anyio.sleep(5)
-            await life.shutdown()
+            await lifetime.shutdown()
             assert ended == [5.0, 5.0, 5.0]
 
     run_virtually(main())
@@ -202,7 +203,7 @@ def paid(rate: float, *pieces: tuple[float, int], sleep: Callable[[float], Any] 
     """When each piece is handed on: how long it takes to come after the one before, and its size; one reader."""
 
     async def main() -> list[float]:
-        throttle = ByteThrottle(rate, now=virtual_time, sleep=sleep)
+        throttle = ByteThrottle(rate, Clock(virtual_time, sleep))
         times = []
         for gap, size in pieces:
             await anyio.sleep(gap)
@@ -227,7 +228,7 @@ def test_readers_share_what_there_is() -> None:
     """The sum over all of them is bounded, in the order in which pieces came."""
 
     async def main() -> dict[str, float]:
-        throttle = ByteThrottle(1000, now=virtual_time, sleep=anyio.sleep)
+        throttle = ByteThrottle(1000, Clock(virtual_time, anyio.sleep))
         done: dict[str, float] = {}
 
         async def read(name: str) -> None:
@@ -247,7 +248,7 @@ def test_bytes_of_a_cancelled_reader_stay_on_the_bill() -> None:
     """They came over the network all the same."""
 
     async def main() -> float:
-        throttle = ByteThrottle(1000, now=virtual_time, sleep=anyio.sleep)
+        throttle = ByteThrottle(1000, Clock(virtual_time, anyio.sleep))
         with anyio.move_on_after(0.1):
             await throttle.pay(1000)
         await throttle.pay(500)
@@ -285,7 +286,7 @@ def test_a_cancelled_wait_leaves_nothing_to_catch_up() -> None:
         await anyio.sleep(seconds + (late.pop() if late else 0))
 
     async def main() -> float:
-        throttle = ByteThrottle(1000, now=virtual_time, sleep=oversleep)
+        throttle = ByteThrottle(1000, Clock(virtual_time, oversleep))
         await throttle.pay(1000)
         with anyio.move_on_after(0.5):
             await throttle.pay(1000)

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from support.fakes import FakeClock
 
+from multicart_async._core.clock import Clock
 from multicart_async._http.retries import Retrier, ignore_event
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import (
@@ -52,16 +53,16 @@ class Bench:
     numbers: list[int] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.attempts = Retrier(self.policy, emit=self.events.append, now=self.clock.now, sleep=self.clock.sleep)
+        self.retrier = Retrier(self.policy, emit=self.events.append, clock=self.clock.clock)
 
-    attempts: Retrier = attrs.field(init=False)
+    retrier: Retrier = attrs.field(init=False)
 
     async def run(self, *script: Exception | str, verdict: Callable[[BaseException], bool] = always) -> str:
         """What comes of work that follows a script; its last entry is repeated."""
         begun: list[int] = []
 
         async def work(number: int) -> str:
-            await self.attempts.wait_for_rate_limit()
+            await self.retrier.wait_for_rate_limit()
             begun.append(number)
             self.numbers.append(number)
             entry = script[min(len(begun), len(script)) - 1]
@@ -69,7 +70,7 @@ class Bench:
                 raise entry
             return entry
 
-        return await self.attempts.run("/p/", work, verdict)
+        return await self.retrier.run("/p/", work, verdict)
 
 
 async def test_what_works_is_done_once() -> None:
@@ -102,7 +103,7 @@ async def test_the_policy_says_how_often(most: int) -> None:
         await bench.run(error)
 
     assert error is caught.value
-    assert most == error.attempts == len(bench.numbers) == bench.attempts.max_attempts
+    assert most == error.attempts == len(bench.numbers) == bench.retrier.max_attempts
 
 
 async def test_a_verdict_of_no_ends_it_at_once() -> None:
@@ -179,7 +180,7 @@ async def test_a_pause_above_the_maximum_is_not_waited_for(seconds: float) -> No
 
     with pytest.raises(RateLimitError) as caught:
         await bench.run(busy(seconds), "fine")
-    await bench.attempts.wait_for_rate_limit()
+    await bench.retrier.wait_for_rate_limit()
 
     assert caught.value.retry_after == seconds
     assert (bench.numbers, bench.clock.slept, bench.events) == ([1], [], [])
@@ -248,25 +249,25 @@ async def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     bench = Bench()
     for seconds in (30.0, 30.0, 5.0, 40.0):
         error = busy(seconds)
-        bench.attempts.record_failure("/p/", error, 1)
+        bench.retrier.record_failure("/p/", error, 1)
 
     assert [event.seconds for event in bench.events if isinstance(event, RateLimited)] == [30.0, 40.0]
-    await bench.attempts.wait_for_rate_limit()
+    await bench.retrier.wait_for_rate_limit()
     assert bench.clock.slept == [40.0]
 
 
 async def test_a_pause_that_grows_meanwhile_is_kept_to_its_new_end() -> None:
     """Who wakes up looks again."""
     bench = Bench()
-    bench.attempts.record_failure("/p/", busy(10.0), 1)
+    bench.retrier.record_failure("/p/", busy(10.0), 1)
 
     async def sleep(seconds: float) -> None:
         if not bench.clock.slept:
-            bench.attempts.record_failure("/p/", busy(25.0), 1)
+            bench.retrier.record_failure("/p/", busy(25.0), 1)
         await bench.clock.sleep(seconds)
 
-    bench.attempts._sleep = sleep
-    await bench.attempts.wait_for_rate_limit()
+    bench.retrier._clock = Clock(bench.clock.now, sleep)
+    await bench.retrier.wait_for_rate_limit()
 
     assert bench.clock.slept == [10.0, 15.0]
 
@@ -274,10 +275,10 @@ async def test_a_pause_that_grows_meanwhile_is_kept_to_its_new_end() -> None:
 async def test_a_pause_that_is_over_holds_nobody() -> None:
     """Nor is there one in the beginning."""
     bench = Bench()
-    await bench.attempts.wait_for_rate_limit()
-    bench.attempts.record_failure("/p/", busy(10.0), 1)
+    await bench.retrier.wait_for_rate_limit()
+    bench.retrier.record_failure("/p/", busy(10.0), 1)
     bench.clock.advance(10)
-    await bench.attempts.wait_for_rate_limit()
+    await bench.retrier.wait_for_rate_limit()
 
     assert bench.clock.slept == []
 
@@ -293,9 +294,9 @@ async def test_a_listener_that_fails_ends_the_call() -> None:
         numbers.append(number)
         raise down()
 
-    attempts = Retrier(emit=listener)
+    retrier = Retrier(emit=listener)
     with pytest.raises(LookupError):
-        await attempts.run("/p/", work, lambda error: isinstance(error, MultiCartError))
+        await retrier.run("/p/", work, lambda error: isinstance(error, MultiCartError))
 
     assert numbers == [1]
 
@@ -306,7 +307,7 @@ async def test_a_backoff_grows_and_is_bounded(number: int) -> None:
     """0.5 s, 1 s, 2 s … and up to a second more, never above 8 s."""
     bench = Bench()
 
-    await bench.attempts.backoff(down(), number)
+    await bench.retrier.backoff(down(), number)
 
     least = min(8.0, 0.5 * 2 ** min(number - 1, 10))
     assert least <= bench.clock.slept[0] <= min(8.0, least + 1)
@@ -316,10 +317,10 @@ async def test_a_backoff_grows_and_is_bounded(number: int) -> None:
 async def test_a_pause_for_all_counts_from_its_request() -> None:
     """A backoff of our own that ends before the pause is a part of it."""
     bench = Bench(RetryPolicy(wait_initial=1, wait_jitter=0))
-    bench.attempts.record_failure("/p/", busy(30.0), 1)
+    bench.retrier.record_failure("/p/", busy(30.0), 1)
 
-    await bench.attempts.backoff(down(), 1)
-    await bench.attempts.wait_for_rate_limit()
+    await bench.retrier.backoff(down(), 1)
+    await bench.retrier.wait_for_rate_limit()
 
     assert bench.clock.slept == [1.0, 29.0]
 

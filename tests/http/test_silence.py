@@ -117,7 +117,7 @@ async def test_eight_endless_responses_do_not_hold_all_calls(case) -> None:
             await call.call(Endpoint("/slow/", ANYTHING, safety="safe"))
 
     async with RawServer(drip) as server, transport_to(server, timeouts=Timeouts(request=LIMIT)) as transport:
-        call = ApiCaller(transport, attempts=Retrier(RetryPolicy(attempts=1)))
+        call = ApiCaller(transport, retrier=Retrier(RetryPolicy(attempts=1)))
         with anyio.fail_after(60):
             async with anyio.create_task_group() as group:
                 for _ in range(8):

@@ -46,21 +46,21 @@ async def test_a_pause_of_ours_is_no_silence_of_the_network(size: int, head: byt
     async def send(exchange: Exchange) -> None:
         await exchange.send(head % size, bytes(size))
 
-    life = Hasty()
+    lifetime = Hasty()
     async with (
         RawServer(send) as server,
         transport_to(
             server,
             timeouts=Timeouts(read=5),
             limits=Limits(bytes_per_second=RATE),
-            life=life,
+            lifetime=lifetime,
             now=anyio.current_time,
         ) as transport,
     ):
         with anyio.fail_after(1e9):
             assert len(await read_file(transport, server.url + FILE)) == size
 
-    assert life.slept == pytest.approx(size / RATE, rel=0.01, abs=0.2)
+    assert lifetime.slept == pytest.approx(size / RATE, rel=0.01, abs=0.2)
 
 
 async def test_a_file_behind_the_limit_is_the_same_file() -> None:
@@ -113,10 +113,10 @@ async def test_a_wait_for_bytes_ends_with_the_client() -> None:
     async def send(exchange: Exchange) -> None:
         await exchange.answer(bytes(1_000_000))
 
-    life = Noted()
+    lifetime = Noted()
     async with (
         RawServer(send) as server,
-        transport_to(server, limits=Limits(bytes_per_second=1), life=life) as transport,
+        transport_to(server, limits=Limits(bytes_per_second=1), lifetime=lifetime) as transport,
         transport.stream(server.url + FILE, label=LABEL) as file,
         anyio.create_task_group() as group,
     ):
@@ -126,8 +126,8 @@ async def test_a_wait_for_bytes_ends_with_the_client() -> None:
                 await anext(aiter(file))
 
         group.start_soon(read)
-        await until(lambda: life.asleep)
-        await life.shutdown()
+        await until(lambda: lifetime.asleep)
+        await lifetime.shutdown()
 
 
 async def test_calls_are_not_held_back() -> None:
@@ -136,11 +136,11 @@ async def test_calls_are_not_held_back() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.answer(FINE)
 
-    life = Hasty()
+    lifetime = Hasty()
     async with (
         RawServer(answer) as server,
-        transport_to(server, limits=Limits(bytes_per_second=1), life=life) as transport,
+        transport_to(server, limits=Limits(bytes_per_second=1), lifetime=lifetime) as transport,
     ):
         assert (await transport.post("/x/", b"{}")).payload == FINE
 
-    assert life.slept == 0.0
+    assert lifetime.slept == 0.0

@@ -97,14 +97,16 @@ class World:
         self.events: list[Event] = []
         self.under_way: Counter[object] = Counter()
         self.most: Counter[object] = Counter()
-        self.life = ClientLifetime()
-        attempting = Retrier(RetryPolicy(attempts=attempts), life=self.life, now=self.now, sleep=asyncio.sleep)
+        self.lifetime = ClientLifetime()
+        attempting = Retrier(
+            RetryPolicy(attempts=attempts), lifetime=self.lifetime, clock=Clock(self.now, asyncio.sleep)
+        )
         context = context_over(
             self,  # type: ignore[arg-type]
-            attempts=attempting,
+            retrier=attempting,
             requests=1_000,
             limits=Limits(requests=requests),
-            lifetime=self.life,
+            lifetime=self.lifetime,
             clock=Clock(now=self.now, sleep=self._sleep),
             emit=self.events.append,
         )
@@ -116,7 +118,7 @@ class World:
         return asyncio.get_running_loop().time()
 
     async def _sleep(self, seconds: float) -> None:
-        with self.life.track():
+        with self.lifetime.track():
             await asyncio.sleep(seconds)
 
     def add(

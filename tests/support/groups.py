@@ -55,7 +55,7 @@ class Groups:
 def context_over(
     transport: Transport,
     *,
-    attempts: Retrier | None = None,
+    retrier: Retrier | None = None,
     downloader: DownloadContext | None = None,
     limits: Limits = Limits(),
     requests: int | None = None,
@@ -66,9 +66,11 @@ def context_over(
     """The infrastructure of a client over *transport*, which takes *requests* at once if that is not what *limits* say."""
     lifetime = lifetime or ClientLifetime()
     return ClientContext(
-        api=ApiCaller(transport, attempts=attempts, limits=Limits(requests=requests or limits.requests), life=lifetime),
+        api=ApiCaller(
+            transport, retrier=retrier, limits=Limits(requests=requests or limits.requests), lifetime=lifetime
+        ),
         downloads=DownloadManager(
-            downloader or DownloadContext(transport, attempts=attempts or Retrier(), emit=emit), BASE
+            downloader or DownloadContext(transport, retrier=retrier or Retrier(), emit=emit), BASE
         ),
         limits=limits,
         lifetime=lifetime,
@@ -83,9 +85,9 @@ def groups_over(
     """Groups as the client composes them."""
     clock = clock or FakeClock()
     events: list[Event] = []
-    attempts = Retrier(retry, emit=events.append, now=clock.now, sleep=clock.sleep)
-    downloader = DownloadContext(transport, attempts=attempts, emit=events.append, now=clock.now)
-    context = context_over(transport, attempts=attempts, downloader=downloader, clock=clock.clock, emit=events.append)
+    retrier = Retrier(retry, emit=events.append, clock=clock.clock)
+    downloader = DownloadContext(transport, retrier=retrier, emit=events.append, clock=clock.clock)
+    context = context_over(transport, retrier=retrier, downloader=downloader, clock=clock.clock, emit=events.append)
     settings = ServiceSettings(context)
     zipcodes = Zipcodes(context, settings=settings)
     asins = Asins(context, zipcodes=zipcodes)

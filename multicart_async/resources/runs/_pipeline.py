@@ -60,14 +60,14 @@ class _Starts:
 
 
 async def start_each(
-    starter: RunStarter, collection_ids: Iterable[int] | AsyncIterable[int], width: int, life: ClientLifetime
+    starter: RunStarter, collection_ids: Iterable[int] | AsyncIterable[int], width: int, lifetime: ClientLifetime
 ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
     """Start them, *width* at a time, each once: what became of each, as it is known."""
     unfinished = Unfinished(_WAIT_FOR)
     with unfinished.noting():
         async with (
             aclosing(unique_ids(collection_ids)) as ids,
-            aclosing(map_unordered(ids, _Starts(starter, unfinished), width, life)) as results,
+            aclosing(map_unordered(ids, _Starts(starter, unfinished), width, lifetime)) as results,
         ):
             async for collection_id, result in results:
                 unfinished.discard(result)
@@ -203,10 +203,10 @@ async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> Asyn
             yield collection_id
 
 
-async def collect_unique_ids(collection_ids: Iterable[int] | AsyncIterable[int], life: ClientLifetime) -> list[int]:
+async def collect_unique_ids(collection_ids: Iterable[int] | AsyncIterable[int], lifetime: ClientLifetime) -> list[int]:
     """Each id once, when all of them have come."""
     found: list[int] = []
     async with aclosing(unique_ids(collection_ids)) as ids:
-        while one := await next_or_end(ids, life):
+        while one := await next_or_end(ids, lifetime):
             found += one
     return found

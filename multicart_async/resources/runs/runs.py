@@ -81,8 +81,8 @@ class Runs(Resource):
         """
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
-        width, life = self._context.limits.requests, self._context.lifetime
-        async with aclosing(start_each(self._starter, collection_ids, width, life)) as outcomes:
+        width, lifetime = self._context.limits.requests, self._context.lifetime
+        async with aclosing(start_each(self._starter, collection_ids, width, lifetime)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 

@@ -246,7 +246,7 @@ def test_a_closed_client_ends_it(moment: float, many: int) -> None:
     async def story() -> None:
         waiting = asyncio.ensure_future(world.outcomes([world.add(number, ready=900) for number in range(1, many + 1)]))
         await asyncio.sleep(moment)
-        await world.life.shutdown()
+        await world.lifetime.shutdown()
         with pytest.raises(ClientClosedError):
             await waiting
         await nobody_is_left()
@@ -270,7 +270,7 @@ def test_a_closed_client_gives_no_outcomes() -> None:
         while not world.under_way["list"]:  # noqa: ASYNC110 -- in virtual time
             await asyncio.sleep(0.5)
         assert world.under_way["look"]
-        await world.life.shutdown()
+        await world.lifetime.shutdown()
         with pytest.raises(ClientClosedError):
             await waiting
 
