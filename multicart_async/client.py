@@ -30,7 +30,8 @@ from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, Ne
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async._http.retries import Retrier, ignore_event
-from multicart_async._sync.engine import Synchronizer, SyncOptions
+from multicart_async._sync.engine import Synchronizer
+from multicart_async._sync.options import SyncOptions
 from multicart_async._sync.repair import Repairer
 from multicart_async._sync.verify import verify
 from multicart_async.config import Limits, RetryPolicy, Timeouts
@@ -283,7 +284,7 @@ class AsyncMultiCart:
             DiskError: *dest* cannot be written to.
             APIError: The collections could not be listed.
         """
-        wish = SyncOptions(
+        options = SyncOptions(
             runs=runs,
             files=files,
             check=check,
@@ -297,13 +298,12 @@ class AsyncMultiCart:
         )
         with self._lifetime.track():  # *collections* may never end by itself
             mirror = Synchronizer(
-                wish,
+                options,
                 await self._context.downloads.sink(dest),
-                list_all=self.collections.list,
-                get=self.collections.get,
+                collections=self.collections,
                 runs=self.runs,
-                results=self._context.downloads,
-                listers=max(1, self._context.limits.requests // 2),  # polls and calls of others want a place too
+                downloads=self._context.downloads,
+                listers=max(1, self._context.limits.requests // 2),  # the rest is for other calls of this client
                 fetchers=self._context.limits.downloads,
             )
             return await mirror.run(collections)

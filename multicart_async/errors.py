@@ -153,6 +153,7 @@ class APIError(FromResponse, MultiCartError):
     ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
     ``detail`` is what the service says, mostly a sentence; its wording is no interface. Above 4 KiB it is the beginning
     of it, of an object or array that of its JSON text.
+    ``subject`` is what the call was about, such as ``collection 101``, where that is one object.
     ``maybe_applied`` tells that an earlier attempt of the same call was sent and may have taken effect.
     ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
     ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
@@ -179,6 +180,7 @@ class APIError(FromResponse, MultiCartError):
         self.in_envelope = in_envelope
         self.attempts = 1
         self.maybe_applied = False
+        self.subject: str | None = None
 
     @classmethod
     def of(
@@ -198,7 +200,7 @@ class APIError(FromResponse, MultiCartError):
     def _text(self) -> str:
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         code = "no code" if self.code is None else f"code {self.code}"
-        return f"{self.path}: {code}: {self.reason}{tries}"
+        return f"{self.subject or self.path}: {code}: {self.reason}{tries}"
 
 
 class BadRequestError(APIError):
@@ -218,7 +220,13 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: no such row, or not yours."""
+    """404: no such object, or it belongs to another account."""
+
+    def _text(self) -> str:
+        if self.subject is None or not self.in_envelope:
+            return super()._text()
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{self.subject}: not found{tries}"
 
 
 class ConflictError(APIError):

@@ -86,6 +86,7 @@ class ApiCaller:
             try:
                 return CallResult(await self._fitting(endpoint, fields, sent, number), maybe_applied=lost)
             except APIError as error:
+                error.subject = endpoint.subject_of(fields)
                 error.maybe_applied = lost
                 lost = lost or not is_definite_rejection(error)
                 raise

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast
 import attrs
 
 from multicart_async._core.short_repr import short_repr
+from multicart_async._http.transport import MultipartForm
 
 __all__ = ["ANYTHING", "Endpoint", "Safety"]
 
@@ -30,7 +31,8 @@ class Endpoint(Generic[T]):
 
     ``public``: it needs no credential and gets none. ``private``: a key or token can be in its answer, so nothing of an
     answer that cannot be understood is shown. ``echo``: a field that is sent, and the attribute that repeats it in the
-    answer, or in each row of it, as documented.
+    answer, or in each row of it, as documented. ``subject``: the kind of the one object that a call is about, and the field
+    with its id; errors of the service name it.
     """
 
     path: str
@@ -40,11 +42,19 @@ class Endpoint(Generic[T]):
     public: bool = attrs.field(default=False, kw_only=True)
     sensitive: bool = attrs.field(default=False, kw_only=True)
     echo: tuple[str, str] | None = attrs.field(default=None, kw_only=True)
+    subject: tuple[str, str] | None = attrs.field(default=None, kw_only=True)
 
     @property
     def mutates(self) -> bool:
         """Whether it changes something, and so wants a fresh connection: aiohttp cannot repeat a POST on a stale one."""
         return self.safety != "safe"
+
+    def subject_of(self, fields: Mapping[str, object] | MultipartForm) -> str | None:
+        """Return what a call with *fields* is about, such as ``collection 101``, for the text of its errors."""
+        if self.subject is None:
+            return None
+        kind, name = self.subject
+        return f"{kind} {(fields.fields if isinstance(fields, MultipartForm) else fields)[name]}"
 
     def mismatch(self, fields: Mapping[str, object], value: T) -> str | None:
         """Return why *value* cannot be the answer to *fields*, if it repeats another id.

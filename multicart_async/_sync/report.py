@@ -1,4 +1,4 @@
-"""What a mirror counts on the way, and its report."""
+"""The report of a mirror, built while it is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ReportBuilder"]
 
 
 class ReportBuilder:
-    """What is counted on the way."""
+    """Count what is done, and build the report."""
 
     def __init__(self, *, dry_run: bool) -> None:
         self._dry_run = dry_run
@@ -21,15 +21,26 @@ class ReportBuilder:
         self._removed: tuple[str, ...] = ()
 
     def add(self, done: RunDownload[Run | CategoryRun]) -> None:
-        """Count a run that was brought, or was there."""
+        """Count a run that is in place, with the files that were fetched for it."""
         fetched = len(done.files) - done.skipped
         self.files += fetched
         self.bytes += done.bytes
         self.skipped += not fetched
         self._differences += done.differences
 
-    def take(self, pruned: Pruned) -> None:
-        """Take over what is gone, what was deleted, and what failed at that."""
+    def add_unchanged(self, run_id: int | None) -> None:
+        """Count the run of a collection that needed no request, if it has one."""
+        if run_id is not None:
+            self.runs += 1
+            self.skipped += 1
+
+    def add_missing(self, files: int) -> None:
+        """Count the files of a run that a dry run would fetch."""
+        self.files += files
+        self.skipped += not files
+
+    def add_pruned(self, pruned: Pruned) -> None:
+        """Add what is gone, what was deleted, and what failed at that."""
         self._gone, self._removed = pruned.gone, pruned.removed
         self._differences += pruned.differences
         for failure in pruned.failures:
@@ -37,10 +48,10 @@ class ReportBuilder:
 
     def fail(self, failure: SyncFailure) -> None:
         """Count a failure."""
-        clear_tracebacks(failure.error)  # thousands of them would keep the pieces alive that they were working on
+        clear_tracebacks(failure.error)  # their frames would keep the data of thousands of transfers alive
         self.failures.append(failure)
 
-    def report(self) -> SyncReport:
+    def build(self) -> SyncReport:
         """Return the report of the call."""
         return SyncReport(
             collections=self.collections,

@@ -48,11 +48,15 @@ _PATH = "/schedules/amazon/asin/list/"
 CREATE = Endpoint("/schedules/amazon/asin/create/", Asin, safety="idempotent", echo=("collection", "collection"))
 CREATE_MULTIPLE = Endpoint("/schedules/amazon/asin/create/multiple/", AddResult, safety="idempotent")
 CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", AddResult, safety="idempotent")
-LIST = Endpoint(_PATH, tuple[Asin, ...], safety="safe")
-COUNT = Endpoint(_PATH, _Counted, safety="safe")  # the same call: with_count changes the shape of its answer
-GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="safe", echo=("id", "id"))
-UPDATE = Endpoint("/schedules/amazon/asin/update/", Asin, safety="idempotent", echo=("asin_id", "id"))
-DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="idempotent")
+LIST = Endpoint(_PATH, tuple[Asin, ...], safety="safe", subject=("collection", "collection_id"))
+COUNT = Endpoint(
+    _PATH, _Counted, safety="safe", subject=("collection", "collection_id")
+)  # the same call: with_count changes the shape of its answer
+GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="safe", echo=("id", "id"), subject=("item", "id"))
+UPDATE = Endpoint(
+    "/schedules/amazon/asin/update/", Asin, safety="idempotent", echo=("asin_id", "id"), subject=("item", "asin_id")
+)
+DELETE = Endpoint("/schedules/amazon/asin/delete/", ANYTHING, safety="idempotent", subject=("item", "asin_id"))
 
 PAGE = 100
 

@@ -63,9 +63,19 @@ class _Cancelled(Model):
 
 SUBMIT = Endpoint("/schedules/amazon/category/add_schedule/", _Submitted, safety="unsafe")
 RESULT = Endpoint(
-    "/schedules/amazon/category/result/", tuple[CategoryRun, ...], safety="safe", echo=("collection_id", "collection")
+    "/schedules/amazon/category/result/",
+    tuple[CategoryRun, ...],
+    safety="safe",
+    echo=("collection_id", "collection"),
+    subject=("category scrape", "collection_id"),
 )
-CANCEL = Endpoint("/schedules/amazon/category/cancel/", _Cancelled, safety="idempotent", echo=("collection_id", "id"))
+CANCEL = Endpoint(
+    "/schedules/amazon/category/cancel/",
+    _Cancelled,
+    safety="idempotent",
+    echo=("collection_id", "id"),
+    subject=("category scrape", "collection_id"),
+)
 
 WAITING = 1_000  # scrapes that are waited for at a time; the others are submitted as these end
 CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled scrape

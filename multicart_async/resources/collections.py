@@ -55,9 +55,17 @@ class _Deleted(Model):
 
 CREATE = Endpoint("/schedules/add_schedule/", Collection, safety="unsafe")  # names may repeat, drafts are not listed
 LIST = Endpoint("/schedules/get_schedules/", tuple[Collection, ...], safety="safe")
-GET = Endpoint("/schedules/get/", Collection, safety="safe", echo=("schedule_id", "id"))
-UPDATE = Endpoint("/schedules/update_schedule/", Collection, safety="idempotent", echo=("schedule_id", "id"))
-DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="idempotent")
+GET = Endpoint(
+    "/schedules/get/", Collection, safety="safe", echo=("schedule_id", "id"), subject=("collection", "schedule_id")
+)
+UPDATE = Endpoint(
+    "/schedules/update_schedule/",
+    Collection,
+    safety="idempotent",
+    echo=("schedule_id", "id"),
+    subject=("collection", "schedule_id"),
+)
+DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="idempotent", subject=("collection", "schedule_id"))
 DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="idempotent")
 
 BATCH = 50  # ids for one call; thousands time out

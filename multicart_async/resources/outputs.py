@@ -13,9 +13,15 @@ from multicart_async.resources._pagination import paginate
 __all__ = ["Outputs"]
 
 LIST = Endpoint(
-    "/schedules/amazon/asin/output/list/", tuple[Output, ...], safety="safe", echo=("collection_id", "collection")
+    "/schedules/amazon/asin/output/list/",
+    tuple[Output, ...],
+    safety="safe",
+    echo=("collection_id", "collection"),
+    subject=("collection", "collection_id"),
 )
-GET = Endpoint("/schedules/amazon/asin/output/", Output, safety="safe", echo=("asin_id", "id"))
+GET = Endpoint(
+    "/schedules/amazon/asin/output/", Output, safety="safe", echo=("asin_id", "id"), subject=("output", "asin_id")
+)
 
 PAGE = 100
 

@@ -93,7 +93,9 @@ class Zipcodes(Resource):
         async def look() -> PollResult[Zipcode]:
             row = next((row for row in await self.list(domain_id=domain_id) if row.id == zipcode_id), None)
             if row is None:
-                raise NotFoundError(LIST.path, 404, f"zipcode {zipcode_id} is not in the list")
+                missing = NotFoundError(LIST.path, 404, "it is not in the list")
+                missing.subject = f"zipcode {zipcode_id}"
+                raise missing
             last[:] = [row]
             return PollResult(row, row.status, finished=self._is_active(row))
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from multicart_async._sync.engine import Synchronizer, SyncOptions
+from multicart_async._sync.engine import Synchronizer
+from multicart_async._sync.options import SyncOptions
 from multicart_async.errors import DiskError
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink, Sink
@@ -29,16 +30,15 @@ def mirror_over(
     *,
     workers: tuple[int, int] = (1, 1),
     now: Callable[[], float] = time.monotonic,
-    **wish: Any,
+    **options: Any,
 ) -> Synchronizer:
     """What `AsyncMultiCart.sync` makes, over these groups; *workers* are those that list and those that fetch."""
     return Synchronizer(
-        SyncOptions(**wish),
+        SyncOptions(**options),
         sink,
-        list_all=groups.collections.list,
-        get=groups.collections.get,
+        collections=groups.collections,
         runs=groups.runs,
-        results=groups.results,
+        downloads=groups.results,
         listers=workers[0],
         fetchers=workers[1],
         now=now,

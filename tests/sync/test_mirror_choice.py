@@ -9,7 +9,7 @@ from support.eventually import until
 from support.mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, stream_of, tree
 
 from multicart_async import Limits, errors
-from multicart_async._sync.engine import SyncOptions
+from multicart_async._sync.options import SyncOptions
 from multicart_async.errors import ArgumentError, AuthenticationError
 from multicart_async.sandbox.faults import Envelope
 

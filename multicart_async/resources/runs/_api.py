@@ -15,9 +15,13 @@ from multicart_async.resources._pagination import PagedReading, paginate
 
 __all__ = ["LIST", "PAGE", "START", "RunApi", "find_run"]
 
-START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable")
+START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable", subject=("collection", "collection_id"))
 LIST = Endpoint(
-    "/schedules/collections/results/download/", tuple[Run, ...], safety="safe", echo=("collection_id", "collection")
+    "/schedules/collections/results/download/",
+    tuple[Run, ...],
+    safety="safe",
+    echo=("collection_id", "collection"),
+    subject=("collection", "collection_id"),
 )
 
 PAGE = 50  # rows; the dashboard asks for as many

@@ -1,0 +1,41 @@
+"""When a service that cannot be reached is given up for the rest of a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from multicart_async.errors import APIConnectionError, MultiCartError
+
+__all__ = ["CircuitBreaker"]
+
+_FAILURES: Final = 8  # in a row
+_SECONDS: Final = 30.0  # between the first and the last of them, at least
+
+
+class CircuitBreaker:
+    """Open after 8 failures to connect in a row, over at least 30 seconds.
+
+    Any other response or error shows that the service can be reached, and resets the count.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._failures = 0
+        self._since = 0.0
+        self.is_open = False
+
+    def record_success(self) -> None:
+        """Reset the count: the service has responded."""
+        self._failures = 0
+
+    def record_failure(self, error: MultiCartError) -> None:
+        """Count *error* if the request could not even be sent, and open the circuit at the limit."""
+        if not isinstance(error, APIConnectionError) or error.sent:
+            self.record_success()
+            return
+        if self._failures == 0:
+            self._since = self._now()
+        self._failures += 1
+        self.is_open = self._failures >= _FAILURES and self._now() - self._since >= _SECONDS
