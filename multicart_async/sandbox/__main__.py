@@ -1,4 +1,4 @@
-"""``python -m multicart_async.sandbox``: a sandbox to look at, until Ctrl-C."""
+"""The command ``python -m multicart_async.sandbox``: serve a sandbox until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from multicart_async._core.short_repr import short_repr
 from multicart_async._core.text import printable
 from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox._state.options import CommandLine, InRange, OneOf, Options, command_line
@@ -24,32 +25,32 @@ from multicart_async.sandbox._web.hosts import check_host_name
 from multicart_async.sandbox.server import Sandbox
 
 _PROGRAM = "python -m multicart_async.sandbox"
-_MOST = 10**12  # of whatever is counted; a column of the database has room for it
-_SQLITE = b"SQLite format 3\0"  # a database begins with that
+_MAX_VALUE = 10**12  # of any number; a column of the database can hold it
+_SQLITE = b"SQLite format 3\0"  # the first bytes of a database
 
 
 class _CommandLine(argparse.ArgumentParser):
-    """A command line whose errors are one line."""
+    """An argument parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Leave with the exit status 2."""
+        """Print the error and exit with status 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
-def _whole(least: int, most: int = _MOST) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"wants a whole number from {least} to {most}, not {text!r}")
+def _integer(minimum: int, maximum: int = _MAX_VALUE) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or not minimum <= int(text) <= maximum:
+            raise argparse.ArgumentTypeError(f"expected an integer from {minimum} to {maximum}, got {short_repr(text)}")
         return int(text)
 
-    return number
+    return parse
 
 
 def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= _MOST:
+        if 0 <= float(text) <= _MAX_VALUE:
             return float(text)
-    raise argparse.ArgumentTypeError(f"wants a number of seconds, not {text!r}")
+    raise argparse.ArgumentTypeError(f"expected a number of seconds from 0 to {_MAX_VALUE}, got {short_repr(text)}")
 
 
 def _host(text: str) -> str:
@@ -62,18 +63,18 @@ def _host(text: str) -> str:
 def _database(text: str) -> Path:
     path, head = Path(text), b""
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{path.parent} is no folder")
-    if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
-        raise argparse.ArgumentTypeError(f"{path} is no regular file")
+        raise argparse.ArgumentTypeError(f"expected a path in an existing folder, got {path}; create the folder first")
+    if path.exists() and not path.is_file():  # opening a pipe would block until its other end is open
+        raise argparse.ArgumentTypeError(f"expected a regular file, got {path}; choose another path")
     try:
         with path.open("rb") as file:
             head = file.read(len(_SQLITE))
     except FileNotFoundError:
-        pass  # a new one
+        pass  # SQLite creates it
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from error
+        raise argparse.ArgumentTypeError(f"expected a readable file, got {path}: {error.strerror}") from error
     if head not in {b"", _SQLITE}:
-        raise argparse.ArgumentTypeError(f"{path} is no database of a sandbox")
+        raise argparse.ArgumentTypeError(f"expected the database of a sandbox, got {path}; choose another path")
     return path
 
 
@@ -81,20 +82,23 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {"host": str, "allowed_hosts": _hos
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line; its options are those of `Options` that say how they are shown there."""
-    line = _CommandLine(
+    """Return the argument parser of the command.
+
+    Its options are those fields of `Options` that have command-line metadata, and ``--collections``.
+    """
+    command = _CommandLine(
         prog=_PROGRAM,
         description="Serve a sandbox of MultiCartAPI on this computer, until Ctrl-C.",
     )
-    add: dict[str | None, Callable[..., argparse.Action]] = {None: line.add_argument}
+    add: dict[str | None, Callable[..., argparse.Action]] = {None: command.add_argument}
     for field, shown in _shown_options():
         if shown.group not in add:
-            add[shown.group] = line.add_argument_group(shown.group).add_argument
+            add[shown.group] = command.add_argument_group(shown.group).add_argument
         flag = shown.flag or f"--{field.name.replace('_', '-')}"
         add[shown.group](flag, **_settings(field, shown))
-    text = "begin with N finished collections, unless the database has had some before (default: 0)"
-    line.add_argument("--collections", type=_whole(0), default=0, metavar="N", help=text)
-    return line
+    text = "start with N finished collections, unless the database has had some before (default: 0)"
+    command.add_argument("--collections", type=_integer(0), default=0, metavar="N", help=text)
+    return command
 
 
 def _shown_options() -> Iterator[tuple[attrs.Attribute[Any], CommandLine]]:
@@ -105,7 +109,7 @@ def _shown_options() -> Iterator[tuple[attrs.Attribute[Any], CommandLine]]:
 
 
 def _settings(field: attrs.Attribute[Any], shown: CommandLine) -> dict[str, Any]:
-    """Return the arguments of ``add_argument``."""
+    """Return the keyword arguments of ``add_argument`` for an option."""
     default = field.default if shown.default is None else shown.default
     default_text = str(default) if shown.default_text is None else shown.default_text
     text = f"{shown.help} (default: {default_text})" if default_text else shown.help
@@ -124,18 +128,18 @@ def _type_and_metavar(field: attrs.Attribute[Any]) -> tuple[Callable[[str], Any]
         return _TYPES[field.name], None
     bounds = field.validator if isinstance(field.validator, InRange) else InRange(0)
     if isinstance(field.default, int):
-        return _whole(int(bounds.minimum), int(bounds.maximum or _MOST)), "N"
+        return _integer(int(bounds.minimum), int(bounds.maximum or _MAX_VALUE)), "N"
     return _seconds, "SECONDS"
 
 
-def sandbox_of(options: argparse.Namespace) -> Sandbox:
-    """Return the sandbox that a command line describes."""
+def make_sandbox(options: argparse.Namespace) -> Sandbox:
+    """Return the sandbox that the parsed *options* describe."""
     return Sandbox(**{field.name: getattr(options, field.name) for field, _ in _shown_options()})
 
 
-async def _started(options: argparse.Namespace) -> Sandbox:
-    """Start the sandbox of a command line; each warning is one line on stderr."""
-    sandbox = sandbox_of(options)
+async def _start(options: argparse.Namespace) -> Sandbox:
+    """Start the sandbox that *options* describe, and print each warning as one line on stderr."""
+    sandbox = make_sandbox(options)
     with warnings.catch_warnings(record=True, action="always", category=MultiCartWarning) as caught:
         await sandbox.start()
     for warning in caught:
@@ -144,54 +148,62 @@ async def _started(options: argparse.Namespace) -> Sandbox:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve the sandbox that *options* describe until SIGINT or SIGTERM."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows; Ctrl-C then ends the loop by itself
+    with contextlib.suppress(NotImplementedError):  # on Windows, where Ctrl-C raises KeyboardInterrupt instead
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with contextlib.aclosing(await _started(options)) as sandbox:
+    async with contextlib.aclosing(await _start(options)) as sandbox:
         sys.stdout.write(
             f"MultiCartAPI sandbox: {sandbox.url}\n"
             f"API key:              {sandbox.api_key}\n\n"
-            f"{_furnished(sandbox, options.collections)}"
+            f"{_add_collections(sandbox, options.collections)}"
             "Point the client at it:\n\n"
             f"  export MULTICART_BASE_URL={sandbox.url}\n"
             f"  export MULTICART_API_KEY={sandbox.api_key}\n\n"
-            'Postcode "4500" on amazon.com.au (zipcode id 15, domain id 1) is ready. Ctrl-C ends it.\n'
+            'Postcode "4500" on amazon.com.au (zipcode id 15, domain id 1) is ready. Press Ctrl-C to stop.\n'
         )
         sys.stdout.flush()
         await stop.wait()
 
 
-def _furnished(sandbox: Sandbox, collections: int) -> str:
-    """A new sandbox gets its collections; what there is to say about that."""
-    unused = sandbox.add_collections(0).start  # the next id, which tells whether there has been a collection
+def _add_collections(sandbox: Sandbox, collections: int) -> str:
+    """Add *collections* to a new sandbox; return what to print if the database has had some before."""
+    unused = sandbox.add_collections(0).start  # the next id, which shows whether there has been a collection
     if unused == FIRST_COLLECTION:
         sandbox.add_collections(collections)
     elif collections:
-        return "The database has had collections before: none were added.\n\n"
+        return "No collections were added, because the database has had some before.\n\n"
     return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 after Ctrl-C, 1 when there is no listening there, 2 when it is called wrongly."""
-    line = parser()
-    options = line.parse_args(arguments)
+    """Run the command and return its exit status.
+
+    It is 0 after Ctrl-C, 1 if the sandbox cannot listen on the address, and 2 if an argument or the database is wrong.
+    """
+    command = parser()
+    options = command.parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(options))
     except sqlite3.Error as error:
-        sys.stderr.write(printable(f"{line.prog}: {options.database} cannot be used: {error}") + "\n")
+        sys.stderr.write(
+            printable(
+                f"{command.prog}: cannot use the database {options.database}: {error}; choose another with --database"
+            )
+            + "\n"
+        )
         return 2
-    except (OSError, ValueError) as error:  # ValueError: no host can have that name
-        sys.stderr.write(printable(f"{line.prog}: {_why_not(options, error)}") + "\n")
+    except (OSError, ValueError) as error:  # ValueError: an invalid host name
+        sys.stderr.write(printable(f"{command.prog}: {_explain_listen_error(options, error)}") + "\n")
         return 1
     return 0
 
 
-def _why_not(options: argparse.Namespace, error: Exception) -> str:
+def _explain_listen_error(options: argparse.Namespace, error: Exception) -> str:
     if getattr(error, "errno", None) == errno.EADDRINUSE:
-        return f"port {options.port} is taken; choose another with --port, or 0 for a free one"
+        return f"port {options.port} is in use; choose another with --port, or 0 for a free one"
     return f"cannot listen on {options.host}, port {options.port}: {getattr(error, 'strerror', None) or error}"
 
 

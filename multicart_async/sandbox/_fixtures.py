@@ -1,4 +1,4 @@
-"""The asynchronous fixtures behind those of `pytest_plugin`; they are registered when the first one is used."""
+"""The asynchronous fixtures behind those of `pytest_plugin`, registered when the first of them is used."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ async def _multicart_sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture
 async def _multicart_client(multicart_sandbox: Sandbox) -> AsyncIterator[AsyncMultiCart]:
-    """Keep a client open until the end of the test; the sandbox may be one that the user's fixture made."""
+    """Keep a client open until the end of the test.
+
+    Its sandbox is the one that the fixture ``multicart_sandbox`` returns, which a user may have overridden.
+    """
     async with multicart_sandbox.client() as client:
         yield client

@@ -1,7 +1,7 @@
-"""Faults on order: what the network, a proxy or the service does wrong, scripted per path.
+"""Faults that a test can plan: what the network, a proxy or the service may do wrong, by path.
 
-``sandbox.faults.add("/schedules/run/result/", DropAfter())`` lets the next run start and its answer get lost.
-One request meets at most one fault: the oldest that fits its path and is not used up.
+After ``sandbox.faults.add("/schedules/run/result/", DropAfter())`` the next run starts, but its response is lost.
+A request is subject to at most one fault: the oldest one that matches its path and is not used up.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ Framing = Literal["length", "chunked", "close"]
 
 @attrs.frozen(kw_only=True)
 class DropBefore:
-    """A connection that ends before anything was done; with ``reset`` by RST instead of FIN."""
+    """A connection that closes before the work is done; with ``reset``, by RST instead of FIN."""
 
     reset: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class DropAfter:
-    """A connection that ends after the work was done and committed, without an answer.
+    """A connection that closes without a response after the work is done and committed.
 
-    With ``commits``, the work itself stops after so many commits: a batch deletion is left half done.
+    With ``commits``, the work stops after that many commits, so that a batch deletion remains incomplete. With
+    ``reset``, the connection closes by RST instead of FIN.
     """
 
     commits: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
@@ -50,7 +51,7 @@ class DropAfter:
 
 @attrs.frozen
 class Delay:
-    """An answer that comes so many seconds late (real ones), the work being done before or after the wait."""
+    """A response that is ``seconds`` late, in real time; ``work`` says whether the work is done before or after."""
 
     seconds: float
     work: Literal["before", "after"] = attrs.field(kw_only=True, default="after")
@@ -58,9 +59,9 @@ class Delay:
 
 @attrs.frozen
 class Stall:
-    """An answer that never comes, or stops after so many bytes of its body, the connection staying open.
+    """A response that stops after ``after_bytes`` bytes of its body while the connection stays open.
 
-    ``None`` sends nothing, 0 the headers alone. Ends when the sandbox closes.
+    None sends nothing at all, and 0 only the headers. The connection closes when the sandbox does.
     """
 
     after_bytes: int | None = None
@@ -70,8 +71,8 @@ class Stall:
 class Cut:
     """A body that ends after ``at`` bytes.
 
-    ``framing`` is what the headers said: ``"length"`` keeps Content-Length, ``"chunked"`` lacks the last chunk, and
-    ``"close"`` announced nothing, so that the cut looks like the end.
+    ``framing`` is what the headers announce: with ``"length"`` a Content-Length that is not reached, with ``"chunked"``
+    chunks of which the last is missing, and with ``"close"`` nothing, so that the body appears to be complete.
     """
 
     at: int
@@ -83,7 +84,7 @@ class Cut:
 
 @attrs.frozen
 class Status:
-    """An HTTP status with a body, as a proxy in front of the service answers; the work is done only with ``work``."""
+    """An HTTP status with a body, as from a proxy in front of the service; the work is done only with ``work``."""
 
     status: int
     body: str | bytes = attrs.field(default="<html><body><h1>Server Error</h1></body></html>")
@@ -102,7 +103,7 @@ class Envelope:
 
 @attrs.frozen
 class Content:
-    """Other bytes than the answer's, under HTTP 200, after the work was done."""
+    """Other bytes than those of the response, under HTTP 200, after the work is done."""
 
     body: bytes
     content_type: str = "application/octet-stream"
@@ -110,7 +111,7 @@ class Content:
 
 @attrs.frozen
 class RetryLater:
-    """429 or 503, with Retry-After in seconds or as a date, or without; nothing was done."""
+    """Status 429 or 503; the work is not done. Retry-After is in seconds, a date, or absent with None."""
 
     status: int = 429
     retry_after: int | str | None = 1
@@ -123,10 +124,10 @@ Fault = DropBefore | DropAfter | Delay | Stall | Cut | Status | Envelope | Conte
 class _Planned:
     path: str | re.Pattern[str]
     fault: Fault
-    left: int | None
+    remaining: int | None
     skip: int
 
-    def fits(self, path: str, documented: str | None) -> bool:
+    def matches(self, path: str, documented: str | None) -> bool:
         """Return whether a request for *path*, a path of the route *documented*, is meant."""
         if isinstance(self.path, re.Pattern):
             return self.path.search(path) is not None
@@ -134,44 +135,44 @@ class _Planned:
 
 
 class Faults:
-    """The faults that are still to happen."""
+    """The faults that are planned and not used up."""
 
     def __init__(self) -> None:
         self._planned: deque[_Planned] = deque()
 
     def add(self, path: str | re.Pattern[str], fault: Fault, *, times: int | None = 1, after: int = 0) -> None:
-        """Let a fault happen to the next requests of a path.
+        """Plan a fault for the next requests of a path.
 
         Args:
             path: A path below the base URL, decoded (``"/schedules/get/"``), a documented one with its braces
                 (``"/results/{collection_id}/{runner_id}/{file_name}"``), a glob (``"/results/*"``), or a compiled
-                regular expression to be found in the path.
-            fault: What is to happen.
-            times: How often; ``None`` is every time.
-            after: How many fitting requests are let through before.
+                regular expression that is searched for in the path.
+            fault: What happens.
+            times: How many requests it happens to; None is all of them.
+            after: How many matching requests pass without the fault first.
         """
         self._planned.append(_Planned(path, fault, times, after))
 
     def clear(self) -> None:
-        """Forget the faults that have not happened."""
+        """Remove all planned faults."""
         self._planned.clear()
 
     @property
     def pending(self) -> int:
-        """How many faults are planned and not used up: 0 when all of a test's faults have happened."""
+        """The number of faults that are planned and not used up: 0 after all faults of a test have happened."""
         return len(self._planned)
 
     def take(self, path: str, documented: str | None) -> Fault | None:
-        """The fault that a request meets; it is counted as happened."""
+        """Return the fault for a request and count it as used; None if no planned fault matches."""
         for planned in self._planned:
-            if not planned.fits(path, documented):
+            if not planned.matches(path, documented):
                 continue
             if planned.skip:
                 planned.skip -= 1
                 continue
-            if planned.left is not None:
-                planned.left -= 1
-                if planned.left <= 0:
+            if planned.remaining is not None:
+                planned.remaining -= 1
+                if planned.remaining <= 0:
                     self._planned.remove(planned)
             return planned.fault
         return None

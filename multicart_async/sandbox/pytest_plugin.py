@@ -1,9 +1,10 @@
 """Fixtures for tests against a sandbox: ``multicart_sandbox`` and ``multicart_client``.
 
-They are there as soon as the package is installed with its extra ``testing``. Each test gets a sandbox of its own,
-whose runs are finished at the first look. For other settings write a fixture around `Sandbox`.
+They are available as soon as the package is installed with its extra ``testing``. Each test gets a sandbox of its own,
+whose runs are finished at the first poll. For other settings, write a fixture that starts a `Sandbox`.
 
-Pytest imports this module in every run, also where no test uses a fixture: it imports what they need on first use.
+Pytest imports this module in every run, even if no test uses a fixture, so what the fixtures need is imported on first
+use.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["multicart_client", "multicart_sandbox"]
 
 _ADVICE = (
     "the fixtures of multicart-async need pytest-asyncio, which this run of pytest has not loaded: "
-    "pip install 'multicart-async[testing]', and leave the plugin on (no -p no:asyncio)"
+    "run pip install 'multicart-async[testing]', and do not disable the plugin (no -p no:asyncio)"
 )
 
 
@@ -44,7 +45,7 @@ def _async_fixture_value(request: pytest.FixtureRequest, name: str) -> Any:
     asyncio_plugin, plugins = sys.modules.get("pytest_asyncio.plugin"), request.config.pluginmanager
     if asyncio_plugin is None or not plugins.is_registered(asyncio_plugin):
         pytest.fail(_ADVICE, pytrace=False)
-    from multicart_async.sandbox import _fixtures  # noqa: PLC0415 - only those who use it pay for it
+    from multicart_async.sandbox import _fixtures  # noqa: PLC0415 - only tests that use a fixture need it
 
     if not plugins.is_registered(_fixtures):
         plugins.register(_fixtures)

@@ -1,4 +1,4 @@
-"""What arrived at the sandbox: requests, counts, and fields that the service would drop without a word."""
+"""Records of the requests that a sandbox received: their content, their counts, and fields that the service ignores."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ __all__ = ["RecordedRequest", "Recording"]
 
 _MAX_REQUESTS = 10_000
 _MAX_BYTES = 16 * 2**20
-_SUM_INTERVAL = _MAX_BYTES // 8  # what may come before the kept requests are summed up again
+_SUM_INTERVAL = _MAX_BYTES // 8  # bytes of new requests between two computations of the sum
 _MAX_NAMES = 10_000
 _MAX_NAME_LENGTH = 200
 _OTHER_PATHS = "(other paths)"
 
 
 def _size_of(seen: RecordedRequest) -> int:
-    """Return the memory of all that is in a request, in bytes: many small values take far more than their JSON."""
-    size, left = 0, [seen.target, seen.path, seen.headers, seen.fields]
-    while left:
-        value: Any = left.pop()
+    """Return the bytes of memory that a request takes: many small values take far more than their JSON."""
+    size, remaining = 0, [seen.target, seen.path, seen.headers, seen.fields]
+    while remaining:
+        value: Any = remaining.pop()
         size += sys.getsizeof(value)
         if isinstance(value, dict):
-            left += value.keys()
-            left += value.values()
+            remaining += value.keys()
+            remaining += value.values()
         elif isinstance(value, list | tuple):
-            left += value
+            remaining += value
     return size
 
 
 @attrs.frozen(kw_only=True)
 class RecordedRequest:
-    """One request as it arrived. Header names are in lower case; a credential, password or code itself is never kept.
+    """One request as it arrived.
 
-    ``size`` is about how many bytes of memory it takes.
+    Header names are in lower case. The value of a credential, password or code is never kept. ``size`` is approximately
+    how many bytes of memory the record takes.
     """
 
     method: str
@@ -51,11 +52,11 @@ class RecordedRequest:
 
 @attrs.define
 class Recording:
-    """What arrived: the last 10,000 requests, or fewer where they would take more than 16 MiB of memory together.
+    """The last 10,000 requests, or fewer if they would take more than 16 MiB of memory together.
 
-    The oldest are forgotten first; the last one is always there. ``counts`` has documented paths, with their braces, and
-    all other paths that were asked for; beyond 10,000 names these are counted as ``(other paths)``. ``ignored_fields`` has
-    the last 10,000 fields. Names of paths and fields in both are cut after 200 characters.
+    The oldest are dropped first, and the latest one is always kept. ``counts`` has documented paths, with their braces,
+    and all other paths that were requested; beyond 10,000 names these are counted as ``(other paths)``.
+    ``ignored_fields`` has the last 10,000 fields. Names of paths and fields in both are cut after 200 characters.
     """
 
     requests: deque[RecordedRequest] = attrs.field(factory=lambda: deque(maxlen=_MAX_REQUESTS))
@@ -64,7 +65,7 @@ class Recording:
     _unsummed: int = attrs.field(default=0, init=False)
 
     def note(self, request: RecordedRequest, counted_as: str) -> None:
-        """Keep a request and count it; forget the oldest ones beyond the bounds."""
+        """Keep and count a request, and drop the oldest ones beyond the bounds."""
         name = counted_as[:_MAX_NAME_LENGTH]
         self.counts[name if name in self.counts or len(self.counts) < _MAX_NAMES else _OTHER_PATHS] += 1
         self.requests.append(request)
@@ -74,12 +75,12 @@ class Recording:
             self._forget_oldest()
 
     def note_ignored(self, path: str, names: Sequence[str]) -> None:
-        """Keep the names of fields that no documentation names."""
+        """Keep the names of undocumented fields that arrived at *path*."""
         self.ignored_fields.extend((path, name[:_MAX_NAME_LENGTH]) for name in names[-_MAX_NAMES:])
         del self.ignored_fields[:-_MAX_NAMES]
 
     def clear(self) -> None:
-        """Forget what arrived so far."""
+        """Drop all requests, counts and names of fields."""
         self.requests.clear()
         self.counts.clear()
         self.ignored_fields.clear()

@@ -1,4 +1,4 @@
-"""`Sandbox`: a service on this computer that behaves as the documentation of MultiCartAPI says."""
+"""The class `Sandbox`: a service on this computer that behaves as the documentation of MultiCartAPI says."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import attrs
 from aiohttp import web
 
 from multicart_async._core.loopback import is_loopback
+from multicart_async._core.short_repr import short_repr
 from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox._state import run_lifecycle, seed
 from multicart_async.sandbox._state.options import AuthErrors, ClockKind, FileErrors, Options, RunsOrder
-from multicart_async.sandbox._state.run import run_of
-from multicart_async.sandbox._state.state import SandboxState, open_world
+from multicart_async.sandbox._state.state import SandboxState, open_state
 from multicart_async.sandbox._state.users import NewUser, insert_user, newest_code
 from multicart_async.sandbox._web.app import PREFIX, Service
 from multicart_async.sandbox._web.hosts import local_host, served_names
-from multicart_async.sandbox._web.responses import hang_up
+from multicart_async.sandbox._web.responses import disconnect
 from multicart_async.sandbox.faults import Faults
 from multicart_async.sandbox.recording import RecordedRequest, Recording
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credits", "Sandbox"]
 
-_PATIENCE = 2.0  # seconds that handlers have for an orderly end, once their connections are cut
+_SHUTDOWN_TIMEOUT = 2.0  # seconds that handlers may still run once their connections are closed
 
 
 @attrs.frozen
@@ -47,22 +47,22 @@ class Credits:
 
     @property
     def spendable(self) -> int:
-        """``available - (used + frozen)``: what a run may cost."""
+        """The credits that a run may cost: ``available - (used + frozen)``."""
         return self.available - (self.used + self.frozen)
 
 
-async def _stop(runner: web.AppRunner, world: SandboxState) -> None:
+async def _stop(runner: web.AppRunner, state: SandboxState) -> None:
     await runner.cleanup()
-    await asyncio.sleep(0)  # closed connections say goodbye one turn of the loop later
-    world.db.close()
+    await asyncio.sleep(0)  # connections finish closing in the next iteration of the loop
+    state.db.close()
 
 
 def _warn_if_public(runner: web.AppRunner, stacklevel: int) -> None:
     for host, port in (address[:2] for address in runner.addresses):
         if not is_loopback(host):
             warnings.warn(
-                f"the sandbox listens on {host}, port {port}, where other computers reach it: its API key is no "
-                "secret, so they can read and change all that is in it. Bind it to 127.0.0.1 unless that is intended",
+                f"the sandbox listens on {host}, port {port}, where other computers can reach it: its API key is no "
+                "secret, so they can read and change its state. Set host to 127.0.0.1 unless that is intended",
                 MultiCartWarning,
                 stacklevel=stacklevel,
             )
@@ -70,47 +70,47 @@ def _warn_if_public(runner: web.AppRunner, stacklevel: int) -> None:
 
 
 class Sandbox:
-    """A running copy of the service, with its warts, for tests, demos and benchmarks.
+    """A local copy of the service, including its irregularities, for tests, demos and benchmarks.
 
-    ``async with Sandbox() as sandbox`` gives ``sandbox.url``, ``sandbox.api_key`` and ``sandbox.client()``. It listens
-    on this computer only, and everything in it is gone when it ends, unless ``database`` names a file.
+    ``async with Sandbox() as sandbox`` provides ``sandbox.url``, ``sandbox.api_key`` and ``sandbox.client()``. It listens
+    on this computer only, and its state is lost when it closes, unless ``database`` names a file.
 
-    There is a user (id 42, Alice Smith; ops@example.com logs in with "S3cur3p@ss"), the domains 1 amazon.com.au,
-    2 amazon.com and 3 officeworks.com.au, the active postcode "4500" on domain 1, row id 15, Officeworks stores with
-    the documented W411 among them, the two documented plans, and an invoice, id 1. Nothing is mailed: the codes of
-    registration are told by `registration_code`. Where the documentation shows no answer, the sandbox gives the
-    plainest one in line with the rest.
+    It starts with a user (id 42, Alice Smith, who logs in as ops@example.com with "S3cur3p@ss"), the domains
+    1 amazon.com.au, 2 amazon.com and 3 officeworks.com.au, the active postcode "4500" on domain 1 (id 15), Officeworks
+    stores including the documented W411, the two documented plans, and the invoice 1. Nothing is mailed;
+    `registration_code` returns the codes of registration. Where the documentation shows no response, the sandbox gives
+    the simplest one that fits the rest.
 
     Args:
-        host: Address to listen on. One that other computers reach is a `MultiCartWarning`: the key is no secret.
-        port: Port to listen on; 0 takes a free one.
-        allowed_hosts: Further host names that it answers to, without port, such as that of a container. It always
-            answers to its own address, localhost, the host of ``links_base`` and, where other computers reach it, the
-            name of this one. Any other ``Host`` is code 403, so that no web page reaches it by DNS rebinding.
+        host: Address to listen on. If other computers can reach it, a `MultiCartWarning` is issued: the key is no secret.
+        port: Port to listen on; 0 selects a free one.
+        allowed_hosts: Further host names to accept, without port, such as that of a container. Always accepted are the
+            sandbox's own address, localhost, the host of ``links_base`` and, if other computers can reach it, the name
+            of this one. Any other ``Host`` gets code 403, which prevents access from web pages by DNS rebinding.
         database: A file that keeps the state, so that a sandbox can be stopped and started again. Only its owner
             can read it and the files that SQLite keeps beside it (mode 0600).
         ssl_context: Serve https.
-        links_base: What ``download_links`` begin with, instead of the base URL that was asked.
+        links_base: The start of ``download_links``, instead of the base URL of the request.
         seed: The same seed, collection and run give result files with the same bytes.
-        clock: ``"manual"`` stands still until `advance` is called.
-        instant: Runs are finished when somebody looks, without any delay (unless ``row_delay`` is given).
-        scrape_seconds_per_item: How long a run takes.
-        row_delay: Seconds from the start of a run until its row appears; 0.2 unless ``instant``.
+        clock: With ``"manual"``, time stands still until `advance` is called.
+        instant: Runs are finished at the first poll, without any delay (unless ``row_delay`` is given).
+        scrape_seconds_per_item: Seconds that a run takes for each item.
+        row_delay: Seconds from the start of a run until it is listed; 0.2 unless ``instant``.
         items_per_page: Items in one page file.
-        records_per_item: Records that one item yields.
-        record_bytes: Size of a record in a file; below 600 it has little in it, and no record is smaller than 150.
+        records_per_item: Records in a result file for each item.
+        record_bytes: Size of a record in a file; below 600 it has few fields, and no record is smaller than 150.
         category_items: Products that a category scrape finds.
         category_items_per_page: Products on one page of a category.
-        zipcode_seconds: How long a new postcode of a scraping domain is ``in-progress``; 5 unless ``instant``.
-        credits: ``available_credits`` of each user but those who register: they get 500, as documented.
-        runs_order: Order of run history, which the service does not promise.
+        zipcode_seconds: Seconds that a new postcode of a scraping domain is ``in-progress``; 5 unless ``instant``.
+        credits: ``available_credits`` of each user, except for those who register: they get 500, as documented.
+        runs_order: Order of run history, which the service does not guarantee.
         auth_errors: A bad credential: code 401 under HTTP 200 (``"envelope"``) or HTTP 401 (``"http"``); undocumented.
         file_errors: 403 and 404 of a file as HTTP status (``"http"``) or under HTTP 200 (``"envelope"``); undocumented.
-        ranges: Honour Range and send ETag; a plain Django file answer does not.
+        ranges: Support Range requests and send ETag; a plain Django file response does not.
         stage_after_cancel: ``stage`` of a cancelled category scrape, which is not documented.
 
     Raises:
-        ArgumentError: An argument cannot be right; the error names it.
+        ArgumentError: An argument is invalid; the error names it.
     """
 
     api_key: str = seed.API_KEY
@@ -183,45 +183,45 @@ class Sandbox:
         await self.aclose()
 
     async def start(self) -> None:
-        """Open the database and the port; ``async with`` does it for you."""
+        """Open the database and the port; ``async with`` does both."""
         await self._start()
 
     async def _start(self) -> None:
         if self._running is not None:
-            raise RuntimeError("this sandbox is running already")
+            raise RuntimeError("this sandbox is already running; call aclose() before starting it again")
         options = self._options
         hosts = served_names(options.host, options.links_base, options.allowed_hosts)
-        world = open_world(options)
-        service = Service(world, self.faults, self.recording, hosts)
-        runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_PATIENCE)
+        state = open_state(options)
+        service = Service(state, self.faults, self.recording, hosts)
+        runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         try:
-            seed.seed_defaults(world)
+            seed.seed_defaults(state)
             await runner.setup()
             await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
-            _warn_if_public(runner, stacklevel=4)  # of who called start(), or entered `async with`
+            _warn_if_public(runner, stacklevel=4)  # of the caller of start(), or of `async with`
         except BaseException:
-            await _stop(runner, world)
+            await _stop(runner, state)
             raise
         self._running = service, runner
         self._address = runner.addresses[0][:2]
 
     async def aclose(self) -> None:
-        """Cut all connections, stalled ones too, and forget everything. May be called twice."""
+        """Close all connections, stalled ones too, and discard the state; a second call has no effect."""
         if self._running is None:
             return
         (service, runner), self._running = self._running, None
         service.closing.set()
-        for request in tuple(service.under_way):
-            hang_up(request, reset=True)  # a client that reads nothing would hold an orderly end up
-        await _stop(runner, service.world)
+        for request in tuple(service.active_requests):
+            disconnect(request, reset=True)  # an orderly close would wait for a client that does not read
+        await _stop(runner, service.state)
 
     @property
-    def _world(self) -> SandboxState:
+    def _state(self) -> SandboxState:
         if self._running is None:
-            raise RuntimeError("this sandbox is not running; use it inside of `async with`")
-        world = self._running[0].world
-        run_lifecycle.apply_due_changes(world)
-        return world
+            raise RuntimeError("this sandbox is not running; use it inside `async with`, or call start()")
+        state = self._running[0].state
+        run_lifecycle.apply_due_changes(state)
+        return state
 
     @property
     def url(self) -> str:
@@ -239,13 +239,13 @@ class Sandbox:
         ssl_context: ssl.SSLContext | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> AsyncMultiCart:
-        """A client of this sandbox; use it with ``async with``. What is not given is the client's default."""
+        """Return a client of this sandbox, for ``async with``; what is not given is the client's default."""
         from multicart_async import client, config  # noqa: PLC0415 - the sandbox runs without the client
 
         return client.AsyncMultiCart(
             self.api_key,
             base_url=self.url,
-            allow_http=True,  # its key is no secret, and it may listen on an address that others reach
+            allow_http=True,  # its key is no secret, and it may listen on a public address
             timeouts=timeouts or config.Timeouts(),
             retry=retry or config.RetryPolicy(),
             limits=limits or config.Limits(),
@@ -255,59 +255,51 @@ class Sandbox:
 
     @property
     def requests(self) -> deque[RecordedRequest]:
-        """The last 10,000 requests, or fewer where they would take more than 16 MiB of memory together."""
+        """The last 10,000 requests, or fewer if they would take more than 16 MiB of memory together."""
         return self.recording.requests
 
     @property
     def counts(self) -> Counter[str]:
-        """Requests per documented path."""
+        """The number of requests for each documented path."""
         return self.recording.counts
 
     @property
     def ignored_fields(self) -> list[tuple[str, str]]:
-        """Path and name of each field that arrived and that no documentation names; the service drops such silently."""
+        """The path and name of each undocumented field that arrived; the service ignores such fields silently."""
         return self.recording.ignored_fields
 
     def advance(self, seconds: float) -> None:
-        """Move a manual clock on; what is due until then has happened afterwards."""
-        world = self._world
-        world.advance(seconds)
-        run_lifecycle.apply_due_changes(world)
+        """Move a manual clock forward by *seconds* and apply all changes that are due by then."""
+        state = self._state
+        state.advance(seconds)
+        run_lifecycle.apply_due_changes(state)
 
     def now(self) -> float:
-        """The sandbox's time, in seconds since 1970."""
-        return self._world.now()
+        """Return the sandbox's time, in seconds since 1970."""
+        return self._state.now()
 
     def start_run(self, collection_id: int) -> int:
-        """Start a run, as a schedule or another program would, and give its id.
+        """Start a run, as a schedule or another program would, and return its id.
 
         Raises:
-            RuntimeError: The service would refuse it: no such collection, no items, not enough credits.
+            RuntimeError: The service would reject it: no such collection, no items, or not enough credits.
         """
-        world = self._world
-        row = world.row("SELECT * FROM collections WHERE id = ?", collection_id)
-        if row is None:
-            raise RuntimeError(f"no collection {collection_id} in this sandbox")
-        run = run_lifecycle.start_product(world, row)
-        world.db.commit()
-        return run.id
+        return run_lifecycle.start_by_id(self._state, collection_id)
 
     def fail_next_run(self, collection_id: int | None, message: str = "Scraping failed") -> None:
-        """Let the next run of a collection fail after half of its items; of any collection with ``None``."""
-        self._world.script(collection_id).failure = message
+        """Make the next run of a collection, or of any collection with None, fail after half of its items."""
+        self._state.script(collection_id).failure = message
 
     def lose_items_of_next_run(self, collection_id: int | None, items: int) -> None:
-        """Let so many items of the next run yield nothing: ``total_exacted_result`` below ``total_results``."""
-        self._world.script(collection_id).lost_items = items
+        """Make the next run of a collection, or of any collection with None, find nothing for *items* items.
+
+        Its ``total_exacted_result`` is then below its ``total_results``.
+        """
+        self._state.script(collection_id).lost_items = items
 
     def fail_runs(self, collection_id: int, message: str = "Scraping failed") -> int:
-        """Let what runs in a collection fail now; how many runs that were."""
-        world = self._world
-        rows = world.rows("SELECT * FROM runs WHERE collection = ? AND state = 'running'", collection_id)
-        for row in rows:
-            run_lifecycle.fail(world, run_of(row), message)
-        world.db.commit()
-        return len(rows)
+        """Make all active runs of a collection fail now, and return how many they are."""
+        return run_lifecycle.fail_all(self._state, collection_id, message)
 
     def add_collections(
         self,
@@ -318,8 +310,8 @@ class Sandbox:
         name: str = "Collection",
         user_id: int = seed.DEFAULT_USER_ID,
     ) -> range:
-        """Ids of new collections with finished runs, thousands in a second; each is called ``name`` and its id."""
-        return seed.add_collections(self._world, count, runs, items, name, user_id)
+        """Add collections with finished runs, thousands per second; return their ids. Each is named ``{name} {id}``."""
+        return seed.add_collections(self._state, count, runs, items, name, user_id)
 
     def add_user(
         self,
@@ -330,35 +322,37 @@ class Sandbox:
         email: str = "someone@example.com",
         password: str | None = None,
     ) -> int:
-        """The id of another user, whose key is accepted from now on; without a password they cannot log in."""
-        world = self._world
+        """Add a user whose key is accepted, and return their id; without a password they cannot log in."""
+        state = self._state
         user = NewUser(
             name=name,
             email=email,
             api_key=api_key,
             token=token or f"token-of-{api_key}",
             password=password,
-            available=world.options.credits,
-            created=world.now(),
-            updated=world.now(),
+            available=state.options.credits,
+            created=state.now(),
+            updated=state.now(),
         )
-        number = insert_user(world, user)
-        world.db.commit()
+        number = insert_user(state, user)
+        state.db.commit()
         return number
 
     def add_invoice(self, *, user_id: int = seed.DEFAULT_USER_ID) -> int:
-        """The id of another invoice of a user."""
-        return seed.add_invoice(self._world, user_id)
+        """Add an invoice of a user and return its id."""
+        return seed.add_invoice(self._state, user_id)
 
     def registration_code(self, email: str) -> int:
-        """The code that was last "mailed" to an address, be it still valid or not.
+        """Return the code that was last "mailed" to an address, even if it is no longer valid.
 
         Raises:
-            LookupError: None was sent, or it was used.
+            LookupError: No code was sent, or it was used.
         """
-        found = newest_code(self._world, email)
+        found = newest_code(self._state, email)
         if found is None:
-            raise LookupError("no code was sent to this address")
+            raise LookupError(
+                f"email: expected an address with an unused code, got {short_repr(email)}; request a code first"
+            )
         return found[0]
 
     def add_zipcode(
@@ -369,31 +363,31 @@ class Sandbox:
         status: str = "active",
         user_id: int = seed.DEFAULT_USER_ID,
     ) -> int:
-        """The row id of another postcode of a user.
+        """Add a postcode of a user and return its id.
 
         Raises:
-            LookupError: No such domain.
+            LookupError: The domain does not exist.
         """
-        return seed.add_zipcode(self._world, zipcode, domain, status, user_id)
+        return seed.add_zipcode(self._state, zipcode, domain, status, user_id)
 
     def fail_next_zipcode(self, status: Literal["failed", "inactive"] = "failed") -> None:
-        """Let the next postcode that is created and needs a cookie end so, instead of ``active``."""
-        self._world.next_zipcode = status
+        """Make the next new postcode that needs a cookie end in *status* instead of ``active``."""
+        self._state.next_zipcode = status
 
     def set_zipcode_status(self, zipcode_id: int, status: str) -> None:
-        """Give a postcode a status for good; a documented one, or one that the service may come to have.
+        """Set the status of a postcode permanently, also to one that is not documented.
 
         Raises:
-            LookupError: No such row.
+            LookupError: The postcode does not exist.
         """
-        seed.set_zipcode_status(self._world, zipcode_id, status)
+        seed.set_zipcode_status(self._state, zipcode_id, status)
 
     def set_credits(self, available: int, *, user_id: int = seed.DEFAULT_USER_ID) -> None:
-        """Set what was granted to a user; used and frozen credits stay as they are."""
-        world = self._world
-        world.db.execute("UPDATE users SET available = ? WHERE id = ?", (available, user_id))
-        world.db.commit()
+        """Set the credits granted to a user; used and frozen credits stay as they are."""
+        state = self._state
+        state.db.execute("UPDATE users SET available = ? WHERE id = ?", (available, user_id))
+        state.db.commit()
 
     def credits(self, *, user_id: int = seed.DEFAULT_USER_ID) -> Credits:
-        """Credits of a user at this moment: what is scraped of running runs counts as used."""
-        return Credits(*run_lifecycle.credits_of(self._world, user_id))
+        """Return the current credits of a user; items that running runs have scraped count as used."""
+        return Credits(*run_lifecycle.credits_of(self._state, user_id))

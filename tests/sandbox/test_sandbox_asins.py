@@ -1,4 +1,4 @@
-"""ASIN rows."""
+"""ASINs of a collection."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ async def add(api: Any, collection: int, asin: str = "B01", **fields: Any) -> An
     )
 
 
-async def test_create_takes_row_ids(api: Any) -> None:
-    """Domain and postcode are ids, and come back as ids."""
+async def test_create_takes_ids(api: Any) -> None:
+    """Domain and postcode are ids in the request and in the response."""
     made = (await add(api, await api.collection(), custom_id="ref", include_raw_html=True, output="HTML"))["data"]
     assert (made["domain"], made["customer_postcode"]) == (1, 15)
     assert (made["custom_id"], made["include_raw_html"], made["output"]) == ("ref", True, "HTML")
 
 
 async def test_duplicate_is_a_conflict(api: Any) -> None:
-    """The same ASIN for the same domain and postcode is refused."""
+    """The same ASIN for the same domain and postcode is rejected."""
     collection = await api.collection("B01")
     assert await add(api, collection) == {"code": 409, "data": "ASIN already exists", "status": 0}
 
 
 @pytest.mark.parametrize("wrong", [{"domain": 9}, {"customer_postcode": 4500}, {"domain": 2}], ids=str)
-async def test_unknown_places_are_refused(api: Any, wrong: dict[str, int]) -> None:
-    """Ids without a row, and a postcode of another domain, are code 400."""
+async def test_unknown_domains_and_postcodes_are_rejected(api: Any, wrong: dict[str, int]) -> None:
+    """An unknown id, or a postcode of another domain, gets code 400."""
     assert (await add(api, await api.collection(), **wrong))["code"] == 400
 
 
 async def test_multiple_reports_duplicates(api: Any) -> None:
-    """Duplicates are error rows; the others go in."""
+    """Duplicates are reported as error rows, and the other ASINs are added."""
     collection = await api.collection("B01")
-    answer = await api.data(MULTIPLE, collection=collection, asins="B01, B02,,B03", **PLACE)
-    assert answer == {"success_count": 2, "error_rows": [{"asin": "B01", "error": "Duplicate entry"}]}
+    response = await api.data(MULTIPLE, collection=collection, asins="B01, B02,,B03", **PLACE)
+    assert response == {"success_count": 2, "error_rows": [{"asin": "B01", "error": "Duplicate entry"}]}
 
 
-async def test_multiple_reports_unknown_places(api: Any) -> None:
+async def test_multiple_reports_an_unknown_postcode(api: Any) -> None:
     """With an unknown postcode every item is an error row, under status 1."""
     place = {**PLACE, "customer_postcode": "9999"}
-    answer = await api.data(MULTIPLE, collection=await api.collection(), asins="B01", **place)
-    assert answer == {"success_count": 0, "error_rows": [{"asin": "B01", "error": "Domain or postcode not found"}]}
+    response = await api.data(MULTIPLE, collection=await api.collection(), asins="B01", **place)
+    assert response == {"success_count": 0, "error_rows": [{"asin": "B01", "error": "Domain or postcode not found"}]}
 
 
-async def test_multiple_spells_raw_html_its_own_way(api: Any) -> None:
-    """including_raw_html is stored; include_raw_html is dropped, and reported."""
+async def test_multiple_spells_raw_html_differently(api: Any) -> None:
+    """The field including_raw_html is stored; include_raw_html is ignored, and recorded as such."""
     collection = await api.collection()
     await api.data(MULTIPLE, collection=collection, asins="B01", including_raw_html=True, **PLACE)
     await api.data(MULTIPLE, collection=collection, asins="B02", include_raw_html=True, **PLACE)
@@ -70,21 +70,21 @@ async def test_multiple_spells_raw_html_its_own_way(api: Any) -> None:
 
 
 async def test_the_5001st_item_is_rejected(api: Any) -> None:
-    """A collection holds 5,000 items."""
+    """A collection holds at most 5,000 items."""
     (collection,) = api.sandbox.add_collections(1, items=4999)
-    answer = await api.data(MULTIPLE, collection=collection, asins="B01,B02", **PLACE)
-    assert (answer["success_count"], [row["asin"] for row in answer["error_rows"]]) == (1, ["B02"])
+    response = await api.data(MULTIPLE, collection=collection, asins="B01,B02", **PLACE)
+    assert (response["success_count"], [row["asin"] for row in response["error_rows"]]) == (1, ["B02"])
     assert (await add(api, collection, "B03"))["code"] == 400
 
 
-async def test_csv_rows_go_in(api: Any) -> None:
-    """Rows are looked up by value; bad ones do not stop the rest."""
+async def test_csv_rows_are_added(api: Any) -> None:
+    """Domain and postcode of a CSV row are values; invalid rows do not affect the others."""
     collection = await api.collection()
     text = (
         HEADER + "amazon.com.au,4500,B01,true\nnowhere,4500,B02,false\n\namazon.com.au,4500,,\namazon.com.au,4500,B04\n"
     )
-    answer = (await upload(api, collection, "\ufeff" + text))["data"]
-    assert (answer["success_count"], [row["asin"] for row in answer["error_rows"]]) == (2, ["B02", ""])
+    response = (await upload(api, collection, "\ufeff" + text))["data"]
+    assert (response["success_count"], [row["asin"] for row in response["error_rows"]]) == (2, ["B02", ""])
     assert [row["include_raw_html"] for row in await api.data(LIST, collection_id=collection)] == [True, False]
 
 
@@ -100,13 +100,13 @@ async def test_csv_rows_go_in(api: Any) -> None:
     ],
     ids=["empty", "officeworks", "order", "too many", "not text", "open quote"],
 )
-async def test_bad_csv_is_refused(api: Any, text: str | bytes) -> None:
-    """The header must match exactly, and 5,000 rows are the most."""
+async def test_an_invalid_csv_is_rejected(api: Any, text: str | bytes) -> None:
+    """The header must match exactly, and a CSV has at most 5,000 rows."""
     assert (await upload(api, await api.collection(), text))["code"] == 400
 
 
 async def test_csv_must_be_a_file(api: Any) -> None:
-    """A form field without a file name is no upload."""
+    """A form field without a file name is not accepted as the CSV file."""
     form = aiohttp.FormData({"collection_id": "101", "csv": HEADER})
     form.add_field("more", b"", content_type="text/plain", filename="x")
     async with api.session.post(api.sandbox.url + "/schedules/amazon/asin/create/bulk/", data=form) as response:
@@ -116,22 +116,22 @@ async def test_csv_must_be_a_file(api: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"])
 async def test_csv_must_be_multipart(api: Any, kind: str) -> None:
-    """Another body, or a broken one, is code 400."""
+    """A body that is not a valid multipart form gets code 400."""
     url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
     async with api.session.post(url, data=b"{}", headers={"Content-Type": kind}) as response:
         assert (await response.json())["code"] == 400
 
 
-async def test_a_part_with_a_header_that_is_none_is_refused(api: Any) -> None:
-    """Code 400, as for any other broken form, and no 500."""
+async def test_a_part_with_an_invalid_header_is_rejected(api: Any) -> None:
+    """A form part with an invalid header gets code 400, as any other invalid form, and not HTTP 500."""
     url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     async with api.session.post(url, data=b"--x\r\n[]--x--\r\n", headers=headers) as response:
         assert (response.status, (await response.json())["code"]) == (200, 400)
 
 
-async def test_nameless_parts_are_passed_over(api: Any) -> None:
-    """Only named fields of the form count."""
+async def test_parts_without_a_name_are_ignored(api: Any) -> None:
+    """Form parts without a name are ignored."""
     url = api.sandbox.url + "/schedules/amazon/asin/create/bulk/"
     body = b"--x\r\nContent-Type: text/plain\r\n\r\nnameless\r\n--x--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -140,37 +140,37 @@ async def test_nameless_parts_are_passed_over(api: Any) -> None:
 
 
 async def test_list_is_a_bare_array(api: Any) -> None:
-    """Without with_count, and with a falsy one."""
+    """Without with_count, or with a falsy one, the list is an array."""
     collection = await api.collection("B01")
     assert isinstance(await api.data(LIST, collection_id=collection, with_count=0), list)
     assert isinstance(await api.data(LIST, collection_id=collection, with_count=None), list)
 
 
 async def test_list_with_count_is_an_object(api: Any) -> None:
-    """Any truthy value wraps the array."""
+    """With any truthy with_count, the list is an object with an array and a count."""
     page = await api.data(LIST, collection_id=await api.collection("B01", "B02"), with_count="yes", limit=1)
     assert (page["total_count"], len(page["asin_list"])) == (2, 1)
 
 
 async def test_list_has_pages(api: Any) -> None:
-    """skip and limit choose rows in the order of their ids."""
+    """Skip and limit select ASINs in the order of their ids."""
     page = await api.data(LIST, collection_id=await api.collection("B01", "B02", "B03"), skip=1, limit=1)
     assert [row["asin"] for row in page] == ["B02"]
 
 
 async def test_list_has_100_rows_by_default(api: Any) -> None:
-    """The documented default."""
+    """A list has 100 ASINs by default, as documented."""
     (collection,) = api.sandbox.add_collections(1, items=150)
     assert len(await api.data(LIST, collection_id=collection)) == 100
 
 
-async def test_negative_windows_are_refused(api: Any) -> None:
-    """There is nothing before the first row."""
+async def test_negative_skip_and_limit_are_rejected(api: Any) -> None:
+    """A negative skip or limit gets code 400."""
     assert await api.refused(LIST, collection_id=await api.collection(), skip=-1) == 400
 
 
-async def test_get_looks_at_the_id_alone(api: Any) -> None:
-    """collection is accepted and not used; alone it finds nothing."""
+async def test_get_uses_only_the_id(api: Any) -> None:
+    """The field collection is accepted but not used, and without an id nothing is found."""
     made = (await add(api, await api.collection()))["data"]
     assert (await api.data("/schedules/amazon/asin/get/", id=made["id"], collection=999))["asin"] == "B01"
     assert await api.refused("/schedules/amazon/asin/get/", collection=made["collection"]) == 404
@@ -178,7 +178,7 @@ async def test_get_looks_at_the_id_alone(api: Any) -> None:
 
 
 async def test_update_into_a_duplicate_is_a_conflict(api: Any) -> None:
-    """An ASIN cannot be renamed to one that is there."""
+    """An ASIN cannot be changed to one that the collection has already."""
     collection = await api.collection("B01")
     made = (await add(api, collection, "B02"))["data"]
     assert await api.refused("/schedules/amazon/asin/update/", asin_id=made["id"], asin="B01") == 409
@@ -186,7 +186,7 @@ async def test_update_into_a_duplicate_is_a_conflict(api: Any) -> None:
 
 
 async def test_delete_leaves_outputs_and_files(api: Any) -> None:
-    """Only the row goes."""
+    """A deletion of an ASIN keeps its outputs and files."""
     collection = await api.started("B01")
     api.sandbox.advance(60)
     row = (await api.data(LIST, collection_id=collection))[0]

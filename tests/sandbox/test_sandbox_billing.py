@@ -16,7 +16,7 @@ async def invoice(api: Any, number: object) -> Fetched:
 
 
 async def test_plans_are_in_order(api: Any) -> None:
-    """The two documented ones."""
+    """The two documented plans are listed in ascending order."""
     rows = await api.data("/plans/get_plans/")
     assert [(row["code"], row["price_cents"], row["sort_order"]) for row in rows] == [
         ("starter", 0, 0),
@@ -25,20 +25,20 @@ async def test_plans_are_in_order(api: Any) -> None:
 
 
 async def test_the_public_catalogue_has_the_same_plans(api: Any) -> None:
-    """By GET, with an envelope, without a credential."""
+    """The public endpoint returns the same plans by GET in an envelope, without a credential."""
     async with aiohttp.ClientSession() as session, session.get(api.sandbox.url + "/plans/public/") as response:
         envelope = await response.json()
     assert await api.data("/plans/get_plans/") == envelope["data"]
 
 
-async def test_a_wrong_credential_does_not_matter_to_public_endpoints(api: Any) -> None:
-    """None is looked at."""
+async def test_public_endpoints_ignore_credentials(api: Any) -> None:
+    """A public endpoint accepts a request with a wrong credential."""
     async with aiohttp.ClientSession(headers={"x-api-key": "wrong"}) as session:
         assert len(await Api(api.sandbox, session).data("/settings/domains/")) == 3
 
 
-async def test_an_invoice_is_a_whole_pdf(api: Any) -> None:
-    """One page, the same bytes each time, and each object where the table says."""
+async def test_an_invoice_is_a_complete_pdf(api: Any) -> None:
+    """An invoice is a PDF of one page, always with the same bytes, whose table has the offset of each object."""
     found = await invoice(api, 1)
     assert (found.status, found.headers["Content-Type"]) == (200, "application/pdf")
     assert found.body == (await invoice(api, 1)).body
@@ -52,19 +52,19 @@ async def test_an_invoice_is_a_whole_pdf(api: Any) -> None:
 
 
 @pytest.mark.parametrize("number", ["2", "01", "x"])
-async def test_there_is_no_other_invoice(api: Any, number: str) -> None:
-    """Whatever its name."""
+async def test_an_unknown_invoice_is_not_found(api: Any, number: str) -> None:
+    """Any other name of an invoice gets code 404."""
     assert ((found := await invoice(api, number)).status, found.json["code"]) == (404, 404)
 
 
-async def test_the_form_of_its_absence_can_be_chosen() -> None:
-    """Under HTTP 200, as with result files."""
+async def test_file_errors_applies_to_invoices() -> None:
+    """With file_errors="envelope", a missing invoice gets HTTP 200, as a missing result file does."""
     async with served(file_errors="envelope") as api:
         assert ((found := await invoice(api, 2)).status, found.json["code"]) == (200, 404)
 
 
-async def test_another_users_invoice_is_absent(api: Any) -> None:
-    """It is there for its owner."""
+async def test_the_invoice_of_another_user_is_not_found(api: Any) -> None:
+    """An invoice is found only by its owner."""
     number = api.sandbox.add_invoice(user_id=api.sandbox.add_user("Bob", api_key="bob.key"))
     assert (await invoice(api, number)).status == 404
     assert (await invoice(api, api.sandbox.add_invoice())).status == 200

@@ -12,8 +12,8 @@ RESULT = "/schedules/amazon/category/result/"
 CANCEL = "/schedules/amazon/category/cancel/"
 
 
-async def test_a_category_makes_its_own_collection(api: Any) -> None:
-    """Named after the node, with its own request type, and Processing at once."""
+async def test_a_scrape_creates_a_collection(api: Any) -> None:
+    """The new collection is named after the node, has its own request type, and is Processing at once."""
     made = await api.data(SUBMIT, **CATEGORY)
     found = await api.get(made["id"])
     assert (found["name"], found["request_type"]) == ("amazon_category_4851693051", "amazon_category_scrape")
@@ -21,44 +21,44 @@ async def test_a_category_makes_its_own_collection(api: Any) -> None:
 
 
 async def test_optional_fields_are_kept(api: Any) -> None:
-    """Name, priority and address; a null filter is no filter."""
+    """Name, priority and address are stored, and a null filter is accepted."""
     fields = {"name": "Mine", "priority": "Low", "notification_email": "a@example.com", "filter_delivery_day": None}
     found = await api.get((await api.data(SUBMIT, **CATEGORY, **fields))["id"])
     assert (found["name"], found["priority"], found["notification_email"]) == ("Mine", "Low", "a@example.com")
 
 
 @pytest.mark.parametrize("wrong", [{"postcode": "9999"}, {"domain": "amazon.com"}], ids=str)
-async def test_without_an_active_postcode_it_is_refused(api: Any, wrong: dict[str, str]) -> None:
-    """There is no cookie file for it."""
-    answer = await api.call(SUBMIT, **{**CATEGORY, **wrong})
-    assert (answer["code"], answer["data"].startswith("No cookie file found")) == (400, True)
+async def test_a_scrape_without_a_postcode_is_rejected(api: Any, wrong: dict[str, str]) -> None:
+    """A scrape with an unknown postcode, or one of another domain, is rejected because it has no cookie file."""
+    response = await api.call(SUBMIT, **{**CATEGORY, **wrong})
+    assert (response["code"], response["data"].startswith("No cookie file found")) == (400, True)
 
 
-async def test_a_pending_postcode_is_not_enough(api: Any) -> None:
-    """It must be active."""
+async def test_a_scrape_with_a_pending_postcode_is_rejected(api: Any) -> None:
+    """A scrape is rejected until its postcode is active."""
     api.sandbox.add_zipcode("3000", status="in-progress")
     assert await api.refused(SUBMIT, **{**CATEGORY, "postcode": "3000"}) == 400
     api.sandbox.add_zipcode("2000", domain="amazon.com")
     await api.data(SUBMIT, **{**CATEGORY, "postcode": "2000", "domain": "amazon.com"})
 
 
-async def test_without_credits_it_is_refused(api: Any) -> None:
-    """Code 402, and no collection is made."""
+async def test_a_scrape_without_credits_is_rejected(api: Any) -> None:
+    """A scrape without spendable credits gets code 402, and no collection is created."""
     api.sandbox.set_credits(0)
     assert await api.refused(SUBMIT, **CATEGORY) == 402
     assert await api.data("/schedules/get_schedules/") == []
 
 
-async def test_it_never_spends_more_than_there_is(api: Any) -> None:
-    """The size is not known beforehand; what is there is reserved."""
+async def test_a_scrape_spends_at_most_the_spendable_credits(api: Any) -> None:
+    """The size of a scrape is not known in advance, so it reserves at most the spendable credits."""
     api.sandbox.set_credits(5)
     await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(60)
     assert (api.sandbox.credits().used, api.sandbox.credits().frozen) == (5, 0)
 
 
-async def test_progress_while_it_runs(api: Any) -> None:
-    """One element, stage scraping, current page and total pages."""
+async def test_a_running_scrape_shows_its_progress(api: Any) -> None:
+    """The result of a running scrape has one element with stage scraping, current page and total pages."""
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(16)
     (row,) = await api.data(RESULT, collection_id=made["id"])
@@ -67,8 +67,8 @@ async def test_progress_while_it_runs(api: Any) -> None:
     assert (await api.fetch(f"{api.sandbox.url}/results/{made['id']}/{made['runner_id']}/x")).status == 404
 
 
-async def test_the_result(api: Any) -> None:
-    """All products inline, one file, no ZIP."""
+async def test_a_finished_scrape_has_all_products(api: Any) -> None:
+    """The result of a finished scrape has all products inline, one file, and no ZIP."""
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(60)
     (row,) = await api.data(RESULT, collection_id=made["id"])
@@ -81,7 +81,7 @@ async def test_the_result(api: Any) -> None:
 
 
 async def test_the_run_is_in_the_history(api: Any) -> None:
-    """collections.results has it, too, from the first moment."""
+    """A category run is in the history of its collection from its start."""
     made = await api.data(SUBMIT, **CATEGORY)
     assert (await api.runs(made["id"]))[0]["download_links"] == {"pages": [], "all_pages": ""}
     api.sandbox.advance(60)
@@ -91,8 +91,8 @@ async def test_the_run_is_in_the_history(api: Any) -> None:
     assert await api.data("/schedules/amazon/asin/output/list/", collection_id=made["id"]) == []
 
 
-async def test_cancel(api: Any) -> None:
-    """Revoked once; then Failed for good, with the documented message."""
+async def test_a_scrape_can_be_cancelled_once(api: Any) -> None:
+    """The first cancellation revokes the scrape, which stays Failed with the documented message."""
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(10)
     assert await api.data(CANCEL, collection_id=made["id"]) == {"id": made["id"], "revoked": True}
@@ -106,7 +106,7 @@ async def test_cancel(api: Any) -> None:
 
 
 async def test_cancel_after_the_end_changes_nothing(api: Any) -> None:
-    """revoked false is no failure."""
+    """A cancellation of a finished scrape is a success with revoked false."""
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(60)
     assert not (await api.data(CANCEL, collection_id=made["id"]))["revoked"]
@@ -114,15 +114,15 @@ async def test_cancel_after_the_end_changes_nothing(api: Any) -> None:
 
 
 async def test_the_stage_after_a_cancel_can_be_chosen() -> None:
-    """It is not documented."""
+    """The stage of a cancelled scrape, which is not documented, is an option."""
     async with served(stage_after_cancel="scraping") as api:
         made = await api.data(SUBMIT, **CATEGORY)
         await api.data(CANCEL, collection_id=made["id"])
         assert (await api.data(RESULT, collection_id=made["id"]))[0]["stage"] == "scraping"
 
 
-async def test_a_scripted_failure(api: Any) -> None:
-    """Stage failed."""
+async def test_a_planned_failure_of_a_scrape(api: Any) -> None:
+    """A scrape that was planned to fail ends with stage failed."""
     api.sandbox.fail_next_run(None, "Blocked")
     made = await api.data(SUBMIT, **CATEGORY)
     api.sandbox.advance(60)
@@ -130,15 +130,15 @@ async def test_a_scripted_failure(api: Any) -> None:
     assert (await api.get(made["id"]))["failed_message"] == "Blocked"
 
 
-async def test_product_collections_are_no_categories(api: Any) -> None:
-    """Neither polled nor cancelled here."""
+async def test_product_collections_are_not_scrapes(api: Any) -> None:
+    """The calls for category scrapes do not find a product collection."""
     collection = await api.started("B01")
     assert await api.refused(RESULT, collection_id=collection) == 404
     assert await api.refused(CANCEL, collection_id=collection) == 404
 
 
 async def test_a_category_may_be_empty() -> None:
-    """Done, with nothing in it."""
+    """A scrape that finds no products is done, with an empty file."""
     async with served(instant=True, category_items=0) as api:
         made = await api.data(SUBMIT, **CATEGORY)
         (row,) = await api.data(RESULT, collection_id=made["id"])

@@ -1,4 +1,4 @@
-"""The file of a sandbox is for its owner alone: it holds names, addresses and codes."""
+"""The database of a sandbox is readable only by its owner, because it contains names, addresses and codes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SIBLINGS = ("", "-wal", "-shm")
 
 
 def modes(path: Path) -> dict[str, int]:
-    """The mode of the database and of each file beside it."""
+    """The modes of the database and of each file beside it."""
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir() if path.name in file.name}
 
 
 @contextlib.contextmanager
 def umask(mask: int) -> Iterator[None]:
-    """Another umask."""
+    """Set another umask for a test."""
     before = os.umask(mask)
     try:
         yield
@@ -35,7 +35,7 @@ def umask(mask: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o777], ids=oct)
-async def test_a_new_database_is_its_owners_alone(mask: int, tmp_path: Path) -> None:
+async def test_a_new_database_is_private(mask: int, tmp_path: Path) -> None:
     """A new database and the files beside it have mode 0600 under each umask."""
     path = tmp_path / "state.db"
     with umask(mask):
@@ -48,8 +48,8 @@ async def test_a_new_database_is_its_owners_alone(mask: int, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("before", "after"), [(0o644, 0o600), (0o666, 0o600), (0o640, 0o600), (0o777, 0o700), (0o600, 0o600)], ids=oct
 )
-async def test_an_existing_database_is_taken_from_others(before: int, after: int, tmp_path: Path) -> None:
-    """A database of an earlier version gets mode 0600 too, and is used as it is."""
+async def test_an_existing_database_becomes_private(before: int, after: int, tmp_path: Path) -> None:
+    """A database of an earlier version gets mode 0600 too, and keeps its content."""
     path = tmp_path / "state.db"
     async with Sandbox(database=path) as sandbox:
         sandbox.add_collections(2)
@@ -59,8 +59,8 @@ async def test_an_existing_database_is_taken_from_others(before: int, after: int
         assert modes(path)["state.db"] == after
 
 
-async def test_files_beside_an_existing_database_are_taken_too(tmp_path: Path) -> None:
-    """The files that a killed sandbox leaves hold its latest data, and get mode 0600."""
+async def test_files_beside_a_database_become_private(tmp_path: Path) -> None:
+    """The files that a killed sandbox leaves contain its latest data, and get mode 0600."""
     path, copy = tmp_path / "state.db", tmp_path / "killed.db"
     async with Sandbox(database=path) as sandbox:
         sandbox.add_collections(1)
@@ -73,7 +73,7 @@ async def test_files_beside_an_existing_database_are_taken_too(tmp_path: Path) -
 
 
 async def test_a_link_to_a_database_is_followed(tmp_path: Path) -> None:
-    """The target of a link is private too, also if it is created."""
+    """The target of a link is private too, even if the sandbox creates it."""
     link, path = tmp_path / "link", tmp_path / "state.db"
     link.symlink_to(path)
     async with Sandbox(database=link) as sandbox:
@@ -82,15 +82,15 @@ async def test_a_link_to_a_database_is_followed(tmp_path: Path) -> None:
 
 
 async def test_memory_can_be_named_as_sqlite_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``:memory:`` creates no file."""
+    """The name ``:memory:`` creates no file."""
     monkeypatch.chdir(tmp_path)
     async with Sandbox(database=":memory:") as sandbox:
         sandbox.add_collections(1)
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a look after the sandbox has ended
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - after the sandbox has closed
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
-async def test_what_is_no_file_is_refused_as_it_is(kind: str, tmp_path: Path) -> None:
+async def test_a_path_that_is_not_a_file_is_rejected(kind: str, tmp_path: Path) -> None:
     """A device or folder keeps its mode, and a pipe does not block."""
     path = tmp_path / "state.db"
     os.mkfifo(path, 0o666) if kind == "pipe" else path.mkdir(0o755)
@@ -101,20 +101,20 @@ async def test_what_is_no_file_is_refused_as_it_is(kind: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
-def test_the_command_refuses_what_is_no_file(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command ends at once with an error of one line."""
+def test_the_command_rejects_a_path_that_is_not_a_file(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command reports a device, folder or pipe in one line and ends."""
     path = tmp_path / "state.db"
     os.mkfifo(path) if kind == "pipe" else path.mkdir()
     with pytest.raises(SystemExit):
         main(["--port", "0", "--database", str(path)])
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"argument --database: {path} is no regular file" in line
+    assert f"argument --database: expected a regular file, got {path}; choose another path" in line
 
 
-async def test_a_file_that_cannot_be_taken_from_others_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_database_that_stays_readable_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A readable database of another user is rejected, because its data would not be private."""
     path = tmp_path / "state.db"
     path.touch(0o644)
@@ -124,12 +124,12 @@ async def test_a_file_that_cannot_be_taken_from_others_is_refused(
 
 
 def not_permitted(path: Path, _mode: int) -> None:
-    """What the system says to who is not the owner."""
+    """Raise the error of an operation that only the owner of a file may do."""
     raise PermissionError(1, "Operation not permitted", os.fspath(path))
 
 
-def test_a_new_database_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for the moment before its mode is set either."""
+def test_a_new_database_is_private_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new database is private even before its mode is set."""
     chmod, before = Path.chmod, list[int]()
 
     def noting(path: Path, mode: int) -> None:
@@ -145,8 +145,8 @@ def test_a_new_database_is_never_open_to_others(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
-def test_each_file_of_sqlite_is_taken_from_others(tmp_path: Path, end: str) -> None:
-    """Before SQLite sees it: a process that was killed may have left it."""
+def test_each_file_of_sqlite_becomes_private(tmp_path: Path, end: str) -> None:
+    """Files that a killed process left become private before SQLite opens them."""
     file = tmp_path / f"state.db{end}"
     file.touch()
     file.chmod(0o644)

@@ -1,4 +1,4 @@
-"""Every endpoint of the documentation: its request is accepted, its answer has the documented keys."""
+"""For every documented endpoint, the request is accepted and the response has the documented keys."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ CSV = {
     ),
     "skus.create_bulk": b"sku,customer_postcode,store_id\nHPLAP001,4500,W411\n",
 }
-NEWCOMER = "newcomer@example.com"
+UNREGISTERED = "newcomer@example.com"
 
 
-def every(entries: list[dict[str, Any]]) -> Any:
-    """A test for each of these endpoints."""
+def each_endpoint(entries: list[dict[str, Any]]) -> Any:
+    """Run a test for each of these endpoints."""
     return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry["id"])
 
 
 def shape(value: Any) -> Any:
-    """Keys of objects, and the shape of the first element of arrays."""
+    """The keys of objects, and the shape of the first element of arrays."""
     if isinstance(value, dict):
         return {name: [] if name == "children" else shape(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -39,7 +39,7 @@ def shape(value: Any) -> Any:
 
 
 async def prepared(api: Any, entry: dict[str, Any]) -> dict[str, Any]:
-    """Things of the sandbox's own, under the names that the documented request gives them."""
+    """Values that exist in the sandbox for the fields of the documented request."""
     group, _, call = entry["id"].partition(".")
     if group == "category" and call != "submit":
         example = next(entry for entry in ENDPOINTS if entry["id"] == "category.submit")
@@ -51,20 +51,20 @@ async def prepared(api: Any, entry: dict[str, Any]) -> dict[str, Any]:
         collection = await api.collection(request_type="officeworks.com.au")
         return {"collection": collection, "collection_id": collection}
     if group == "users":
-        return await newcomer(api) if call.startswith("register") else {}
+        return await unregistered(api) if call.startswith("register") else {}
     if group in {"asins", "collections", "results"}:
         return await finished(api, entry["id"])
-    return {"zipcode": "4501"} if call == "create" else {}  # the documented one is there already
+    return {"zipcode": "4501"} if call == "create" else {}  # the documented postcode exists already
 
 
-async def newcomer(api: Any) -> dict[str, Any]:
+async def unregistered(api: Any) -> dict[str, Any]:
     """An address that is not registered yet, and its code."""
-    await api.data("/users/register/otp/sent", email=NEWCOMER)
-    return {"email": NEWCOMER, "otp": api.sandbox.registration_code(NEWCOMER)}
+    await api.data("/users/register/otp/sent", email=UNREGISTERED)
+    return {"email": UNREGISTERED, "otp": api.sandbox.registration_code(UNREGISTERED)}
 
 
 async def finished(api: Any, endpoint: str) -> dict[str, Any]:
-    """Ids of a collection that was run, and of what is in it."""
+    """The ids of a collection with a finished run, and of its content."""
     collection = await api.started("B0XYZ99999")
     api.sandbox.advance(3600)
     row = (await api.data("/schedules/amazon/asin/list/", collection_id=collection))[0]
@@ -75,8 +75,8 @@ async def finished(api: Any, endpoint: str) -> dict[str, Any]:
     return {**ids, "schedule_ids": [collection, *more]}
 
 
-async def answered(api: Any, entry: dict[str, Any], ids: dict[str, Any]) -> Any:
-    """What the sandbox says to the documented request."""
+async def response_to(api: Any, entry: dict[str, Any], ids: dict[str, Any]) -> Any:
+    """The response of the sandbox to the documented request."""
     fields = {name: ids.get(name, value) for name, value in (entry["request"] or {}).items()}
     body: dict[str, Any] = {"json": fields}
     if entry["request_kind"] == "multipart":
@@ -85,25 +85,25 @@ async def answered(api: Any, entry: dict[str, Any], ids: dict[str, Any]) -> Any:
         body = {"data": form}
     elif entry["request_kind"] == "none":
         body = {}
-    elif entry["id"] == "officeworks.category_products":  # its request is cut after this field
+    elif entry["id"] == "officeworks.category_products":  # the documentation of its request is incomplete
         body = {"json": {"seo_path": "technology/computers/laptops"}}
     async with api.session.post(api.sandbox.url + entry["path"], **body) as response:
         return await response.json()
 
 
-@every(CALLS)
-async def test_documented_requests_are_answered_as_documented(api: Any, entry: dict[str, Any]) -> None:
-    """The documented request is accepted whole, and the answer has exactly the documented keys and types."""
-    answer = await answered(api, entry, await prepared(api, entry))
+@each_endpoint(CALLS)
+async def test_responses_have_the_documented_shape(api: Any, entry: dict[str, Any]) -> None:
+    """A documented request is accepted without ignored fields, and its response has the documented keys and types."""
+    response = await response_to(api, entry, await prepared(api, entry))
 
-    assert answer["status"] == 1
-    assert entry["response"] is None or shape(entry["response"]) == shape(answer)
+    assert response["status"] == 1
+    assert entry["response"] is None or shape(entry["response"]) == shape(response)
     assert api.sandbox.ignored_fields == []
 
 
-@every(FILES)
-async def test_documented_files_come_without_an_envelope(api: Any, entry: dict[str, Any]) -> None:
-    """Under their own media types."""
+@each_endpoint(FILES)
+async def test_documented_files_have_no_envelope(api: Any, entry: dict[str, Any]) -> None:
+    """Documented files have no envelope, and media types of their own."""
     if entry["id"] == "results.download":
         run = (await api.runs((await prepared(api, entry))["collection_id"]))[0]
         fetched = await api.fetch(run["download_links"]["pages"][0])
@@ -113,9 +113,9 @@ async def test_documented_files_come_without_an_envelope(api: Any, entry: dict[s
         assert (response.status, response.content_type) == (200, "application/pdf")
 
 
-@every(ENDPOINTS)
-async def test_credentials_are_asked_for_as_documented(api: Any, entry: dict[str, Any]) -> None:
-    """Of a public endpoint, none; of all others, one."""
+@each_endpoint(ENDPOINTS)
+async def test_credentials_are_required_as_documented(api: Any, entry: dict[str, Any]) -> None:
+    """Each endpoint requires a credential unless it is documented as public."""
     path = re.sub(r"\{\w+\}", "1", entry["path"])
     async with (
         aiohttp.ClientSession() as session,
@@ -125,20 +125,20 @@ async def test_credentials_are_asked_for_as_documented(api: Any, entry: dict[str
     assert (entry["auth"] == "public") == (code != 401)
 
 
-@every(ENDPOINTS)
-def test_documented_parameters_are_those_of_the_route(entry: dict[str, Any]) -> None:
-    """Each route names the documented parameters and which of them are required; more only where the text is cut."""
+@each_endpoint(ENDPOINTS)
+def test_routes_have_the_documented_parameters(entry: dict[str, Any]) -> None:
+    """Each route has the documented method and parameters, and further ones only where the documentation is incomplete."""
     route = next(route for route in ROUTES if route.path == entry["path"])
     known = {param.name: param.required for param in route.params}
     documented = {param["name"]: param["required"] for param in entry["params"]}
 
     assert all(known[name] == required for name, required in documented.items() if required is not None)
     assert documented.keys() <= known.keys()
-    assert route.cut or documented.keys() == known.keys()
+    assert route.incomplete or documented.keys() == known.keys()
     assert entry["method"] == route.method
-    assert not route.cut or entry["source"] == "public-partial"
+    assert not route.incomplete or entry["source"] == "public-partial"
 
 
-def test_there_is_no_route_but_the_documented_ones() -> None:
-    """Forty of them."""
+def test_all_routes_are_documented() -> None:
+    """The forty routes are the documented ones."""
     assert {(entry["method"], entry["path"]) for entry in ENDPOINTS} == {(route.method, route.path) for route in ROUTES}

@@ -1,4 +1,4 @@
-"""Faults on order."""
+"""Planned faults."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ LIST = "/schedules/get_schedules/"
 FILE = "/results/{collection_id}/{runner_id}/{file_name}"
 
 
-async def made(api: Any) -> int:
-    """How many collections there are."""
+async def count_collections(api: Any) -> int:
+    """The number of collections."""
     return (await api.collection()) - 101
 
 
-async def give_up(api: Any) -> None:
-    """Ask for a new collection, and go away without an answer as soon as the request is seen."""
+async def create_and_cancel(api: Any) -> None:
+    """Create a collection, and cancel the request as soon as it arrives."""
     call = asyncio.ensure_future(api.call(CREATE, **NEW_COLLECTION))
     await until(lambda: api.sandbox.counts[CREATE])
     call.cancel()
@@ -45,32 +45,32 @@ async def give_up(api: Any) -> None:
 
 
 async def link(api: Any) -> str:
-    """A page of 2,054 bytes."""
+    """The link of a page of 2,054 bytes."""
     collection = await api.started("B01", "B02")
     api.sandbox.advance(60)
     return (await api.runs(collection))[0]["download_links"]["pages"][0]
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_drop_before_does_nothing(api: Any, reset: bool) -> None:
-    """The connection ends, and nothing was made."""
+async def test_drop_before_does_no_work(api: Any, reset: bool) -> None:
+    """The connection closes, and no collection is created."""
     api.sandbox.faults.add(CREATE, DropBefore(reset=reset))
     with pytest.raises(aiohttp.ClientConnectionError if not reset else (aiohttp.ClientOSError, ConnectionError)):
         await api.call(CREATE, **NEW_COLLECTION)
-    assert await made(api) == 0
+    assert await count_collections(api) == 0
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_drop_after_did_the_work(api: Any, reset: bool) -> None:
-    """The connection ends, and the collection is there."""
+async def test_drop_after_does_the_work(api: Any, reset: bool) -> None:
+    """The connection closes, and the collection is created."""
     api.sandbox.faults.add(CREATE, DropAfter(reset=reset))
     with pytest.raises((aiohttp.ClientError, ConnectionError)):
         await api.call(CREATE, **NEW_COLLECTION)
-    assert await made(api) == 1
+    assert await count_collections(api) == 1
 
 
-async def test_drop_after_some_commits_leaves_a_batch_half_done(api: Any) -> None:
-    """Two of three deletions are done."""
+async def test_drop_after_commits_stops_a_batch(api: Any) -> None:
+    """After two commits, two of three collections are deleted."""
     ids = [await api.collection() for _ in range(3)]
     api.sandbox.faults.add("/schedules/delete_multiple/", DropAfter(commits=2))
     with pytest.raises(aiohttp.ClientError):
@@ -80,8 +80,8 @@ async def test_drop_after_some_commits_leaves_a_batch_half_done(api: Any) -> Non
 
 
 @pytest.mark.parametrize("work", ["before", "after"])
-async def test_delay(api: Any, work: Any) -> None:
-    """The answer comes late, and comes."""
+async def test_a_delay_delays_the_response(api: Any, work: Any) -> None:
+    """The response is complete and arrives after the delay."""
     api.sandbox.faults.add(CREATE, Delay(0.05, work=work))
     begun = time.monotonic()
     await api.data(CREATE, **NEW_COLLECTION)
@@ -90,22 +90,22 @@ async def test_delay(api: Any, work: Any) -> None:
 
 @pytest.mark.parametrize(("work", "count"), [("before", 1), ("after", 0)])
 async def test_work_before_or_after_a_delay(api: Any, work: Any, count: int) -> None:
-    """A client that loses patience finds the work done, or not."""
+    """If a client times out during the delay, the work is done or not, as planned."""
     api.sandbox.faults.add(CREATE, Delay(30, work=work))
-    await give_up(api)
-    assert count == await made(api)
+    await create_and_cancel(api)
+    assert count == await count_collections(api)
 
 
 async def test_stall_sends_nothing(api: Any) -> None:
-    """Not even headers, until the client has had enough; the work is done."""
+    """A stalled response has not even headers, but the work is done."""
     api.sandbox.faults.add(CREATE, Stall())
-    await give_up(api)
-    assert await made(api) == 1
+    await create_and_cancel(api)
+    assert await count_collections(api) == 1
 
 
 @pytest.mark.parametrize("size", [0, 1000])
 async def test_stall_within_a_body(api: Any, size: int) -> None:
-    """Headers with the whole length, then so many bytes, then silence."""
+    """A response that stalls in its body has headers with the full length and the planned number of bytes."""
     url = await link(api)
     api.sandbox.faults.add(FILE, Stall(size))
     async with api.session.get(url.replace(" ", "%20")) as response:
@@ -119,16 +119,16 @@ async def test_stall_within_a_body(api: Any, size: int) -> None:
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_a_cut_that_can_be_seen(api: Any, framing: Any, reset: bool) -> None:
-    """Fewer bytes than announced, or no last chunk."""
+async def test_a_cut_that_clients_can_detect(api: Any, framing: Any, reset: bool) -> None:
+    """A body with fewer bytes than announced, or without its last chunk, is an error."""
     url = await link(api)
     api.sandbox.faults.add("/results/*", Cut(1000, framing=framing, reset=reset))
     with pytest.raises((aiohttp.ClientError, ConnectionError)):
         await api.fetch(url)
 
 
-async def test_a_cut_that_cannot_be_seen(api: Any) -> None:
-    """Without a length the end of the connection is the end of the body."""
+async def test_a_cut_that_clients_cannot_detect(api: Any) -> None:
+    """Without an announced length, the end of the connection ends the body."""
     url = await link(api)
     api.sandbox.faults.add(FILE, Cut(1000, framing="close"))
     assert len((await api.fetch(url)).body) == 1000
@@ -137,7 +137,7 @@ async def test_a_cut_that_cannot_be_seen(api: Any) -> None:
 
 @pytest.mark.parametrize(("work", "count"), [(False, 0), (True, 1)])
 async def test_an_http_status(api: Any, work: bool, count: int) -> None:
-    """With or without the work, as a proxy may answer."""
+    """An HTTP status is sent with or without the work, as a proxy may do."""
     api.sandbox.faults.add(CREATE, Status(502, "<html>bad gateway", work=work))
     async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
         assert (
@@ -145,19 +145,19 @@ async def test_an_http_status(api: Any, work: bool, count: int) -> None:
             response.content_type,
             await response.read(),
         ) == (502, "text/html", b"<html>bad gateway")
-    assert count == await made(api)
+    assert count == await count_collections(api)
 
 
 @pytest.mark.parametrize(("work", "count"), [(False, 0), (True, 1)])
 async def test_an_envelope(api: Any, work: bool, count: int) -> None:
-    """Any code with any data."""
+    """An envelope may have any code and data."""
     api.sandbox.faults.add(CREATE, Envelope(500, {"detail": "boom"}, work=work))
     assert await api.call(CREATE, **NEW_COLLECTION) == {"code": 500, "data": {"detail": "boom"}, "status": 0}
-    assert count == await made(api)
+    assert count == await count_collections(api)
 
 
 async def test_other_content(api: Any) -> None:
-    """Bytes of another kind under HTTP 200."""
+    """Other content replaces the body, under HTTP 200."""
     url = await link(api)
     api.sandbox.faults.add(FILE, Content(b"<html>", "text/html"))
     file = await api.fetch(url)
@@ -166,51 +166,51 @@ async def test_other_content(api: Any) -> None:
 
 @pytest.mark.parametrize(("status", "after", "header"), [(429, 7, "7"), (503, "Wed, 21 Oct", "Wed, 21 Oct")])
 async def test_retry_later(api: Any, status: int, after: Any, header: str) -> None:
-    """Seconds or a date."""
+    """Retry-After may be in seconds or a date."""
     api.sandbox.faults.add(CREATE, RetryLater(status, after))
     async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
         assert (status, header) == (response.status, response.headers["Retry-After"])
-    assert await made(api) == 0
+    assert await count_collections(api) == 0
 
 
-async def test_retry_later_without_a_word(api: Any) -> None:
-    """No Retry-After."""
+async def test_retry_later_without_a_header(api: Any) -> None:
+    """With None, the response has no Retry-After."""
     api.sandbox.faults.add(CREATE, RetryLater(retry_after=None))
     async with api.session.post(api.sandbox.url + CREATE, json=NEW_COLLECTION) as response:
         assert (response.status, "Retry-After" in response.headers) == (429, False)
 
 
 async def test_status_bodies_may_be_bytes(api: Any) -> None:
-    """Whatever a proxy says."""
+    """The body of a status may be any bytes."""
     api.sandbox.faults.add(LIST, Status(500, b"\xff", content_type="application/octet-stream"))
     async with api.session.post(api.sandbox.url + LIST) as response:
         assert await response.read() == b"\xff"
 
 
-async def test_faults_meet_unknown_paths_too(api: Any) -> None:
-    """A path without an endpoint can be given an answer."""
+async def test_faults_apply_to_unknown_paths(api: Any) -> None:
+    """A fault can give a response to a path without an endpoint."""
     api.sandbox.faults.add("/new/", Content(b"{}", "application/json"))
     assert await api.call("/new/") == {}
 
 
 @pytest.mark.parametrize("path", ["/results/1/2/a*b", FILE, "/results/*", re.compile(r"/1/\d/"), "/results/1/2/a?b"])
 def test_paths_are_exact_documented_globs_or_patterns(path: Any) -> None:
-    """All of them fit."""
+    """A path may be an exact or documented path, a glob, or a regular expression."""
     faults = Faults()
     faults.add(path, DropBefore())
     assert DropBefore() == faults.take("/results/1/2/a*b", FILE)
 
 
 @pytest.mark.parametrize("path", ["/results/1", re.compile("x"), "/Results/*"])
-def test_other_paths_do_not_fit(path: Any) -> None:
-    """And the fault stays planned."""
+def test_other_paths_do_not_match(path: Any) -> None:
+    """A fault for another path is not used up."""
     faults = Faults()
     faults.add(path, DropBefore())
     assert (faults.take("/results/1/2/a", FILE), faults.pending) == (None, 1)
 
 
 def test_times_and_after() -> None:
-    """Let one through, then twice, then no more."""
+    """The fault happens to *times* requests after the first *after* ones."""
     faults = Faults()
     faults.add("/a", Stall(), times=2, after=1)
     assert [faults.take("/a", None) for _ in range(4)] == [None, Stall(), Stall(), None]
@@ -218,7 +218,7 @@ def test_times_and_after() -> None:
 
 
 def test_always_until_cleared() -> None:
-    """times=None does not end by itself."""
+    """With times=None the fault happens until it is cleared."""
     faults = Faults()
     faults.add("/a", Stall(), times=None)
     assert [Stall()] * 3 == [faults.take("/a", None) for _ in range(3)]
@@ -226,8 +226,8 @@ def test_always_until_cleared() -> None:
     assert None is faults.take("/a", None)
 
 
-def test_the_oldest_fault_comes_first() -> None:
-    """One at a time, in the order of planning."""
+def test_the_oldest_fault_is_first() -> None:
+    """A request is subject to one fault, in the order of planning."""
     faults = Faults()
     faults.add("/*", Stall())
     faults.add("/a", DropBefore())
@@ -235,7 +235,7 @@ def test_the_oldest_fault_comes_first() -> None:
 
 
 async def test_delays_end_with_the_sandbox() -> None:
-    """Closing does not wait for them."""
+    """The sandbox closes without waiting for delays."""
     async with served() as api:
         api.sandbox.faults.add(LIST, Delay(60))
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""A sandbox answers to its own names only, and says so where other computers reach it."""
+"""A sandbox accepts only its own host names, and warns if other computers can reach it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALL = "POST /api/v1/schedules/get_schedules/ HTTP/1.{minor}\r\n{host}x-api-key:
 
 
 async def status(sandbox: Sandbox, host: str | None, *, to: str = "127.0.0.1", minor: int = 1) -> tuple[int, str]:
-    """The HTTP status and the text of an answer to a call with this Host; ``{port}`` in it is the sandbox's."""
+    """The HTTP status and body for a request with this Host, in which ``{port}`` is the port of the sandbox."""
     port = sandbox.url.rpartition(":")[2].partition("/")[0]
     line = "" if host is None else f"Host: {host.replace('{port}', port)}\r\n"
     reader, writer = await asyncio.open_connection(to, int(port))
@@ -41,7 +41,7 @@ async def status(sandbox: Sandbox, host: str | None, *, to: str = "127.0.0.1", m
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """One on this computer only."""
+    """A sandbox that listens on this computer only."""
     async with Sandbox() as made:
         yield made
 
@@ -74,14 +74,14 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("host", OWN)
-async def test_a_request_for_this_computer_is_answered(host: str, sandbox: Sandbox) -> None:
+async def test_a_request_for_this_computer_is_accepted(host: str, sandbox: Sandbox) -> None:
     """Each spelling of a local name is accepted, with any port, as a port may be forwarded."""
     assert (await status(sandbox, host))[0] == 200
 
 
 @pytest.mark.parametrize("host", STRANGE)
-async def test_a_request_for_another_name_is_refused(host: str, sandbox: Sandbox) -> None:
-    """A web page would use its own name; the response says what to do, without that name."""
+async def test_a_request_for_another_name_is_rejected(host: str, sandbox: Sandbox) -> None:
+    """The response to a request for another name says what to do, without that name."""
     found, text = await status(sandbox, host)
 
     assert found == 403
@@ -90,12 +90,12 @@ async def test_a_request_for_another_name_is_refused(host: str, sandbox: Sandbox
     assert "attacker" not in text
 
 
-async def test_a_request_without_a_host_is_refused(sandbox: Sandbox) -> None:
+async def test_a_request_without_a_host_is_rejected(sandbox: Sandbox) -> None:
     """Requests of HTTP/1.0 without ``Host``, which no browser sends, are rejected."""
     assert (await status(sandbox, None, minor=0))[0] == 403
 
 
-async def test_a_refused_request_leaves_no_trace(sandbox: Sandbox) -> None:
+async def test_a_rejected_request_has_no_effect(sandbox: Sandbox) -> None:
     """A rejected request is not recorded, uses up no fault, and leaves the connection usable."""
     sandbox.faults.add("*", Status(503))
     await status(sandbox, "attacker.example")
@@ -116,14 +116,14 @@ async def test_a_name_can_be_allowed(name: str) -> None:
         ]
 
 
-async def test_an_address_that_it_is_bound_to_is_answered() -> None:
+async def test_the_bound_address_is_accepted() -> None:
     """A computer has more than one loopback address; the one that the sandbox is bound to is accepted."""
     async with Sandbox(host="127.0.0.3") as sandbox:
         hosts = ("127.0.0.3:{port}", "127.0.0.4:{port}")
         assert [(await status(sandbox, host, to="127.0.0.3"))[0] for host in hosts] == [200, 403]
 
 
-async def test_the_address_that_a_connection_came_to_is_answered() -> None:
+async def test_the_local_address_of_a_connection_is_accepted() -> None:
     """A sandbox that is bound to all addresses cannot list them, so it accepts the one that a connection uses."""
     async with Sandbox(host="127.0.0.3") as sandbox:
         sandbox._running[0].hosts = frozenset()  # type: ignore[index]
@@ -131,7 +131,7 @@ async def test_the_address_that_a_connection_came_to_is_answered() -> None:
         assert [(await status(sandbox, host, to="127.0.0.3"))[0] for host in hosts] == [200, 403]
 
 
-async def test_the_host_of_the_links_is_answered() -> None:
+async def test_the_host_of_the_links_is_accepted() -> None:
     """The host of ``links_base`` is accepted, so that links through a proxy before the sandbox work."""
     async with Sandbox(links_base="https://Proxy.example:444/api/v1") as sandbox:
         assert [(await status(sandbox, host))[0] for host in ("proxy.example", "example")] == [200, 403]
@@ -141,10 +141,8 @@ async def test_the_host_of_the_links_is_answered() -> None:
     ("bound", "named"),
     [("0.0.0.0", True), ("::", True), ("192.0.2.1", True), ("127.0.0.1", False), ("localhost", False)],
 )
-def test_the_name_of_the_computer_counts_where_others_reach_it(
-    bound: str, named: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If other computers reach the sandbox, the name of this one is accepted beside its address."""
+def test_a_public_sandbox_accepts_the_computers_name(bound: str, named: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If other computers can reach the sandbox, the name of this one is accepted beside its address."""
     monkeypatch.setattr(socket, "gethostname", lambda: "Build-7.local")
     names = served_names(bound, None, frozenset())
 
@@ -152,9 +150,9 @@ def test_the_name_of_the_computer_counts_where_others_reach_it(
     assert {bound, "localhost", "127.0.0.1", "::1"} <= names
 
 
-async def test_the_client_says_what_to_do(sandbox: Sandbox) -> None:
-    """A client that uses a name which is not allowed fails at once, with the sentence of the sandbox."""
-    connector = aiohttp.TCPConnector(resolver=EverythingIsHere())
+async def test_the_client_shows_what_to_do(sandbox: Sandbox) -> None:
+    """A client that uses a name which is not allowed fails at once, with the message of the sandbox."""
+    connector = aiohttp.TCPConnector(resolver=ResolveToThisComputer())
     port = sandbox.url.rpartition(":")[2]
     async with (
         aiohttp.ClientSession(connector=connector) as session,
@@ -166,8 +164,8 @@ async def test_the_client_says_what_to_do(sandbox: Sandbox) -> None:
             await client.collections.list()
 
 
-class EverythingIsHere(aiohttp.abc.AbstractResolver):
-    """Each name has the address of this computer."""
+class ResolveToThisComputer(aiohttp.abc.AbstractResolver):
+    """A resolver that gives each name the address of this computer."""
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> Any:
         return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
@@ -180,7 +178,7 @@ class EverythingIsHere(aiohttp.abc.AbstractResolver):
     "name",
     ["http://sandbox", "sandbox:8080", "", ".", None, b"sandbox", "a b", "a/b", "127.0.0.1:80", "user@host", "*"],
 )
-def test_what_is_no_name_cannot_be_allowed(name: Any) -> None:
+def test_an_invalid_name_cannot_be_allowed(name: Any) -> None:
     """Anything but a host name is an error at construction that shows what is expected."""
     with pytest.raises(ValueError, match="allowed_hosts: expected a host name without scheme and port") as found:
         Sandbox(allowed_hosts=["sandbox", name])
@@ -199,15 +197,15 @@ def test_one_string_is_not_a_list_of_names() -> None:
 @example("[fe80::1%eth0]:80")
 @example("\u0130.")
 @given(st.text(max_size=30) | st.from_regex(r"[a-z0-9.\-\[\]:%@/]{0,30}", fullmatch=True))
-def test_a_name_has_one_spelling(text: str) -> None:
+def test_normalized_names_are_stable(text: str) -> None:
     """Each name from a header can be allowed, and normalizing it again does not change it."""
     name = host_name(text)
     if name:
         assert check_host_name(name) == name
 
 
-async def test_a_binding_that_others_reach_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The warning names the address and points at the user's line; as an error it leaves nothing open."""
+async def test_a_public_address_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warning names the address and points at the user's line; as an error it leaves no sandbox running."""
     monkeypatch.setattr(server, "is_loopback", lambda _address: False)
     with pytest.warns(
         errors.MultiCartWarning, match=r"listens on 127\.0\.0\.1, port \d+, where other computers"
@@ -230,12 +228,12 @@ async def test_a_binding_that_others_reach_is_a_warning(monkeypatch: pytest.Monk
     ("address", "expected"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
 )
-def test_loopback_is_what_only_this_computer_reaches(address: str, expected: bool) -> None:
-    """The address that stands for all others is not loopback."""
+def test_only_local_addresses_are_loopback(address: str, expected: bool) -> None:
+    """An address is loopback only if other computers cannot reach it."""
     assert is_loopback(address) is expected
 
 
-async def test_a_binding_on_this_computer_is_no_warning() -> None:
+async def test_a_local_address_is_no_warning() -> None:
     """A sandbox on localhost emits no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -251,8 +249,8 @@ def test_the_url_of_all_addresses_is_loopback(bound: str, host: str) -> None:
     assert Sandbox(host=bound, port=8080).url == f"http://{host}:8080/api/v1"
 
 
-async def test_a_base_of_links_without_a_host_adds_no_name() -> None:
-    """An empty name in a request does not meet an empty one of ours."""
+async def test_a_links_base_without_a_host_adds_no_name() -> None:
+    """A request with an empty Host is not accepted by a ``links_base`` without a host."""
     async with Sandbox(links_base="/api/v1") as sandbox:
         assert [(await status(sandbox, host))[0] for host in ("", ".", "localhost")] == [403, 403, 200]
 
@@ -268,6 +266,6 @@ async def test_a_base_of_links_without_a_host_adds_no_name() -> None:
         ("[localhost]", None),
     ],
 )
-def test_a_host_is_compared_in_one_spelling(host: str, name: str | None) -> None:
-    """In which names are compared."""
+def test_host_names_are_normalized(host: str, name: str | None) -> None:
+    """The name in a Host header is normalized, and an invalid header has no name."""
     assert host_name(host) == name

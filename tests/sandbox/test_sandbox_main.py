@@ -24,13 +24,13 @@ import pytest
 from multicart_async import AsyncMultiCart
 from multicart_async.sandbox import Sandbox, server
 from multicart_async.sandbox import __main__ as sandbox_main
-from multicart_async.sandbox.__main__ import main, parser, sandbox_of, serve
+from multicart_async.sandbox.__main__ import main, make_sandbox, parser, serve
 
 ROOT = Path(__file__).parents[2]
 
 
-async def served(capsys: Any) -> str:
-    """What it has printed when it serves."""
+async def wait_until_serving(capsys: Any) -> str:
+    """What the command has printed when it serves."""
     text = ""
     while "Ctrl-C" not in text:
         await asyncio.sleep(0.01)
@@ -38,11 +38,11 @@ async def served(capsys: Any) -> str:
     return text
 
 
-async def collections_of(words: list[str], capsys: Any) -> tuple[int, str]:
-    """How many collections there are under a command line, and what it printed."""
+async def count_collections(words: list[str], capsys: Any) -> tuple[int, str]:
+    """The number of collections under a command line, and what the command printed."""
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(parser().parse_args(words)))
-        text = await served(capsys)
+        text = await wait_until_serving(capsys)
         url = re.search(r"http:\S+", text)
         assert url is not None
         async with AsyncMultiCart(Sandbox.api_key, base_url=url[0]) as client:
@@ -52,12 +52,12 @@ async def collections_of(words: list[str], capsys: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_it_serves_until_it_is_told_to_stop(capsys: Any, number: signal.Signals) -> None:
-    """Prints where it is and how to use it, then waits for a signal."""
+async def test_it_serves_until_a_signal(capsys: Any, number: signal.Signals) -> None:
+    """The command prints its URL and how to use it, then serves until a signal."""
     options = parser().parse_args(["--port", "0", "--instant", "--collections", "3"])
     async with asyncio.TaskGroup() as group:
         group.create_task(serve(options))
-        text = await served(capsys)
+        text = await wait_until_serving(capsys)
         os.kill(os.getpid(), number)
     url = re.search(r"http://127\.0\.0\.1:\d+/api/v1", text)
     assert url is not None
@@ -65,7 +65,7 @@ async def test_it_serves_until_it_is_told_to_stop(capsys: Any, number: signal.Si
 
 
 def test_ctrl_c_ends_it_with_success() -> None:
-    """A real process: it answers, and leaves without a traceback."""
+    """A process of the command responds to requests, and ends without a traceback after SIGINT."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "multicart_async.sandbox", "--port", "0"],
         cwd=ROOT,
@@ -86,15 +86,21 @@ def test_ctrl_c_ends_it_with_success() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--port", "99999"], "argument --port: wants a whole number from 0 to 65535, not '99999'"),
-        (["--port", "-1"], "argument --port: wants a whole number from 0 to 65535, not '-1'"),
-        (["--collections", "-1"], "argument --collections: wants a whole number from 0 "),
-        (["--collections", "two"], "argument --collections: wants a whole number from 0 "),
-        (["--items-per-page", "0"], "argument --items-per-page: wants a whole number from 1 "),
-        (["--credits", "9" * 30], "argument --credits: wants a whole number from 0 "),
-        (["--seed", "9" * 30], "argument --seed: wants a whole number from 0 "),
-        (["--zipcode-seconds", "-1"], "argument --zipcode-seconds: wants a number of seconds, not '-1'"),
-        (["--row-delay", "nan"], "argument --row-delay: wants a number of seconds, not 'nan'"),
+        (["--port", "99999"], "argument --port: expected an integer from 0 to 65535, got '99999'"),
+        (["--port", "-1"], "argument --port: expected an integer from 0 to 65535, got '-1'"),
+        (["--collections", "-1"], "argument --collections: expected an integer from 0 "),
+        (["--collections", "two"], "argument --collections: expected an integer from 0 "),
+        (["--items-per-page", "0"], "argument --items-per-page: expected an integer from 1 "),
+        (["--credits", "9" * 30], "argument --credits: expected an integer from 0 "),
+        (["--seed", "9" * 30], "argument --seed: expected an integer from 0 "),
+        (
+            ["--zipcode-seconds", "-1"],
+            "argument --zipcode-seconds: expected a number of seconds from 0 to 1000000000000, got '-1'",
+        ),
+        (
+            ["--row-delay", "nan"],
+            "argument --row-delay: expected a number of seconds from 0 to 1000000000000, got 'nan'",
+        ),
         (["--runs-order", "random"], "argument --runs-order: invalid choice: 'random'"),
         (
             ["--allow-host", "a:80"],
@@ -105,8 +111,8 @@ def test_ctrl_c_ends_it_with_success() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_wrong_call_is_one_line(words: list[str], reason: str, capsys: Any) -> None:
-    """It says what is wrong with which option, with the exit status 2."""
+def test_a_wrong_argument_is_one_line(words: list[str], reason: str, capsys: Any) -> None:
+    """The error names the option and what is expected, in one line, with exit status 2."""
     with pytest.raises(SystemExit) as stop:
         main(words)
 
@@ -129,12 +135,13 @@ def test_a_database_that_cannot_be_opened_is_one_line(name: str, tmp_path: Path,
 
     (line,) = capsys.readouterr().err.splitlines()
     assert stop.value.code == 2
-    assert line.startswith(f"python -m multicart_async.sandbox: argument --database: {tmp_path}/")
+    assert line.startswith("python -m multicart_async.sandbox: argument --database: expected ")
+    assert f", got {tmp_path}/" in line
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "loop", "notes.txt"}
 
 
-def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any) -> None:
-    """One of another program, as an example; the exit status is 2."""
+def test_a_database_that_sqlite_rejects_is_one_line(tmp_path: Path, capsys: Any) -> None:
+    """A database of another program is an error of one line, with exit status 2."""
     path = tmp_path / "sandbox.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE users (something INTEGER)")  # of another program
@@ -142,10 +149,10 @@ def test_a_database_that_sqlite_refuses_is_one_line(tmp_path: Path, capsys: Any)
     assert main(["--port", "0", "--database", str(path)]) == 2
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"python -m multicart_async.sandbox: {path} cannot be used: ")
+    assert line.startswith(f"python -m multicart_async.sandbox: cannot use the database {path}: ")
 
 
-def test_a_name_does_not_reach_the_terminal_raw(tmp_path: Path, capsys: Any) -> None:
+def test_a_path_is_escaped_for_the_terminal(tmp_path: Path, capsys: Any) -> None:
     """Control characters in a path are escaped."""
     path = tmp_path / "a\x1b]0;b\x07\n.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
@@ -154,29 +161,29 @@ def test_a_name_does_not_reach_the_terminal_raw(tmp_path: Path, capsys: Any) -> 
     main(["--port", "0", "--database", str(path)])
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert r"/a\x1b]0;b\x07\n.db cannot be used: " in line
+    assert r"/a\x1b]0;b\x07\n.db: " in line
     assert line.isprintable()
 
 
-def test_a_port_that_is_taken_is_one_line(capsys: Any) -> None:
-    """It says which, and what else to do; the exit status is 1."""
+def test_a_port_in_use_is_one_line(capsys: Any) -> None:
+    """The error names the port and what to do, with exit status 1."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert main(["--port", str(port)]) == 1
 
     assert capsys.readouterr() == (
         "",
-        f"python -m multicart_async.sandbox: port {port} is taken; choose another with --port, or 0 for a free one\n",
+        f"python -m multicart_async.sandbox: port {port} is in use; choose another with --port, or 0 for a free one\n",
     )
 
 
-def test_an_address_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """Address, port and reason, with the exit status 1."""
+def test_an_unavailable_address_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The error names address, port and reason, with exit status 1."""
 
-    async def refuse(_: argparse.Namespace) -> None:
+    async def raise_permission_error(_: argparse.Namespace) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(sandbox_main, "serve", refuse)
+    monkeypatch.setattr(sandbox_main, "serve", raise_permission_error)
 
     assert main(["--host", "127.0.0.2", "--port", "80"]) == 1
     assert capsys.readouterr() == (
@@ -186,52 +193,52 @@ def test_an_address_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """python -m leaves with the exit status."""
+    """A run by python -m ends with the exit status of the command."""
     monkeypatch.setattr(sys, "argv", ["sandbox", "--items-per-page", "0"])
     with pytest.raises(SystemExit, match="2"):
         runpy.run_path(sandbox_main.__file__, run_name="__main__")
 
 
 def test_every_option_has_a_help_text() -> None:
-    """--help leaves none of them without a word."""
+    """Each option has a text in --help."""
     assert [action.dest for action in parser()._actions if not action.help] == []
 
 
 async def test_only_a_new_database_gets_collections(tmp_path: Path, capsys: Any) -> None:
-    """A second start with the same line adds none, and says so."""
+    """A second start with the same database adds no collections, and says so."""
     words = ["--port", "0", "--instant", "--collections", "2", "--database", str(tmp_path / "sandbox.db")]
 
-    first, text = await collections_of(words, capsys)
-    second, again = await collections_of(words, capsys)
+    first, text = await count_collections(words, capsys)
+    second, again = await count_collections(words, capsys)
 
     assert (first, second) == (2, 2)
-    assert "none were added" not in text
-    assert "none were added" in again
+    assert "No collections were added" not in text
+    assert "No collections were added" in again
 
 
-async def test_a_database_with_collections_is_served_as_it_is(tmp_path: Path, capsys: Any) -> None:
-    """Without a word, where none are asked for."""
+async def test_no_message_without_requested_collections(tmp_path: Path, capsys: Any) -> None:
+    """If no collections are requested, nothing is printed about those in the database."""
     words = ["--port", "0", "--instant", "--database", str(tmp_path / "sandbox.db")]
-    await collections_of([*words, "--collections", "2"], capsys)
+    await count_collections([*words, "--collections", "2"], capsys)
 
-    count, text = await collections_of(words, capsys)
+    count, text = await count_collections(words, capsys)
 
     assert count == 2
-    assert "none were added" not in text
+    assert "No collections were added" not in text
 
 
 async def test_a_database_without_collections_is_new(tmp_path: Path, capsys: Any) -> None:
-    """One that was opened once, and in which nobody has made any."""
+    """A database that was opened once, but never had a collection, gets the requested collections."""
     words = ["--port", "0", "--instant", "--database", str(tmp_path / "sandbox.db")]
-    empty, _ = await collections_of(words, capsys)
+    empty, _ = await count_collections(words, capsys)
 
-    count, _ = await collections_of([*words, "--collections", "2"], capsys)
+    count, _ = await count_collections([*words, "--collections", "2"], capsys)
 
     assert (empty, count) == (0, 2)
 
 
-def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where signals cannot be caught, Ctrl-C raises."""
+def test_a_keyboard_interrupt_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where signals cannot be handled, Ctrl-C raises KeyboardInterrupt, and the exit status is 0."""
 
     def interrupted(coroutine: Any) -> None:
         coroutine.close()
@@ -242,18 +249,18 @@ def test_an_interrupt_before_it_waits_is_a_success(monkeypatch: pytest.MonkeyPat
 
 
 def test_options_reach_the_sandbox(tmp_path: Path) -> None:
-    """Each of them."""
+    """Options of each type reach the sandbox."""
     line = f"--database {tmp_path}/x --seed 3 --runs-order oldest --auth-errors http --file-errors envelope --ranges"
     hosts = ["--allow-host", "sandbox", "--allow-host", "Other."]
-    options = sandbox_of(parser().parse_args([*line.split(), "--zipcode-seconds", "9", *hosts]))._options
+    options = make_sandbox(parser().parse_args([*line.split(), "--zipcode-seconds", "9", *hosts]))._options
     assert options.allowed_hosts == {"sandbox", "other"}
     assert (tmp_path / "x", 3, "oldest") == (options.database, options.seed, options.runs_order)
     assert (options.auth_errors, options.file_errors, options.ranges) == ("http", "envelope", True)
     assert options.zipcode_seconds == 9
 
 
-async def test_a_public_binding_is_one_line_of_warning(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The warning is printed on stderr before the address, also if warnings are errors, and the sandbox serves."""
+async def test_a_public_address_is_one_line_of_warning(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warning is printed on stderr before the address, even if warnings are errors, and the sandbox serves."""
     monkeypatch.setattr(server, "is_loopback", lambda _address: False)
 
     async with asyncio.TaskGroup() as group:

@@ -12,7 +12,7 @@ import pytest
 
 from multicart_async.errors import ArgumentError
 from multicart_async.sandbox import Sandbox
-from multicart_async.sandbox.__main__ import parser, sandbox_of
+from multicart_async.sandbox.__main__ import make_sandbox, parser
 from multicart_async.sandbox._state.options import Options, command_line
 
 FIELDS = attrs.fields_dict(Options)
@@ -37,7 +37,7 @@ def test_the_docstring_explains_each_option() -> None:
 
 
 def test_the_docstring_has_the_defaults_that_depend_on_instant() -> None:
-    """The signature has None for them, so that the text is where a reader finds the number."""
+    """The docstring has the two defaults that depend on ``instant``, for which the signature has None."""
     options, text = Options(), Sandbox.__doc__ or ""
 
     assert f"{options.listing_seconds:g} unless ``instant``" in text
@@ -45,14 +45,14 @@ def test_the_docstring_has_the_defaults_that_depend_on_instant() -> None:
 
 
 def test_an_empty_command_line_gives_the_defaults() -> None:
-    """Only the port is another one: a person types it, and a test does not."""
-    made = sandbox_of(parser().parse_args([]))._options
+    """Without arguments, only the port differs from the defaults of `Sandbox`."""
+    made = make_sandbox(parser().parse_args([]))._options
 
     assert made == Options(port=8080)
 
 
-def test_the_command_line_passes_every_option_on() -> None:
-    """Each option that the command line shows reaches the sandbox with the value that was given."""
+def test_each_option_reaches_the_sandbox() -> None:
+    """Each option that the command line has reaches the sandbox with the given value."""
     values: dict[str, Any] = {
         "host": "::1",
         "allowed_hosts": ["box"],
@@ -70,7 +70,7 @@ def test_the_command_line_passes_every_option_on() -> None:
         flag = (command_line(FIELDS[name]) or pytest.fail(name)).flag or f"--{name.replace('_', '-')}"
         words += [flag] if value is True else [flag, str(value[0] if isinstance(value, list) else value)]
 
-    made = sandbox_of(parser().parse_args(words))._options
+    made = make_sandbox(parser().parse_args(words))._options
 
     assert {name: getattr(made, name) for name in SHOWN} == {**values, "allowed_hosts": frozenset({"box"})}
 
@@ -79,7 +79,7 @@ def test_the_command_line_passes_every_option_on() -> None:
     ("instant", "given", "seconds"),
     [(False, None, (0.05, 0.2, 5.0)), (True, None, (0.0, 0.0, 0.0)), (True, 3, (0.0, 3, 3)), (False, 0, (0.05, 0, 0))],
 )
-def test_instant_shortens_what_is_not_given(instant: bool, given: float | None, seconds: tuple[float, ...]) -> None:
+def test_instant_changes_the_default_times(instant: bool, given: float | None, seconds: tuple[float, ...]) -> None:
     """With ``instant`` no item takes time, and the two delays are zero unless they are given."""
     options = Options(instant=instant, row_delay=given, zipcode_seconds=given)
 
@@ -104,7 +104,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG, ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
-    """The error is one of the library's, names the argument, and says what is expected and what came."""
+    """The error is an `ArgumentError` that names the argument, what is expected and what was given."""
     with pytest.raises(ArgumentError) as found:
         Sandbox(**options)
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: its fixtures, and what it costs those who do not use them."""
+"""The pytest plugin: its fixtures, and its cost for runs that do not use them."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_of_their_own():
 
 @attrs.frozen
 class Project:
-    """A folder with tests of a user of pytest."""
+    """A folder with the tests of a user of pytest."""
 
     folder: Path
 
     def pytest(self, *options: str, **files: str) -> subprocess.CompletedProcess[str]:
-        """Run pytest there, with these files of Python, warnings as errors and no configuration of ours."""
+        """Run pytest in the folder with these files, warnings as errors, and no configuration of this repository."""
         for name, text in {"conftest": REPORTS, **files}.items():
             (self.folder / f"{name}.py").write_text(text)
         (self.folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
@@ -71,13 +71,13 @@ class Project:
 
     @property
     def loaded(self) -> set[str]:
-        """What was imported at the end of the last run."""
+        """The modules that were imported at the end of the last run."""
         return set((self.folder / "loaded.txt").read_text().split())
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """An empty folder."""
+    """An empty project."""
     return Project(tmp_path)
 
 
@@ -106,14 +106,14 @@ def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None
 
 @pytest.mark.parametrize("broken", ["aiohttp", "cattrs", "yarl"])
 def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project: Project) -> None:
-    """A dependency that cannot be imported breaks neither pytest nor tests without the fixtures."""
+    """A dependency that cannot be imported affects neither pytest nor tests without the fixtures."""
     found = project.pytest(**{broken: "raise RuntimeError('broken')", "test_own": "def test_own(): pass"})
 
     assert found.returncode == 0, found.stdout + found.stderr
     assert "1 passed" in found.stdout
 
 
-def test_a_broken_dependency_is_named_to_its_users(project: Project) -> None:
+def test_a_broken_dependency_fails_tests_with_fixtures(project: Project) -> None:
     """Tests with a fixture fail with the error of the dependency, and the others pass."""
     found = project.pytest(aiohttp="raise RuntimeError('aiohttp is broken')", test_users=USERS)
 
@@ -149,7 +149,7 @@ def test_a_plugin_that_is_not_loaded_is_not_used() -> None:
         pytest_plugin._async_fixture_value(request, "_multicart_sandbox")
 
 
-def test_the_client_is_of_a_sandbox_that_users_furnish(project: Project) -> None:
+def test_the_client_uses_an_overridden_sandbox(project: Project) -> None:
     """The user can override the sandbox fixture, and the client uses the user's sandbox."""
     furnished = """
 import pytest

@@ -1,4 +1,4 @@
-"""Runs: the credit gate, the row that comes late, pages one by one, the end."""
+"""Runs: the credit check, the delayed listing, the pages, and the end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from support.sandbox_api import served
 RUN = "/schedules/run/result/"
 
 
-async def test_a_run_starts_with_a_sentence(api: Any) -> None:
-    """No id is given, and the collection is Processing."""
+async def test_a_start_returns_a_sentence(api: Any) -> None:
+    """The response to a start has no id, and the collection is Processing."""
     collection = await api.collection("B01")
     assert await api.data(RUN, collection_id=collection) == "Scraping Processing Queued!"
     assert (await api.get(collection))["schedule_status"] == "Processing"
 
 
-async def test_the_row_comes_a_moment_later(api: Any) -> None:
-    """Right after the start there is no row."""
+async def test_a_run_is_listed_later(api: Any) -> None:
+    """A run is not listed immediately after its start."""
     collection = await api.started("B01")
     api.sandbox.advance(1.9)
     assert await api.runs(collection) == []
@@ -27,7 +27,7 @@ async def test_the_row_comes_a_moment_later(api: Any) -> None:
 
 
 async def test_links_are_absent_null_or_empty_before_the_first_page(api: Any) -> None:
-    """Each form occurs, for one of three runs."""
+    """Each form of the links occurs for one of three runs."""
     collections = [await api.started("B01", "B02", "B03") for _ in range(3)]
     api.sandbox.advance(2)
     rows = [(await api.runs(collection))[0] for collection in collections]
@@ -36,7 +36,7 @@ async def test_links_are_absent_null_or_empty_before_the_first_page(api: Any) ->
 
 
 async def test_pages_appear_one_by_one_and_the_zip_last(api: Any) -> None:
-    """Five items, two on a page: pages after 2, 4 and 5 items, and one more step for the ZIP."""
+    """Pages of two items appear after 2, 4 and 5 items, and the ZIP at the end."""
     collection = await api.started("B01", "B02", "B03", "B04", "B05")
     api.sandbox.advance(2)
     seen = []
@@ -50,7 +50,7 @@ async def test_pages_appear_one_by_one_and_the_zip_last(api: Any) -> None:
 
 
 async def test_a_finished_run_completes_its_collection(api: Any) -> None:
-    """Status, totals and updated_at are those of the end."""
+    """A finished run sets the status, totals and updated_at of its end."""
     collection = await api.started("B01")
     assert (await api.get(collection))["updated_at"] == "2026-06-20T10:00:00Z"
     api.sandbox.advance(60)
@@ -59,8 +59,8 @@ async def test_a_finished_run_completes_its_collection(api: Any) -> None:
     assert (run["total_results"], run["total_exacted_result"], run["updated_at"]) == (1, 1, "2026-06-20T10:00:04Z")
 
 
-async def test_links_hold_the_raw_name(api: Any) -> None:
-    """Whatever the collection is called stands in the link as it is."""
+async def test_links_contain_the_raw_name(api: Any) -> None:
+    """Links contain the name of the collection without escapes."""
     collection = await api.started("B01", name="50% off? #1 é")
     api.sandbox.advance(60)
     (run,) = await api.runs(collection)
@@ -69,15 +69,15 @@ async def test_links_hold_the_raw_name(api: Any) -> None:
 
 
 async def test_files_keep_the_name_of_the_start(api: Any) -> None:
-    """A collection that is renamed has its old files under the old name."""
+    """After its collection is renamed, the files of a run keep the old name."""
     collection = await api.started("B01", name="Old")
     await api.data("/schedules/update_schedule/", schedule_id=collection, name="New")
     api.sandbox.advance(60)
     assert "/Old_" in (await api.runs(collection))[0]["download_links"]["all_pages"]
 
 
-async def test_too_few_credits_start_nothing(api: Any) -> None:
-    """Code 402: nothing queued, nothing deducted."""
+async def test_too_few_credits_start_no_run(api: Any) -> None:
+    """A start without enough credits gets code 402, and neither run nor credits change."""
     collection = await api.collection("B01", "B02")
     api.sandbox.set_credits(1)
     assert await api.call(RUN, collection_id=collection) == {
@@ -92,7 +92,7 @@ async def test_too_few_credits_start_nothing(api: Any) -> None:
 
 
 async def test_items_freeze_credits_until_they_are_scraped(api: Any) -> None:
-    """Frozen at the start, used one by one."""
+    """Credits are frozen at the start, and used as items are scraped."""
     await api.started("B01", "B02")
     seen = []
     for seconds in (2, 1, 1, 1):
@@ -102,14 +102,14 @@ async def test_items_freeze_credits_until_they_are_scraped(api: Any) -> None:
     assert seen == [(0, 2), (0, 2), (1, 1), (2, 0), (2, 0)]
 
 
-async def test_running_nothing_is_refused(api: Any) -> None:
-    """A draft, and a collection that is not there."""
+async def test_a_run_without_items_is_rejected(api: Any) -> None:
+    """A start of a draft, or of an unknown collection, is rejected."""
     assert await api.refused(RUN, collection_id=await api.collection()) == 400
     assert await api.refused(RUN, collection_id=999) == 404
 
 
 async def test_runs_have_growing_ids_across_collections(api: Any) -> None:
-    """Ids are global, and grow within a collection."""
+    """Ids of runs are global, and grow within a collection."""
     first, second = await api.started("B01"), await api.started("B01")
     await api.data(RUN, collection_id=first)
     api.sandbox.advance(60)
@@ -120,7 +120,7 @@ async def test_runs_have_growing_ids_across_collections(api: Any) -> None:
 
 
 async def test_a_collection_is_processing_until_its_last_run_ends(api: Any) -> None:
-    """Two runs at a time are accepted."""
+    """A collection with two simultaneous runs is Processing until both have ended."""
     collection = await api.started("B01")
     api.sandbox.advance(2)
     await api.data(RUN, collection_id=collection)
@@ -134,7 +134,7 @@ async def test_a_collection_is_processing_until_its_last_run_ends(api: Any) -> N
     ("order", "expected"), [("newest", [91, 90, 89, 88]), ("oldest", [88, 89, 90, 91]), ("shuffled", [91, 89, 90, 88])]
 )
 async def test_order_of_runs_can_be_chosen(order: str, expected: list[int]) -> None:
-    """No order is promised, so each can be tried; pages keep to it."""
+    """The order of runs, which is not documented, is an option, and pages follow it."""
     async with served(runs_order=order) as api:
         (collection,) = api.sandbox.add_collections(1, runs=4)
         pages = [await api.runs(collection, skip=skip, limit=2) for skip in (0, 2)]
@@ -142,7 +142,7 @@ async def test_order_of_runs_can_be_chosen(order: str, expected: list[int]) -> N
 
 
 async def test_lost_items_are_missing(api: Any) -> None:
-    """A run can find less than it was asked for, and is paid for what it found."""
+    """A run can find fewer items than requested, and is charged only for those."""
     collection = await api.collection("B01", "B02", "B03")
     api.sandbox.lose_items_of_next_run(collection, 2)
     await api.data(RUN, collection_id=collection)
@@ -153,7 +153,7 @@ async def test_lost_items_are_missing(api: Any) -> None:
 
 
 async def test_a_run_that_finds_nothing_has_no_files(api: Any) -> None:
-    """Finished, and without a link."""
+    """A run that finds nothing is finished without links."""
     collection = await api.collection("B01")
     api.sandbox.lose_items_of_next_run(collection, 5)
     await api.data(RUN, collection_id=collection)
@@ -164,8 +164,8 @@ async def test_a_run_that_finds_nothing_has_no_files(api: Any) -> None:
     assert (await api.fetch(name)).status == 404
 
 
-async def test_a_scripted_failure(api: Any) -> None:
-    """Half of the items, then Failed with a message; the file is never there."""
+async def test_a_planned_failure(api: Any) -> None:
+    """A run that was planned to fail scrapes half of its items, is Failed with a message, and never has its file."""
     collection = await api.collection("B01", "B02", "B03", "B04")
     api.sandbox.fail_next_run(None, "Blocked")
     await api.data(RUN, collection_id=collection)
@@ -180,8 +180,8 @@ async def test_a_scripted_failure(api: Any) -> None:
     assert len(run["download_links"]["pages"]) == 1
 
 
-async def test_the_run_after_a_failure_works(api: Any) -> None:
-    """A script is used once, and the old message goes."""
+async def test_the_run_after_a_failure_succeeds(api: Any) -> None:
+    """A planned failure is used once, and the next run removes its message."""
     collection = await api.collection("B01")
     api.sandbox.fail_next_run(collection)
     for _ in range(2):
@@ -191,8 +191,8 @@ async def test_the_run_after_a_failure_works(api: Any) -> None:
     assert (found["schedule_status"], "failed_message" in found) == ("Completed", False)
 
 
-async def test_a_failure_by_hand(api: Any) -> None:
-    """What is under way can be made to fail now."""
+async def test_active_runs_can_be_made_to_fail(api: Any) -> None:
+    """Active runs can be made to fail immediately."""
     collection = await api.started("B01", "B02")
     api.sandbox.advance(3)
     assert api.sandbox.fail_runs(collection, "Gone") == 1
@@ -201,7 +201,7 @@ async def test_a_failure_by_hand(api: Any) -> None:
 
 
 async def test_an_instant_failure_scrapes_half() -> None:
-    """Without time, too, a failing run stops halfway."""
+    """An instant run that was planned to fail scrapes half of its items."""
     async with served(instant=True) as api:
         collection = await api.collection("B01", "B02", "B03", "B04")
         api.sandbox.fail_next_run(collection)
@@ -210,15 +210,15 @@ async def test_an_instant_failure_scrapes_half() -> None:
         assert api.sandbox.credits().used == 2
 
 
-async def test_instant_runs_are_finished_at_the_first_look() -> None:
-    """No waiting at all."""
+async def test_instant_runs_are_finished_at_the_first_poll() -> None:
+    """An instant run is finished at the first poll."""
     async with served(instant=True) as api:
         collection = await api.started("B01")
         assert [run["is_download_generated"] for run in await api.runs(collection)] == [True]
 
 
 async def test_a_schedule_starts_a_run(api: Any) -> None:
-    """start_run is what a schedule does, behind the same gate."""
+    """A run can be started as by a schedule, with the same credit check."""
     collection = await api.collection("B01")
     run = api.sandbox.start_run(collection)
     api.sandbox.advance(60)
@@ -226,12 +226,12 @@ async def test_a_schedule_starts_a_run(api: Any) -> None:
     api.sandbox.set_credits(1)
     with pytest.raises(RuntimeError, match="402"):
         api.sandbox.start_run(collection)
-    with pytest.raises(RuntimeError, match="no collection 999"):
+    with pytest.raises(RuntimeError, match="collection_id: expected the id of a collection in this sandbox, got 999"):
         api.sandbox.start_run(999)
 
 
-async def test_outputs_are_made_at_the_end(api: Any) -> None:
-    """One row for each item, once the run is finished, in pages over all runs."""
+async def test_outputs_exist_after_the_end(api: Any) -> None:
+    """A finished run has one output for each item, listed in pages over all runs."""
     collection = await api.started("B01", "B02", "B03")
     listed = "/schedules/amazon/asin/output/list/"
     assert await api.data(listed, collection_id=collection) == []
@@ -245,7 +245,7 @@ async def test_outputs_are_made_at_the_end(api: Any) -> None:
 
 
 async def test_an_output_is_found_by_its_own_id(api: Any) -> None:
-    """asin_id is the id of the output row; that of the ASIN row finds nothing."""
+    """The field asin_id is the id of the output; the id of the ASIN finds nothing."""
     collection = await api.started("B01", "B02")
     api.sandbox.advance(60)
     output = (await api.data("/schedules/amazon/asin/output/list/", collection_id=collection))[1]

@@ -1,4 +1,4 @@
-"""The sandbox itself: beginning, end, time, database, what is put into it."""
+"""The sandbox as a whole: start, end, time, database, and content added without a request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from multicart_async.sandbox.faults import Stall
 
 
 async def test_closing_does_not_wait_for_a_stalled_download() -> None:
-    """Neither for a client that reads nothing, nor for a stall."""
+    """The sandbox closes without waiting for a client that does not read, or for a stall."""
     async with served(instant=True, items_per_page=5000, record_bytes=20_000) as api:
         (collection,) = api.sandbox.add_collections(1, items=5000)
         link = (await api.runs(collection))[0]["download_links"]["pages"][0].replace(" ", "%20")
@@ -36,23 +36,23 @@ async def test_closing_does_not_wait_for_a_stalled_download() -> None:
                 await slow.read()
 
 
-async def test_closing_twice_does_no_harm() -> None:
-    """Nor does never having started."""
+async def test_a_second_close_has_no_effect() -> None:
+    """A sandbox can be closed twice, or without a start."""
     sandbox = Sandbox()
     await sandbox.aclose()
     async with sandbox:
         await sandbox.aclose()
 
 
-async def test_starting_twice_is_refused() -> None:
-    """One port, one state."""
+async def test_a_second_start_is_an_error() -> None:
+    """A running sandbox cannot be started again."""
     async with Sandbox() as sandbox:
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running; call aclose"):
             await sandbox.start()
 
 
-async def test_a_taken_port_leaves_nothing_behind() -> None:
-    """No open database, no half a server; warnings would fail this test."""
+async def test_a_port_in_use_leaves_nothing_open() -> None:
+    """If the port is in use, neither the database nor a server stays open, which would be a warning."""
     async with Sandbox() as first:
         port = int(first.url.split(":")[2].split("/")[0])
         second = Sandbox(port=port)
@@ -61,21 +61,21 @@ async def test_a_taken_port_leaves_nothing_behind() -> None:
         await second.aclose()
 
 
-def test_a_sandbox_that_does_not_run_says_so() -> None:
-    """Instead of an odd error."""
+def test_a_stopped_sandbox_raises_an_error() -> None:
+    """The methods of a sandbox that is not running raise an error that says so."""
     with pytest.raises(RuntimeError, match="not running"):
         Sandbox().now()
 
 
 @pytest.mark.parametrize("wrong", [{"items_per_page": 0}, {"runs_order": "up"}, {"row_delay": -1}], ids=str)
-def test_settings_are_checked(wrong: dict[str, Any]) -> None:
-    """At construction, by name."""
+def test_invalid_options_are_errors(wrong: dict[str, Any]) -> None:
+    """An invalid option is an error at construction that names it."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Sandbox(**wrong)
 
 
 async def test_real_time_passes() -> None:
-    """Without a manual clock a run takes its seconds."""
+    """Without a manual clock a run takes real time."""
     async with served(scrape_seconds_per_item=0.02, row_delay=0.02) as api:
         collection = await api.started("B01")
         assert await api.runs(collection) == []
@@ -86,16 +86,16 @@ async def test_real_time_passes() -> None:
 
 
 async def test_manual_time_stands_still(api: Any) -> None:
-    """It moves when told, and only on."""
+    """A manual clock moves only by advance, and only forward."""
     begun = api.sandbox.now()
     api.sandbox.advance(1.5)
     assert begun + 1.5 == api.sandbox.now()
-    with pytest.raises(ValueError, match="backwards"):
+    with pytest.raises(ValueError, match="seconds: expected a number, 0 or more, got -1"):
         api.sandbox.advance(-1)
 
 
-async def test_a_database_survives(tmp_path: Path) -> None:
-    """State, time and files are there after a restart; a run under way goes on."""
+async def test_a_database_keeps_the_state(tmp_path: Path) -> None:
+    """State, time and files are kept across a restart, and an active run continues."""
     options = {"database": tmp_path / "state.db", "clock": "manual", "scrape_seconds_per_item": 1, "row_delay": 0}
     async with served(**options) as api:
         done = await api.started("B01")
@@ -111,15 +111,15 @@ async def test_a_database_survives(tmp_path: Path) -> None:
         assert (await api.runs(under_way))[0]["is_download_generated"]
 
 
-async def test_without_a_database_nothing_survives() -> None:
-    """Each sandbox begins anew."""
+async def test_without_a_database_the_state_is_lost() -> None:
+    """Without a database, each start has a new state."""
     for _ in range(2):
         async with served() as api:
             assert (await api.data("/schedules/add_schedule/", **NEW_COLLECTION))["id"] == 101
 
 
 async def test_ten_thousand_collections_in_seconds() -> None:
-    """With three finished runs each, listed and counted like any other."""
+    """Ten thousand collections with three finished runs each are added in seconds, and listed like any other."""
     async with served() as api:
         begun = time.monotonic()
         ids = api.sandbox.add_collections(10_000, runs=3, items=250)
@@ -132,7 +132,7 @@ async def test_ten_thousand_collections_in_seconds() -> None:
 
 
 async def test_added_collections_can_be_used_like_any_other(api: Any) -> None:
-    """Their items are rows as soon as somebody looks, in files from the beginning, and they can be run."""
+    """Added collections have items and files, and can be run."""
     (collection,) = api.sandbox.add_collections(1, items=3)
     codes = [
         row["asin"] for row in (await api.fetch((await api.runs(collection))[0]["download_links"]["pages"][0])).json
@@ -146,7 +146,7 @@ async def test_added_collections_can_be_used_like_any_other(api: Any) -> None:
 
 
 async def test_added_collections_of_another_user(api: Any) -> None:
-    """Each user sees their own."""
+    """Each user finds only their own collections."""
     user = api.sandbox.add_user("Bob", api_key="bob.key", token="bob")
     (collection,) = api.sandbox.add_collections(1, runs=0, items=2, name="Bob's", user_id=user)
     async with aiohttp.ClientSession(headers={"Authorization": "Token bob"}) as session:
@@ -161,18 +161,18 @@ async def test_added_collections_of_another_user(api: Any) -> None:
     assert api.sandbox.credits(user_id=user) == api.sandbox.credits()
 
 
-async def test_wrong_additions_are_refused(api: Any) -> None:
-    """Too many items, no such domain, no such user."""
-    with pytest.raises(ValueError, match="5000"):
+async def test_invalid_additions_are_errors(api: Any) -> None:
+    """Too many items, an unknown domain and an unknown user are errors that name the argument."""
+    with pytest.raises(ValueError, match="items: expected a number from 0 to 5000, got 5001"):
         api.sandbox.add_collections(1, items=5001)
-    with pytest.raises(LookupError, match="nowhere"):
+    with pytest.raises(LookupError, match=r"domain: expected a domain of this sandbox, .* got .nowhere."):
         api.sandbox.add_zipcode("1", domain="nowhere")
-    with pytest.raises(LookupError, match="user 1"):
+    with pytest.raises(LookupError, match="user_id: expected the id of a user in this sandbox, got 1"):
         api.sandbox.credits(user_id=1)
 
 
 async def test_an_empty_added_collection_is_a_draft(api: Any) -> None:
-    """As one without items is."""
+    """An added collection without items is a draft."""
     (collection,) = api.sandbox.add_collections(1, items=0, runs=0)
     assert (await api.get(collection))["status"] == "draft"
 
@@ -196,13 +196,13 @@ async def test_https() -> None:
 
 
 async def test_an_address_of_version_6_is_bracketed() -> None:
-    """In the base URL."""
+    """An IPv6 address has brackets in the base URL."""
     sandbox = Sandbox(host="::1", port=9)
     assert sandbox.url == "http://[::1]:9/api/v1"
 
 
-async def test_client_is_made_for_this_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its key and base URL, and what was given."""
+async def test_client_is_configured_for_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client has the key and base URL of the sandbox, and the given settings."""
     given: list[Any] = []
     stub = types.ModuleType("multicart_async.client")
     stub.AsyncMultiCart = lambda *args, **options: given.append((args, options))  # type: ignore[attr-defined]

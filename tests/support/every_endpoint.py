@@ -68,7 +68,7 @@ class Place:
 
     def rows(self) -> Counter[str]:
         """How many rows the service has of each kind."""
-        return Counter({name: self.sandbox._world.number(f"SELECT count(*) FROM {name}") for name in TABLES})
+        return Counter({name: self.sandbox._state.number(f"SELECT count(*) FROM {name}") for name in TABLES})
 
     def grown(self, before: Counter[str]) -> dict[str, int]:
         """How many rows there are more than *before*, or less; kinds without a change are left out."""

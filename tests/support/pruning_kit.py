@@ -18,21 +18,21 @@ def folders(folder: Path) -> list[str]:
 
 def drop_run(sandbox: Sandbox, run: int) -> None:
     """The service lists that run no more."""
-    sandbox._world.db.execute("DELETE FROM runs WHERE id = ?", (run,))
-    sandbox._world.db.commit()
+    sandbox._state.db.execute("DELETE FROM runs WHERE id = ?", (run,))
+    sandbox._state.db.commit()
 
 
 def drop_collection(sandbox: Sandbox, collection: int) -> None:
     """Nothing of that collection is left at the service."""
     for table, column in (("runs", "collection"), ("asins", "collection"), ("collections", "id")):
-        sandbox._world.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (collection,))
-    sandbox._world.db.commit()
+        sandbox._state.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (collection,))
+    sandbox._state.db.commit()
 
 
 def unlist(sandbox: Sandbox, collection: int, status: str = "draft") -> None:
     """A collection that exists and is not listed: a draft, or one that was disabled in the dashboard."""
-    sandbox._world.db.execute("UPDATE collections SET status = ? WHERE id = ?", (status, collection))
-    sandbox._world.db.commit()
+    sandbox._state.db.execute("UPDATE collections SET status = ? WHERE id = ?", (status, collection))
+    sandbox._state.db.commit()
 
 
 def add_runs(sandbox: Sandbox, collection: int, count: int) -> list[int]:

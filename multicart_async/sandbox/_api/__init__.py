@@ -1,1 +1,1 @@
-"""What the service does, one module per noun."""
+"""The calls of the service, one module per noun."""

@@ -1,10 +1,10 @@
-"""The Officeworks catalogue: a small, invented part of it, the same each time."""
+"""The Officeworks catalogue: a small, invented part of it that never changes."""
 
 from __future__ import annotations
 
 from multicart_async.sandbox._api.request import Call
 
-# Path and name, each below its parent; what is below technology is five in all, as in the documented answer.
+# Paths and names, each after its parent. Technology has five categories in all, as in the documented response.
 _TREE = {
     "technology": "Technology",
     "technology/computers": "Computers",
@@ -24,20 +24,23 @@ _PRODUCTS = (
 
 
 def categories(call: Call) -> object:
-    """The tree or a flat list, from a path downwards; no match is no failure.
+    """Return the tree or a flat list of categories, below a path if one is given; no match is not a failure.
 
-    The rows of a flat list are not documented: the sandbox leaves ``children`` out.
+    The rows of a flat list are not documented: the sandbox omits ``children``.
     """
     path = call.fields.get("seo_path")
     found = [seo_path for seo_path in _TREE if path is None or f"{seo_path}/".startswith(f"{path}/")]
     if call.fields.get("flat"):
         return {"total": len(found), "categories": [_named(seo_path) for seo_path in found]}
-    tops = [seo_path for seo_path in found if seo_path == path or (path is None and "/" not in seo_path)]
-    return {"total": len(found), "categories": [_nested(seo_path) for seo_path in tops]}
+    roots = [seo_path for seo_path in found if seo_path == path or (path is None and "/" not in seo_path)]
+    return {"total": len(found), "categories": [_nested(seo_path) for seo_path in roots]}
 
 
 def products(call: Call) -> object:
-    """What is in a category itself. Not documented: the sandbox answers a total and all products."""
+    """Return the products of a category without those of its subcategories.
+
+    The response is not documented: the sandbox returns a total and all products.
+    """
     names = ("sku", "title", "brand", "price", "rating")
     found = [dict(zip(names, row[1:], strict=True)) for row in _PRODUCTS if row[0] == call.fields["seo_path"]]
     return {"total": len(found), "products": found}
@@ -48,5 +51,5 @@ def _named(seo_path: str) -> dict[str, object]:
 
 
 def _nested(seo_path: str) -> dict[str, object]:
-    children = [_nested(below) for below in _TREE if below.rpartition("/")[0] == seo_path]
+    children = [_nested(child) for child in _TREE if child.rpartition("/")[0] == seo_path]
     return {**_named(seo_path), "children": children}

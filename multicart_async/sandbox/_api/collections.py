@@ -9,7 +9,7 @@ from multicart_async.sandbox._api.request import Call
 from multicart_async.sandbox._content.envelope import BAD_REQUEST, ApiFailure
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.run import run_of
-from multicart_async.sandbox._state.run_lifecycle import release
+from multicart_async.sandbox._state.run_lifecycle import release_credits
 
 _SORTABLE = {
     **{name: name for name in ("id", "name", "status", "schedule_status", "request_type", "fetch_mode")},
@@ -34,10 +34,10 @@ def _stamps(row: sqlite3.Row) -> dict[str, object]:
 
 
 def create(call: Call) -> object:
-    """A new collection."""
-    given, now = call.fields, call.world.now()
-    cursor = call.world.db.execute(
-        # Status is draft whatever was sent; the first item promotes it.
+    """Create a collection and return it."""
+    given, now = call.fields, call.state.now()
+    cursor = call.state.db.execute(
+        # Status is always draft; the first item enables the collection.
         "INSERT INTO collections (user, name, status, schedule_status, request_type, schedule, priority, fetch_mode,"
         " notification_email, schedule_time, destinations, created, updated)"
         " VALUES (?, ?, 'draft', 'Pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -47,58 +47,58 @@ def create(call: Call) -> object:
             *(given.get("destinations"), now, now),
         ),
     )
-    row = call.world.collection(cursor.lastrowid or 0, call.user)
+    row = call.state.collection(cursor.lastrowid or 0, call.user)
     return {**_heading(row), **_stamps(row)}
 
 
 def list_all(call: Call) -> object:
-    """All collections that are no drafts."""
+    """Return all collections that are not drafts."""
     field = call.fields.get("sort_by", "updated_at")
     if field not in _SORTABLE:  # not documented
         raise ApiFailure(BAD_REQUEST, f"sort_by: cannot sort by {field}.")
     order = "ASC" if call.fields.get("sort_order") == "asc" else "DESC"
-    # Processing comes first whatever sort_by says, in both directions.
+    # Processing collections are first for each sort_by and sort_order.
     sorting = f" ORDER BY schedule_status = 'Processing' DESC, {_SORTABLE[field]} {order}, id {order}"
-    rows = call.world.rows(_LISTED + sorting, call.user)
+    rows = call.state.rows(_LISTED + sorting, call.user)
     return [{**_heading(row), "asin_count": row["asin_count"], **_stamps(row)} for row in rows]
 
 
 def get(call: Call) -> object:
-    """One collection."""
-    row = call.world.collection(call.fields["schedule_id"], call.user)
+    """Return one collection."""
+    row = call.state.collection(call.fields["schedule_id"], call.user)
     middle = {name: row[name] for name in ("schedule", "priority", "fetch_mode", "notification_email")}
-    # failed_message is documented as set by a cancel, but in no answer: shown here, where the status is, and only then.
+    # failed_message is documented as set by a cancellation, but in no response. The sandbox returns it here if it is set.
     failed = {} if row["failed_message"] is None else {"failed_message": row["failed_message"]}
     return {**_heading(row), **middle, **failed, **_stamps(row)}
 
 
 def update(call: Call) -> object:
-    """The changed collection, of which the service shows five fields."""
-    row = call.world.collection(call.fields["schedule_id"], call.user)
+    """Change a collection and return five of its fields, as the service does."""
+    row = call.state.collection(call.fields["schedule_id"], call.user)
     for name in ("name", "schedule", "priority", "notification_email", "fetch_mode"):
         if name in call.fields:
             value = call.fields[name]
-            call.world.db.execute(f"UPDATE collections SET {name} = ? WHERE id = ?", (value, row["id"]))  # noqa: S608
+            call.state.db.execute(f"UPDATE collections SET {name} = ? WHERE id = ?", (value, row["id"]))  # noqa: S608
     if "schedule_time" in call.fields:
         times = json.dumps(call.fields["schedule_time"])
-        call.world.db.execute("UPDATE collections SET schedule_time = ? WHERE id = ?", (times, row["id"]))
-    call.world.db.execute("UPDATE collections SET updated = ? WHERE id = ?", (call.world.now(), row["id"]))
-    row = call.world.collection(row["id"], call.user)
+        call.state.db.execute("UPDATE collections SET schedule_time = ? WHERE id = ?", (times, row["id"]))
+    call.state.db.execute("UPDATE collections SET updated = ? WHERE id = ?", (call.state.now(), row["id"]))
+    row = call.state.collection(row["id"], call.user)
     return {name: row[name] for name in ("id", "name", "priority", "schedule")} | {"updated_at": stamp(row["updated"])}
 
 
 def delete(call: Call) -> object:
-    """A collection goes, with its items, runs and files."""
-    row = call.world.collection(call.fields["schedule_id"], call.user)
+    """Delete a collection with its items, runs and files."""
+    row = call.state.collection(call.fields["schedule_id"], call.user)
     _remove(call, row["id"])
     return {"detail": "Schedule deleted successfully."}
 
 
 def delete_multiple(call: Call) -> object:
-    """Several collections go, one by one, each committed for itself."""
+    """Delete several collections one after another, with a commit for each."""
     deleted = 0
     for number, collection in enumerate(call.fields["schedule_ids"], 1):
-        if call.world.row("SELECT 1 FROM collections WHERE id = ? AND user = ?", collection, call.user):
+        if call.state.row("SELECT 1 FROM collections WHERE id = ? AND user = ?", collection, call.user):
             _remove(call, collection)
             call.commit()
             deleted += 1
@@ -108,10 +108,10 @@ def delete_multiple(call: Call) -> object:
 
 
 def _remove(call: Call, collection: int) -> None:
-    world = call.world
-    for run in map(run_of, world.rows("SELECT * FROM runs WHERE collection = ?", collection)):
+    state = call.state
+    for run in map(run_of, state.rows("SELECT * FROM runs WHERE collection = ?", collection)):
         if run.state == "running":
-            release(world, run)
-        world.sums.pop(run.id, None)
+            release_credits(state, run)
+        state.checksums.pop(run.id, None)
     for table, column in (("runs", "collection"), ("asins", "collection"), ("collections", "id")):
-        world.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (collection,))  # noqa: S608 - own names
+        state.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (collection,))  # noqa: S608 - own names

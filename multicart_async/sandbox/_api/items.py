@@ -1,4 +1,4 @@
-"""The table of items, in which ASINs and SKUs live alike."""
+"""The table of items, for ASINs and SKUs alike."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from multicart_async.sandbox._content.envelope import BAD_REQUEST, ApiFailure
 from multicart_async.sandbox._state.seed import materialize_items
 from multicart_async.sandbox._state.state import SandboxState
 
-MOST = 5000
+MAX_ITEMS = 5000
 
 
 @attrs.frozen
 class Item:
-    """A row to be added: the ids of its domain and postcode, and what it is called."""
+    """An item to be added: its ASIN or SKU, and the ids of its domain and postcode."""
 
     asin: str
     domain: int
@@ -28,23 +28,23 @@ class Item:
     output: str = "JSON"
 
 
-def items_of(call: Call, collection: int) -> sqlite3.Row:
-    """A collection of the caller, all of whose items are rows."""
-    row = call.world.collection(collection, call.user)
-    materialize_items(call.world, collection)
+def get_with_items(call: Call, collection: int) -> sqlite3.Row:
+    """Return a collection of the caller after creating its missing items."""
+    row = call.state.collection(collection, call.user)
+    materialize_items(call.state, collection)
     return row
 
 
-def count_items(world: SandboxState, collection: int) -> int:
-    """How many rows a collection has."""
-    found: int = world.number("SELECT count(*) FROM asins WHERE collection = ?", collection)
+def count_items(state: SandboxState, collection: int) -> int:
+    """Return how many items a collection has."""
+    found: int = state.number("SELECT count(*) FROM asins WHERE collection = ?", collection)
     return found
 
 
-def insert_item(world: SandboxState, collection: int, item: Item) -> int | None:
-    """The id of a new row, or nothing if the same one is there."""
-    now = world.now()
-    cursor = world.db.execute(
+def insert_item(state: SandboxState, collection: int, item: Item) -> int | None:
+    """Insert an item and return its id, or None if it exists already."""
+    now = state.now()
+    cursor = state.db.execute(
         "INSERT OR IGNORE INTO asins (collection, domain, zipcode, asin, custom_id, include_raw_html, output,"
         " created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -54,19 +54,22 @@ def insert_item(world: SandboxState, collection: int, item: Item) -> int | None:
     )
     if not cursor.rowcount:
         return None
-    # The first item promotes a draft.
-    world.db.execute("UPDATE collections SET status = 'enable', updated = ? WHERE id = ?", (now, collection))
+    # The first item enables a draft.
+    state.db.execute("UPDATE collections SET status = 'enable', updated = ? WHERE id = ?", (now, collection))
     return cursor.lastrowid
 
 
 def read_csv(content: bytes, header: list[str]) -> list[list[str]]:
-    """The rows of an uploaded file, filled up to the width of the header; names and order must match exactly."""
+    """Return the rows of an uploaded CSV file, each filled up to the width of the header.
+
+    The header must have exactly the expected names in their order.
+    """
     try:
         lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True) if line]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ApiFailure(BAD_REQUEST, f"csv: {error}") from error
     if not lines or lines[0] != header:
         raise ApiFailure(BAD_REQUEST, f"csv: The header row must be {','.join(header)}.")
-    if len(lines) > MOST + 1:
-        raise ApiFailure(BAD_REQUEST, f"csv: At most {MOST} rows.")
+    if len(lines) > MAX_ITEMS + 1:
+        raise ApiFailure(BAD_REQUEST, f"csv: At most {MAX_ITEMS} rows.")
     return [line + [""] * (len(header) - len(line)) for line in lines[1:]]

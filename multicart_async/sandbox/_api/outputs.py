@@ -1,4 +1,4 @@
-"""Output rows: what a run found for one item."""
+"""Outputs: what a run found for one item."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SHOWN = ("asin", "sku", "title", "price", "availability")
 
 
 def list_page(call: Call) -> object:
-    """Rows of a collection without their large ``output_json``."""
-    collection = call.world.collection(call.fields["collection_id"], call.user)
+    """Return outputs of a collection without their large ``output_json``."""
+    collection = call.state.collection(call.fields["collection_id"], call.user)
     skip, limit = call.window(_PAGE)
     rows: list[dict[str, object]] = []
     query = "SELECT * FROM runs WHERE collection = ? AND first_output IS NOT NULL ORDER BY first_output"
-    for run in map(run_of, call.world.rows(query, collection["id"])):
+    for run in map(run_of, call.state.rows(query, collection["id"])):
         wanted = range(skip, min(run.outputs, skip + limit - len(rows)))
         rows += [{**_core(run, index), **_created(run), "updated_at": stamp(run.ends)} for index in wanted]
         skip = max(skip - run.outputs, 0)
@@ -25,9 +25,9 @@ def list_page(call: Call) -> object:
 
 
 def get(call: Call) -> object:
-    """One row in full. ``asin_id`` is the id of an output row; an ASIN row's id finds nothing."""
+    """Return one complete output; ``asin_id`` is the id of an output, and the id of an ASIN finds nothing."""
     output = call.fields["asin_id"]
-    row = call.world.row(
+    row = call.state.row(
         "SELECT * FROM runs WHERE first_output <= ? ORDER BY first_output DESC LIMIT 1",
         output,
     )
@@ -36,7 +36,7 @@ def get(call: Call) -> object:
         raise ApiFailure(NOT_FOUND, "ASIN output not found.")
     index = output - (run.first_output or 0)
     record = run.item(index).records()[0]
-    # One object even where output_json_count says more, as in the documentation's example.
+    # One object even if output_json_count is greater, as in the documentation's example.
     found = {name: record[name] for name in _SHOWN if name in record}
     head = _core(run, index)
     count = head.pop("output_json_count")

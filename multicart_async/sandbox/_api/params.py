@@ -1,4 +1,4 @@
-"""Documented parameters of an endpoint, and what is done with the fields that arrive."""
+"""Documented parameters of an endpoint, and the validation of the fields that arrive."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def _is_string(value: object) -> bool:
-    return isinstance(value, str) and not _SURROGATES.search(value)  # half a character cannot be stored
+    return isinstance(value, str) and not _SURROGATES.search(value)  # a lone surrogate cannot be stored
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63  # true is no number here
+    return (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    )  # true is not an integer in JSON
 
 
 def _is_email(value: object) -> bool:
@@ -58,52 +60,52 @@ class Param:
     missing: int = BAD_REQUEST
 
     def check(self, value: object) -> None:
-        """Refuse a value of the wrong type, or outside of a documented list."""
+        """Reject a value of the wrong type, or outside of a documented list."""
         if value is None and (self.nullable or self.kind == "any"):
             return
-        wanted, fits = _CHECKS[self.kind]
-        if not fits(value):
-            raise ApiFailure(BAD_REQUEST, f"{self.name}: must be {wanted}.")
+        expected, is_valid = _CHECKS[self.kind]
+        if not is_valid(value):
+            raise ApiFailure(BAD_REQUEST, f"{self.name}: must be {expected}.")
         if self.choices and value not in self.choices:
             raise ApiFailure(BAD_REQUEST, f"{self.name}: must be one of {', '.join(self.choices)}.")
         if self.required and value == "":
             raise ApiFailure(BAD_REQUEST, f"{self.name}: This field may not be blank.")
 
-    def refuse_missing(self) -> None:
-        """Refuse a call without this required parameter."""
+    def raise_missing(self) -> None:
+        """Reject a call that lacks this required parameter."""
         if self.missing == NOT_FOUND:
             raise ApiFailure(NOT_FOUND, "Not found.")
         raise ApiFailure(self.missing, f"{self.name}: This field is required.")
 
 
-def needs(name: str, kind: Kind, *, choices: tuple[str, ...] = ()) -> Param:
-    """A required parameter; without it the call is code 400."""
+def required(name: str, kind: Kind, *, choices: tuple[str, ...] = ()) -> Param:
+    """Return a required parameter; a call without it fails with code 400."""
     return Param(name, kind, required=True, choices=choices)
 
 
-def identifies(name: str) -> Param:
-    """A required id; without it nothing is found, which is code 404, not 400."""
+def required_id(name: str) -> Param:
+    """Return a required id; a call without it fails with code 404, not 400, because nothing is found."""
     return Param(name, "integer", required=True, missing=NOT_FOUND)
 
 
-def may(name: str, kind: Kind, *, choices: tuple[str, ...] = (), nullable: bool = False) -> Param:
-    """An optional parameter."""
+def optional(name: str, kind: Kind, *, choices: tuple[str, ...] = (), nullable: bool = False) -> Param:
+    """Return an optional parameter."""
     return Param(name, kind, choices=choices, nullable=nullable)
 
 
-def unknown(params: Iterable[Param], given: Iterable[str]) -> list[str]:
-    """Field names that no documentation names: the service drops them without a word."""
+def undocumented_fields(params: Iterable[Param], given: Iterable[str]) -> list[str]:
+    """Return the names of fields that are not documented; the service ignores such fields silently."""
     known = {param.name for param in params}
     return [name for name in given if name not in known]
 
 
 def parse_params(params: Iterable[Param], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The documented fields of what was given, checked; the others are left behind."""
+    """Return the documented fields among *given*, validated."""
     fields: dict[str, Any] = {}
     for param in params:
         if param.name in given:
             param.check(given[param.name])
             fields[param.name] = given[param.name]
         elif param.required:
-            param.refuse_missing()
+            param.raise_missing()
     return fields

@@ -1,4 +1,4 @@
-"""Registration: a code to the address, then the account."""
+"""Registration: send a code to the address, then create the account."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from multicart_async.sandbox._state.users import (
     newest_code,
 )
 
-_MOST_CODES = 3
+_MAX_CODES = 3
 _WINDOW_SECONDS = 15 * 60
-_STARTER_CREDITS = 500  # once, never reset
+_STARTER_CREDITS = 500  # granted once, never reset
 
 
 def send_code(call: Call) -> object:
-    """A sentence; the code itself is on its way to the address. Texts and codes of the failures are not documented."""
-    world, email = call.world, call.fields["email"]
-    _refuse_registered(world, email)
-    if codes_since(world, email, world.now() - _WINDOW_SECONDS) >= _MOST_CODES:
+    """Send a code to the address and return a sentence; messages and codes of failures are not documented."""
+    state, email = call.state, call.fields["email"]
+    _check_unregistered(state, email)
+    if codes_since(state, email, state.now() - _WINDOW_SECONDS) >= _MAX_CODES:
         raise ApiFailure(BAD_REQUEST, "Too many verification codes. Please try again later.")
-    mail_code(world, email)
+    mail_code(state, email)
     return "Verification code sent successfully!"
 
 
 def register(call: Call) -> object:
-    """The new user's row. Not documented: the sandbox answers what the profile does. Address fields are accepted."""
-    world, given = call.world, call.fields
-    _refuse_registered(world, given["email"])
-    code, sent = newest_code(world, given["email"]) or (None, 0.0)
-    if given["otp"] != code or world.now() - sent > CODE_SECONDS:
+    """Create a user and return their profile.
+
+    The response is not documented: the sandbox returns that of the profile. Address fields are accepted.
+    """
+    state, given = call.state, call.fields
+    _check_unregistered(state, given["email"])
+    code, sent = newest_code(state, given["email"]) or (None, 0.0)
+    if given["otp"] != code or state.now() - sent > CODE_SECONDS:
         raise ApiFailure(BAD_REQUEST, "Invalid or expired verification code.")
-    number, now = world.number("SELECT max(id) + 1 FROM users"), world.now()
+    number, now = state.number("SELECT max(id) + 1 FROM users"), state.now()
     user = NewUser(
         id=number,
         name=given["name"],
@@ -50,13 +53,13 @@ def register(call: Call) -> object:
         created=now,
         updated=now,
     )
-    insert_user(world, user)
-    world.db.execute("DELETE FROM codes WHERE email = ?", (given["email"],))
-    row = world.row("SELECT * FROM users WHERE id = ?", number)
+    insert_user(state, user)
+    state.db.execute("DELETE FROM codes WHERE email = ?", (given["email"],))
+    row = state.row("SELECT * FROM users WHERE id = ?", number)
     assert row is not None
     return profile_of(row)
 
 
-def _refuse_registered(world: SandboxState, email: str) -> None:
-    if is_registered(world, email):
+def _check_unregistered(state: SandboxState, email: str) -> None:
+    if is_registered(state, email):
         raise ApiFailure(CONFLICT, "Email already exists")

@@ -1,4 +1,4 @@
-"""A request as a handler sees it, and what a handler gives back."""
+"""A request as a handler receives it, and the file that a handler can return."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from multicart_async.sandbox._state.state import SandboxState
 
 @attrs.frozen
 class Call:
-    """One request: who asks, for what, and the base URL for links in the answer. Nobody (0) asks a public endpoint."""
+    """One request: its user (0 for a public endpoint), its fields, and the base URL for links in the response."""
 
-    world: SandboxState
+    state: SandboxState
     user: int
     fields: Mapping[str, Any] = attrs.field(repr=False)  # a password may be among them
     base: str
     commit: Callable[[], None]
 
     def window(self, limit: int) -> tuple[int, int]:
-        """``skip`` and ``limit`` of a list, with the default limit given."""
+        """Return ``skip`` and ``limit`` of a list; *limit* is the default limit."""
         skip, size = self.fields.get("skip", 0), self.fields.get("limit", limit)
         if skip < 0 or size < 0:
             raise ApiFailure(BAD_REQUEST, "skip and limit must not be negative.")

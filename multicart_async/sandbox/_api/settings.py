@@ -1,4 +1,4 @@
-"""Domains and stores, which everybody may see."""
+"""Domains and stores, which all users can list."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from multicart_async.sandbox._content.stores import STORES
 
 
 def domains(call: Call) -> object:
-    """An array of all domains. Not documented: the sandbox answers the five fields that a postcode's domain has."""
-    return [dict(row) for row in call.world.rows("SELECT * FROM domains ORDER BY id")]
+    """Return an array of all domains.
+
+    Its fields are not documented: the sandbox returns the five fields of a postcode's domain.
+    """
+    return [dict(row) for row in call.state.rows("SELECT * FROM domains ORDER BY id")]
 
 
 def stores(_call: Call) -> object:
-    """An array of the active stores."""
+    """Return an array of the active stores."""
     return [store for store in STORES if store["status"] == "active"]

@@ -1,4 +1,7 @@
-"""Postcodes: create, list. Their cookies are made in the background, so that one is active only later."""
+"""Postcodes: create, list.
+
+A postcode that needs a cookie becomes active only later, because its cookie is created in the background.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from multicart_async.sandbox._content.envelope import BAD_REQUEST, CONFLICT, Api
 from multicart_async.sandbox._state.clock import stamp
 from multicart_async.sandbox._state.state import SandboxState
 
-_LONGEST = 12
+_MAX_LENGTH = 12
 _SAME = "SELECT 1 FROM zipcodes WHERE domain = ? AND zipcode = ? AND "
 _JOINED = (
     "SELECT zipcodes.*, domains.domain AS name, country_code, supplier_type, domains.status AS domain_status"
@@ -18,32 +21,35 @@ _JOINED = (
 
 
 def create(call: Call) -> object:
-    """A new row, in progress for a scraping domain, unless another user has the same one ready."""
-    given, world = call.fields, call.world
-    domain = world.row("SELECT supplier_type FROM domains WHERE id = ?", given["domain"])
+    """Create a postcode and return it.
+
+    For a scraping domain it is in progress, unless the same postcode of another user is active.
+    """
+    given, state = call.fields, call.state
+    domain = state.row("SELECT supplier_type FROM domains WHERE id = ?", given["domain"])
     if domain is None:
         raise ApiFailure(BAD_REQUEST, "domain: Invalid domain id.")
-    if len(given["zipcode"]) > _LONGEST:
-        raise ApiFailure(BAD_REQUEST, f"zipcode: At most {_LONGEST} characters.")
-    if world.row(_SAME + "user = ?", given["domain"], given["zipcode"], call.user):
+    if len(given["zipcode"]) > _MAX_LENGTH:
+        raise ApiFailure(BAD_REQUEST, f"zipcode: At most {_MAX_LENGTH} characters.")
+    if state.row(_SAME + "user = ?", given["domain"], given["zipcode"], call.user):
         raise ApiFailure(CONFLICT, "Zipcode already exists")
     row_id = _insert(call, at_once=domain["supplier_type"] != "scraping" or _is_ready(call))
-    (row,) = world.rows(f"{_JOINED} zipcodes.id = ?", row_id)
+    (row,) = state.rows(f"{_JOINED} zipcodes.id = ?", row_id)
     return _shown(row, {"id": row["domain"], "domain": row["name"], "supplier_type": row["supplier_type"]})
 
 
 def list_all(call: Call) -> object:
-    """The caller's rows, with more of the domain than a new one shows."""
-    rows = call.world.rows(f"{_JOINED} zipcodes.user = ? ORDER BY zipcodes.id", call.user)
-    return [_shown(row, _domain(row)) for row in rows if _wanted(call, row)]
+    """Return the caller's postcodes, with more fields of the domain than a new one has."""
+    rows = call.state.rows(f"{_JOINED} zipcodes.user = ? ORDER BY zipcodes.id", call.user)
+    return [_shown(row, _domain(row)) for row in rows if _matches(call, row)]
 
 
 def _insert(call: Call, *, at_once: bool) -> int | None:
-    given, world, now = call.fields, call.world, call.world.now()
+    given, state, now = call.fields, call.state, call.state.now()
     status, ready, outcome = "active", None, None
     if not at_once:
-        status, ready, outcome = "in-progress", now + world.options.activation_seconds, _outcome(world)
-    cursor = world.db.execute(
+        status, ready, outcome = "in-progress", now + state.options.activation_seconds, _outcome(state)
+    cursor = state.db.execute(
         "INSERT INTO zipcodes (user, domain, zipcode, status, ready, outcome, created, updated)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (call.user, given["domain"], given["zipcode"], status, ready, outcome, now, now),
@@ -51,18 +57,18 @@ def _insert(call: Call, *, at_once: bool) -> int | None:
     return cursor.lastrowid
 
 
-def _outcome(world: SandboxState) -> str:
-    outcome, world.next_zipcode = world.next_zipcode, None
+def _outcome(state: SandboxState) -> str:
+    outcome, state.next_zipcode = state.next_zipcode, None
     return outcome or "active"
 
 
 def _is_ready(call: Call) -> bool:
-    """Whether another user's cookie can be reused."""
+    """Return whether the cookie of another user can be reused."""
     given = call.fields
-    return call.world.row(_SAME + "status = 'active'", given["domain"], given["zipcode"]) is not None
+    return call.state.row(_SAME + "status = 'active'", given["domain"], given["zipcode"]) is not None
 
 
-def _wanted(call: Call, row: sqlite3.Row) -> bool:
+def _matches(call: Call, row: sqlite3.Row) -> bool:
     return all(row[name] == value for name, value in call.fields.items())
 
 

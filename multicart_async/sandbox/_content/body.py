@@ -1,45 +1,48 @@
-"""Bodies of answers: a size known beforehand and any stretch of it in pieces, never the whole in memory."""
+"""Bodies of responses, of which any part is generated in pieces and never kept in memory whole.
+
+Their size is known in advance.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-PIECE = 128 * 1024
+PIECE_SIZE = 128 * 1024
 
 
 class Body(Protocol):
-    """What can be sent."""
+    """A sequence of bytes that can be sent."""
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
         ...
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from ``start`` to ``stop``; an empty piece means: still working, let others have a turn."""
+        """Yield the bytes from *start* to *stop*; an empty piece lets other tasks run during a long computation."""
         ...
 
 
-class Plain:
-    """A few bytes in memory."""
+class BytesBody:
+    """A body in memory."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
         return len(self._content)
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from ``start`` to ``stop``."""
-        for first in range(start, stop, PIECE):
-            yield self._content[first : min(first + PIECE, stop)]
+        """Yield the bytes from *start* to *stop*."""
+        for first in range(start, stop, PIECE_SIZE):
+            yield self._content[first : min(first + PIECE_SIZE, stop)]
 
 
-def joined(bodies: Iterable[Body], start: int, stop: int) -> Iterator[bytes]:
-    """A stretch of several bodies laid end to end."""
+def concatenated(bodies: Iterable[Body], start: int, stop: int) -> Iterator[bytes]:
+    """Yield the bytes from *start* to *stop* of several bodies in sequence."""
     offset = 0
     for body in bodies:
         if offset >= stop:

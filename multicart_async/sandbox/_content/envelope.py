@@ -1,4 +1,4 @@
-"""The envelope around nearly every answer, and the refusals that go into it."""
+"""The envelope of nearly every response, and the failures that it can hold."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOT_FOUND_PAGE = b"""
 """
 
 
-class ApiFailure(RuntimeError):  # noqa: N818 - an answer of the service, not a mistake
-    """The service says no: a code and a sentence."""
+class ApiFailure(RuntimeError):  # noqa: N818 - a response of the service, not a bug
+    """A failure that the service reports: a code and a sentence."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")
@@ -36,15 +36,15 @@ class ApiFailure(RuntimeError):  # noqa: N818 - an answer of the service, not a 
 
 
 def success(data: object) -> bytes:
-    """The envelope of an answer that worked."""
+    """Return the envelope of a successful response."""
     return dump({"code": OK, "data": data, "status": 1})
 
 
 def failure(code: int, data: object) -> bytes:
-    """The envelope of an answer that did not work; ``data`` is a sentence."""
+    """Return the envelope of a failure; *data* is a sentence."""
     return dump({"code": code, "data": data, "status": 0})
 
 
 def dump(value: object) -> bytes:
-    """JSON as the service's framework writes it: compact, UTF-8 unescaped."""
+    """Return JSON as the service's framework writes it: compact, UTF-8 unescaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

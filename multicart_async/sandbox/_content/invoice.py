@@ -1,4 +1,4 @@
-"""An invoice as a PDF of one page, the same bytes each time."""
+"""An invoice as a PDF of one page, always with the same bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _HEAD = b"%PDF-1.4\n"
 
 
 def invoice_pdf(number: int) -> bytes:
-    """The file: five objects, the table of where each begins, and the trailer."""
+    """Return the file: five objects, the table of their offsets, and the trailer."""
     text = f"BT /F1 24 Tf 72 720 Td (MultiCartAPI sandbox: invoice {number}) Tj ET".encode()
     contents = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -17,7 +17,7 @@ def invoice_pdf(number: int) -> bytes:
         b"<< /Length %d >>\nstream\n%b\nendstream" % (len(text), text),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
-    objects = [b"%d 0 obj\n%b\nendobj\n" % (place, content) for place, content in enumerate(contents, 1)]
+    objects = [b"%d 0 obj\n%b\nendobj\n" % (index, content) for index, content in enumerate(contents, 1)]
     *offsets, end = accumulate(map(len, objects), initial=len(_HEAD))
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     count = len(objects) + 1

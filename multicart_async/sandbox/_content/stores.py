@@ -1,4 +1,4 @@
-"""Officeworks stores: the documented one, and a few more in its likeness."""
+"""Officeworks stores: the documented one, and some invented ones of the same form."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ STORES: tuple[dict[str, object], ...] = (
         "phone": "08 5550 0104",
         "lat": -31.953,
         "lon": 115.857,
-        "status": "inactive",  # exists, and is not listed
+        "status": "inactive",  # exists, but is not listed
     },
 )
 STORE_IDS = frozenset(store["store_id"] for store in STORES)

@@ -1,4 +1,4 @@
-"""The ZIP of all pages: stored entries, written as Python's zipfile writes to a disk, made while it is sent."""
+"""The ZIP of all pages: stored entries, as Python's zipfile writes them to a disk, generated while they are sent."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator, MutableMapping, Sequence
 
 import attrs
 
-from multicart_async.sandbox._content.body import Body, Plain, joined
+from multicart_async.sandbox._content.body import Body, BytesBody, concatenated
 
-_LIMIT = 0xFFFFFFFF  # from here on, sizes and offsets need the ZIP64 form
+_LIMIT = 0xFFFFFFFF  # sizes and offsets from here on need ZIP64
 _COUNT_LIMIT = 0xFFFF
 _UTF8 = 0x800
-_DOS_DATE = (2026 - 1980) << 9 | 6 << 5 | 20  # one date for all, so that the bytes stay the same
+_DOS_DATE = (2026 - 1980) << 9 | 6 << 5 | 20  # a fixed date, so that the bytes never change
 _DOS_TIME = 12 << 11
 
 
@@ -51,23 +51,26 @@ class _Entry:
         return b"PK\1\2" + struct.pack("<6H3I", *head) + struct.pack("<5H2I", *rest) + self.name + extra
 
 
-class _Late:
-    """A header whose size is known before the check sum in it."""
+class _LazyHeader:
+    """A header whose size is known before its checksum."""
 
-    def __init__(self, size: int, made: Iterator[bytes]) -> None:
+    def __init__(self, size: int, source: Iterator[bytes]) -> None:
         self.size = size
-        self._made = made
+        self._source = source
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        for piece in self._made:
+        for piece in self._source:
             yield piece[start:stop]
 
 
 class Archive:
-    """A ZIP file with the given names and bodies. ``sums`` keeps the CRC of each name, which costs a pass to find."""
+    """A ZIP file with the given names and bodies.
 
-    def __init__(self, files: Sequence[tuple[str, Body]], sums: MutableMapping[str, int]) -> None:
-        self._sums = sums
+    *checksums* keeps the CRC of each name, because its computation generates the whole body.
+    """
+
+    def __init__(self, files: Sequence[tuple[str, Body]], checksums: MutableMapping[str, int]) -> None:
+        self._checksums = checksums
         self._entries: list[_Entry] = []
         offset = 0
         for name, body in files:
@@ -75,47 +78,47 @@ class Archive:
             entry = _Entry(name.encode(), flags, body, offset)
             self._entries.append(entry)
             offset += entry.local_size + body.size
-        self._directory_at = offset
+        self._directory_offset = offset
         self._directory_size = sum(len(entry.central(0)) for entry in self._entries)
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
-        return self._directory_at + self._directory_size + len(self._end())
+        """The number of bytes."""
+        return self._directory_offset + self._directory_size + len(self._end_record())
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from ``start`` to ``stop``."""
-        return joined(self._parts(), start, stop)
+        """Return an iterator of the bytes from *start* to *stop*."""
+        return concatenated(self._parts(), start, stop)
 
     def _parts(self) -> Iterator[Body]:
         for entry in self._entries:
-            yield _Late(entry.local_size, self._local(entry))
+            yield _LazyHeader(entry.local_size, self._local(entry))
             yield entry.body
-        yield _Late(self._directory_size, self._directory())
-        yield Plain(self._end())
+        yield _LazyHeader(self._directory_size, self._directory())
+        yield BytesBody(self._end_record())
 
     def _local(self, entry: _Entry) -> Iterator[bytes]:
-        yield from self._sum(entry)
-        yield entry.local(self._sums[entry.name.decode()])
+        yield from self._compute_crc(entry)
+        yield entry.local(self._checksums[entry.name.decode()])
 
     def _directory(self) -> Iterator[bytes]:
         for entry in self._entries:
-            yield from self._sum(entry)
-        yield b"".join(entry.central(self._sums[entry.name.decode()]) for entry in self._entries)
+            yield from self._compute_crc(entry)
+        yield b"".join(entry.central(self._checksums[entry.name.decode()]) for entry in self._entries)
 
-    def _sum(self, entry: _Entry) -> Iterator[bytes]:
-        """Find the check sum of an entry, a piece at a time; the empty pieces let others have a turn."""
+    def _compute_crc(self, entry: _Entry) -> Iterator[bytes]:
+        """Compute the checksum of an entry; the empty pieces let other tasks run meanwhile."""
         name = entry.name.decode()
-        if name in self._sums:
+        if name in self._checksums:
             return
         crc = 0
         for piece in entry.body.pieces(0, entry.body.size):
             crc = zlib.crc32(piece, crc)
             yield b""
-        self._sums[name] = crc
+        self._checksums[name] = crc
 
-    def _end(self) -> bytes:
-        count, size, offset = len(self._entries), self._directory_size, self._directory_at
+    def _end_record(self) -> bytes:
+        count, size, offset = len(self._entries), self._directory_size, self._directory_offset
         shown = min(count, _COUNT_LIMIT)
         end = b"PK\5\6" + struct.pack("<4H2IH", 0, 0, shown, shown, min(size, _LIMIT), min(offset, _LIMIT), 0)
         if count < _COUNT_LIMIT and size < _LIMIT and offset < _LIMIT:

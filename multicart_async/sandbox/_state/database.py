@@ -1,4 +1,4 @@
-"""The tables. Every request is one transaction, committed before it is answered."""
+"""The tables of the database. Each request is one transaction, committed before the response is sent."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ CREATE INDEX IF NOT EXISTS runs_with_outputs ON runs (first_output);
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Open a database with all tables, in memory without a path. Only its owner can read the file.
+    """Open a database and create missing tables; without a path, in memory. Only its owner can read the file.
 
     Raises:
         sqlite3.Error: The file cannot be used, or others can read it and that cannot be changed.
     """
     if path is not None and os.fspath(path) != _MEMORY:
-        path = Path(os.path.realpath(path))  # SQLite does the same, for the names of the files beside it
+        path = Path(os.path.realpath(path))  # as SQLite does for the names of the files beside it
         _restrict_to_owner(path)
     db = sqlite3.connect(path or _MEMORY)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")  # a commit survives the end of the process, and costs no fsync
+    db.execute("PRAGMA journal_mode = WAL")  # a commit survives the end of the process, but needs no fsync
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_TABLES)
     return db
 
 
 def _restrict_to_owner(path: Path) -> None:
-    """Make a database file that only its owner can read; restrict an existing one, and those beside it, likewise.
+    """Create a database file that only its owner can read, or restrict an existing one and those beside it.
 
     SQLite gives new files beside it the mode of the database. An existing file is not opened: when a process closes a
     file, it loses all locks that it holds on it, also those of another connection of SQLite.
@@ -73,7 +73,7 @@ def _restrict_to_owner(path: Path) -> None:
     try:
         with contextlib.suppress(FileExistsError):
             path.touch(_OWNER_ONLY, exist_ok=False)
-            path.chmod(_OWNER_ONLY)  # the umask may have left less
+            path.chmod(_OWNER_ONLY)  # the umask may have removed more
         for beside in ("", "-journal", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 _remove_access_of_others(Path(f"{path}{beside}"))
@@ -89,12 +89,12 @@ def _remove_access_of_others(path: Path) -> None:
         path.chmod(stat.S_IMODE(mode) & ~_ACCESS_OF_OTHERS)
 
 
-def recall(db: sqlite3.Connection, name: str, default: float) -> float:
-    """A number kept in the database, such as the hand-moved time."""
+def load_number(db: sqlite3.Connection, name: str, default: float) -> float:
+    """Return a number stored in the database, such as the time of a manual clock."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return float(row[0]) if row else default
 
 
-def remember(db: sqlite3.Connection, name: str, value: float) -> None:
-    """Keep a number in the database."""
+def save_number(db: sqlite3.Connection, name: str, value: float) -> None:
+    """Store a number in the database."""
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

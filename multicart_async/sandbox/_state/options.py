@@ -1,4 +1,4 @@
-"""The options of a sandbox: their defaults, their checks, and how the command line shows them.
+"""The options of a sandbox: their defaults, their validation, and their form on the command line.
 
 `Sandbox` repeats names and defaults in its signature, for editors and type checkers; a test compares the two.
 """
@@ -36,14 +36,14 @@ ClockKind = Literal["real", "manual"]
 _COMMAND_LINE: Final = "command line"
 _ROW_DELAY: Final = 0.2  # seconds
 _ZIPCODE_SECONDS: Final = 5.0
-_PACE: Final = "pace of runs"
+_TIMING: Final = "timing of runs"
 _FILES: Final = "files"
-_OPEN: Final = "what the documentation leaves open"
+_UNDOCUMENTED: Final = "undocumented behaviour"
 
 
 @attrs.frozen
 class InRange:
-    """Check that a number is in a range, both ends included. None is accepted where it is the default."""
+    """A validator for a number in a range, both ends included. None is accepted if it is the default."""
 
     minimum: float
     maximum: float | None = None
@@ -60,7 +60,7 @@ class InRange:
 
 @attrs.frozen
 class OneOf:
-    """Check that a value is one of the choices."""
+    """A validator for a choice among strings."""
 
     choices: tuple[str, ...]
 
@@ -71,23 +71,26 @@ class OneOf:
 
 @attrs.frozen
 class CommandLine:
-    """How the command line shows an option: its help, without the default, and what does not follow from its name."""
+    """The form of an option on the command line.
+
+    ``help`` does not include the default. The other attributes are what does not follow from the option's name.
+    """
 
     help: str
     group: str | None = None
     flag: str | None = None
     metavar: str | None = None
-    default: Any = None  # where it is not that of `Sandbox`
-    default_text: str | None = None  # where the default does not explain itself; nothing is shown for ""
+    default: Any = None  # if it differs from the default of `Sandbox`
+    default_text: str | None = None  # if the default is not self-explanatory; "" shows none
 
 
 def command_line(field: attrs.Attribute[Any]) -> CommandLine | None:
-    """Return how the command line shows *field*, or None if the command line does not have it."""
+    """Return the form of *field* on the command line, or None if the command does not have the option."""
     shown: CommandLine | None = field.metadata.get(_COMMAND_LINE)
     return shown
 
 
-def _shown(
+def _on_command_line(
     text: str,
     group: str | None = None,
     *,
@@ -105,20 +108,20 @@ def _path(value: str | os.PathLike[str] | None) -> Path | None:
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """All options of one sandbox, checked. Times are in seconds. The command line lists them in this order.
+    """All options of one sandbox, validated. Times are in seconds. The command line lists them in this order.
 
     Raises:
-        ArgumentError: An option cannot be right; the error names it.
+        ArgumentError: An option is invalid; the error names it.
     """
 
     host: str = attrs.field(
-        default="127.0.0.1", metadata=_shown("address to listen on", default_text="this computer only")
+        default="127.0.0.1", metadata=_on_command_line("address to listen on", default_text="this computer only")
     )
     allowed_hosts: frozenset[str] = attrs.field(
         default=frozenset(),
         converter=check_host_names,
-        metadata=_shown(
-            "answer also to requests for this host, such as the name of a container; may be given several times",
+        metadata=_on_command_line(
+            "also accept requests for this host, such as the name of a container; may be repeated",
             flag="--allow-host",
             metavar="NAME",
             default_text="",
@@ -127,80 +130,87 @@ class Options:
     port: int = attrs.field(
         default=0,
         validator=InRange(0, 65535),
-        metadata=_shown("port to listen on; 0 takes a free one", metavar="PORT", default=8080),
+        metadata=_on_command_line("port to listen on; 0 selects a free one", metavar="PORT", default=8080),
     )
     database: Path | None = attrs.field(
         default=None,
         converter=_path,
-        metadata=_shown("keep the state in this file", metavar="PATH", default_text="it is forgotten"),
+        metadata=_on_command_line("keep the state in this file", metavar="PATH", default_text="in memory only"),
     )
     ssl_context: ssl.SSLContext | None = None
     links_base: str | None = None
-    seed: int = attrs.field(default=0, metadata=_shown("another seed gives other products"))
+    seed: int = attrs.field(default=0, metadata=_on_command_line("seed of the generated products"))
     clock: ClockKind = attrs.field(default="real", validator=OneOf(get_args(ClockKind)))
-    credits: int = attrs.field(default=100_000, validator=InRange(0), metadata=_shown("credits that may be spent"))
+    credits: int = attrs.field(default=100_000, validator=InRange(0), metadata=_on_command_line("credits of each user"))
     instant: bool = attrs.field(
-        default=False, metadata=_shown("runs are finished, and postcodes active, at once", _PACE, default_text="")
+        default=False,
+        metadata=_on_command_line("finish runs, and activate postcodes, at once", _TIMING, default_text=""),
     )
     scrape_seconds_per_item: float = attrs.field(
-        default=0.05, validator=InRange(0), metadata=_shown("how long a run takes for each item", _PACE)
+        default=0.05, validator=InRange(0), metadata=_on_command_line("time that a run takes for each item", _TIMING)
     )
     row_delay: float | None = attrs.field(
         default=None,
         validator=InRange(0),
-        metadata=_shown("from the start of a run until its row appears", _PACE, default_text=f"{_ROW_DELAY:g}"),
+        metadata=_on_command_line(
+            "time from the start of a run until it is listed", _TIMING, default_text=f"{_ROW_DELAY:g}"
+        ),
     )
     zipcode_seconds: float | None = attrs.field(
         default=None,
         validator=InRange(0),
-        metadata=_shown(
-            "from the creation of a postcode until it is active", _PACE, default_text=f"{_ZIPCODE_SECONDS:g}"
+        metadata=_on_command_line(
+            "time from the creation of a postcode until it is active", _TIMING, default_text=f"{_ZIPCODE_SECONDS:g}"
         ),
     )
     items_per_page: int = attrs.field(
-        default=100, validator=InRange(1), metadata=_shown("items in one page of a run's result", _FILES)
+        default=100, validator=InRange(1), metadata=_on_command_line("items in one page of a run's result", _FILES)
     )
     records_per_item: int = attrs.field(
-        default=1, validator=InRange(1), metadata=_shown("records that one item yields", _FILES)
+        default=1, validator=InRange(1), metadata=_on_command_line("records for each item", _FILES)
     )
     record_bytes: int = attrs.field(
-        default=1024, validator=InRange(1), metadata=_shown("size of a record, at least 150", _FILES)
+        default=1024, validator=InRange(1), metadata=_on_command_line("size of a record, at least 150", _FILES)
     )
     category_items: int = attrs.field(
-        default=48, validator=InRange(0), metadata=_shown("products that a category scrape finds", _FILES)
+        default=48, validator=InRange(0), metadata=_on_command_line("products that a category scrape finds", _FILES)
     )
     category_items_per_page: int = attrs.field(default=16, validator=InRange(1))
-    ranges: bool = attrs.field(default=False, metadata=_shown("honour Range requests", _FILES, default_text=""))
+    ranges: bool = attrs.field(
+        default=False, metadata=_on_command_line("support Range requests", _FILES, default_text="")
+    )
     runs_order: RunsOrder = attrs.field(
         default="newest",
         validator=OneOf(get_args(RunsOrder)),
-        metadata=_shown("which run comes first in a list of runs", _OPEN),
+        metadata=_on_command_line("which run is first in a list of runs", _UNDOCUMENTED),
     )
     auth_errors: AuthErrors = attrs.field(
         default="envelope",
         validator=OneOf(get_args(AuthErrors)),
-        metadata=_shown("a bad key is code 401 under HTTP 200, or HTTP 401", _OPEN),
+        metadata=_on_command_line("whether a bad key gets code 401 under HTTP 200, or HTTP 401", _UNDOCUMENTED),
     )
     file_errors: FileErrors = attrs.field(
         default="http",
         validator=OneOf(get_args(FileErrors)),
-        metadata=_shown("a file that is refused is HTTP 403 or 404, or that code under HTTP 200", _OPEN),
+        metadata=_on_command_line(
+            "whether a rejected file gets HTTP 403 or 404, or that code under HTTP 200", _UNDOCUMENTED
+        ),
     )
     stage_after_cancel: str = "failed"
 
     @property
     def item_seconds(self) -> float:
-        """How long a run takes for each item."""
+        """The seconds that a run takes for each item."""
         return 0.0 if self.instant else self.scrape_seconds_per_item
 
     @property
     def listing_seconds(self) -> float:
-        """The time from the start of a run until it is listed."""
+        """The seconds from the start of a run until it is listed."""
         return self._unless_instant(self.row_delay, _ROW_DELAY)
 
     @property
     def activation_seconds(self) -> float:
-        """The time from the creation of a postcode until it is active."""
+        """The seconds from the creation of a postcode until it is active."""
         return self._unless_instant(self.zipcode_seconds, _ZIPCODE_SECONDS)
 
     def _unless_instant(self, given: float | None, default: float) -> float:

@@ -1,4 +1,4 @@
-"""Passwords, kept as salted hashes only."""
+"""Passwords, stored only as salted hashes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import hmac
 import os
 
 _SALT = 16
-_ROUNDS = 1000  # few: nothing behind these passwords is worth more, and a sandbox starts once per test
+_ROUNDS = 1000  # few, because these passwords protect only test data, and a sandbox starts once per test
 
 
-def hashed(password: str) -> bytes:
-    """What is kept of a password."""
+def hash_password(password: str) -> bytes:
+    """Return the salted hash of a password."""
     salt = os.urandom(_SALT)
     return salt + _derived(password, salt)
 
 
-def fits(password: str, kept: bytes | None) -> bool:
-    """Whether this is the password; of a user without one, none is."""
-    return kept is not None and hmac.compare_digest(_derived(password, kept[:_SALT]), kept[_SALT:])
+def verify_password(password: str, stored: bytes | None) -> bool:
+    """Return whether the password matches the stored hash; without a hash, none does."""
+    return stored is not None and hmac.compare_digest(_derived(password, stored[:_SALT]), stored[_SALT:])
 
 
 def _derived(password: str, salt: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""One run as it is kept, and what can be known of it at a moment: items done, pages written, names, links."""
+"""A stored run, and what follows from it at a moment: items scraped, pages written, names of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multicart_async.sandbox._content.records import Page, Template, template
 State = Literal["running", "done", "failed", "cancelled"]
 Kind = Literal["product", "category"]
 CATEGORY_FILE = "category_asins.json"
-EPSILON = 1e-6  # seconds; sums of decimal fractions fall short by less
+EPSILON = 1e-6  # seconds; rounding errors of sums are smaller
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +24,7 @@ class Run:
     id: int
     user: int
     collection: int
-    name: str  # the collection's name at the start: files keep it when the collection is renamed
+    name: str  # of the collection at the start: files keep it when the collection is renamed
     kind: Kind
     fetch_mode: str
     state: State
@@ -42,20 +42,20 @@ class Run:
     items_per_page: int
     records_per_item: int
     record_bytes: int
-    item_name: str  # what a record calls its item: asin or sku
+    item_name: str  # the field of a record with its item: asin or sku
 
     @property
     def outputs(self) -> int:
-        """How many output rows it made; none before it is done."""
+        """The number of its outputs: 0 until it is done."""
         return self.extracted if self.state == "done" and self.kind == "product" else 0
 
     @property
     def pages(self) -> int:
-        """How many page files it has in the end."""
+        """The number of page files that it has when it is done."""
         return -(-self.extracted // self.items_per_page)
 
     def scraped(self, now: float) -> int:
-        """Items scraped so far."""
+        """Return the number of items scraped so far."""
         if self.state == "done":
             return self.items
         moment = min(now, self.ends) + EPSILON
@@ -66,30 +66,30 @@ class Run:
         return min(int((moment - self.visible) / self.pace), self.items)
 
     def pages_written(self, now: float) -> int:
-        """Page files that are there already."""
+        """Return the number of page files that exist so far."""
         done = min(self.scraped(now), self.extracted)
         return self.pages if done == self.extracted else done // self.items_per_page
 
     def page_name(self, number: int) -> str:
-        """File name of a page, counted from 1."""
+        """Return the file name of a page, counted from 1."""
         return f"{self.name}_{self.id}_Results_Page_{number}.json"
 
     @property
     def zip_name(self) -> str:
-        """File name of the ZIP."""
+        """The file name of the ZIP."""
         return f"{self.name}_{self.id}_Results_All_Pages.zip"
 
     def page(self, number: int) -> Page:
-        """A page file, counted from 1."""
+        """Return a page file, counted from 1."""
         first = (number - 1) * self.items_per_page
         return Page(_template(self), first, min(self.items_per_page, self.extracted - first), self.records_per_item)
 
-    def whole(self) -> Page:
-        """All records in one file, as a category run has it."""
+    def all_records(self) -> Page:
+        """Return all records in one file, as a category run has it."""
         return Page(_template(self), 0, self.extracted, self.records_per_item)
 
     def item(self, index: int) -> Page:
-        """The records of one item."""
+        """Return the records of one item."""
         return Page(_template(self), index, 1, self.records_per_item)
 
 
@@ -104,11 +104,11 @@ def _template(run: Run) -> Template:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """A row of the table as a value."""
+    """Return the run that a row of the table describes."""
     return Run(**dict(row))
 
 
 def find_run(db: sqlite3.Connection, run_id: int) -> Run | None:
-    """The run with an id."""
+    """Return the run with an id, or None."""
     row = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     return run_of(row) if row else None

@@ -1,7 +1,7 @@
-"""Host names: which of them a sandbox answers to, and which one its URL has.
+"""Host names that a sandbox accepts, and the one in its URL.
 
-A web page can give its own name the address 127.0.0.1 (DNS rebinding), and could then read the sandbox as if that were
-its own site. The ``Host`` of such a request is the name of the page, so a sandbox answers only to names of its own.
+A web page can make its own name resolve to 127.0.0.1 (DNS rebinding), and could then read the sandbox as if it were
+part of its own site. The ``Host`` of such a request is the name of the page, so a sandbox accepts only its own names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def host_name(text: str) -> str | None:
-    """Return the name in a ``Host`` header, in one spelling and without its port; None where there is none."""
+    """Return the normalized name in a ``Host`` header, without its port; None if the header is invalid."""
     matched = _HOST.fullmatch(text)
     if matched is None or (matched[1].startswith("[") and _address(matched[1]) is None):
         return None
@@ -31,7 +31,7 @@ def host_name(text: str) -> str | None:
 
 
 def normalized(name: str) -> str:
-    """Return a name or address in its one spelling: lower case, no brackets, no dot at the end, IPv6 shortened."""
+    """Return the normalized form of a name or address: lower case, no brackets, no final dot, IPv6 shortened."""
     bare = name.removesuffix(".").lower()
     address = _address(bare)
     if address is None:
@@ -40,7 +40,7 @@ def normalized(name: str) -> str:
 
 
 def check_host_name(value: object) -> str:
-    """Return a name that a user allows, in its one spelling.
+    """Return the normalized form of a host name that a user allows.
 
     Raises:
         ValueError: It is not a host name or address alone.
@@ -51,10 +51,10 @@ def check_host_name(value: object) -> str:
 
 
 def check_host_names(names: Iterable[str]) -> frozenset[str]:
-    """Return the names that a user allows, each in its one spelling.
+    """Return the normalized forms of the host names that a user allows.
 
     Raises:
-        ArgumentError: One of them is not a host name or address alone, or *names* is no list of them.
+        ArgumentError: One of them is not a host name or address alone, or *names* is not a list of them.
     """
     if isinstance(names, str):
         raise ArgumentError("allowed_hosts", f"expected a list of names, got a string; write [{short_repr(names)}]")
@@ -67,7 +67,7 @@ def check_host_names(names: Iterable[str]) -> frozenset[str]:
 
 
 def served_names(bound: str, links_base: str | None, allowed: frozenset[str]) -> frozenset[str]:
-    """Return all names that a sandbox answers to: local ones, its address, the host of its links, allowed ones."""
+    """Return all names that a sandbox accepts: local ones, its address, the host of its links, and allowed ones."""
     names = {normalized(bound), *_LOCAL_NAMES, *allowed}
     if not is_loopback(normalized(bound)):
         names.add(normalized(socket.gethostname()))
@@ -77,7 +77,7 @@ def served_names(bound: str, links_base: str | None, allowed: frozenset[str]) ->
 
 
 def local_host(bound: str) -> str:
-    """Return the host of a URL for this computer: *bound*, or loopback where that stands for all addresses."""
+    """Return the host of a URL for this computer: *bound*, or loopback if *bound* stands for all addresses."""
     address = _address(bound)
     if address is None or not address.is_unspecified:
         return bound

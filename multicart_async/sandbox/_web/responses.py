@@ -1,4 +1,4 @@
-"""Answers on their way out: headers, pieces, ranges, and what a fault does to them on the wire."""
+"""Responses, and how they are sent: headers, pieces, ranges, and the effect of a fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 from aiohttp import web
 
 from multicart_async.sandbox._api.request import FileResponse
-from multicart_async.sandbox._content.body import Body, Plain
+from multicart_async.sandbox._content.body import Body, BytesBody
 from multicart_async.sandbox._content.envelope import NOT_FOUND_PAGE, ApiFailure, failure, success
 from multicart_async.sandbox.faults import Cut, DropAfter, Fault, RetryLater, Stall
 
@@ -22,8 +22,8 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 @attrs.frozen
-class Answer:
-    """A status, headers, and a stretch of a body."""
+class Response:
+    """A status, headers, and a part of a body."""
 
     status: int
     headers: dict[str, str]
@@ -33,62 +33,62 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """Bytes to be sent."""
+        """The number of bytes to send."""
         return self.stop - self.start
 
 
-def page(status: int, content: bytes, content_type: str = _HTML) -> Answer:
-    """A few bytes under a status."""
-    return Answer(status, {"Content-Type": content_type}, Plain(content), 0, len(content))
+def page(status: int, content: bytes, content_type: str = _HTML) -> Response:
+    """Return a response of *content* with a status."""
+    return Response(status, {"Content-Type": content_type}, BytesBody(content), 0, len(content))
 
 
-def no_such_page() -> Answer:
-    """What a Django service says to a path that it does not know, a wrong slash at the end included."""
+def page_not_found() -> Response:
+    """Return Django's page for an unknown path, such as one with a missing or additional final slash."""
     return page(404, NOT_FOUND_PAGE)
 
 
-def succeeded(data: object) -> Answer:
-    """An envelope with status 1."""
+def succeeded(data: object) -> Response:
+    """Return an envelope with status 1."""
     return page(200, success(data), JSON)
 
 
-def refused(refusal: ApiFailure, *, http_status: int = 200) -> Answer:
-    """An envelope with status 0, under HTTP 200 unless told otherwise."""
-    return page(http_status, failure(refusal.code, refusal.text), JSON)
+def failed(error: ApiFailure, *, http_status: int = 200) -> Response:
+    """Return an envelope with status 0."""
+    return page(http_status, failure(error.code, error.text), JSON)
 
 
-def retry_later(fault: RetryLater) -> Answer:
-    """A status with Retry-After."""
-    answer = page(fault.status, b"<h1>Try again later</h1>")
+def retry_later(fault: RetryLater) -> Response:
+    """Return a status with Retry-After."""
+    response = page(fault.status, b"<h1>Try again later</h1>")
     if fault.retry_after is not None:
-        answer.headers["Retry-After"] = str(fault.retry_after)
-    return answer
+        response.headers["Retry-After"] = str(fault.retry_after)
+    return response
 
 
-def attached(file: FileResponse, request: web.Request, *, ranges: bool) -> Answer:
-    """A file; in whole, as a plain Django FileResponse sends it, unless ranges are to be honoured."""
+def file_response(file: FileResponse, request: web.Request, *, ranges: bool) -> Response:
+    """Return a complete file, as a plain Django FileResponse does, or with *ranges* the requested part of it."""
     headers = {"Content-Type": file.content_type, "Content-Disposition": _disposition(file.name)}
     size = file.body.size
     if not ranges:
-        return Answer(200, headers, file.body, 0, size)
+        return Response(200, headers, file.body, 0, size)
     tag = f'"{file.tag}-{size:x}"'
     headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
     if request.headers.get("If-Range", tag) != tag:
-        return Answer(200, headers, file.body, 0, size)
-    asked = _asked(request.headers.get("Range", ""), size)
-    if asked is None:
-        return Answer(200, headers, file.body, 0, size)
-    start, stop = asked
+        return Response(200, headers, file.body, 0, size)
+    requested = _requested_range(request.headers.get("Range", ""), size)
+    if requested is None:
+        return Response(200, headers, file.body, 0, size)
+    start, stop = requested
     if start >= stop:
-        return Answer(416, {"Content-Range": f"bytes */{size}"}, Plain(b""), 0, 0)
+        return Response(416, {"Content-Range": f"bytes */{size}"}, BytesBody(b""), 0, 0)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    return Answer(206, headers, file.body, start, stop)
+    return Response(206, headers, file.body, start, stop)
 
 
-def _asked(header: str, size: int) -> tuple[int, int] | None:
+def _requested_range(header: str, size: int) -> tuple[int, int] | None:
     matched = _RANGE.fullmatch(header)
     if matched is None or header == "bytes=-":
-        return None  # none, several, or nonsense: the whole file
+        return None  # no range, several ranges, or an invalid one: send the whole file
     first, last = matched.groups()
     if not first:
         return max(size - int(last), 0), size
@@ -103,59 +103,61 @@ def _disposition(name: str) -> str:
 
 
 class _UntilClose(web.StreamResponse):
-    """A body whose only end is the end of the connection."""
+    """A body that is ended only by the end of the connection."""
 
     _length_check = False
 
 
-async def send(request: web.Request, answer: Answer, fault: Fault | None, closing: asyncio.Event) -> web.StreamResponse:
-    """Send an answer, as far as the fault lets it."""
+async def send(
+    request: web.Request, response: Response, fault: Fault | None, closing: asyncio.Event
+) -> web.StreamResponse:
+    """Send a response, as far as the fault permits."""
     if isinstance(fault, DropAfter):
-        return hang_up(request, reset=fault.reset)
+        return disconnect(request, reset=fault.reset)
     if isinstance(fault, Stall) and fault.after_bytes is None:
         await closing.wait()
-        return hang_up(request)
-    response = _response(answer, fault)
+        return disconnect(request)
+    stream = _open_stream(response, fault)
     try:
-        await _transfer(request, response, answer, fault)
+        await _transfer(request, stream, response, fault)
         if isinstance(fault, Stall):
             await closing.wait()
         if isinstance(fault, Cut | Stall):
-            hang_up(request, reset=isinstance(fault, Cut) and fault.reset)
-    except ConnectionError:  # the client has gone, or the sandbox is closing
-        hang_up(request)
-    return response
+            disconnect(request, reset=isinstance(fault, Cut) and fault.reset)
+    except ConnectionError:  # the client closed the connection, or the sandbox is closing
+        disconnect(request)
+    return stream
 
 
-def _response(answer: Answer, fault: Fault | None) -> web.StreamResponse:
+def _open_stream(response: Response, fault: Fault | None) -> web.StreamResponse:
     framing = fault.framing if isinstance(fault, Cut) else "length"
     kind = _UntilClose if framing == "close" else web.StreamResponse
-    response = kind(status=answer.status, headers=answer.headers)
+    stream = kind(status=response.status, headers=response.headers)
     if framing == "length":
-        response.content_length = answer.size
+        stream.content_length = response.size
     elif framing == "chunked":
-        response.enable_chunked_encoding()
+        stream.enable_chunked_encoding()
     else:
-        response.force_close()
-    return response
+        stream.force_close()
+    return stream
 
 
-async def _transfer(request: web.Request, response: web.StreamResponse, answer: Answer, fault: Fault | None) -> None:
-    stop = answer.stop
+async def _transfer(request: web.Request, stream: web.StreamResponse, response: Response, fault: Fault | None) -> None:
+    stop = response.stop
     if isinstance(fault, Cut):
-        stop = min(stop, answer.start + fault.at)
+        stop = min(stop, response.start + fault.at)
     elif isinstance(fault, Stall) and fault.after_bytes is not None:
-        stop = min(stop, answer.start + fault.after_bytes)
-    await response.prepare(request)
-    for piece in answer.body.pieces(answer.start, stop):
+        stop = min(stop, response.start + fault.after_bytes)
+    await stream.prepare(request)
+    for piece in response.body.pieces(response.start, stop):
         if piece:
-            await response.write(piece)
+            await stream.write(piece)
         else:
-            await asyncio.sleep(0)  # a check sum is being made: let others have a turn
+            await asyncio.sleep(0)  # a checksum is being computed: let other tasks run
 
 
-def hang_up(request: web.Request, *, reset: bool = False) -> web.StreamResponse:
-    """End the connection: after what was written so far, or at once by RST."""
+def disconnect(request: web.Request, *, reset: bool = False) -> web.StreamResponse:
+    """Close the connection: after what is written so far, or with *reset* at once by RST."""
     transport = request.transport
     if transport is not None and reset:
         connection: socket.socket = transport.get_extra_info("socket")
