@@ -14,13 +14,14 @@ brought nothing new that a missing row would be a miracle.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
 
 import attrs
 
 from multicart_async.errors import APIError, InvalidResponseError
 
-__all__ = ["PagedReading", "paginate"]
+__all__ = ["PagedReading", "find_first", "paginate"]
 
 _MOST = 1_000_000  # rows; no account has as many of anything
 _MOST_PAGES = 10_000
@@ -199,3 +200,12 @@ async def paginate(
     while not reading.complete and (complete or not reading.passes):
         for row in await reading.read_on():
             yield row
+
+
+async def find_first(items: AsyncGenerator[R, None], matches: Callable[[R], bool]) -> R | None:
+    """Return the first item that matches, and close *items*."""
+    async with aclosing(items):
+        async for item in items:
+            if matches(item):
+                return item
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Generic, TypeVar
 
 import anyio
@@ -36,9 +37,12 @@ __all__ = [
     "check_poll_policy",
     "poll_changes",
     "poll_timeout",
+    "poll_until_done",
+    "poll_until_found",
 ]
 
 S = TypeVar("S")
+T = TypeVar("T")
 FINAL_POLL_TIMEOUT = 1.0  # seconds for a poll that begins when patience ends
 _MAX_POLL_TIMEOUT = 600.0  # seconds for a poll, however long the wait
 _MAX_DOUBTFUL = 3  # so many responses in a row that may be an accident are none
@@ -234,3 +238,33 @@ async def poll_changes(
             return
         if not await pace.sleep(failures.pause):
             raise timed_out() from failures.last
+
+
+async def poll_until_done(
+    look: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[], WaitTimeoutError]
+) -> S:
+    """Return the finished state; fails as `poll_changes` does."""
+    async with aclosing(poll_changes(look, timer, timed_out)) as states:
+        return [state async for state in states][-1]
+
+
+async def poll_until_found(
+    find: Callable[[bool], Awaitable[T | None]], policy: PollPolicy, clock: Clock, what: str
+) -> T | None:
+    """Look for the effect of a call whose response was lost, until it is found or the timeout is over.
+
+    *find* is called with whether it is the last poll. A poll that fails is logged: the caller has the error of the call.
+    """
+    timer = PollTimer(policy, clock)
+    while True:
+        last = timer.remaining <= 0
+        try:
+            with anyio.move_on_after(poll_timeout(timer.remaining)):
+                found = await find(last)
+                if found is not None:
+                    return found
+        except MultiCartError as error:
+            LOGGER.info("looking for %s: %s", what, error, extra=error_info(error))
+        if last:
+            return None
+        await timer.sleep()

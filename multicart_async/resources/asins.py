@@ -31,8 +31,8 @@ from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import AMAZON
 from multicart_async.resources._items.export import export_asins
-from multicart_async.resources._pagination import paginate
-from multicart_async.resources._polling import PollResult, PollTimer, poll_changes
+from multicart_async.resources._pagination import find_first, paginate
+from multicart_async.resources._polling import PollResult, PollTimer, poll_until_done
 from multicart_async.resources.zipcodes import Zipcodes
 
 __all__ = ["Asins"]
@@ -116,12 +116,13 @@ class Asins(Resource):
 
     async def _find(self, collection_id: int, asin: str, domain_id: int, zipcode_id: int) -> Asin | None:
         """Return the ASIN, if it is listed. A list that fails is ignored: the rejection is what the caller must know."""
+
+        def matches(item: Asin) -> bool:
+            place = item.domain and item.domain.id, item.customer_postcode and item.customer_postcode.id
+            return item.asin == asin and place == (domain_id, zipcode_id)
+
         with suppress(MultiCartError):
-            async with aclosing(self.iterate(collection_id)) as rows:
-                async for row in rows:
-                    place = row.domain and row.domain.id, row.customer_postcode and row.customer_postcode.id
-                    if row.asin == asin and place == (domain_id, zipcode_id):
-                        return row
+            return await find_first(self.iterate(collection_id), matches)
         return None
 
     async def create_many(
@@ -324,8 +325,7 @@ class Asins(Resource):
             reason = f"collection {collection_id} has {number} {what}, not {count}"
             return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
 
-        async with aclosing(poll_changes(look, pace, timed_out)) as totals:
-            return [total async for total in totals][-1]
+        return await poll_until_done(look, pace, timed_out)
 
     async def get(self, asin_id: int) -> Asin:
         """One ASIN by the id of its row, as `list` and `create` give it.

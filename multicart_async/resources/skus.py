@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import aclosing
+from contextlib import suppress
 
 from multicart_async._core.validation import (
     check_id,
@@ -15,10 +15,11 @@ from multicart_async._core.validation import (
 )
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.errors import APIError, MultiCartError
-from multicart_async.models import AddResult, Sku, SkuRow
+from multicart_async.models import AddResult, Asin, Sku, SkuRow
 from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import OFFICEWORKS
+from multicart_async.resources._pagination import find_first
 from multicart_async.resources.asins import Asins
 
 __all__ = ["Skus"]
@@ -66,21 +67,23 @@ class Skus(Resource):
 
     async def _find(self, collection_id: int, sku: str, store_id: str, postcode: str) -> Sku | None:
         """Return the SKU, if it is listed with the store and postcode that were sent."""
-        try:
-            async with aclosing(self._asins.iterate(collection_id)) as rows:
-                async for row in rows:
-                    if (row.asin, row.custom_id, row.postcode_text) == (sku, store_id, postcode):
-                        return Sku(
-                            id=row.id,
-                            sku=sku,
-                            store_id=store_id,
-                            customer_postcode=postcode,
-                            collection=collection_id,
-                            extra=row.extra,
-                        )
-        except MultiCartError:
-            return None  # that this list shows SKUs is not promised; the refusal is what the caller must know
-        return None
+
+        def matches(item: Asin) -> bool:
+            return (item.asin, item.custom_id, item.postcode_text) == (sku, store_id, postcode)
+
+        item = None
+        with suppress(MultiCartError):  # it is not documented that this list has SKUs; the rejection is what matters
+            item = await find_first(self._asins.iterate(collection_id), matches)
+        if item is None:
+            return None
+        return Sku(
+            id=item.id,
+            sku=sku,
+            store_id=store_id,
+            customer_postcode=postcode,
+            collection=collection_id,
+            extra=item.extra,
+        )
 
     async def create_many(self, collection_id: int, skus: Iterable[str], *, store_id: str, postcode: str) -> AddResult:
         """Add up to 5,000 SKUs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from weakref import WeakValueDictionary
 
 import anyio
 
-from multicart_async._core.log import LOGGER, error_info
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.unset import UNSET, Unset
 from multicart_async._core.validation import check_choice, check_id, check_postcode, check_str, wrong_argument
@@ -20,14 +18,13 @@ from multicart_async.errors import (
     ArgumentError,
     ConflictError,
     InvalidResponseError,
-    MultiCartError,
     NotFoundError,
     WaitTimeoutError,
     ZipcodeFailedError,
 )
 from multicart_async.models import Domain, Zipcode, ZipcodeStatus
 from multicart_async.resources._base import ClientContext, Resource
-from multicart_async.resources._polling import PollResult, PollTimer, poll_changes, poll_timeout
+from multicart_async.resources._polling import PollResult, PollTimer, poll_until_done, poll_until_found
 from multicart_async.resources.settings import ServiceSettings
 
 __all__ = ["Zipcodes"]
@@ -105,8 +102,7 @@ class Zipcodes(Resource):
             error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
             return self._context.api.redactor.error(error)
 
-        async with aclosing(poll_changes(look, pace, timed_out)) as rows:
-            return [row async for row in rows][-1]
+        return await poll_until_done(look, pace, timed_out)
 
     async def ensure(self, postcode: str, *, domain: str, policy: PollPolicy = PollPolicy()) -> Zipcode:
         """Return an active postcode for a domain: found, or else created, and waited for as `wait_active` does.
@@ -171,25 +167,15 @@ class Zipcodes(Resource):
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             if is_definite_rejection(error) and not isinstance(error, ConflictError):
                 raise
-            row = await self._look_again(postcode, domain_id)
-            if row is None:
+            found = await poll_until_found(
+                lambda _: self._find(postcode, domain_id),
+                RECOVERY,
+                self._context.clock,
+                f"postcode {postcode!r} of domain {domain_id}",
+            )
+            if found is None:
                 raise
-            return row
-
-    async def _look_again(self, postcode: str, domain_id: int) -> Zipcode | None:
-        """Wait a moment for the postcode to be listed. Other failures meanwhile are not what the caller must know."""
-        pace = PollTimer(RECOVERY, self._context.clock)
-        while True:
-            row = None
-            try:
-                with anyio.move_on_after(poll_timeout(pace.remaining)):
-                    row = await self._find(postcode, domain_id)
-            except MultiCartError as error:
-                LOGGER.info(
-                    "looking for postcode %r of domain %s: %s", postcode, domain_id, error, extra=error_info(error)
-                )
-            if row is not None or not await pace.sleep():
-                return row
+            return found
 
     def _is_active(self, row: Zipcode) -> bool:
         if row.status in {"failed", "inactive"}:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 import anyio
 
@@ -11,7 +10,7 @@ from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import APITimeoutError
 from multicart_async.models import Run
 from multicart_async.resources._base import ClientContext
-from multicart_async.resources._pagination import PagedReading, paginate
+from multicart_async.resources._pagination import PagedReading, find_first, paginate
 
 __all__ = ["LIST", "PAGE", "START", "RunApi", "find_run"]
 
@@ -76,8 +75,4 @@ class RunApi:
 
 async def find_run(runs: AsyncGenerator[Run, None], run_id: int) -> Run | None:
     """Return the run of that id among *runs*, which are closed."""
-    async with aclosing(runs) as rows:
-        async for row in rows:
-            if row.id == run_id:
-                return row
-    return None
+    return await find_first(runs, lambda run: run.id == run_id)

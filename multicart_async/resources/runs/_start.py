@@ -6,7 +6,8 @@ that comes after it. That takes care: two starts must not share one baseline, a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 import anyio
@@ -19,11 +20,10 @@ from multicart_async.errors import (
     APIConnectionError,
     APIError,
     InvalidResponseError,
-    MultiCartError,
     OutcomeUnknownError,
 )
-from multicart_async.models import Collection, StartedRun
-from multicart_async.resources._polling import PollTimer, poll_timeout
+from multicart_async.models import Collection, Run, StartedRun
+from multicart_async.resources._polling import poll_until_found
 from multicart_async.resources._unfinished import noting
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import RunApi
@@ -86,26 +86,16 @@ class RunStarter:
 
     async def wait_until_listed(self, started: StartedRun) -> bool:
         """Wait for up to 30 seconds; return whether a run above ``started.after_run_id`` is listed."""
-        pace = PollTimer(RECOVERY, self._clock)
-        while True:
-            last = pace.remaining <= 0
-            try:
-                with anyio.move_on_after(poll_timeout(pace.remaining)):
-                    if await self._has_new_runs(started, read_all=last):
-                        self.mark_listed(started)
-                        return True
-            except MultiCartError as error:
-                LOGGER.info(
-                    "looking for a new run of collection %s: %s", started.collection_id, error, extra=error_info(error)
-                )
-            if last:
-                return False
-            await pace.sleep()
+        what = f"a new run of collection {started.collection_id}"
+        if await poll_until_found(partial(self._newer_runs, started), RECOVERY, self._clock, what) is None:
+            return False
+        self.mark_listed(started)
+        return True
 
-    async def _has_new_runs(self, started: StartedRun, *, read_all: bool) -> bool:
+    async def _newer_runs(self, started: StartedRun, read_all: bool) -> Sequence[Run] | None:  # noqa: FBT001
         newer = NewRunsReader(self._api, started)
         await newer.read(whole=read_all)
-        return bool(newer.rows)
+        return newer.rows or None
 
     async def _send(self, started: StartedRun) -> None:
         note = (
