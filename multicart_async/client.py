@@ -1,4 +1,4 @@
-"""``AsyncMultiCart``: opens or borrows a session, composes the rest, closes what it opened."""
+"""``AsyncMultiCart``: opens or borrows a session, composes the resources, and closes what it opened."""
 
 from __future__ import annotations
 
@@ -54,72 +54,74 @@ from multicart_async.sinks import DirectorySink, ListableSink, Sink, check_lista
 
 __all__ = ["AsyncMultiCart"]
 
-_PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # it goes out as it is: visible ASCII, no query, no other place
+_PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # sent unchanged: visible ASCII, no query, no other host
 RequestSafety = Literal["safe", "idempotent", "unsafe"]
 
 
 class AsyncMultiCart:
     """A client of MultiCartAPI. Use it as ``async with AsyncMultiCart() as client:``, one for the whole program.
 
-    Connections are opened at the first call. A client belongs to the event loop and process of its first call: elsewhere
-    it raises ``RuntimeError``. See docs/client.md.
+    Connections are opened at the first call. A client belongs to the event loop and process of its first call:
+    elsewhere it raises ``RuntimeError``. See docs/client.md.
 
     Args:
-        api_key: The key, else ``MULTICART_API_KEY``. It goes to the origin of *base_url* and nowhere else.
-        token: A session token in its place, as `Account.login` gives one, else ``MULTICART_TOKEN``.
-        api_key_file: A file that holds the key, where neither is given as an argument. Only its owner may change it, and
-            its group read it.
-        api_key_command: The same for a program that prints the key: a command line, or its words; no shell is involved.
-            It is run once, here, and waited for, for at most 60 seconds. So make the client before an event loop runs.
-        base_url: Where the service is, else ``MULTICART_BASE_URL``, else the live service.
-        allow_http: Send the credential, or a password, over plain http to another machine too.
+        api_key: The key, else ``MULTICART_API_KEY``. It is sent only to the origin of *base_url*.
+        token: A session token instead of the key, as returned by `Account.login`, else ``MULTICART_TOKEN``.
+        api_key_file: A file that contains the key, if neither is given as an argument. Other users must not be able to
+            read or change it; its group may read it.
+        api_key_command: The same for a program that prints the key: a command line, or a sequence of words; no shell is
+            involved. It is run once, in the constructor, which blocks for at most 60 seconds. So create the client
+            before an event loop runs.
+        base_url: The base URL of the service, else ``MULTICART_BASE_URL``, else the live service.
+        allow_http: Whether the credential, or a password, may be sent over plain http to another machine.
         timeouts: How long the network may take, in seconds.
-        retry: How often, and after how long, what may be repeated is.
-        limits: How many calls and files at once, and how large an answer may be.
-        proxy: URL of a proxy for everything, ``http://`` or ``https://``.
-        trust_env: Take the proxy from the environment. Nothing else of it is used, no ``.netrc`` either.
-        ssl_context: Which certificates are trusted, where it is not those of the system.
-        session: A session of yours for everything. It is never closed here, and you answer for its connectors.
-        trace_configs: aiohttp's, for the sessions that are made here. What they are told includes the credential.
-        on_event: Called with each event, on the event loop: see `multicart_async.events`. It must be a plain function: a
-            coroutine function would never run.
-        headers: Headers of your own for each request, calls and files alike; like the key they go to the origin of
-            *base_url* alone. None of those that are set here can be among them.
-        user_agent: What is appended to the User-Agent, such as ``"my-app/1.2"``.
+        retry: How often, and after which pauses, repeatable operations are retried.
+        limits: How many calls and files run at once, and how large a response may be.
+        proxy: URL of a proxy for all requests, ``http://`` or ``https://``.
+        trust_env: Whether to take the proxy from the environment. Nothing else is read from it, not even ``.netrc``.
+        ssl_context: Which certificates are trusted, if not those of the system.
+        session: A session of your own for all requests. It is never closed by the client, and its connector settings
+            are your responsibility.
+        trace_configs: aiohttp trace configurations for the sessions that the client creates. They see the credential.
+        on_event: Called with each event, on the event loop: see `multicart_async.events`. It must be a plain function:
+            a coroutine function would never run.
+        headers: Extra headers for each request, calls and files alike; like the key they are sent only to the origin of
+            *base_url*. Headers that the client sets itself are rejected.
+        user_agent: Appended to the User-Agent, such as ``"my-app/1.2"``.
 
     Attributes:
-        account: Log in, register, and see profile, key and credits.
-        asins: Add the ASINs of a collection, list, change and delete them.
+        account: Log in, register, and read profile, key and credits.
+        asins: Add, list, change and delete the ASINs of a collection.
         billing: List plans, and download invoices.
-        catalogue: Browse what Officeworks sells.
-        categories: Scrape whole Amazon categories.
+        catalogue: Browse the products of Officeworks.
+        categories: Scrape entire Amazon categories.
         collections: Create, list, change and delete collections.
-        outputs: Read the records that the service keeps of each ASIN.
+        outputs: Read the output that the service stores for each ASIN.
         runs: Start runs, wait for them, and download or read their results.
         settings: List the domains and the Officeworks stores.
         skus: Add Officeworks SKUs to a collection.
         zipcodes: Create postcodes, and wait until they are active.
 
     Raises:
-        ConfigurationError: Key and token both, a malformed one, none in the file or from the command, a base URL that is
-            not absolute http(s) or to which a key must not go, or a proxy in the environment that cannot be used.
-        ArgumentError: (a `ConfigurationError`) Another argument cannot be right.
+        ConfigurationError: Both key and token are given, a credential is malformed, the file or command gives none, the
+            base URL is not absolute http(s) or must not receive a key, or a proxy in the environment cannot be used.
+        ArgumentError: (a `ConfigurationError`) Another argument is invalid.
     """
 
     account: Account
-    """Log in, register, and see profile, key and credits."""
+    """Log in, register, and read profile, key and credits."""
     asins: Asins
-    """Add the ASINs of a collection, list, change and delete them."""
+    """Add, list, change and delete the ASINs of a collection."""
     billing: Billing
     """List plans, and download invoices."""
     catalogue: Catalogue
-    """Browse what Officeworks sells."""
+    """Browse the products of Officeworks."""
     categories: Categories
-    """Scrape whole Amazon categories."""
+    """Scrape entire Amazon categories."""
     collections: Collections
     """Create, list, change and delete collections."""
     outputs: Outputs
-    """Read the records that the service keeps of each ASIN."""
+    """Read the output that the service stores for each ASIN."""
     runs: Runs
     """Start runs, wait for them, and download or read their results."""
     settings: ServiceSettings
@@ -193,8 +195,8 @@ class AsyncMultiCart:
         self.categories = Categories(context, collections=self.collections)
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_settings"):  # a traceback with local variables shows what could not be made
-            return "<AsyncMultiCart, not made>"
+        if not hasattr(self, "_settings"):  # a traceback with local variables shows incomplete objects
+            return "<AsyncMultiCart, not initialized>"
         state = ", closed" if self._lifetime.closed else ""
         return f"<AsyncMultiCart {self._settings.base_url} {self._settings.credential or 'no credential'!r}{state}>"
 
@@ -206,24 +208,28 @@ class AsyncMultiCart:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End what is under way with `ClientClosedError`, wait until it has ended, close the connections. Twice is once."""
+        """End in-flight operations with `ClientClosedError`, wait until they have ended, and close the connections.
+
+        Calling it again has no effect.
+        """
         try:
             await self._lifetime.shutdown()
-        finally:  # also of a client that is left by a cancellation
+        finally:  # also when a cancellation leaves the ``async with`` block
             with anyio.CancelScope(shield=True):
                 await self._transport.aclose()
 
     async def request(self, path: str, fields: Mapping[str, object] = {}, *, safety: RequestSafety = "unsafe") -> Any:
-        """The ``data`` of a call that has no method here: POST *fields* as JSON to *path* below the base URL.
+        """Make a call that has no method: POST *fields* as JSON to *path* below the base URL, and return its ``data``.
 
-        The way out when the service has something new. Credential, retries and errors are as everywhere; *safety* says
-        what may be done when the answer is lost: ``"safe"`` asks again, ``"unsafe"`` never. The values of *fields* may be
-        secrets: tracebacks show dots, and so does an error of the service that repeats a value of 3 characters or more.
+        Use it where the service has a new endpoint. Credential, retries and errors are those of all calls; *safety*
+        says what may be done when the response is lost: ``"safe"`` is retried, ``"unsafe"`` never is. The values of
+        *fields* may be secrets: tracebacks show dots, and so does an error of the service that repeats a value of at
+        least 3 characters.
 
         Raises:
-            APIError: The service refused.
-            ArgumentError: *path* does not begin with one slash, or holds what no path does; or *fields* is no mapping, or
-                holds what is not JSON.
+            APIError: The service rejected the call.
+            ArgumentError: *path* does not begin with exactly one slash or contains an invalid character, or *fields* is
+                not a mapping or cannot be encoded as JSON.
         """
         fields = redact(fields)
         _check_path(path)
@@ -232,16 +238,18 @@ class AsyncMultiCart:
         return await self._api.call(Endpoint(path, ANYTHING, safety=safety), fields)
 
     def stream(self, url: str) -> AbstractAsyncContextManager[ByteStream]:
-        """The raw bytes of a result file, as they come: ``async with client.stream(url) as stream: async for piece in stream``.
+        """Stream the raw bytes of a result file as they arrive.
 
-        *url* is a link from ``download_links``, with its blanks and all. It is checked like every download: what is
-        not whole, or not the file, raises while you iterate, at the latest at the end. So wait for the end before you
-        believe what you have. Nothing is tried again here.
+        Use it as ``async with client.stream(url) as stream: async for piece in stream``.
+
+        *url* is a link from ``download_links``, spaces included. It is checked like every download: a body that is
+        incomplete, or is not the file, raises during iteration, at the latest at the end. So do not trust the bytes
+        before the end. Nothing is retried.
 
         Raises:
-            UnreachableResultError: Another origin, or no link to a result.
-            DownloadError: (while iterating) The transfer broke off, stalled, or brought something else.
-            APIError: The service refused it.
+            UnreachableResultError: The link has another origin or does not point to a result.
+            DownloadError: (during iteration) The transfer was interrupted, stalled, or delivered something else.
+            APIError: The service rejected the request.
         """
         return checked_stream(self._downloads, url, self._settings.base_url)
 
@@ -261,26 +269,28 @@ class AsyncMultiCart:
         prune: bool = False,
         keep: int | None = None,
     ) -> SyncReport:
-        """Mirror finished runs into ``<dest>/<collection>/<run>/``: only what is missing is fetched.
+        """Mirror finished runs into ``<dest>/<collection>/<run>/``, fetching only what is missing.
 
-        All listed collections (drafts are not listed), or *collections*: ids, as they come. ``runs="latest"`` is the
-        newest finished run of each; with ``check="changed"`` a collection is asked for it only if its row has changed
-        since the last time, else always. A run that is complete by its manifest and the sizes of its files costs no file
-        request; `verify` reads them. ``dry_run`` only counts. ``shard=(i, n)`` takes the collections that fall to worker
-        *i* of *n*. *count_records* and *strict* are as in ``runs.download``. A category scrape gets its CSV too.
+        The collections are all that are listed (drafts are not), or *collections*: ids, pulled as needed.
+        ``runs="latest"`` takes the newest finished run of each; with ``check="changed"`` the runs of a collection are
+        requested only if the collection has changed since the last sync, else always. A run that is complete according
+        to its manifest and the sizes of its files needs no file request; `verify` reads the files. ``dry_run`` only
+        counts. ``shard=(i, n)`` takes the collections assigned to worker *i* of *n*. *count_records* and *strict* are
+        those of ``runs.download``. A category scrape gets its CSV too.
 
-        ``report.gone`` names collections and runs of the mirror that the service no longer has. *prune* deletes them after
-        everything else went well: never with *collections*, after a failure or an empty list, nor if more than half of the
-        mirror's collections are gone. *keep* leaves the newest so many runs of each collection in the mirror, if those are
-        complete, and deletes older ones last; with ``runs="all"`` older ones are not even fetched. ``report.removed`` names
-        the folders that were deleted, or with *dry_run* would be. Files of other programs stay. See docs/mirror.md.
+        ``report.gone`` names collections and runs of the mirror that the service no longer has. *prune* deletes them
+        after everything else has succeeded: never with *collections*, after a failure or an empty list, nor if more
+        than half of the mirror's collections are gone. *keep* retains that many of the newest runs of each collection
+        in the mirror, if those are complete, and deletes older ones last; with ``runs="all"`` older ones are not even
+        fetched. ``report.removed`` names the folders that were deleted, or with *dry_run* would be. Files of other
+        programs are kept. See docs/mirror.md.
 
-        One failure does not stop the rest: look at ``report.ok``, or call ``report.raise_for_failures()``. A refused
-        key, a full disk or a service that cannot be reached for half a minute stops what is left (``report.stopped``).
-        Several processes may mirror into one folder.
+        One failure does not stop the rest: check ``report.ok``, or call ``report.raise_for_failures()``. A rejected
+        key, a full disk or a service that has been unreachable for half a minute stops the remaining work
+        (``report.stopped``). Several processes may mirror into one folder.
 
         Raises:
-            ArgumentError: An argument cannot be right, or *dest* cannot be listed, which *prune* and *keep* need.
+            ArgumentError: An argument is invalid, or *dest* cannot be listed, which *prune* and *keep* require.
             DiskError: *dest* cannot be written to.
             APIError: The collections could not be listed.
         """
@@ -296,26 +306,26 @@ class AsyncMultiCart:
             prune=prune,
             keep=keep,
         )
-        with self._lifetime.track():  # *collections* may never end by itself
+        with self._lifetime.track():  # *collections* may be endless
             mirror = Synchronizer(
                 options,
                 await self._context.downloads.sink(dest),
                 collections=self.collections,
                 runs=self.runs,
                 downloads=self._context.downloads,
-                listers=max(1, self._context.limits.requests // 2),  # the rest is for other calls of this client
+                listers=max(1, self._context.limits.requests // 2),  # leaves room for polls and other calls
                 fetchers=self._context.limits.downloads,
             )
             return await mirror.run(collections)
 
     async def verify(self, dest: str | os.PathLike[str] | ListableSink, *, repair: bool = False) -> VerifyReport:
-        """Read every file of a mirror again and compare it with its manifest, by size and SHA-256; offline.
+        """Read every file of a mirror again and compare its size and SHA-256 with its manifest; offline.
 
-        Names every file that is missing, changed or surplus or cannot be read, every damaged manifest, every folder
-        without one. A refresh that was interrupted when its new files were whole is completed first.
+        The report names every file that is missing, changed, surplus or unreadable, every damaged manifest, and every
+        folder without one. A refresh that was interrupted after its new files were complete is finished first.
 
-        With *repair*, exactly what is missing or changed is fetched again, and named in ``repaired``. What a run without
-        a trusted manifest holds cannot be told good from bad: all of it is fetched again. A failure that stays says why.
+        With *repair*, exactly the missing and changed files are fetched again and named in ``repaired``. Files of a run
+        without a trusted manifest cannot be verified, so all of them are fetched again. A remaining failure says why.
 
         Raises:
             ArgumentError: *dest* is a sink that cannot be listed.
@@ -324,14 +334,14 @@ class AsyncMultiCart:
         check_bool("repair", repair)
         with self._lifetime.track():
             sink = await self._readable(dest)
-            mend = Repairer(sink, self.runs, self._context.downloads).repair if repair else None
-            return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), mend)
+            repair_run = Repairer(sink, self.runs, self._context.downloads).repair if repair else None
+            return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), repair_run)
 
     async def _readable(self, dest: str | os.PathLike[str] | ListableSink) -> ListableSink:
         if not isinstance(dest, Sink):
             folder = DirectorySink(dest)
             if not await run_in_thread(folder.root.is_dir):
-                raise DiskError(str(folder.root), "dest: there is no such folder", errno.ENOENT)
+                raise DiskError(str(folder.root), "dest: expected an existing folder; check the path", errno.ENOENT)
             return folder
         return check_listable("dest", map_sink_errors(dest))
 
@@ -348,7 +358,7 @@ def _checked_listener(on_event: Callable[[Event], None] | None) -> Emit:
 
 def _check_fields(fields: object) -> None:
     if not isinstance(fields, Mapping):
-        raise wrong_argument("fields", "a mapping from names of fields to values", fields)
+        raise wrong_argument("fields", "a mapping of field names to values", fields)
 
 
 def _check_proxy(proxy: Proxy | None) -> None:
@@ -360,4 +370,4 @@ def _check_proxy(proxy: Proxy | None) -> None:
 def _check_kinds(**values: tuple[object, type]) -> None:
     for argument, (value, kind) in values.items():
         if not isinstance(value, kind):
-            raise ArgumentError(argument, f"expected a {kind.__name__}, got {type(value).__name__}")
+            raise ArgumentError(argument, f"expected a {kind.__name__}, got an object of type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""What a client is told once: credential, base URL, time limits, retries, bounds. Frozen values; the key never prints."""
+"""Settings of a client: time limits, retries, bounds and polling, as frozen values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from multicart_async.errors import ConfigurationError
 
 __all__ = ["Limits", "PollPolicy", "RetryPolicy", "Timeouts"]
 
-_LONGEST = 1e12  # seconds, or so many a second; not a number and infinity are not below it either
+_LONGEST = 1e12  # seconds, or a rate per second; NaN and infinity are not below it either
 
 Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
@@ -21,7 +21,7 @@ Validator: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 def _number(
     what: str = "a number", *, minimum: float = 0, maximum: float = math.inf, zero: bool = True, none: str = ""
 ) -> Validator:
-    """Make a validator of finite numbers; *none* says what ``None`` means, where that is allowed."""
+    """Return a validator of finite numbers; *none* says what ``None`` means, where it is allowed."""
     bounds = f"{minimum:g} or more" if maximum == math.inf else f"{minimum:g} to {maximum:g}"
     expected = f"{what}{f', {bounds}' if zero else ' above 0'}{none and f', or None {none}'}"
 
@@ -53,10 +53,11 @@ def _name(owner: object, field: attrs.Attribute[Any]) -> str:
 class Timeouts:
     """How long to wait for the network, in seconds.
 
-    ``connect`` bounds getting a connection. ``request`` bounds one JSON call, and the headers of a download.
-    ``read`` is the longest silence on a download; less than 1 KiB/s for that long is a stall too. ``transfer`` bounds
-    one attempt to receive a file: only waiting for the network counts, and it is not tried again. By default there is no
-    such bound: a download may take as long as it moves. How long to wait for a *run* is `PollPolicy.wait_timeout`.
+    ``connect`` limits establishing a connection. ``request`` limits one JSON call, and the headers of a download.
+    ``read`` is the longest silence during a download; less than 1 KiB/s for that long is a stall too. ``transfer``
+    limits one attempt to receive a file: only the time spent waiting for the network counts, and exceeding it is not
+    retried. It is unlimited by default: a download may take as long as it makes progress. The time limit for a *run* is
+    `PollPolicy.wait_timeout`.
     """
 
     connect: float = attrs.field(default=10.0, validator=_number("seconds", zero=False))
@@ -67,11 +68,11 @@ class Timeouts:
 
 @attrs.frozen
 class RetryPolicy:
-    """When and how often a call or a transfer is tried again; ``attempts=1`` is never.
+    """When and how often a call or a transfer is retried; ``attempts=1`` never retries.
 
     The pause grows from ``wait_initial`` to ``wait_max`` seconds, plus up to ``wait_jitter``. A pause that the service
-    asks for (Retry-After) is kept by the whole client; above ``retry_after_max`` seconds it is not waited for: the error is
-    raised, with ``retry_after``.
+    asks for (Retry-After) applies to the whole client; above ``retry_after_max`` seconds there is no waiting: the error
+    is raised, with ``retry_after``.
     """
 
     attempts: int = attrs.field(default=5, validator=_count)
@@ -83,17 +84,18 @@ class RetryPolicy:
 
 @attrs.frozen
 class Limits:
-    """Bounds of the whole client: calls and files under way, and sizes in bytes.
+    """Bounds of the whole client: concurrent calls and files, and sizes in bytes.
 
-    ``response_bytes`` bounds one JSON answer in memory, ``record_bytes`` one record of a result file in memory,
-    ``file_bytes`` one file, as it is received and as it is kept, and ``unpacked_bytes`` all that one ZIP archive may
-    unpack to while it is checked (nothing of it is kept).
+    ``response_bytes`` bounds one JSON response in memory, ``record_bytes`` one record of a result file in memory,
+    ``file_bytes`` one file, as received and as stored, and ``unpacked_bytes`` the total that one ZIP archive may unpack
+    to while it is verified (the unpacked data is not kept).
 
-    ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file begins at least
-    ``1 / requests_per_second`` seconds after the one before; idle time is not saved up. ``bytes_per_second`` bounds all
-    files under way together; each piece is counted when it has arrived, and the pauses do not count as silence.
+    ``requests_per_second`` spaces requests evenly: each attempt of a call and each transfer of a file starts at least
+    ``1 / requests_per_second`` seconds after the previous one; idle time is not accumulated. ``bytes_per_second``
+    bounds all concurrent downloads together; each piece is counted when it has arrived, and the pauses do not count as
+    silence.
 
-    The service's whole fleet scrapes about 20 pages at a time: more requests at once do not make it faster.
+    The service's whole fleet scrapes about 20 pages at a time, so more concurrent requests do not make it faster.
     """
 
     requests: int = attrs.field(default=8, validator=_count)
@@ -108,11 +110,12 @@ class Limits:
 
 @attrs.frozen
 class PollPolicy:
-    """How often to ask, and for how long, in seconds.
+    """How often to poll, and for how long, in seconds.
 
-    The pause between two polls starts at ``poll_interval`` and grows by ``growth`` up to ``max_poll_interval``, spread
-    by ``jitter`` (0.1 is plus or minus 10 %) so that many waits do not ask in step. ``wait_timeout`` is the whole wait;
-    ``None`` waits for ever. ``on_ambiguous``: what to do when there is more than one new run.
+    The pause between two polls starts at ``poll_interval`` and grows by the factor ``growth`` up to
+    ``max_poll_interval``, varied by ``jitter`` (0.1 is plus or minus 10 %) so that many waits do not poll in step.
+    ``wait_timeout`` limits the whole wait; ``None`` waits forever. ``on_ambiguous`` says what to do when there is more
+    than one new run.
     """
 
     poll_interval: float = attrs.field(default=5.0, validator=_number("seconds"))

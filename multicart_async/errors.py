@@ -1,4 +1,4 @@
-"""Every error that this library raises on purpose, under one root.
+"""The errors that this library raises on purpose, under one root.
 
 ::
 
@@ -6,15 +6,15 @@
     ├── ConfigurationError(ValueError)          a setting is missing or wrong
     │   └── ArgumentError                       an argument of a call is wrong: nothing was sent
     ├── ClientClosedError(RuntimeError)
-    ├── APIConnectionError(ConnectionError)     no answer
+    ├── APIConnectionError(ConnectionError)     no response
     │   ├── APITimeoutError(TimeoutError)
-    │   └── OutcomeUnknownError                 sent, no answer, not safe to repeat
-    ├── InvalidResponseError  .request_id       not an envelope, not the promised shape or file
+    │   └── OutcomeUnknownError                 sent, no response, not safe to repeat
+    ├── InvalidResponseError  .request_id       not an envelope, not the documented shape or file
     │   └── ResponseTooLargeError
     ├── APIError  .code .http_status .detail .path .attempts .retry_after .request_id
     │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402 · PermissionDeniedError 403
     │   └── NotFoundError 404 · ConflictError 409 · RateLimitError 429 · ServerError 5xx
-    ├── ItemsRejectedError                      some of the items were not taken
+    ├── ItemsRejectedError                      some of the items were rejected
     ├── WaitError
     │   ├── WaitTimeoutError(TimeoutError) · ZipcodeFailedError
     │   └── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
@@ -22,9 +22,9 @@
         ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
 
-Each is one line of text, of at most 500 characters, without control characters; it survives :mod:`pickle` and
-:mod:`copy`, and shows no header, no key and no query of a URL. Attributes hold what came, with its control characters.
-``repr`` is one line too, and has the attributes that tell where it happened, such as ``path`` and ``code``.
+Each message is one line of at most 500 characters, without control characters, headers, keys or queries of URLs. Errors
+survive :mod:`pickle` and :mod:`copy`. Attributes hold values as received, including control characters. ``repr`` is one
+line too, and shows the attributes that locate the error, such as ``path`` and ``code``.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ __all__ = [
     "ZipcodeFailedError",
 ]
 
-_NAME = 300  # characters of a file's name in a text
+_NAME = 300  # characters of a file's name in a message
 
 
 class APIConnectionError(MultiCartError, ConnectionError):
-    """No answer came.
+    """No response was received.
 
-    ``sent`` is ``False`` only when it is certain that no byte of the request reached the service.
-    ``retryable`` is ``False`` when another attempt cannot help (a certificate that is not trusted).
-    ``reused`` is ``True`` when the request met a connection from the pool, which may have died while it was idle.
+    ``sent`` is ``False`` only when it is certain that no byte of the request reached the service. ``retryable`` is
+    ``False`` when another attempt cannot help (a certificate that is not trusted). ``reused`` is ``True`` when the
+    request used a pooled connection, which may have died while it was idle.
     """
 
     _shown = ("path",)
@@ -111,13 +111,14 @@ class APIConnectionError(MultiCartError, ConnectionError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """No answer came in time (``Timeouts.connect`` or ``Timeouts.request``)."""
+    """No response was received in time (``Timeouts.connect`` or ``Timeouts.request``)."""
 
 
 class OutcomeUnknownError(APIConnectionError):
-    """The request was sent, no answer came, and sending it again might do its work twice.
+    """The request was sent, no response was received, and sending it again might have its effect twice.
 
-    ``started`` is set for a run: look for a run newer than ``started.after_run_id``, or wait for it, before you start another.
+    ``started`` is set for a run: look for a run newer than ``started.after_run_id``, or wait for it, before starting
+    another.
     """
 
     def __init__(self, path: str, reason: str, *, started: StartedRun | None = None) -> None:
@@ -126,9 +127,9 @@ class OutcomeUnknownError(APIConnectionError):
 
 
 class InvalidResponseError(FromResponse, MultiCartError):
-    """The answer is not what the documentation promises: no envelope, another shape, a redirect.
+    """The response is not as documented: no envelope, another shape, a redirect.
 
-    A call that changes something may have taken effect. ``request_id`` and ``headers`` are as those of an `APIError`.
+    A call that changes something may have taken effect. ``request_id`` and ``headers`` are those of an `APIError`.
     """
 
     _shown = ("path", "http_status")
@@ -144,19 +145,19 @@ class InvalidResponseError(FromResponse, MultiCartError):
 
 
 class ResponseTooLargeError(InvalidResponseError):
-    """An answer above ``Limits.response_bytes``."""
+    """A response is larger than ``Limits.response_bytes``."""
 
 
 class APIError(FromResponse, MultiCartError):
-    """The service refused: the envelope's ``status`` is not 1, or HTTP says so where there is no envelope.
+    """The service rejected the call: the envelope's ``status`` is not 1, or HTTP reports an error without an envelope.
 
-    ``code`` is the envelope's, or HTTP's where there is none, or ``None`` where neither names one.
-    ``detail`` is what the service says, mostly a sentence; its wording is no interface. Above 4 KiB it is the beginning
-    of it, of an object or array that of its JSON text.
-    ``subject`` is what the call was about, such as ``collection 101``, where that is one object.
-    ``maybe_applied`` tells that an earlier attempt of the same call was sent and may have taken effect.
-    ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a proxy.
-    ``headers`` are some of the response's, ``request_id`` is the one to quote to those who run it, or ``None``.
+    ``code`` is the envelope's, or HTTP's if there is no envelope, or ``None`` if neither has one. ``detail`` is the
+    service's explanation, mostly a sentence; do not rely on its wording. Above 4 KiB it is cut to its beginning; of an
+    object or array, to the beginning of its JSON text. ``subject`` is what the call
+    was about, such as ``collection 101``, if that is one object. ``maybe_applied`` is ``True`` if an earlier attempt of the same
+    call was sent and may have taken effect. ``in_envelope`` is ``False`` if there was no envelope, as on the error page
+    of a proxy. ``headers`` is a selection of the response's headers; ``request_id`` is the id to quote to the operators
+    of the service, or ``None``.
     """
 
     _shown = ("path", "code")
@@ -193,7 +194,7 @@ class APIError(FromResponse, MultiCartError):
         retry_after: float | None = None,
         in_envelope: bool = True,
     ) -> APIError:
-        """The most specific error for *code*."""
+        """Return the most specific error for *code*."""
         kind = _FOR_CODE.get(code or 0, ServerError if code is not None and 500 <= code <= 599 else APIError)
         return kind(path, code, detail, http_status=http_status, retry_after=retry_after, in_envelope=in_envelope)
 
@@ -204,23 +205,23 @@ class APIError(FromResponse, MultiCartError):
 
 
 class BadRequestError(APIError):
-    """400: a field is missing or not valid."""
+    """400: a field is missing or invalid."""
 
 
 class AuthenticationError(APIError):
-    """401: the key or token is missing, wrong or was replaced."""
+    """401: the key or token is missing, wrong or replaced."""
 
 
 class InsufficientCreditsError(APIError):
-    """402: fewer credits than items. Nothing was queued and nothing deducted."""
+    """402: there are fewer credits than items. Nothing was queued or deducted."""
 
 
 class PermissionDeniedError(APIError):
-    """403: it belongs to somebody else."""
+    """403: it belongs to another account."""
 
 
 class NotFoundError(APIError):
-    """404: no such object, or it belongs to another account."""
+    """404: it does not exist, or belongs to another account."""
 
     def _text(self) -> str:
         if self.subject is None or not self.in_envelope:
@@ -230,11 +231,11 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: it exists already, or its state does not allow this."""
+    """409: it exists already, or its state does not allow the call."""
 
 
 class RateLimitError(APIError):
-    """429: too many requests. ``retry_after`` is the pause in seconds that the service asked for, if it did."""
+    """429: too many requests. ``retry_after`` is the pause in seconds that the service asked for, or ``None``."""
 
 
 class ServerError(APIError):
@@ -253,9 +254,9 @@ _FOR_CODE: dict[int, type[APIError]] = {
 
 
 class WaitError(MultiCartError):
-    """A wait ended without the result.
+    """A wait ended without a result.
 
-    ``started`` is what was waited for: wait for it again, here or in another process. ``last`` is the last row seen.
+    ``started`` is what was waited for: wait for it again, here or in another process. ``last`` is the last state seen.
     """
 
     def __init__(
@@ -267,7 +268,7 @@ class WaitError(MultiCartError):
 
 
 class WaitTimeoutError(WaitError, TimeoutError):
-    """``PollPolicy.wait_timeout`` is over. What was waited for goes on (and costs credits); waiting again goes on too."""
+    """``PollPolicy.wait_timeout`` has passed. The operation continues (and costs credits): wait for it again."""
 
 
 class _EndedBadlyError(WaitError):
@@ -284,19 +285,22 @@ class _EndedBadlyError(WaitError):
 
 
 class RunFailedError(_EndedBadlyError):
-    """The collection's ``schedule_status`` is Failed. ``failed_message`` is the service's reason, if it gave one."""
+    """The collection's ``schedule_status`` is Failed. ``failed_message`` is the service's reason, or ``None``."""
 
 
 class CategoryFailedError(_EndedBadlyError):
-    """A category scrape whose ``stage`` is failed."""
+    """The ``stage`` of a category scrape is failed."""
 
 
 class RunCancelledError(_EndedBadlyError):
-    """A category scrape that was cancelled. It cannot be restarted: submit it anew."""
+    """A category scrape was cancelled. It cannot be restarted: submit it again."""
 
 
 class AmbiguousRunError(WaitError):
-    """More than one new run: a schedule or somebody else started one too. ``runs`` holds them, smallest id first."""
+    """There is more than one new run, for example because a schedule started one too.
+
+    ``runs`` holds them, smallest id first.
+    """
 
     def __init__(self, reason: str, *, started: StartedRun | None = None, runs: tuple[Run, ...] = ()) -> None:
         super().__init__(reason, started=started, last=runs[0] if runs else None)
@@ -304,7 +308,7 @@ class AmbiguousRunError(WaitError):
 
 
 class ZipcodeFailedError(WaitError):
-    """A postcode that cannot be scraped for: its ``status`` is failed or inactive. ``zipcode`` is its row."""
+    """A postcode cannot be used: its ``status`` is failed or inactive. ``zipcode`` is the postcode as listed."""
 
     def __init__(self, reason: str, *, zipcode: Zipcode) -> None:
         super().__init__(reason, started=zipcode.id, last=zipcode)
@@ -312,7 +316,10 @@ class ZipcodeFailedError(WaitError):
 
 
 class DownloadError(MultiCartError, OSError):
-    """A file could not be had whole, and is not there. ``name`` says which: ``results/<collection>/<run>/<file>``."""
+    """A file could not be downloaded completely; nothing is stored under its name.
+
+    ``name`` identifies it: ``results/<collection>/<run>/<file>``.
+    """
 
     _slots = ("errno", "strerror", "filename")
     _shown: ClassVar[tuple[str, ...]] = ("name",)
@@ -326,29 +333,32 @@ class DownloadError(MultiCartError, OSError):
 
 
 class IncompleteDownloadError(DownloadError):
-    """The transfer broke off, or nothing proves that it did not."""
+    """The transfer was interrupted, or nothing proves that it was not."""
 
 
 class StalledDownloadError(DownloadError, TimeoutError):
-    """Silence, or less than 1 KiB/s, for ``Timeouts.read``; not ``retryable``: still not complete after ``Timeouts.transfer``."""
+    """There was silence, or less than 1 KiB/s, for ``Timeouts.read``; or the transfer exceeded ``Timeouts.transfer``.
+
+    Only the first is ``retryable``.
+    """
 
     retryable = True
 
 
 class IntegrityError(DownloadError):
-    """All bytes came, and they are not the promised file."""
+    """All bytes were received, and they are not the promised file."""
 
 
 class IncompleteRunError(DownloadError):
-    """The files of a run are whole, but do not add up to what the run's row says."""
+    """The files of a run are complete but do not add up to the totals that the service reports for the run."""
 
 
 class UnreachableResultError(DownloadError):
-    """The link cannot be asked for: another host, or a name with a slash or a control character in it."""
+    """The link cannot be requested: it has another host, or a file name with a slash or a control character."""
 
 
 class DiskError(DownloadError):
-    """The disk refused: full, read-only, no such folder. ``errno`` tells which; ``name`` is the path."""
+    """The disk reported an error: full, read-only, no such folder. ``errno`` is the code; ``name`` is the path."""
 
     _shown = ("name", "errno")
 

@@ -1,9 +1,9 @@
-"""What a client tells while it works: small frozen values for ``on_event``.
+"""Events that a client emits while it works: small frozen values for ``on_event``.
 
-Their `repr` is safe to print: it escapes what a terminal would act upon. Attributes hold what came.
+Their `repr` is safe to print: it escapes what a terminal would interpret. Attributes hold values as received.
 
-They are told on the event loop, in order, and must be taken quickly. An exception from ``on_event`` ends the call that
-told the event, cleanly. Bytes add up: ``FileProgress.received`` starts again from 0 after a ``FileRestarted``.
+They are emitted on the event loop, in order, and must be handled quickly. An exception from ``on_event`` ends the call
+that emitted the event, cleanly. Byte counts add up: ``FileProgress.received`` restarts at 0 after a ``FileRestarted``.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def _kept(text: str | None) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """The root of all events."""
+    """The base class of all events."""
 
 
 @attrs.frozen(kw_only=True)
 class Retrying(Event):
-    """A call or transfer is tried again. ``attempt`` is the one that begins now, 2 for the first repetition."""
+    """A call or transfer is retried. ``attempt`` is the number of the attempt that starts, 2 for the first retry."""
 
     path: str
     attempt: int
@@ -58,9 +58,9 @@ class RateLimited(Event):
 
 @attrs.frozen(kw_only=True)
 class RunProgress(Event):
-    """What is known of a run or category scrape that is waited for has changed. ``run_id`` is ``None`` until its row appears.
+    """The known state of a run or category scrape that is being waited for has changed.
 
-    A ``status`` of more than 500 characters lacks its middle.
+    ``run_id`` is ``None`` until the run is listed. The middle of a ``status`` of more than 500 characters is left out.
     """
 
     collection_id: int
@@ -72,7 +72,7 @@ class RunProgress(Event):
 
 @attrs.frozen(kw_only=True)
 class FileStarted(Event):
-    """The first byte of a file is about to come. ``expected`` is its size in bytes, where the service says it."""
+    """A file is about to be received. ``expected`` is its size in bytes, or ``None`` where that is unknown."""
 
     name: str
     expected: int | None
@@ -80,7 +80,7 @@ class FileStarted(Event):
 
 @attrs.frozen(kw_only=True)
 class FileProgress(Event):
-    """``received`` bytes of a file are here, of ``expected``; at most about ten times a second for one file."""
+    """``received`` bytes of a file have arrived, of ``expected``; emitted at most about ten times a second per file."""
 
     name: str
     received: int
@@ -89,7 +89,7 @@ class FileProgress(Event):
 
 @attrs.frozen(kw_only=True)
 class FileRestarted(Event):
-    """A transfer broke and begins again: take ``discarded`` bytes off any sum."""
+    """A transfer was interrupted and starts again: subtract ``discarded`` bytes from any sum."""
 
     name: str
     discarded: int
@@ -98,7 +98,7 @@ class FileRestarted(Event):
 
 @attrs.frozen(kw_only=True)
 class FileCompleted(Event):
-    """A file is whole, verified and in place under its final name."""
+    """A file is complete, verified and stored under its final name."""
 
     name: str
     size: int
@@ -106,7 +106,7 @@ class FileCompleted(Event):
 
 @attrs.frozen(kw_only=True)
 class FileFailed(Event):
-    """A file could not be had; take ``discarded`` bytes off any sum."""
+    """A file could not be downloaded: subtract ``discarded`` bytes from any sum."""
 
     name: str
     discarded: int
@@ -115,7 +115,7 @@ class FileFailed(Event):
 
 @attrs.frozen(kw_only=True)
 class RunDownloaded(Event):
-    """All files of a run are in place, and the manifest too."""
+    """All files of a run are stored, and so is the manifest."""
 
     collection_id: int
     run_id: int
@@ -127,7 +127,7 @@ class RunDownloaded(Event):
 class RecordsSkipped(Event):
     """``records(on_invalid="skip")`` skipped ``count`` values of a page: not objects, or not fitting ``into``.
 
-    Emitted once for a page, when it has been read or is left; ``page`` is its file name.
+    Emitted once per page, when it has been read or abandoned; ``page`` is its file name.
     """
 
     collection_id: int

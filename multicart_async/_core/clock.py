@@ -1,4 +1,4 @@
-"""A clock that a test can turn by hand."""
+"""A clock that tests can replace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Clock"]
 
 @attrs.frozen
 class Clock:
-    """A monotonic clock and its sleep: jumps of the wall clock have no effect."""
+    """A monotonic clock and a matching sleep, unaffected by changes of the wall clock."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep

@@ -1,4 +1,4 @@
-"""Which credential a client uses, where it goes, and whether it may go there."""
+"""Decide which credential a client uses, where it is sent, and whether it may be sent there."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ __all__ = ["BASE_URL", "PLAIN_HTTP", "Given", "Settings", "resolve"]
 BASE_URL = "https://multicartapi.com/api/v1"
 
 PLAIN_HTTP = "would be readable on the network with http; use https, or pass allow_http=True if that is no risk"
-"""What is wrong with sending something secret to such a base URL, and what to do."""
+"""Why a secret must not be sent to such a base URL, and what to do."""
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 
 
 @attrs.frozen
 class Settings:
-    """Credential and base URL, headers of the caller's own.
+    """Credential, base URL and the caller's extra headers.
 
-    ``exposed`` is the name of the setting with the base URL if no secret may go there (plain http to another machine).
+    ``exposed`` is the name of the setting that gave the base URL if no secret may be sent there (plain http to another
+    machine), else empty.
     """
 
     base_url: str
@@ -43,12 +44,12 @@ class Settings:
 
     @property
     def redactor(self) -> Redactor:
-        """A redactor of the credential and of the caller's own headers, which a service may repeat."""
+        """A redactor of the credential and of the caller's extra headers, which a service may repeat."""
         return Redactor([*(self.credential.secrets() if self.credential else ()), *self.extra.secrets()])
 
 
 class Given:
-    """The arguments of the client that give its credential: sealed at once, checked later."""
+    """The credential arguments of the client: sealed immediately, checked later."""
 
     def __init__(
         self, api_key: object = None, token: object = None, file: object = None, command: object = None
@@ -62,18 +63,18 @@ class Given:
 def resolve(
     given: Given, base_url: str | None, environ: Mapping[str, str] = os.environ, *, allow_http: bool = False
 ) -> Settings:
-    """Return the credential and the base URL: from arguments, else from file or command, else from the environment.
+    """Return the credential and the base URL: from the arguments, a file or a command, or else from the environment.
 
-    The variables are ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty one counts as not
-    set. A file or command that is not needed is not touched.
+    The variables are ``MULTICART_API_KEY``, ``MULTICART_TOKEN`` and ``MULTICART_BASE_URL``; an empty one counts as
+    unset. A file is not opened, and a command is not run, unless it is needed.
 
     Raises:
-        ConfigurationError: Two where one is expected, a malformed credential, none in the file or from the command, a base
-            URL that is not absolute http(s), or one to which a credential must not be sent.
+        ConfigurationError: Two credentials are given where one is expected, a credential is malformed, the file or the
+            command gives none, or the base URL is not absolute http(s) or must not receive a credential.
     """
     check_bool("allow_http", allow_http)
     if given.file and given.command:
-        raise ArgumentError("api_key_file", "api_key_command is given too, expected one of them")
+        raise ArgumentError("api_key_file", "expected one of api_key_file and api_key_command, got both; remove one")
     api_key, token, source = given.api_key, given.token, given.file or given.command
     names = ("api_key", "token")
     if api_key is None and token is None and source is None:
@@ -85,7 +86,7 @@ def resolve(
         origin, url = "MULTICART_BASE_URL", environ.get("MULTICART_BASE_URL") or BASE_URL
     del environ  # a traceback with local variables must not find the key in it
     if api_key is not None and token is not None:
-        raise ConfigurationError(f"{names[0]} and {names[1]} are both given, expected one of them")
+        raise ConfigurationError(f"{names[0]} and {names[1]}: expected one of them, got both; remove one")
     place, parts = _base_url(url, origin)
     exposed = "" if allow_http or parts.scheme == "https" or is_loopback(parts.hostname or "") else origin
     credential = api_key or token
@@ -94,7 +95,7 @@ def resolve(
     if credential is not None:
         credential.check(names[0] if api_key else names[1])
     elif source is not None:
-        credential = source.read()  # last: a command may take a minute
+        credential = source.read()  # last, because a command may take a minute
     return Settings(place, credential, exposed=exposed)
 
 
@@ -112,7 +113,7 @@ def _base_url(text: object, origin: str) -> tuple[str, SplitResult]:
 def _absolute(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
-        URL(text)  # which the requests are made with, and which refuses more
+        URL(text)  # requests are made with it, and it is stricter
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""The base classes of all errors and warnings. `multicart_async.errors` is where users find them."""
+"""The base classes of all errors and warnings, re-exported by `multicart_async.errors`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _revive(kind: type[Pickled], args: tuple[object, ...], state: dict[str, Any]
 
 
 class MultiCartWarning(UserWarning):
-    """Something that works, and will surprise: an unreachable name, a filter that the service ignores."""
+    """A warning about valid input with a surprising effect, such as a filter that the service ignores."""
 
     __module__ = "multicart_async.errors"
 
@@ -49,8 +49,8 @@ class MultiCartWarning(UserWarning):
 class MultiCartError(Pickled, Exception):
     """The root of all errors.
 
-    ``report`` is what a call that does many things had done before it failed, or ``None``. ``file`` is the local name of
-    the file at which a download of several failed, or ``None``.
+    ``report`` is what a call with several steps had completed before it failed, or ``None``. ``file`` is the local name
+    of the file at which a download of several files failed, or ``None``.
     """
 
     __module__ = "multicart_async.errors"
@@ -61,7 +61,7 @@ class MultiCartError(Pickled, Exception):
     _shown: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, reason: str = "") -> None:
-        self.reason = shorten(reason)  # what is secret in it is redacted before: a part of it would not be found
+        self.reason = shorten(reason)  # secrets are redacted before this: a cut one would not be found
         super().__init__(self.reason)
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class MultiCartError(Pickled, Exception):
 
 
 def error_attributes(error: BaseException) -> dict[str, Any]:
-    """Return the attributes, of strings and integers, that tell where an error of this library happened."""
+    """Return the string and integer attributes that show where an error of this library occurred."""
     names: tuple[str, ...] = getattr(error, "_shown", ()) if isinstance(error, MultiCartError) else ()
     values = {name: getattr(error, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
@@ -87,13 +87,13 @@ def _brief_repr(value: object) -> str:
 
 
 class ConfigurationError(MultiCartError, ValueError):
-    """A setting is missing or cannot be right. Nothing was sent."""
+    """A setting is missing or invalid. Nothing was sent."""
 
     __module__ = "multicart_async.errors"
 
 
 class ArgumentError(ConfigurationError):
-    """An argument of a call cannot be right. Nothing was sent; ``argument`` names it."""
+    """An argument of a call is invalid. Nothing was sent; ``argument`` is its name."""
 
     __module__ = "multicart_async.errors"
     _shown = ("argument",)

@@ -1,6 +1,6 @@
-"""Extra headers of the caller, and a suffix for the User-Agent: checked, hidden in texts, sent with each request.
+"""Extra headers of the caller and a User-Agent suffix: checked, redacted in messages, sent with each request.
 
-A value may be a secret of some proxy or gateway, so it shows as dots and gets into no error.
+A value may be the secret of a proxy or gateway, so it is shown as dots and never part of an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}\Z")  # a token, as
 _VALUE: Final = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?\Z")
 _USER_AGENT: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?\Z")
 _SCHEME: Final = re.compile(r"[A-Za-z]+ +(\S+)\Z")
-_MIN_REDACTED: Final = 8  # characters: a shorter word is in every text
+_MIN_REDACTED: Final = 8  # characters: a shorter value would match ordinary words
 _SET_HERE: Final = {  # what is set for each request, or would change what a request or its response means
     "x-api-key": "pass api_key instead",
     "authorization": "pass token, or api_key, instead",
@@ -27,14 +27,14 @@ _SET_HERE: Final = {  # what is set for each request, or would change what a req
     "host": "pass base_url instead",
     "cookie": "pass a session with a cookie jar instead",
     "cookie2": "pass a session with a cookie jar instead",
-    "range": "ranges are asked for only where a transfer can go on",
+    "range": "a range is requested only to resume a transfer",
     "accept": "responses are read as JSON, or as files",
-    "accept-encoding": "the coding of a file decides whether its length proves anything",
+    "accept-encoding": "the coding of a file decides whether its length can be verified",
     "expect": "the client would not wait for 100 Continue",
 }
 _SET_HERE_PREFIXES: Final = {
     "proxy-": "pass proxy, with user and password in its URL, instead",
-    "content-": "it is set to fit the body",
+    "content-": "it is set according to the body",
     "if-": "a condition would change what the response means",
 }
 _CONNECTION: Final = frozenset(
@@ -43,7 +43,7 @@ _CONNECTION: Final = frozenset(
 
 
 class ExtraHeaders:
-    """Extra headers and the User-Agent suffix. `checked` validates them; nothing raises before it."""
+    """Extra headers and the User-Agent suffix. `checked` validates them; nothing raises before that."""
 
     def __init__(self, headers: object = {}, user_agent: object = None) -> None:
         self._kind = type(headers).__name__
@@ -54,11 +54,11 @@ class ExtraHeaders:
         self._user_agent = user_agent
 
     def checked(self) -> Self:
-        """Return itself, if all of it can be sent.
+        """Return the object itself if all of it can be sent.
 
         Raises:
-            ArgumentError: A name is not one or is set by the client itself, or a value holds what no header can. The
-                error names the header, and never shows a value.
+            ArgumentError: A name is invalid or is set by the client itself, or a value contains what a header cannot.
+                The error names the header and never shows a value.
         """
         if self._fields is None:
             raise ArgumentError("headers", f"expected a mapping of names to values, got {self._kind}")
@@ -66,11 +66,11 @@ class ExtraHeaders:
         for name, good in [(name, _is_value(value)) for name, value in self._fields]:
             lower = _checked_name(name)
             if not good:
-                reason = f"the value of {name} must be a string of ASCII characters in one line, without whitespace around it"
+                reason = f"expected the value of {name} as one line of ASCII without surrounding whitespace; correct it"
                 raise ArgumentError("headers", reason)
             if lower in seen:
                 raise ArgumentError(
-                    "headers", f"expected each header once, got {name} twice; names differ in more than case"
+                    "headers", f"expected each header once, got {name} twice (case is ignored); remove one"
                 )
             seen.add(lower)
         agent = self._user_agent
@@ -80,13 +80,13 @@ class ExtraHeaders:
         return self
 
     def headers(self, user_agent: str) -> dict[str, str]:
-        """Return all of them, *user_agent* with its suffix among them."""
+        """Return all headers, including *user_agent* with its suffix."""
         suffix = "" if self._user_agent is None else f" {self._user_agent}"
         own = {cast("str", name): RedactedStr(value.reveal()) for name, value in self._fields or ()}
         return {**own, "User-Agent": f"{user_agent}{suffix}"}
 
     def secrets(self) -> list[Redacted]:
-        """Return the values of 8 characters and more, and what follows a scheme in them, as in ``Bearer …``."""
+        """Return the values of at least 8 characters, and the part after a scheme, as in ``Bearer …``."""
         texts = [str(value.reveal()) for _, value in self._fields or ()]
         texts += [found[1] for text in texts if (found := _SCHEME.match(text))]
         return [Redacted(text) for text in texts if len(text) >= _MIN_REDACTED]
@@ -96,7 +96,7 @@ class ExtraHeaders:
 
 
 def _plain(value: object) -> object:
-    """Return the text that an enum of texts is on the wire; anything else as it is."""
+    """Return the string that a string enum member stands for; return any other value unchanged."""
     return str.__str__(value) if isinstance(value, str) else value
 
 
@@ -106,7 +106,7 @@ def _is_value(value: Redacted) -> bool:
 
 
 def _checked_name(name: object) -> str:
-    """Return *name* in lower case, if it may be sent with any value."""
+    """Return *name* in lower case, if it may be sent with some value."""
     if not isinstance(name, str) or not _NAME.match(name):
         raise ArgumentError("headers", f"expected the name of a header, got {short_repr(name)}")
     lower = name.lower()
@@ -117,5 +117,7 @@ def _checked_name(name: object) -> str:
         if lower.startswith(prefix):
             instead = reason
     if instead is not None:
-        raise ArgumentError("headers", f"{name} is set by the client itself: {instead}")
+        raise ArgumentError(
+            "headers", f"expected extra headers only, got {name}, which the client sets itself: {instead}"
+        )
     return lower

@@ -15,7 +15,7 @@ _MARK = "_multicart_raised_by_listener"
 
 
 class Listener:
-    """Call *listen* with each event, and mark the errors that it raises: they end a call for many, as no other error does."""
+    """Call *listen* with each event and mark its errors: they end a call for many, unlike all other errors."""
 
     def __init__(self, listen: Callable[[Any], None]) -> None:
         self._listen = listen
@@ -34,9 +34,10 @@ def ends_all(error: BaseException) -> bool:
 
 
 def failure_of(error: Exception) -> MultiCartError:
-    """Return *error* as the failure of one of many. An error of another library becomes its cause, and is logged.
+    """Return *error* as the failure of one of many. An error of another library becomes its cause and is logged.
 
-    An error that ends the whole call is raised.
+    Raises:
+        Exception: *error* itself, if it ends the whole call.
     """
     if ends_all(error):
         raise error
@@ -49,6 +50,6 @@ def failure_of(error: Exception) -> MultiCartError:
 
 
 def _place(error: Exception) -> str:
-    """Return the place where *error* was raised, because its traceback is not kept."""
+    """Return where *error* was raised, because its traceback is not kept."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else "elsewhere"

@@ -1,7 +1,7 @@
-"""A file for one process alone: by an advisory lock, or where there are none, by a lock file beside it. All of it blocks.
+"""Exclusive use of a file by one process: through an advisory lock, or a lock file where there are none. Blocking.
 
-A lock file holds the host and process id of its owner. That of a process of this host that is gone is taken over; that of
-another host is left alone, because it cannot be seen from here whether its owner still runs.
+A lock file contains the host and process id of its owner. The lock file of a dead process of this host is taken over;
+that of another host is left alone, because this host cannot tell whether its owner still runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNSUPPORTED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _LONGEST = 4096  # bytes
 _TRIES: Final = 5
-_PAUSE = 0.05  # seconds in which a lock file that was just made is written
+_PAUSE = 0.05  # seconds within which a new lock file is written
 _held: set[str] = set()  # tokens of this process
 
 
@@ -42,28 +42,28 @@ class FileLock:
         self._lock_file = _LockFile(path)
 
     def acquire(self, file: BinaryIO) -> None:
-        """Lock *file*, which is that at the path, opened.
+        """Lock *file*, which is the opened file at the path.
 
         Raises:
-            BlockingIOError: Another process has it; the text says which one, and what to do.
-            OSError: The file system reports an error other than that it has no locks.
+            BlockingIOError: Another process holds it; the message says which one and what to do.
+            OSError: The file system reports an error other than missing support for locks.
         """
         if not _flock(file) or self._lock_file.is_there():  # another process may see the same folder without locks
             self._lock_file.acquire()
 
     def release(self) -> None:
-        """Remove the lock file, if there is one of ours. The advisory lock ends with the file object."""
+        """Remove the lock file if this process created one. The advisory lock ends with the file object."""
         self._lock_file.release()
 
 
 def _flock(file: BinaryIO) -> bool:
-    """Return whether the file is locked; false where there are no locks."""
+    """Return whether the file was locked; ``False`` where the file system has no locks."""
     if fcntl is None:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BlockingIOError(errno.EAGAIN, "is in use by another process") from error
+        raise BlockingIOError(errno.EAGAIN, "is in use by another process; wait until it has ended") from error
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
@@ -107,13 +107,13 @@ class _Owner:
     def is_dead(self) -> bool:
         if not self.is_here:
             return False
-        if self.pid == os.getpid():  # perhaps of an earlier process, as in a container whose first process has id 1
+        if self.pid == os.getpid():  # maybe an earlier process, as in a container whose first process has id 1
             return self.token not in _held
         return not _runs(self.pid)
 
 
 def _runs(pid: int) -> bool:
-    if os.name == "nt":  # pragma: no cover -- os.kill would end it there
+    if os.name == "nt":  # pragma: no cover -- there os.kill would end the process
         return True
     try:
         os.kill(pid, 0)
@@ -125,7 +125,7 @@ def _runs(pid: int) -> bool:
 
 
 class _LockFile:
-    """The lock file of the file at *path*."""
+    """The lock file for the file at *path*."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(f"{path.name}.lock")
@@ -135,7 +135,7 @@ class _LockFile:
         return os.path.lexists(self._path)
 
     def acquire(self) -> None:
-        """Make it, or take over that of a dead process."""
+        """Create the lock file, or take over that of a dead process."""
         token = secrets.token_hex(8)
         owner: _Owner | None = None
         for _ in range(_TRIES):
@@ -144,7 +144,7 @@ class _LockFile:
                 return
             owner = self._owner()
             if owner is None:
-                time.sleep(_PAUSE)  # it may be about to be written, or be gone
+                time.sleep(_PAUSE)  # it may not be written yet, or may be gone
             elif owner.is_dead:
                 self._remove_dead()
             else:
@@ -154,14 +154,14 @@ class _LockFile:
     def release(self) -> None:
         token, self._token = self._token, None
         if token is not None:
-            with contextlib.suppress(OSError):  # then it is that of a dead process soon
+            with contextlib.suppress(OSError):  # if it stays, the next process finds a dead owner
                 if self._owner() == _Owner.this_process(token):
                     self._path.unlink()
             _held.discard(token)
 
     def _make(self, token: str) -> bool:
-        """Return whether it could be made: it was not there, and is ours now."""
-        _held.add(token)  # before it can be seen
+        """Return whether the lock file was created, and not there before."""
+        _held.add(token)  # before other processes can see the file
         try:
             with os.fdopen(os.open(self._path, _NEW, 0o666), "wb") as file:
                 self._write(file, token)
@@ -177,23 +177,24 @@ class _LockFile:
         try:
             file.write(_Owner.this_process(token).render())
             file.flush()
-            os.fsync(file.fileno())  # one that a power cut empties would have to be removed by hand
+            os.fsync(file.fileno())  # a power cut must not leave an empty file, which has to be removed manually
         except BaseException:
             self._path.unlink()
             raise
 
     def _owner(self) -> _Owner | None:
-        """Return whom it names; None if it cannot be read, or is gone."""
+        """Return its owner, or ``None`` if the file is unreadable or gone."""
         try:
             content = read_whole(open_regular(self._path), _LONGEST)
-        except OSError:  # also of a link, a folder or a pipe
+        except OSError:  # also for a link, a folder or a pipe
             return None
         return _Owner.parse(content)
 
     def _remove_dead(self) -> None:
-        """Remove it, if its owner is still a dead one: another process may have taken it over meanwhile.
+        """Remove the lock file if its owner is still a dead one: another process may have taken it over meanwhile.
 
-        Only one process at a time may do so: between its look and its removal no other can remove it and make its own.
+        Only one process at a time may do this: otherwise, between the check and the removal, another process could
+        remove the file and create its own.
         """
         guard = _LockFile(self._path)
         guard.acquire()

@@ -1,4 +1,4 @@
-"""An API key from a file or from a command. No error shows what the file holds or the command prints."""
+"""An API key from a file or a command. No error shows the file's content or the command's output."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from multicart_async._core.short_repr import short_repr
 
 __all__ = ["KeyCommand", "KeyFile", "without_line_break"]
 
-_MAX_BYTES = 4096  # of a key and what may surround it
-_TIMEOUT = 60.0  # seconds for a command, which may ask its user for a fingerprint
+_MAX_BYTES = 4096  # of a key with surrounding whitespace
+_TIMEOUT = 60.0  # seconds for a command, which may prompt its user
 _POSIX = os.name == "posix"
-_COMMAND = "expected a command line with balanced quotes, or a sequence of strings, that begins with a program"
-_ADVICE = "expected a regular file that holds the key alone; for a program that prints it use api_key_command"
+_COMMAND = "expected a command line with balanced quotes, or a sequence of strings, starting with a program"
+_ADVICE = "expected a regular file that contains only the key; for a program that prints it use api_key_command"
 
 
 def without_line_break(text: str) -> str:
-    """Return *text* without one line break at its end, which editors, shells and programs add."""
+    """Return *text* without one trailing line break, which editors, shells and programs add."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def _sealed(pipe: IO[bytes]) -> tuple[Credential | None, int]:
-    """Return the content of *pipe*, sealed, and its size. Of content that is too long for a key, return the size alone."""
+    """Return the sealed content of *pipe* and its size; only the size if the content is too long for a key."""
     content = pipe.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         return None, len(content)
@@ -41,7 +41,7 @@ def _sealed(pipe: IO[bytes]) -> tuple[Credential | None, int]:
 
 
 class KeyFile:
-    """The argument ``api_key_file``: a regular file that holds the key and that only its owner can change."""
+    """The argument ``api_key_file``: a regular file that contains the key and that only its owner can change."""
 
     def __init__(self, path: object) -> None:
         self._given = path
@@ -50,13 +50,13 @@ class KeyFile:
         """Return the key.
 
         Raises:
-            ConfigurationError: The file cannot be read, others have access to it, or its content is not a key.
+            ConfigurationError: The file cannot be read, other users have access to it, or its content is not a key.
         """
         path = self._path()
         shown = short_repr(path)
         key, size = None, 0
         try:
-            # links are followed: the files of a Kubernetes secret are links
+            # links are followed, because the files of a Kubernetes secret are links
             with os.fdopen(open_regular(path, max_bytes=_MAX_BYTES, links=True), "rb") as file:
                 exposure = _exposure(os.fstat(file.fileno()), path) if _POSIX else None
                 if exposure is None:
@@ -67,7 +67,7 @@ class KeyFile:
             raise ArgumentError("api_key_file", f"cannot read {shown} ({why}); {_ADVICE}{hint}") from error
         if exposure is not None:
             raise ArgumentError("api_key_file", f"{shown} {exposure}")
-        if key is None:  # a file without a size, as those of the kernel
+        if key is None:  # a file that reports no size, such as those of the kernel
             raise ArgumentError("api_key_file", f"{shown} has {size:,} bytes or more; {_ADVICE}")
         key.check(f"api_key_file {shown}")
         return key
@@ -81,15 +81,15 @@ class KeyFile:
 
 
 def _exposure(status: os.stat_result, path: str) -> str | None:
-    """Return who else can read or change the file. Its group may read it, which is how containers pass secrets on."""
+    """Return who else can read or change the file. Its group may read it, as in containers that receive secrets."""
     user = os.geteuid()
     if status.st_uid not in {0, user}:
         owner = f"belongs to user {status.st_uid}, expected user {user}, which runs this process, or root"
-        return f"{owner}; copy it to a file of your own, and type there: chmod 600 {shlex.quote(path)}"
+        return f"{owner}; copy it to a file of your own and run: chmod 600 {shlex.quote(path)}"
     if status.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
         mode = stat.S_IMODE(status.st_mode)
         return (
-            f"has mode {mode:04o}, so others can read or change it; type: chmod 600 {shlex.quote(path)} "
+            f"has mode {mode:04o}, so other users can read or change it; run: chmod 600 {shlex.quote(path)} "
             "(or set the mode 0440 where the secret is mounted)"
         )
     return None
@@ -125,12 +125,12 @@ class KeyCommand:
 
 
 class _Words(list[str]):
-    """The words of a command; empty if it is malformed. Its ``repr`` shows only their number, also in a traceback."""
+    """The words of a command; empty if it is malformed. Its ``repr`` shows only their number, even in a traceback."""
 
     def __init__(self, command: object) -> None:
         super().__init__()
         if isinstance(command, str):
-            with suppress(ValueError):  # a quotation that does not end
+            with suppress(ValueError):  # an unclosed quotation mark
                 self.extend(shlex.split(command) if _POSIX else map(_unquoted, shlex.split(command, posix=False)))
         elif isinstance(command, Sequence):
             parts = cast("Sequence[object]", command)
@@ -143,12 +143,12 @@ class _Words(list[str]):
 
 
 def _unquoted(word: str) -> str:
-    """Return *word* of a command line of Windows, where a backslash is no escape."""
+    """Return *word* of a Windows command line without its quotes; a backslash is no escape there."""
     return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word
 
 
 class _Outcome:
-    """What a program printed. A thread reads it, because not every system can wait for a pipe with a timeout."""
+    """The output of a program, read by a thread because not every system can wait for a pipe with a timeout."""
 
     def __init__(self) -> None:
         self.key: Credential | None = None
@@ -169,14 +169,14 @@ def _run(words: _Words, program: str) -> _Outcome:
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=_POSIX
         )
     except OSError as error:
-        outcome.cause = error.with_traceback(None)  # its frames hold the arguments and the environment
+        outcome.cause = error.with_traceback(None)  # its frames contain the arguments and the environment
         outcome.trouble = f"cannot be run ({error.strerror}); expected a program on the PATH, or the path of one"
         return outcome
-    except ValueError:  # no cause: it may hold an argument
-        outcome.trouble = "cannot be run: an argument holds a NUL character, or one that cannot be encoded; remove it"
+    except ValueError:  # no cause: it may contain an argument
+        outcome.trouble = "cannot be run: an argument contains a NUL character or one that cannot be encoded; remove it"
         return outcome
-    words.clear()  # an interrupt of the wait shows the frames that hold them
-    process.args = program  # what its repr shows
+    words.clear()  # an interrupted wait shows frames that contain them
+    process.args = program  # shown by its repr
     try:
         outcome.trouble = _ended(process, outcome)
     finally:
@@ -192,23 +192,25 @@ def _ended(process: subprocess.Popen[bytes], outcome: _Outcome) -> str | None:
     reader.start()
     reader.join(_TIMEOUT)
     if outcome.size > _MAX_BYTES:
-        return f"printed more than {_MAX_BYTES:,} bytes, expected the key alone"
+        return f"printed more than {_MAX_BYTES:,} bytes, expected only the key"
     if not reader.is_alive():
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(until - time.monotonic(), 0.0))
     status = process.returncode
     if status is None:
-        return f"did not end within {_TIMEOUT:g} s (it, or what it started), and was killed; run it by hand to see why"
+        return (
+            f"did not end within {_TIMEOUT:g} s (it or a process it started) and was killed; run it manually to see why"
+        )
     if status:
         how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
-        return f"{how}; run it by hand to see why"
+        return f"{how}; run it manually to see why"
     if outcome.key is None or outcome.size == 0:
         return "printed nothing, expected the key on its standard output"
     return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process group, unless *process* has ended. Its id cannot be reused before it has been waited for."""
+    """Kill the process group unless *process* has ended. Its id cannot be reused before it has been waited for."""
     if process.returncode is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL) if _POSIX else process.kill()

@@ -1,11 +1,11 @@
-"""Names of a package that are imported on first use (PEP 562)."""
+"""Import names of a package on first use (PEP 562)."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than the rest of the import
+TYPE_CHECKING = False  # type checkers know the name; importing typing would take longer than everything else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -13,10 +13,10 @@ __all__ = ["lazy_names"]
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Make ``__getattr__`` and ``__dir__`` of a package that imports its names on first use.
+    """Return ``__getattr__`` and ``__dir__`` for a package that imports its names on first use.
 
-    *modules* maps each name to the module of the package that defines it; the name of a module itself maps to itself.
-    Other public modules of the package are attributes too, as they are after an import of them.
+    *modules* maps each name to the module of the package that defines it; the name of a module maps to itself. Other
+    public modules of the package become attributes too, as they do after an import.
     """
     namespace = vars(sys.modules[package])
 
@@ -37,7 +37,7 @@ def _resolve(package: str, modules: Mapping[str, str], name: str) -> object:
             module = import_module(f"{package}.{home}")
         except ModuleNotFoundError as error:
             if error.name != f"{package}.{home}":
-                raise  # the module is there, and something that it needs is missing
+                raise  # the module exists, but one that it imports is missing
         else:
             return module if home == name else getattr(module, name)
     raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])

@@ -1,7 +1,7 @@
-"""What ends everything that is under way when a client is closed.
+"""End all in-flight operations when a client is closed.
 
-Closing aiohttp's session under a reader hangs it, or hands it a truncated body as a whole one, or invents a
-CancelledError that task groups swallow. So: first everything under way ends with `ClientClosedError`, then the
+Closing aiohttp's session while a response is being read can hang the reader, return a truncated body as a complete one,
+or raise a CancelledError that task groups suppress. So all in-flight operations end with `ClientClosedError` before the
 sessions are closed.
 """
 
@@ -19,11 +19,11 @@ from multicart_async._core.exceptions import ClientClosedError
 
 __all__ = ["ClientLifetime"]
 
-_SHUTDOWN_TIMEOUT = 10.0  # for what is under way to end; a thread in the middle of a write on a dead disk may not
+_SHUTDOWN_TIMEOUT = 10.0  # seconds for operations to end; a thread that writes to a dead disk may not
 
 
 class ClientLifetime:
-    """Knows what is under way, in which loop; says no after the end."""
+    """Track in-flight operations and reject new ones once the client is closed."""
 
     def __init__(self) -> None:
         self._scopes: set[anyio.CancelScope] = set()
@@ -33,12 +33,12 @@ class ClientLifetime:
 
     @contextmanager
     def track(self, limit: float = math.inf) -> Generator[None, None, None]:
-        """Something under way: it ends with `ClientClosedError` when the client is closed. No ``yield`` to a user inside.
+        """Track an operation: closing the client ends it with `ClientClosedError`. Do not ``yield`` to users inside.
 
         Raises:
-            ClientClosedError: The client is closed, or was closed meanwhile.
+            ClientClosedError: The client is closed, or was closed during the operation.
             TimeoutError: *limit* seconds have passed.
-            RuntimeError: Another event loop or process than the first use.
+            RuntimeError: The event loop or process is not that of the first use.
         """
         self.ensure_open()
         until = anyio.current_time() + limit
@@ -56,7 +56,7 @@ class ClientLifetime:
             raise TimeoutError
 
     def ensure_open(self) -> None:
-        """Raise what `track` raises, before anything begins."""
+        """Raise the errors of `track` before any work starts."""
         if self.closed:
             raise ClientClosedError
         here = (asyncio.get_running_loop(), os.getpid())
@@ -69,16 +69,16 @@ class ClientLifetime:
             )
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, unless the client is closed."""
+        """Sleep for *seconds*, unless the client is closed."""
         with self.track():
             await anyio.sleep(seconds)
 
     async def shutdown(self) -> None:
-        """Let everything under way end, and wait until it has. Doing it twice is once."""
+        """End all operations and wait until they have ended. Calling it again has no effect."""
         self.closed = True
         if not self._scopes:
             return
-        if self._all_ended is None:  # else another task is shutting it down, and waits for the same
+        if self._all_ended is None:  # otherwise another task is already waiting for the same event
             self._all_ended = anyio.Event()
         for scope in self._scopes:
             scope.cancel()

@@ -1,7 +1,7 @@
-"""The one logger of this library, and what its records carry.
+"""The logger of this library and the attributes of its records.
 
-``path``, ``attempt`` and ``error`` are attributes of a record where they apply, for a formatter that writes JSON: the call
-or file, the number of the next attempt, and the error in one line. The text of the record has them too.
+``path``, ``attempt`` and ``error`` are attributes of a log record where they apply, for a formatter that writes JSON:
+the call or file, the number of the next attempt, and the error in one line. The message contains them too.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ LOGGER: Final = logging.getLogger("multicart_async")
 
 
 def error_info(error: BaseException, path: str | None = None) -> dict[str, object]:
-    """Return the ``extra`` of a record about *error*: a string, because an error would keep its frames alive.
+    """Return the ``extra`` of a log record about *error*: strings, because an error would keep its frames alive.
 
-    Of an error that is not of this library only the class is named: its text may hold a secret.
+    An error of another library is represented by its class alone, because its message may contain a secret.
     """
     place = getattr(error, "path", None) if path is None else path
     about = f"{type(error).__name__}: {error}" if isinstance(error, MultiCartError) else type(error).__name__
@@ -28,7 +28,7 @@ def error_info(error: BaseException, path: str | None = None) -> dict[str, objec
 
 
 def log_retry(path: str, attempt: int, error: BaseException) -> None:
-    """Log that attempt *attempt* at *path* follows, at INFO: it is no problem yet, and the last error is raised."""
+    """Log that attempt *attempt* at *path* follows, at INFO: the call has not failed yet."""
     if LOGGER.isEnabledFor(logging.INFO):
         about = error_info(error, path)
         text = "%s: attempt %d follows: %s"

@@ -1,4 +1,4 @@
-"""Which hosts are this machine itself. No I/O: a name server is not asked."""
+"""Recognise hosts that are this machine. No I/O: no name server is queried."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ __all__ = ["is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether *host*, in lower case and without brackets, cannot be another machine.
+    """Return whether *host*, in lower case and without brackets, can only be this machine.
 
-    Names below ``localhost`` are not: some resolvers ask a name server for them.
+    Names below ``localhost`` do not count, because some resolvers query a name server for them.
     """
     if host.removesuffix(".") == "localhost":
         return True
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return False  # also 127.1, for which a name server may be asked
+        return False  # also for 127.1, for which a name server may be queried
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback

@@ -1,8 +1,8 @@
-"""Passwords, one-time codes, keys and tokens, hidden from the call until the bytes are sent.
+"""Hide passwords, one-time codes, keys and tokens from the call until the bytes are sent.
 
-A traceback with local variables shows them by `repr`, or reads the values of all texts and numbers, and a failed call has
-many frames. So a secret that comes in is `Redacted`, which is neither, until the request is built. `RedactedStr` and
-`RedactedBytes` are what it is built of: aiohttp needs texts and bytes, and these show dots to a trace that logs them.
+A traceback with local variables shows values by their `repr`, or reads all strings and numbers, and a failed call has
+many frames. So a secret is wrapped in `Redacted`, which is neither, until the request is built. The request consists of
+`RedactedStr` and `RedactedBytes`, because aiohttp needs strings and bytes; these show dots to a trace that logs them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ MASK: Final = "••••••••"
 T = TypeVar("T")
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
-_LEAST = 8  # bytes of a credential that is looked for in what the service sends
+_LEAST = 8  # characters of a credential that is searched for in responses
 
-_MAX_DEPTH: Final = 100  # of nesting; a value that is deeper, or contains itself, is hidden as a whole
+_MAX_DEPTH: Final = 100  # of nesting; a deeper value, or one that contains itself, is hidden entirely
 _OPEN: Final = frozenset({bool, type(None), type(UNSET)})  # types whose values reveal nothing
 
 
 class Redacted:
-    """A value that is no text, no number and no bytes itself. It can be neither pickled nor copied.
+    """A wrapper around a value, itself neither a string nor a number nor bytes. It cannot be pickled or copied.
 
-    It is the variable of a function, where nothing that follows attributes finds it. Call `reveal` only in functions that
-    are not coroutines, and in no function that raises: a traceback holds the frames of all others.
+    The value is a variable of a closure, which code that follows attributes does not find. Call `reveal` only in
+    functions that are not coroutines and do not raise: a traceback contains the frames of all others.
     """
 
     __slots__ = ("_reveal",)
@@ -61,7 +61,7 @@ class Redacted:
 
 
 class RedactedBody(Redacted):
-    """The bytes of a request's body, ``size`` of them. ``secrets`` are those values in it that are secret."""
+    """The body of a request, ``size`` bytes. ``secrets`` are the values in it that are secret."""
 
     __slots__ = ("secrets", "size")
 
@@ -72,7 +72,7 @@ class RedactedBody(Redacted):
 
 
 class RedactedStr(str):
-    """A text that shows dots by `repr`, as a value of a header."""
+    """A string whose `repr` is dots, for example the value of a header."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ class RedactedStr(str):
 
 
 class RedactedBytes(bytes):
-    """Bytes that show dots by `repr`. aiohttp sends a slice of them, which hides as well."""
+    """Bytes whose `repr` is dots. aiohttp sends a slice of them, which is redacted as well."""
 
     __slots__ = ()
 
@@ -94,7 +94,7 @@ class RedactedBytes(bytes):
 
 
 def redact(value: T) -> T:
-    """Return *value* with all texts, numbers and bytes of it `Redacted`; mappings become dicts, and sequences lists."""
+    """Return *value* with all its strings, numbers and bytes `Redacted`; mappings become dicts, and sequences lists."""
     return cast("T", _redacted(value, ()))
 
 
@@ -107,17 +107,17 @@ def _redacted(value: object, above: tuple[object, ...]) -> object:
             return {name: _redacted(part, within) for name, part in cast("Mapping[Any, object]", value).items()}
         if isinstance(value, list | tuple):
             return [_redacted(part, within) for part in cast("list[object]", value)]
-    # what an enum of texts is on the wire, not what it calls itself
+    # the string that a string enum member is sent as, not its str()
     return Redacted(str.__str__(value) if isinstance(value, str) else value)
 
 
 def find_redacted(value: object) -> Iterator[Redacted]:
-    """Yield all that is `Redacted` in mappings and lists."""
+    """Yield every `Redacted` value in mappings and lists."""
     if isinstance(value, Redacted):
         yield value
     elif isinstance(value, Mapping | list):
-        rows = cast("Mapping[Any, object] | list[object]", value)
-        for part in rows.values() if isinstance(rows, Mapping) else rows:
+        members = cast("Mapping[Any, object] | list[object]", value)
+        for part in members.values() if isinstance(members, Mapping) else members:
             yield from find_redacted(part)
 
 
@@ -143,7 +143,10 @@ class Credential:
         return {self._header: RedactedStr(f"Token {text}" if self._header == "Authorization" else text)}
 
     def secrets(self) -> list[Redacted]:
-        """Return itself and its part after the public prefix; parts below 8 characters are left out, as they match any text."""
+        """Return the credential and its part after the public prefix, each only if it has at least 8 characters.
+
+        Shorter parts would match ordinary text.
+        """
         text = str(self._value.reveal())
         return [Redacted(part) for part in (text, text.partition(".")[2]) if len(part) >= _LEAST]
 

@@ -1,8 +1,8 @@
-r"""Remove secrets from texts of the service, or of a proxy before it, before an error is made of them.
+r"""Remove secrets from messages of the service, or of a proxy, before they become part of an error.
 
-They are looked for as they are, and in every mixture of escapes: those of JSON and of Python (``\u003d``, ``\x3d``,
-``\/``), percent-encoding (``%3D``, ``+`` for a blank) and those of HTML (``&#61;``, ``&#x3D;``, ``&equals;``), also where
-a text was escaped up to three times.
+Secrets are found as they are and in any mixture of escapes: those of JSON and Python (``\u003d``, ``\x3d``, ``\/``),
+percent-encoding (``%3D``, ``+`` for a space) and HTML (``&#61;``, ``&#x3D;``, ``&equals;``), also where a string was
+escaped up to three times.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ E = TypeVar("E", bound=BaseException)
 T = TypeVar("T")
 
 MAX_ESCAPED: Final = 1 << 16
-"""Characters to redact where a text is cut afterwards: a credential may have 512, and each may be escaped."""
-_LONG: Final = 8  # characters of a secret that is found anywhere
-_SHORT: Final = 3  # characters of a secret that is found where it is a word; a shorter one is in every text
-_ROUNDS: Final = 3  # how often a text may be escaped
-_MAX_TEXT: Final = MAX_ESCAPED  # of a longer one so much is shown
-_MAX_WORK: Final = 1 << 18  # characters of texts with escapes in them, which take longer than others
-_NODE: Final = 8  # such characters are as much work as any value by itself
+"""Characters to redact in a string that is cut afterwards: a credential may have 512, each of which may be escaped."""
+_LONG: Final = 8  # characters of a secret that is redacted anywhere
+_SHORT: Final = 3  # characters of a secret that is redacted as a whole word; a shorter one would match any text
+_ROUNDS: Final = 3  # how often a string may have been escaped
+_MAX_TEXT: Final = MAX_ESCAPED  # a longer string is cut to this length
+_MAX_WORK: Final = 1 << 18  # characters of strings with escapes, which take longer than others
+_NODE: Final = 8  # the work of visiting one value, in such characters
 _MAX_DEPTH: Final = 100
 _ESCAPE: Final = re.compile(
     r"""
@@ -42,13 +42,13 @@ _ESCAPE: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_MARKS: Final = "\\%&+"  # one of them begins each escape
+_MARKS: Final = "\\%&+"  # each escape begins with one of them
 _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @attrs.frozen
 class _Needles:
-    """The forms of the secrets: long ones are found anywhere in a text, short ones only as a word."""
+    """The forms of the secrets: long ones are redacted anywhere in a string, short ones only as whole words."""
 
     parts: tuple[str, ...]
     words: re.Pattern[str] | None
@@ -56,7 +56,7 @@ class _Needles:
     @classmethod
     def of(cls, secrets: Iterable[Redacted]) -> _Needles:
         known = {form for secret in secrets for form in _levels(_text(secret))}
-        ordered = sorted(known, key=len, reverse=True)  # one may be a part of another
+        ordered = sorted(known, key=len, reverse=True)  # one may be part of another
         words = [re.escape(text) for text in ordered if _SHORT <= len(text) < _LONG]
         pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)") if words else None
         return cls(tuple(text for text in ordered if len(text) >= _LONG), pattern)
@@ -67,25 +67,25 @@ class _Needles:
         return text if self.words is None else self.words.sub(MASK, text)
 
     def without_part(self, text: str) -> str:
-        """Return *text*, which was cut, without the beginning of what is looked for at its end."""
+        """Return *text*, which was cut, without the beginning of a secret at its end."""
         lengths = (size for part in self.parts for size in range(1, len(part)) if text.endswith(part[:size]))
         return text[: len(text) - max(lengths, default=0)]
 
 
 class Redactor:
-    """Replace *secrets* in texts by dots: those of 8 characters or more anywhere, those of 3 to 7 only where they are words."""
+    """Replace *secrets* by dots: those of at least 8 characters anywhere, those of 3 to 7 only as whole words."""
 
     def __init__(self, secrets: Iterable[Redacted] = ()) -> None:
         self.secrets = tuple(secrets)
-        self._needles: Redacted | None = None  # made when they are needed, which is seldom
+        self._needles: Redacted | None = None  # built on first use, which is rare
 
     def including(self, secrets: Iterable[Redacted]) -> Redactor:
-        """Return a redactor that also knows *secrets*."""
+        """Return a redactor that also covers *secrets*."""
         more = tuple(secrets)
         return Redactor(self.secrets + more) if more else self
 
     def text(self, text: str) -> str:
-        """Return *text* with dots in the place of each secret. If one was escaped, all of the text is unescaped."""
+        """Return *text* with dots in place of each secret. If one was escaped, the entire string is unescaped."""
         if not self.secrets:
             return text
         if self._needles is None:
@@ -102,30 +102,30 @@ class Redactor:
         return shown if len(text) <= _MAX_TEXT else needles.without_part(shown)
 
     def value(self, value: T) -> T:
-        """Return *value* with its texts and numbers redacted: JSON, models, and what holds them.
+        """Return *value* with its strings and numbers redacted: JSON, models, and containers of them.
 
-        Of a very large one the beginning is looked at, and dots replace the rest.
+        Only the beginning of a very large value is examined; dots replace the rest.
         """
         return cast("T", _Walk(self).value(value, _MAX_DEPTH) if self.secrets else value)
 
     def error(self, error: E) -> E:
-        """Redact the texts of *error*, in its arguments and attributes, and return it."""
+        """Redact the strings of *error*, in its arguments and attributes, and return it."""
         if not self.secrets:
             return error
         error.args = self.value(error.args)
         for name, value in _Walk(self).changed(vars(error), _MAX_DEPTH).items():
-            if name != "path":  # given by this library, or by the caller
+            if name != "path":  # set by this library or the caller
                 setattr(error, name, value)
         return error
 
     def echoes(self, text: str) -> bool:
-        """Return whether *text* holds a secret, however short."""
+        """Return whether *text* contains a secret, however short."""
         known = {form for secret in self.secrets for form in _levels(_text(secret)) if form}
         return any(form in level for level in _levels(text) for form in known)
 
 
 class _Walk:
-    """Redacts one value, part by part, as far as that holds up an event loop for some hundredths of a second only."""
+    """Redact one value, part by part, within a bound that blocks an event loop for only some hundredths of a second."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -150,12 +150,12 @@ class _Walk:
         return self._instance(value, depth - 1)
 
     def _text(self, text: str) -> str:
-        dear = any(mark in text for mark in _MARKS)
-        self._left -= min(len(text), _MAX_TEXT) if dear else 0
+        escaped = any(mark in text for mark in _MARKS)
+        self._left -= min(len(text), _MAX_TEXT) if escaped else 0
         return MASK if self._left < 0 else self._redactor.text(text)
 
     def _members(self, members: Mapping[Any, object], depth: int) -> Iterator[tuple[Any, Any]]:
-        """Yield *members* redacted, and dots in the place of those that are too many."""
+        """Yield *members* redacted, and dots once the bound is exceeded."""
         for name, part in members.items():
             if self._left < 0:
                 yield MASK, MASK
@@ -163,7 +163,7 @@ class _Walk:
             yield self.value(name, depth), self.value(part, depth)
 
     def _parts(self, parts: Iterable[Any], depth: int) -> Iterator[Any]:
-        """Yield *parts* redacted, and dots in the place of those that are too many; of values of a class none is."""
+        """Yield *parts* redacted, and dots once the bound is exceeded; attrs instances are never replaced."""
         for part in parts:
             if self._left < 0 and not attrs.has(cast("type[object]", type(part))):
                 yield MASK
@@ -171,18 +171,18 @@ class _Walk:
             yield self.value(part, depth)
 
     def _instance(self, value: Any, depth: int) -> Any:
-        """Return a copy of a value of an attrs class, or itself if nothing of it is secret."""
+        """Return a redacted copy of an attrs instance, or the instance itself if it contains no secret."""
         names = [field.name for field in attrs.fields(value.__class__)]
         changed = self.changed({name: getattr(value, name) for name in names}, depth)
         if not changed:
             return value
-        twin = copy.copy(value)
+        duplicate = copy.copy(value)
         for name, part in changed.items():
-            object.__setattr__(twin, name, part)
-        return twin
+            object.__setattr__(duplicate, name, part)
+        return duplicate
 
     def changed(self, fields: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        """Return those attributes that hold a secret, without it. A number by itself is an id or a code, and stays."""
+        """Return the attributes that contain a secret, redacted. Plain numbers are ids or codes and are kept."""
         texts = {name: part for name, part in fields.items() if not isinstance(part, int | float)}
         return {name: redacted for name, part in texts.items() if (redacted := self.value(part, depth)) is not part}
 
@@ -192,7 +192,7 @@ def _text(secret: Redacted) -> str:
 
 
 def _levels(text: str) -> Iterator[str]:
-    """Yield *text* as it is, and unescaped once, twice, and so on."""
+    """Yield *text* unchanged, then unescaped once, twice, and so on."""
     for _ in range(_ROUNDS + 1):
         yield text
         text, escaped = _unescaped(text), text

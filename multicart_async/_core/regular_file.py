@@ -1,7 +1,7 @@
-"""A regular file, opened so that what another user puts in its place does no harm: neither a pipe nor a link.
+"""Open regular files safely, even where another user may put a pipe or a link in their place.
 
-A file that is checked by its path may be replaced before it is opened. So it is opened first, without waiting for anything,
-and checked by its descriptor.
+A file that is checked by its path may be replaced before it is opened. So it is first opened without blocking and then
+checked by its descriptor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_FILE_BYTES: Final = 256 << 20
 _SAFE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _PIECE: Final = 1 << 16
-_NO_PEER: Final = frozenset({errno.ENXIO, errno.ENODEV})  # a socket, a pipe without reader, a device without driver
+_NO_PEER: Final = frozenset({errno.ENXIO, errno.ENODEV})  # a socket, a pipe without a reader, a device without a driver
 
 
 def open_regular(
@@ -31,20 +31,20 @@ def open_regular(
     max_bytes: int | None = None,
     links: bool = False,
 ) -> int:
-    """Open the regular file *name*, in the open folder *dir_fd* if that is given, and return its descriptor.
+    """Open the regular file *name*, relative to the open folder *dir_fd* if given, and return its descriptor.
 
-    With *links*, a link in its place is followed. *flags* and *mode* are those of `os.open`.
+    With *links*, symbolic links are followed. *flags* and *mode* are those of `os.open`.
 
     Raises:
-        OSError: It is something else, a link, or larger than *max_bytes*; or it cannot be opened.
+        OSError: It is not a regular file, is a link, is larger than *max_bytes*, or cannot be opened.
     """
     try:
         descriptor = os.open(name, flags | _SAFE | (0 if links else _NO_LINKS), mode, dir_fd=dir_fd)
     except OSError as error:
         if error.errno == errno.ELOOP and not links:
-            raise OSError(errno.ELOOP, "it is a link, and links are not followed here") from error
+            raise OSError(errno.ELOOP, "expected a regular file, got a link, which is not followed here") from error
         if error.errno in _NO_PEER:
-            raise OSError(errno.EINVAL, "it is not a file") from error
+            raise OSError(errno.EINVAL, "expected a regular file, got a device, pipe or socket") from error
         raise
     try:
         _check(os.fstat(descriptor), max_bytes)
@@ -55,11 +55,11 @@ def open_regular(
 
 
 def read_whole(descriptor: int, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """Return all of the file behind *descriptor*, which is closed: at most *max_bytes*, however it grows meanwhile."""
+    """Return the content of the file *descriptor*, which is closed: at most *max_bytes*, even if it grows meanwhile."""
     parts: list[bytes] = []
     with os.fdopen(descriptor, "rb") as file:
-        size = max(os.fstat(descriptor).st_size + 1, _PIECE)  # not far more: Python reserves what is asked for
-        while max_bytes and (piece := file.read(min(size, max_bytes))):  # some file systems tell no size
+        size = max(os.fstat(descriptor).st_size + 1, _PIECE)  # Python allocates the requested size
+        while max_bytes and (piece := file.read(min(size, max_bytes))):  # some file systems report no size
             parts.append(piece)
             max_bytes -= len(piece)
     return b"".join(parts)
@@ -67,8 +67,8 @@ def read_whole(descriptor: int, max_bytes: int = MAX_FILE_BYTES) -> bytes:
 
 def _check(found: os.stat_result, max_bytes: int | None) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "it is not a file, but a folder")
+        raise IsADirectoryError(errno.EISDIR, "expected a regular file, got a folder")
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it is not a file")
+        raise OSError(errno.EINVAL, "expected a regular file, got a device, pipe or socket")
     if max_bytes is not None and found.st_size > max_bytes:
-        raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, and at most {max_bytes:,} are read")
+        raise OSError(errno.EFBIG, f"expected at most {max_bytes:,} bytes, got {found.st_size:,}")

@@ -1,4 +1,4 @@
-"""The headers of a response that help to find it again in the logs of others, kept on the errors that it causes."""
+"""Response headers that help to find a request in server logs, kept on the errors that the response causes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["FromResponse", "note_headers"]
 
-_IDS: Final = (  # in the order in which they are preferred
+_IDS: Final = (  # in order of preference
     "x-request-id",
     "request-id",
     "x-correlation-id",
@@ -31,28 +31,28 @@ _OTHERS: Final = ("date", "retry-after", "server", "via", "content-type")
 _RATE_LIMIT: Final = re.compile(r"(x-)?ratelimit(-[a-z0-9_-]{1,40})?\Z")
 _MAX_LENGTH = 200  # characters of a value
 _MAX_RATE_LIMITS = 16
-_LOOKED_AT = 30 * _MAX_LENGTH  # characters of a value in which a secret is looked for, which may be escaped
+_LOOKED_AT = 30 * _MAX_LENGTH  # characters of a value that are redacted, because a secret may be escaped
 
 
 class FromResponse:
-    """What the errors that a response causes have in common.
+    """Attributes of the errors that a response causes.
 
-    ``headers`` are few, with names in lower case: request ids, and what tells of servers and limits. There is never a
-    cookie among them.
+    ``headers`` is a selection, with names in lower case: request ids, and headers about servers and limits. Cookies are
+    never included.
     """
 
     headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def request_id(self) -> str | None:
-        """The id that the service, or a proxy before it, has given to the request; ``None`` where the response has none."""
+        """The id that the service, or a proxy in front of it, gave the request; ``None`` if the response has none."""
         return next((self.headers[name] for name in _IDS if self.headers.get(name)), None)
 
 
 def note_headers(error: BaseException, headers: Mapping[str, str], conceal: Callable[[str], str]) -> None:
-    """Set ``error.headers`` to those of *headers* that are kept, if it is an error that a response has caused.
+    """Set ``error.headers`` to the selection of *headers*, if *error* is one that a response causes.
 
-    Names must be in lower case. *conceal* hides the credential in a value.
+    Names must be in lower case. *conceal* redacts the credential in a value.
     """
     if isinstance(error, FromResponse):
         rates = [name for name in headers if _RATE_LIMIT.match(name)][:_MAX_RATE_LIMITS]
@@ -61,5 +61,5 @@ def note_headers(error: BaseException, headers: Mapping[str, str], conceal: Call
 
 
 def _shown(value: str) -> str:
-    """Return the beginning of *value*, with a replacement for each character that a terminal would act upon."""
+    """Return the beginning of *value* with a replacement for each character that a terminal would interpret."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in value[:_MAX_LENGTH])

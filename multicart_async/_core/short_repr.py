@@ -1,4 +1,4 @@
-"""What came, for a message: as Python writes it, cut to 80 characters, and never what is hidden."""
+"""The received value for an error message: its `repr`, cut to 80 characters, without secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["short_repr"]
 MAX_LENGTH: Final = 80
 _MAX_ITEMS: Final = 10  # of a collection
 _MAX_DEPTH: Final = 2
-_MAX_BITS: Final = 256  # of an integer: 78 digits, and Python refuses to write very long ones at all
+_MAX_BITS: Final = 256  # of an integer: 78 digits; Python does not format very long integers
 
 _PLAIN: Final = frozenset(
     {
@@ -30,8 +30,8 @@ _BRACKETS: Final[Mapping[type, str]] = {list: "[]", tuple: "()", set: "{}", froz
 def short_repr(value: object) -> str:
     """Return the `repr` of *value*, at most 80 characters of it.
 
-    What is long is cut before it is written. An object of any other than a builtin class is named by its type alone:
-    its `repr` may be of any length, fail, or show a secret.
+    Long values are cut before they are formatted. An object whose class is not a builtin is represented by its type
+    alone: its `repr` may be long, fail, or show a secret.
     """
     text = _write(value, _MAX_DEPTH)
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"

@@ -1,7 +1,7 @@
-"""Work that goes on while an async generator is paused at a ``yield``.
+"""Background work that continues while an async generator is suspended at a ``yield``.
 
-A task group cannot stay open across a ``yield``. So this is the one place where tasks are begun on their own; they
-belong to a `TaskPool`, which ends them all before its generator ends, however it ends.
+A task group cannot stay open across a ``yield``. So this is the one place where tasks are started individually; they
+belong to a `TaskPool`, which ends them all before its generator ends, on every path.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class TaskPool(Generic[K]):
         self._tasks[asyncio.ensure_future(work)] = key
 
     async def wait_any(self) -> list[tuple[K, asyncio.Future[Any]]]:
-        """Wait until at least one has ended, and return those that have, in the order in which they were started."""
+        """Wait until at least one task is done, and return those that are done, in the order of their start."""
         ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        _retrieve_errors(ended)  # the caller may leave before it has looked at all of them
+        _retrieve_errors(ended)  # the caller may stop before it has read all of them
         return [(self._tasks.pop(task), task) for task in list(self._tasks) if task in ended]
 
     async def aclose(self) -> None:
-        """Cancel all of them and wait until they have ended. A cancellation of the caller is raised after that."""
+        """Cancel all tasks and wait until they are done. A cancellation of the caller is raised afterwards."""
         tasks, self._tasks = list(self._tasks), {}
         for task in tasks:
             task.cancel()
@@ -54,13 +54,13 @@ class TaskPool(Generic[K]):
                     await asyncio.wait(tasks)
                 except asyncio.CancelledError as error:
                     cancelled = error
-        _retrieve_errors(tasks)  # their caller has gone
+        _retrieve_errors(tasks)  # no caller reads them any more
         if cancelled is not None:
             raise cancelled
 
 
 def _retrieve_errors(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Retrieve their errors: asyncio logs those that are never retrieved."""
+    """Retrieve the errors of *tasks*, because asyncio logs those that are never retrieved."""
     for task in tasks:
         if not task.cancelled():
             task.exception()
@@ -79,26 +79,26 @@ async def to_async_iter(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator
 async def map_unordered(
     items: Iterable[T] | AsyncIterable[T], work: Callable[[T], Awaitable[R]], concurrency: int, lifetime: ClientLifetime
 ) -> AsyncGenerator[tuple[T, R | Exception], None]:
-    """Apply *work* to items, *concurrency* at a time; yield each item with its result or error as it is known.
+    """Apply *work* to items, *concurrency* at a time; yield each item with its result or error as soon as it is known.
 
-    Items are pulled as they are needed.
+    Items are pulled only as they are needed.
     """
-    crew: TaskPool[tuple[T] | None] = TaskPool()
-    async with aclosing(to_async_iter(items)) as source, aclosing(crew):
+    tasks: TaskPool[tuple[T] | None] = TaskPool()
+    async with aclosing(to_async_iter(items)) as source, aclosing(tasks):
         exhausted = pulling = False
         while True:
-            if not exhausted and not pulling and len(crew) < concurrency:
-                crew.spawn(None, next_or_end(source, lifetime))
+            if not exhausted and not pulling and len(tasks) < concurrency:
+                tasks.spawn(None, next_or_end(source, lifetime))
                 pulling = True
-            if not crew:
+            if not tasks:
                 return
-            for key, task in await crew.wait_any():
+            for key, task in await tasks.wait_any():
                 if key is None:
                     pulling = False
                     pulled = task.result()
                     exhausted = not pulled
                     for item in pulled:
-                        crew.spawn((item,), work(item))
+                        tasks.spawn((item,), work(item))
                 else:
                     error = task.exception()
                     if error is not None and not isinstance(error, Exception):
@@ -116,16 +116,16 @@ async def next_or_end(source: AsyncIterator[T], lifetime: ClientLifetime) -> tup
 
 
 async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Apply *work* to each of *items*, *count* at a time. The first error cancels the rest and is raised as itself."""
+    """Apply *work* to each of *items*, *count* at a time. The first error cancels the rest and is raised itself."""
     source = iter(items)
     failure: Exception | None = None
 
     async def worker() -> None:
         nonlocal failure
         try:
-            for item in source:  # shared: each takes the next one
+            for item in source:  # shared: each worker takes the next item
                 await work(item)
-        except Exception as error:  # noqa: BLE001 -- raised below, without the group around it
+        except Exception as error:  # noqa: BLE001 -- raised below, without an exception group
             failure = failure or error
             group.cancel_scope.cancel()
 

@@ -1,6 +1,6 @@
-"""Untrusted text, made safe to show and to keep: escaped for a terminal and cut to a bound. No I/O.
+"""Make untrusted text safe to display and to keep: escaped for a terminal and bounded in length. No I/O.
 
-Redact before cutting: a credential that is cut in two is not found.
+Redact before cutting: a credential that was cut in two is not found.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Final
 __all__ = ["MAX_DETAIL", "MAX_TEXT", "as_line", "as_lines", "bounded_detail", "printable", "shorten"]
 
 MAX_TEXT: Final = 500
-"""Characters of the text of an error or of a line of a report."""
+"""Maximum characters of an error message or of a line of a report."""
 MAX_DETAIL: Final = 4096
-"""Bytes in UTF-8 of what an error keeps of a response."""
+"""Maximum bytes in UTF-8 that an error keeps of a response."""
 
 _MARK: Final = "…"
 _ESCAPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _WHITESPACE: Final = re.compile(r"[ \t\n\v\f\r]+")
-_TAIL: Final = 0.4  # of the limit: advice stands at the end of a text
+_TAIL: Final = 0.4  # share of the limit, because messages end with the advice
 _MARK_BYTES: Final = len(_MARK.encode())
 
 _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
@@ -31,12 +31,12 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 def printable(text: str, limit: int | None = None) -> str:
     r"""Return *text* escaped for a terminal, at most *limit* characters of it.
 
-    Control and format characters, lone surrogates, and separators of lines and paragraphs (Cc, Cf, Cs, Zl, Zp) are
-    escaped as in a string of Python: ``\x1b``, ``\u202e``. Everything else stays, a backslash too, so the result is
-    for reading, not for decoding. Text that is too long loses its middle.
+    Control and format characters, lone surrogates, and line and paragraph separators (Cc, Cf, Cs, Zl, Zp) are escaped
+    as in a Python string: ``\x1b``, ``\u202e``. Everything else is unchanged, including backslashes, so the result is
+    for reading, not for decoding. The middle of a longer string is left out.
     """
     if limit is not None:
-        text = shorten(text, limit)  # before anything is made of all of it
+        text = shorten(text, limit)  # before the complete string is processed
     if text.isprintable():
         return text
     parts = [_escape(letter) for letter in text]
@@ -54,14 +54,14 @@ def _escape(letter: str) -> str:
 
 
 def _that_fit(parts: Iterable[str], limit: int) -> list[str]:
-    """Return as many of *parts*, which are not empty, as have *limit* characters together."""
+    """Return the longest prefix of the non-empty *parts* that has at most *limit* characters together."""
     taken = list(zip(parts, range(limit), strict=False))
     lengths = accumulate(len(part) for part, _ in taken)
     return [part for (part, _), length in zip(taken, lengths, strict=True) if length <= limit]
 
 
 def shorten(text: str, limit: int = MAX_TEXT) -> str:
-    """Return *text*, without its middle where it has more than *limit* characters; nothing is escaped."""
+    """Return *text* without its middle if it has more than *limit* characters; nothing is escaped."""
     if len(text) <= limit:
         return text
     tail = int(limit * _TAIL)
@@ -69,24 +69,24 @@ def shorten(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def as_line(text: str) -> str:
-    """Return *text* as one line of at most `MAX_TEXT` characters, `printable`; a run of ASCII whitespace is one blank."""
+    """Return *text*, `printable`, as one line of at most `MAX_TEXT` characters; runs of whitespace become a space."""
     return printable(_WHITESPACE.sub(" ", text).strip(" "), MAX_TEXT)
 
 
 def as_lines(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return each of *texts* `as_line`."""
+    """Return each of *texts* as converted by `as_line`."""
     return tuple(map(as_line, texts))
 
 
 def bounded_detail(detail: object, limit: int = MAX_DETAIL) -> object:
-    """Return *detail*, a value from JSON, as it is if it is small.
+    """Return *detail*, a value from JSON, unchanged if it is small.
 
-    Else return the beginning of it: of a string, or of the JSON text of another value, *limit* bytes.
+    Otherwise return the first *limit* bytes of the string, or of the JSON text of any other value.
     """
-    text, whole = (detail, True) if isinstance(detail, str) else _beginning_of_json(detail, limit)
+    text, complete = (detail, True) if isinstance(detail, str) else _beginning_of_json(detail, limit)
     sizes = accumulate(len(letter.encode("utf-8", "surrogatepass")) for letter in text[: limit + 1])
     ends = [size for size in sizes if size <= limit]
-    if whole and len(ends) == len(text):
+    if complete and len(ends) == len(text):
         return detail
     return text[: sum(size <= limit - _MARK_BYTES for size in ends)] + _MARK
 
@@ -99,6 +99,6 @@ def _beginning_of_json(value: object, limit: int) -> tuple[str, bool]:
             text += part[: limit + 1]
             if len(text) > limit:
                 return text, False
-    except (RecursionError, TypeError, ValueError):  # nested too deeply, or no JSON
+    except (RecursionError, TypeError, ValueError):  # nested too deeply, or not JSON
         return text, False
     return text, True

@@ -1,8 +1,8 @@
-"""Blocking work in threads of our own, finished before the caller goes on, also after any kind of cancellation.
+"""Run blocking work in threads of this library, which end before the caller continues, even after a cancellation.
 
-Native cancellation goes straight through anyio's worker threads and through its shields: the thread would keep a file
-that another task closes, and write into the next file that gets its descriptor. So the wait ends only with the thread.
-The loop's default executor is left alone: it resolves names, and a slow disk must not delay that.
+Native cancellation passes through anyio's worker threads and shields: the thread would keep a file that another task
+closes, and write to the next file that gets its descriptor. So the wait ends only with the thread. The event loop's
+default executor is not used: it resolves host names, which a slow disk must not delay.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ F = TypeVar("F", bound=BinaryIO)
 Args = TypeVarTuple("Args")
 
 _WORKERS = 8
-_MAX_BATCH = 16  # pieces of short work that gather for a hop; what comes while it is under way goes with it too
-_RELIEF_DELAY = 0.02  # seconds that short work waits for the hop under way before another one is begun
-_TURN = 0.02  # seconds after which a hop lets others have its thread, and goes on behind them
+_MAX_BATCH = 16  # jobs collected for one hop; jobs that arrive while it runs join it
+_RELIEF_DELAY = 0.02  # seconds that jobs wait for a running hop before another one is started
+_TURN = 0.02  # seconds after which a hop gives up its thread and queues again
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
 
 
@@ -42,14 +42,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def submit(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
-    """Begin *work* in a thread. Its future must be given to `finish`, on every way out."""
+    """Start *work* in a thread. Its future must be passed to `join_thread` on every path."""
     return asyncio.get_running_loop().run_in_executor(_pool(), work, *args)
 
 
 def submit_batched(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
-    """Do the same for work that takes about as long as a hop to a thread and back: such work shares hops.
+    """Start work that takes about as long as a hop to a thread and back: such jobs share hops.
 
-    It may wait for other short work, at most until that is done.
+    A job may have to wait for other short jobs, at most until these are done.
     """
     loop = asyncio.get_running_loop()
     hops = _executors.get(loop)
@@ -61,7 +61,7 @@ def submit_batched(work: Callable[[Unpack[Args]], T], *args: *Args) -> asyncio.F
 
 
 async def join_thread(future: asyncio.Future[T]) -> T:
-    """Return or raise what the thread does. A cancellation is raised only after the thread has ended."""
+    """Return or raise the outcome of the thread. A cancellation is raised only after the thread has ended."""
     if future.done():
         return future.result()
     cancelled: asyncio.CancelledError | None = None
@@ -71,7 +71,7 @@ async def join_thread(future: asyncio.Future[T]) -> T:
                 await asyncio.shield(future)
             except asyncio.CancelledError as error:
                 cancelled = error
-            except BaseException:  # noqa: BLE001 -- the future's own; it is raised below
+            except BaseException:  # noqa: BLE001 -- the error of the future itself, raised below
                 break
     if cancelled is not None:
         future.exception()
@@ -80,7 +80,7 @@ async def join_thread(future: asyncio.Future[T]) -> T:
 
 
 async def open_in_thread(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
-    """Open a file in a thread. After a cancellation it is closed again, because the caller never gets it."""
+    """Open a file in a thread. After a cancellation it is closed again, because the caller never receives it."""
     opening = submit(work, *args)
     try:
         return await join_thread(opening)
@@ -91,15 +91,15 @@ async def open_in_thread(work: Callable[[Unpack[Args]], F], *args: *Args) -> F:
 
 
 async def run_in_thread(work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-    """*work* in a thread, from start to end."""
+    """Run *work* in a thread from start to end."""
     return await join_thread(submit(work, *args))
 
 
 class BatchExecutor:
-    """The short work of one loop. What gathers while a hop is under way goes with it, and the loop is told once.
+    """The short jobs of one event loop. Jobs that arrive while a hop runs join it, and the loop is woken once.
 
-    Each hop wakes a thread, and then the loop: for a small file that costs as much as the file does. What is added is
-    seen by a hop that is under way, because a hop looks once more, under the lock, before it is so no more.
+    A hop wakes a thread and then the loop, which costs as much as writing a small file. A running hop sees every job
+    that is added, because it checks the queue again, under the lock, before it ends.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class BatchExecutor:
         self._gathering = self._watching = False
 
     def add(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], work: Callable[[], T]) -> None:
-        """Let a hop do *work*: one that is under way, or another one, when nothing else comes to go with it."""
+        """Queue *work* for a running hop, or for a new one once no further jobs arrive."""
         self._waiting.append((future, work))
         if not self._gathering:
             self._gathering, self._gathered = True, 1
@@ -128,12 +128,12 @@ class BatchExecutor:
             idle = not self._under_way
         if idle:
             self._send()
-        if not self._watching and waiting > idle:  # the hop takes one at once; what else there is may have to wait
+        if not self._watching and waiting > idle:  # the hop takes one job immediately; others may have to wait
             self._watching = True
             loop.call_later(_RELIEF_DELAY, self._relieve, loop)
 
     def _relieve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Another hop, if something still waits: a slow disk may do several things at a time."""
+        """Start another hop if jobs are still waiting: a slow disk may do several things at a time."""
         self._watching = bool(self._waiting)
         if self._watching:
             self._send()
@@ -147,14 +147,14 @@ class BatchExecutor:
             self._under_way.add(hop)
         try:
             _pool().submit(self._hop, hop)
-        except RuntimeError as error:  # no thread can be started, or the interpreter is about to end
+        except RuntimeError as error:  # no thread can be started, or the interpreter is shutting down
             self._give_up(hop, error)
 
     def _give_up(self, hop: object, error: RuntimeError) -> None:
         with self._lock:
-            self._under_way.discard(hop)  # the pool may have kept it all the same: then it finds that it is none
+            self._under_way.discard(hop)  # the pool may still run it: then it finds itself removed
             if self._under_way:
-                return  # another one does what waits
+                return  # another hop does the waiting jobs
             lost, self._waiting = self._waiting, deque()
         for future, _ in lost:
             future.set_exception(error)
@@ -171,16 +171,16 @@ class BatchExecutor:
                 future, work = self._waiting.popleft()
             result, error = _outcome(work)
             with self._lock:
-                tell = not self._ended
+                notify = not self._ended
                 self._ended.append((future, result, error))
-            if tell:
+            if notify:
                 future.get_loop().call_soon_threadsafe(self._deliver)
-            del future, work, result, error  # or an idle thread would hold them
-            if time.monotonic() >= until:  # the threads are for others too
+            del future, work, result, error  # otherwise an idle thread would keep them alive
+            if time.monotonic() >= until:  # let other jobs use the thread
                 try:
                     _pool().submit(self._hop, hop)
                 except RuntimeError:
-                    until = math.inf  # no other hop can come
+                    until = math.inf  # no other hop can be started
                 else:
                     return
 
@@ -197,7 +197,7 @@ class BatchExecutor:
 def _outcome(work: Callable[[], T]) -> tuple[T | None, BaseException | None]:
     try:
         return work(), None
-    except BaseException as error:  # noqa: BLE001 -- it is raised where it is waited for
+    except BaseException as error:  # noqa: BLE001 -- raised in the waiting caller
         return None, error
 
 

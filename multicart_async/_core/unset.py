@@ -1,4 +1,4 @@
-"""``UNSET``: not given, therefore not sent. ``None`` is null, and a value like any other."""
+"""``UNSET``: not given, therefore not sent. ``None`` is null, a value like any other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["UNSET", "Unset"]
 class Unset(enum.Enum):
     """The type of `UNSET`, its only value: ``name: str | Unset = UNSET``."""
 
-    # an enum, because type checkers narrow it by ``is UNSET``, and because it is pickled and copied to itself
+    # an enum, because type checkers narrow it by ``is UNSET``, and pickling or copying it returns the same object
     UNSET = "UNSET"
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Is that an argument that can be right? Asked before anything is sent; each answer names the argument."""
+"""Check arguments before anything is sent; each error names the argument."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ __all__ = [
 ]
 
 MAX_ITEMS = 5_000  # in a collection, and in a CSV
-UNFORMATTED = "a string with all its digits, not in decimal or scientific notation"  # as spreadsheets write numbers
+UNFORMATTED = "a string with all its digits, not in decimal or scientific notation"  # unlike numbers in spreadsheets
 MAX_INTEGER = 2**53  # no double holds all integers beyond it, and ids beyond 2**61 could collide in a dict
-_BLANK_OR_COMMA = re.compile(r"[\s,]")
+_WHITESPACE_OR_COMMA = re.compile(r"[\s,]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE | re.ASCII)  # the drive of `C:/x` has one letter
-_USER = re.compile(r"(:/+)(?:[^/:]*:.*|[^/]*)@", re.DOTALL)  # a password may hold slashes
+_USER = re.compile(r"(:/+)(?:[^/:]*:.*|[^/]*)@", re.DOTALL)  # a password may contain slashes
 _DECIMAL = re.compile(r"[+-]?[0-9]+[.,][0-9]*")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE]\+[0-9]+")
-LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character: UTF-8 has no bytes for it
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # not encodable in UTF-8
 
 
 def wrong_argument(argument: str, expected: str, value: object) -> ArgumentError:
-    """Return the error for a *value* that is not what is *expected*; at most 80 characters of it are shown."""
+    """Return the error for a *value* that is not as *expected*; at most 80 characters of it are shown."""
     return ArgumentError(argument, f"expected {expected}, got {short_repr(value)}")
 
 
 def check_id(argument: str, value: object) -> int:
-    """*value*, if it is a row id of the service."""
+    """Return *value* if it can be an id of the service."""
     if type(value) is not int or value < 1:
         raise wrong_argument(argument, "a positive integer", value)
     if value > MAX_INTEGER:
@@ -66,35 +66,35 @@ def check_id(argument: str, value: object) -> int:
 
 
 def check_ids(argument: str, values: Iterable[int]) -> tuple[int, ...]:
-    """*values* without repetitions, if they are row ids."""
+    """Return *values* without duplicates, if all can be ids of the service."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise wrong_argument(argument, "an iterable of ids, such as a list", values)
     return tuple(dict.fromkeys(check_id(argument, value) for value in values))
 
 
 def check_iterable(argument: str, values: object) -> None:
-    """Raise unless *values* can be iterated, by ``for`` or by ``async for``, and is no string."""
+    """Raise unless *values* can be iterated, by ``for`` or ``async for``, and is not a string."""
     if isinstance(values, str | bytes) or not (hasattr(values, "__iter__") or hasattr(values, "__aiter__")):
         raise wrong_argument(argument, "an iterable such as a list", values)
 
 
 def check_int(argument: str, value: object, *, minimum: int = 0) -> int:
-    """*value*, if it is a whole number."""
+    """Return *value* if it is an integer of at least *minimum*."""
     if type(value) is not int or value < minimum:
         raise wrong_argument(argument, f"an integer, {minimum} or more", value)
     return value
 
 
 def check_collection_size(argument: str, value: object) -> int:
-    """*value*, if a collection can hold that many items, and not none."""
+    """Return *value* if a collection can hold that many items, and it is at least 1."""
     size = check_int(argument, value, minimum=1)
     if size > MAX_ITEMS:
-        raise wrong_argument(argument, f"at most {MAX_ITEMS}, because a collection holds no more items", size)
+        raise wrong_argument(argument, f"at most {MAX_ITEMS}, the limit of a collection", size)
     return size
 
 
 def check_str(argument: str, value: object, *, required: bool = False) -> None:
-    """Raise unless *value* is a string with something in it that can be sent, or, if not *required*, not given."""
+    """Raise unless *value* is a non-blank string that can be sent, or, if not *required*, unset."""
     if value is UNSET and not required:
         return
     if not is_valid_str(value):
@@ -102,16 +102,16 @@ def check_str(argument: str, value: object, *, required: bool = False) -> None:
 
 
 def is_valid_str(value: object) -> bool:
-    """Return whether *value* is a text with something in it that can be sent."""
+    """Return whether *value* is a non-blank string that can be sent."""
     return isinstance(value, str) and bool(value.strip()) and not LONE_SURROGATE.search(value)
 
 
 def check_single_line(argument: str, value: object) -> None:
-    """Raise unless *value* is a string of one line without whitespace around it, like a name or a cell of a table."""
+    """Raise unless *value* is a string of one line without surrounding whitespace, such as a name or a table cell."""
     check_str(argument, value, required=True)
     text = str(value)
     if text != text.strip() or _CONTROL.search(text):
-        raise wrong_argument(argument, "one line without whitespace around it", value)
+        raise wrong_argument(argument, "one line without surrounding whitespace", value)
     if is_rewritten(text):
         raise wrong_argument(argument, UNFORMATTED, value)
 
@@ -126,31 +126,32 @@ def check_postcode(argument: str, value: object) -> None:
 
 
 def is_rewritten(text: str) -> bool:
-    """Whether a spreadsheet has taken *text* for a large number: ``8.00E+02``. Digits are lost then."""
+    """Return whether a spreadsheet has converted *text* to a large number such as ``8.00E+02``, which loses digits."""
     return _SCIENTIFIC.fullmatch(text) is not None
 
 
 def is_decimal(text: str) -> bool:
-    """Whether *text* is a number with a decimal point or comma, as ``800.0``: as a postcode, it has lost its zeros."""
+    """Return whether *text* is a number with a decimal point or comma, such as ``800.0``: no valid postcode."""
     return _DECIMAL.fullmatch(text) is not None
 
 
 def check_local_path(argument: str, value: object) -> None:
     """Raise `ArgumentError` if *value* is a URL, which would name a folder such as ``s3:`` below the current one.
 
-    A `Path` of a URL, in which ``//`` has become ``/``, counts as one. What is no path at all passes.
+    A `Path` made from a URL, in which ``//`` has become ``/``, counts as one. Values that are not paths are not
+    rejected here.
     """
     text: object = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
     if isinstance(text, str) and _URL.match(text):
         shown = re.split(r"[?#]", _USER.sub(r"\1", text))[0][:80]  # a password or a query must not get into a log
-        reason = f"expected a path, got the URL {shown!r}; if a folder has that name, give its absolute path"
+        reason = f"expected a path, got the URL {shown!r}; if a folder has that name, pass its absolute path"
         raise ArgumentError(argument, reason)
 
 
 def check_listener(argument: str, value: object) -> None:
-    """Raise `ArgumentError` unless calling *value* runs it, or there is none.
+    """Raise `ArgumentError` unless *value* is ``None`` or a function whose call runs it.
 
-    The call of a coroutine function or of a generator runs nothing: what it returns would have to be awaited or read.
+    Calling a coroutine or generator function runs nothing: its result would have to be awaited or iterated.
     """
     if value is None:
         return
@@ -166,12 +167,12 @@ def check_listener(argument: str, value: object) -> None:
             what = "a generator" if kind is inspect.isgeneratorfunction else "an asynchronous function"
             reason = f"expected a plain function, got {what}, which would never run"
             raise ArgumentError(
-                argument, f"{reason}; put events on a queue (put_nowait) and read it in a task of yours"
+                argument, f"{reason}; put events on a queue (put_nowait) and read it in a task of your own"
             )
 
 
 def check_file_path(argument: str, value: object) -> Path:
-    """Return the absolute path of a file, which need not exist; a later change of the current folder does not matter."""
+    """Return the absolute path of a file, which need not exist; later changes of the current folder have no effect."""
     check_local_path(argument, value)
     try:
         path = Path(cast("str | os.PathLike[str]", value))
@@ -183,50 +184,55 @@ def check_file_path(argument: str, value: object) -> Path:
 
 
 def check_bool(argument: str, value: object) -> None:
-    """Raise unless *value* is not given, true or false."""
+    """Raise unless *value* is unset, true or false."""
     if value is not UNSET and not isinstance(value, bool):
         raise wrong_argument(argument, "True or False", value)
 
 
 def check_choice(argument: str, value: object, vocabulary: Any) -> None:
-    """Raise unless *value* is not given, or one of the words of the Literal *vocabulary*."""
+    """Raise unless *value* is unset or one of the strings of the Literal *vocabulary*."""
     words = get_args(vocabulary)
     if value is not UNSET and not (isinstance(value, str) and value in words):
         raise wrong_argument(argument, f"one of {', '.join(map(repr, words))}", value)
 
 
 def normalize_items(argument: str, values: Iterable[str], *, maximum: int | None = MAX_ITEMS) -> list[str]:
-    """ASINs or SKUs, trimmed and without repetitions, as many as a collection can hold, or any number."""
+    """Return ASINs or SKUs, trimmed and without duplicates: at most *maximum* of them, unless that is ``None``."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise wrong_argument(argument, "an iterable of items, such as a list", values)
     found: dict[str, None] = {}
     for value in values:
         found[normalize_item(argument, value)] = None
         if maximum is not None and len(found) > maximum:
-            raise ArgumentError(argument, f"expected at most {maximum} items, got more; a collection holds no more")
+            raise ArgumentError(
+                argument,
+                f"expected at most {maximum} items, the limit of a collection, got more; use several collections",
+            )
     if not found:
-        raise ArgumentError(argument, "expected at least one item, got none")
+        raise ArgumentError(argument, "expected at least one item, got none; add an item")
     return list(found)
 
 
 def normalize_item(argument: str, value: object) -> str:
-    """Trim an ASIN or SKU and check it: the service takes many of them as one string with commas."""
+    """Return an ASIN or SKU, trimmed and checked: the service takes many of them as one comma-separated string."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or _BLANK_OR_COMMA.search(text) or LONE_SURROGATE.search(text):
-        raise wrong_argument(argument, "an item, which is a string without whitespace and commas", value)
+    if not text or _WHITESPACE_OR_COMMA.search(text) or LONE_SURROGATE.search(text):
+        raise wrong_argument(argument, "a non-empty string without whitespace or commas", value)
     if is_rewritten(text):
         raise wrong_argument(argument, UNFORMATTED, value)
     return text
 
 
 def check_extra_fields(extra: object, *documented: str) -> dict[str, object]:
-    """Return the fields of *extra*; those that have an argument of their own are an error."""
+    """Return the fields of *extra*; those that have an argument of their own are rejected."""
     if not isinstance(extra, Mapping):
-        raise wrong_argument("extra", "a mapping from names of fields to values", extra)
+        raise wrong_argument("extra", "a mapping of field names to values", extra)
     fields = dict(cast("Mapping[object, object]", extra))
     for name in fields:
         if not isinstance(name, str) or not name:
-            raise wrong_argument("extra", "names of fields, which are strings", name)
+            raise wrong_argument("extra", "non-empty strings as field names", name)
         if name in documented:
-            raise ArgumentError("extra", f"expected further fields only, got {name!r}; it has an argument of its own")
+            raise ArgumentError(
+                "extra", f"expected fields without an argument of their own, got {name!r}; pass it as that argument"
+            )
     return cast("dict[str, object]", fields)

@@ -1,4 +1,4 @@
-"""What the service answers: frozen values, one module for each page of its documentation."""
+"""Responses of the service, inputs and reports: frozen values, one module per page of the service's documentation."""
 
 from multicart_async.models._base import Model, Undocumented
 from multicart_async.models.account import Credits, Login, Profile, User

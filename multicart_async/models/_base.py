@@ -1,4 +1,4 @@
-"""What all answers have in common, and which of their fields are strict."""
+"""The base class of all responses, and the markers of strict and secret fields."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ T = TypeVar("T")
 
 STRICT: Final = "strict"
 Strict: TypeAlias = Annotated[T, STRICT]
-"""The type of a field that is relied on: an answer in which it has another JSON type is invalid."""
+"""The type of a field that is relied on: a response in which it has another JSON type is invalid."""
 
 SECRET: Final = {"secret": True}
-"""The ``metadata`` of a field that `Model.to_dict` writes as dots."""
+"""The ``metadata`` of a field that `Model.to_dict` masks with dots."""
 
 
 class Extra(dict[str, Any]):
-    """The fields of an answer that are not documented, and a note of which documented ones it had.
+    """The undocumented fields of a response, and a note of which documented fields it had.
 
-    ``received`` has a bit for each field of the model. Only those are noted whose value may be the default: null, an array
-    or an object. It is kept here and not in the model, because `attrs.asdict` and signatures show what the service documents.
+    ``received`` has a bit for each field of the model that the response had with a value that may equal the default:
+    null, an array or an object. It is kept here, not in the model, because `attrs.asdict` and signatures show what the
+    service documents.
     """
 
-    __slots__ = ("received",)  # set from outside: a constructor would take longer than the rest
+    __slots__ = ("received",)  # assigned by the codec: a constructor would dominate the cost
     received: int
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -37,24 +38,24 @@ class Extra(dict[str, Any]):
 
 
 def received_of(extra: Mapping[str, Any]) -> int:
-    """Return what *extra* notes, nothing where it was not read from an answer."""
+    """Return the bits noted in *extra*, 0 if it was not read from a response."""
     return getattr(extra, "received", 0)
 
 
 @attrs.frozen(kw_only=True)
 class Model(Serializable):
-    """A value from an answer of the service.
+    """A value from a response of the service.
 
-    Field names are the wire's. A field whose value has another JSON type than declared, or is a date that cannot be
-    read, is ``None``, and ``extra`` holds the value under the field's name, beside all fields that are not documented.
-    Only what must be relied on is strict: ids, ``is_download_generated``, ``revoked``, ``stage``, links, what became of
-    added items, the token of a login, and the item itself.
+    Field names are those of the wire format. A field whose value has another JSON type than declared, or is an
+    unreadable date, is ``None``, and ``extra`` holds the value under the field's name, together with all undocumented
+    fields. Only the fields that must be relied on are strict: ids, ``is_download_generated``, ``revoked``, ``stage``,
+    links, the outcome of added items, the token of a login, and the item itself.
     """
 
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], eq=False, repr=False)
 
     def _fields_to_write(self) -> Mapping[str, Any]:
-        """Return the fields that the answer had, and those that are not as they are by default: set by this library."""
+        """Return the fields that the response had, and those that this library has set."""
         received = received_of(self.extra)
         written: dict[str, Any] = {}
         for place, field in enumerate(attrs.fields(cast("Any", type(self)))):
@@ -71,14 +72,14 @@ def _default_of(field: attrs.Attribute[Any]) -> object:
 
 @attrs.frozen(kw_only=True)
 class Undocumented(Model):
-    """An answer whose shape is not documented: ``data`` is what came, an object, an array, a text or null.
+    """A response of undocumented shape: ``data`` is the value received, an object, an array, a string or null.
 
-    Where it is an object, ``extra`` has its fields. Nothing of it is shown by ``repr``: it may hold anything.
+    If it is an object, ``extra`` has its fields. ``repr`` shows nothing of it, because it may contain secrets.
     """
 
     data: Any = attrs.field(default=None, repr=False)
 
     def _fields_to_write(self) -> Mapping[str, Any]:
-        """Return an object as it came; any other value stands under ``data``."""
-        came: Any = mask_credentials(self.data)
-        return {**(came if isinstance(came, dict) else {"data": came}), **mask_credentials(self.extra)}
+        """Return an object as received; any other value under ``data``."""
+        data: Any = mask_credentials(self.data)
+        return {**(data if isinstance(data, dict) else {"data": data}), **mask_credentials(self.extra)}

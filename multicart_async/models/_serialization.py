@@ -1,4 +1,4 @@
-"""Models, reports and outcomes as dictionaries of JSON values, and as JSON."""
+"""Convert models, reports and outcomes to dictionaries of JSON values, and to JSON."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ _CREDENTIAL_NAME: Final = re.compile(
 
 
 class Serializable:
-    """What can be written as JSON: each field under its name, and the properties that ``_also_written`` names."""
+    """A value that can be written as JSON: each field under its name, and the properties in ``_also_written``."""
 
     __slots__ = ()
 
     _also_written: ClassVar[tuple[str, ...]] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a new dictionary of what JSON has: dictionaries, lists, strings, numbers, booleans and ``None``.
+        """Return a new dictionary of JSON values: dictionaries, lists, strings, numbers, booleans and ``None``.
 
-        For an answer of the service the keys are the wire's. Fields that are not documented are among them, as received;
-        documented fields that the answer lacked are left out. Dates are ISO 8601, with ``Z`` for UTC.
+        For a response of the service the keys are those of the wire format. Undocumented fields are included as
+        received; documented fields that the response lacked are left out. Dates are ISO 8601, with ``Z`` for UTC.
 
-        A credential is written as dots: the token of a login, and among fields that are not documented each value whose
-        name is that of a key, token, password or secret. A number that JSON cannot hold is ``None``. An error has its
-        ``type``, its ``message`` in one line, and what tells where it happened, such as ``path`` and ``code``.
+        Credentials are masked with dots: the token of a login, and each undocumented value whose name is that of a key,
+        token, password or secret. A number that JSON cannot represent becomes ``None``. An error has its ``type``, its
+        ``message`` in one line, and the attributes that locate it, such as ``path`` and ``code``.
         """
         return cast("dict[str, Any]", _convert(self._fields_to_write(), _write_level))
 
     def to_json(self) -> str:
-        """Return `to_dict` as JSON text: one line of ASCII."""
+        """Return `to_dict` as JSON: one line of ASCII."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     def _fields_to_write(self) -> Mapping[str, Any]:
@@ -56,7 +56,7 @@ class Serializable:
         return {name: getattr(self, name) for name in names}
 
     def _part_to_write(self) -> Any:
-        """Return what stands for this inside of another value."""
+        """Return the representation of this value inside another value."""
         return self._fields_to_write()
 
 
@@ -66,7 +66,7 @@ def mask_credentials(value: Any) -> Any:
 
 
 def _convert(value: Any, convert_level: Callable[[object, Any], Any]) -> Any:
-    """Convert one level at a time: a call for each level would end at Python's limit of recursion."""
+    """Convert one level at a time: a call per level would exceed Python's recursion limit."""
     root: list[Any] = [value]
     places: list[tuple[Any, Any]] = [(root, 0)]
     while places:

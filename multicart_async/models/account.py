@@ -1,4 +1,7 @@
-"""Account. Documentation: api-docs/auth-account, docs/credits-and-usage; the answer of the credits call is not documented."""
+"""Models of the account. The response of the credits call is not documented.
+
+Service documentation: https://multicartapi.com/api-docs/auth-account, https://multicartapi.com/docs/credits-and-usage
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ __all__ = ["Credits", "Login", "Profile", "User"]
 
 @attrs.frozen(kw_only=True)
 class Credits(Model):
-    """Credits of the account, one for each item that is scraped. A field that the answer lacks is ``None``."""
+    """Credits of the account, one for each scraped item. A field that the response lacks is ``None``."""
 
     available_credits: int | None = None
     used_credits: int | None = None
@@ -21,7 +24,7 @@ class Credits(Model):
 
     @property
     def spendable(self) -> int | None:
-        """Granted, less consumed and reserved; ``None`` unless the answer has all three."""
+        """Granted credits minus consumed and reserved ones; ``None`` unless the response has all three."""
         if self.available_credits is None or self.used_credits is None or self.frozen_credits is None:
             return None
         return self.available_credits - (self.used_credits + self.frozen_credits)
@@ -29,7 +32,7 @@ class Credits(Model):
 
 @attrs.frozen(kw_only=True)
 class User(Model):
-    """Who has logged in."""
+    """The user who has logged in."""
 
     id: Strict[int]
     name: str | None = None
@@ -38,7 +41,7 @@ class User(Model):
 
 @attrs.frozen(kw_only=True)
 class Login(Model):
-    """A session. ``token`` is as secret as the key: it is never shown by ``repr``, nor written by `to_dict`."""
+    """A session. ``token`` is as secret as the key: neither `repr` nor `to_dict` shows it."""
 
     token: Strict[str] = attrs.field(repr=False, metadata=SECRET)
     user: User | None = None
@@ -46,7 +49,7 @@ class Login(Model):
 
 @attrs.frozen(kw_only=True)
 class Profile(Model):
-    """The caller's own row."""
+    """The caller's own profile."""
 
     id: Strict[int]
     name: str | None = None

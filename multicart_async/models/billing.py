@@ -1,4 +1,7 @@
-"""Plans. Documentation: api-docs/plans; the rows of the public catalogue are not documented."""
+"""Models of plans. The response of the public catalogue is not documented.
+
+Service documentation: https://multicartapi.com/api-docs/plans
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ __all__ = ["Feature", "Plan"]
 
 @attrs.frozen(kw_only=True)
 class Feature(Model):
-    """One line of what a plan offers."""
+    """One feature of a plan."""
 
     text: str | None = None
     active: bool | None = None
@@ -21,10 +24,10 @@ class Feature(Model):
 
 @attrs.frozen(kw_only=True)
 class Plan(Model):
-    """A plan. Count with ``price_cents``, ``scrape_quota`` and ``interval``.
+    """A plan. Calculate with ``price_cents``, ``scrape_quota`` and ``interval``.
 
-    ``price`` (in dollars), ``credits``, ``duration``, ``currency_symbol`` and ``description`` are what these were called
-    before. ``price`` is left as JSON had it, so it may be a binary float, which is not for money.
+    ``price`` (in dollars), ``credits``, ``duration``, ``currency_symbol`` and ``description`` are older names of such
+    fields. ``price`` is left as in the JSON, so it may be a binary float, which is unsuitable for money.
     """
 
     id: Strict[int | None] = None

@@ -1,4 +1,7 @@
-"""The Officeworks catalogue. Documentation: api-docs/officeworks-catalogue."""
+"""Models of the Officeworks catalogue.
+
+Service documentation: https://multicartapi.com/api-docs/officeworks-catalogue
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,21 @@ __all__ = ["CatalogueCategory", "CatalogueTree"]
 
 @attrs.frozen(kw_only=True)
 class CatalogueCategory(Model):
-    """A category and what is below it. ``children`` is empty where there is nothing, and in a flat list."""
+    """A category and its subcategories. ``children`` is empty if there are none, and in a flat list."""
 
     name: str | None = None
-    seoPath: str | None = None  # noqa: N815 -- the wire's spelling, in answers alone
+    seoPath: str | None = None  # noqa: N815 -- the spelling of the wire format, in responses only
     children: tuple[CatalogueCategory, ...] | None = ()
 
     @property
     def seo_path(self) -> str | None:
-        """What `Catalogue.categories` and `Catalogue.products` take, as ``"technology/computers"``."""
+        """The argument for `Catalogue.categories` and `Catalogue.products`, such as ``"technology/computers"``."""
         return self.seoPath
 
 
 @attrs.frozen(kw_only=True)
 class CatalogueTree(Model):
-    """Categories of the catalogue, and how many the service counts. No match is 0 and an empty tuple."""
+    """Categories of the catalogue, and the number that the service reports. Without a match: 0 and an empty tuple."""
 
     total: int | None = None
     categories: tuple[CatalogueCategory, ...] | None = ()

@@ -1,4 +1,7 @@
-"""Category scrapes. Documentation: api-docs/amazon-category."""
+"""Models of category scrapes.
+
+Service documentation: https://multicartapi.com/api-docs/amazon-category
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ DeliveryDay = Literal["tomorrow", "within_2_days"]
 
 @attrs.frozen
 class CategoryRequest(Serializable):
-    """A category scrape that is to be submitted; see `Categories.submit` for what each field means."""
+    """A category scrape to submit; see `Categories.submit` for the fields."""
 
     category_url: str
     domain: str = attrs.field(kw_only=True)
@@ -37,7 +40,10 @@ class CategoryRequest(Serializable):
 
 @attrs.frozen
 class StartedCategory(Serializable):
-    """A category scrape that was submitted: its own collection, and its run. Two integers, so any process can wait for it."""
+    """A submitted category scrape: its own collection and its run.
+
+    Two integers, so any process can wait for it.
+    """
 
     collection_id: int
     runner_id: int
@@ -45,10 +51,10 @@ class StartedCategory(Serializable):
 
 @attrs.frozen(kw_only=True)
 class CategoryRun(Model):
-    """A category scrape. ``stage`` is ``done`` or ``failed`` at the end; any other word means that it is still running.
+    """A category scrape. ``stage`` ends as ``done`` or ``failed``; any other value means that it is still running.
 
-    ``progress`` is there while it runs; its keys are not documented. ``asins`` is there when ``is_download_generated``;
-    records are open mappings, as the service sent them.
+    ``progress`` is present while it runs; its keys are not documented. ``asins`` is present once
+    ``is_download_generated``; records are open mappings, as received from the service.
     """
 
     id: Strict[int]

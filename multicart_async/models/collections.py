@@ -1,4 +1,7 @@
-"""Collections. Documentation: api-docs/collections."""
+"""Models of collections.
+
+Service documentation: https://multicartapi.com/api-docs/collections
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ __all__ = [
 ]
 
 RequestType = Literal["amazon", "officeworks.com.au"]
-"""Supplier of a new collection. Category scrapes carry ``amazon_category_scrape`` and have their own call."""
+"""Supplier of a new collection. Category scrapes have ``amazon_category_scrape`` and a call of their own."""
 
 SupplierType = Literal[RequestType, "amazon_category_scrape"]
-"""What ``collections.list(request_type=...)`` can choose."""
+"""The values that ``collections.list(request_type=...)`` accepts."""
 
 Schedule = Literal["Every X Minutes", "Daily", "Weekly", "Monthly", "Manual"]
 Priority = Literal["Highest", "High", "Normal", "Low", "Lowest"]
@@ -38,10 +41,10 @@ SortOrder = Literal["asc", "desc"]
 
 @attrs.frozen(kw_only=True)
 class Collection(Model):
-    """A set of ASINs or SKUs that is run together. Fields that an answer lacks are ``None``.
+    """A set of ASINs or SKUs that is run together. Fields that a response lacks are ``None``.
 
-    ``status`` is ``draft`` until the first item is added, then ``enable``; only those are listed.
-    ``schedule_status`` is ``Pending``, ``Processing``, ``Completed`` or ``Failed``; unknown values are kept.
+    ``status`` is ``draft`` until the first item is added, then ``enable``; drafts are not listed. ``schedule_status``
+    is ``Pending``, ``Processing``, ``Completed`` or ``Failed``; unknown values are kept.
     """
 
     id: Strict[int]
@@ -66,20 +69,21 @@ class Collection(Model):
 
     @property
     def is_failed(self) -> bool:
-        """Whether its last run failed; right after a start that may still be the run before."""
+        """Whether its last run failed; right after a start this may still refer to the previous run."""
         return self.schedule_status == "Failed"
 
     @property
     def is_processing(self) -> bool:
-        """Whether a run is at work."""
+        """Whether a run is in progress."""
         return self.schedule_status == "Processing"
 
 
 @attrs.frozen(kw_only=True)
 class DeleteReport(Serializable):
-    """What became of many deletions: ids ``deleted``, ``uncertain`` (asked for, no answer) and ``untouched`` (not asked for).
+    """The outcome of deleting many collections, by id.
 
-    ``details`` are the service's sentences, one for each batch; only they hold its own count.
+    ``deleted`` are gone; ``uncertain`` were sent without a response; ``untouched`` were not sent. ``details`` are the
+    service's messages, one per batch; only they contain its own count.
     """
 
     deleted: tuple[int, ...] = ()
@@ -91,7 +95,7 @@ class DeleteReport(Serializable):
 
     @property
     def ok(self) -> bool:
-        """Whether everything asked for is gone."""
+        """Whether everything that was requested is gone."""
         return not self.uncertain and not self.untouched
 
     @property
@@ -102,9 +106,9 @@ class DeleteReport(Serializable):
 
 @attrs.frozen(kw_only=True)
 class Shard(Serializable):
-    """One of several collections that hold one list together. Not the service's: this library's.
+    """One of several collections that together hold one list. An object of this library, not of the service.
 
-    ``asins`` is what was placed there; ``added`` says how many the service took, and which it did not, and why.
+    ``asins`` are the ASINs assigned to it; ``added`` says how many the service accepted, and why it rejected others.
     """
 
     collection_id: int

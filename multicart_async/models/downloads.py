@@ -1,4 +1,4 @@
-"""What a download left on disk. Not the service's: this library's."""
+"""The files that a download has stored. Objects of this library, not of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run_co = TypeVar("Run_co", bound=Run | CategoryRun, covariant=True)
 
 @attrs.frozen
 class DownloadedFile(Serializable):
-    """A file that is whole and in place. ``path`` is where; for a `Sink` of another kind, the name that it was given."""
+    """A complete, stored file. ``path`` is its location; for other kinds of `Sink`, the name passed to it."""
 
     name: str
     path: Path
@@ -31,10 +31,10 @@ class DownloadedFile(Serializable):
 class RunDownload(Serializable, Generic[Run_co]):
     """The files of one run: ``RunDownload[Run]`` of a collection, ``RunDownload[CategoryRun]`` of a category scrape.
 
-    ``skipped`` of them were there already; ``bytes`` came over the network in this call.
+    ``skipped`` of them were present already; ``bytes`` is the number of bytes received in this call.
 
-    ``differences`` tell where the files and the run's row do not agree; what the service counts is not documented. They
-    also tell what is odd about the records in the files, and what the CSV of a category scrape lacks.
+    ``differences`` say where the files disagree with the totals of the run; how the service counts is not documented.
+    They also report odd records in the files, and what the CSV of a category scrape lacks.
     """
 
     run: Run_co

@@ -1,4 +1,8 @@
-"""ASINs and SKUs, what came of adding them, and output records. Documentation: api-docs/amazon-items, officeworks-items."""
+"""Models of ASINs and SKUs, of the outcome of adding them, and of output records.
+
+Service documentation: https://multicartapi.com/api-docs/amazon-items,
+https://multicartapi.com/api-docs/officeworks-items
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,14 @@ __all__ = [
     "SkuRow",
 ]
 
-_NAME = 300  # characters of an item in a text
+_NAME = 300  # characters of an item in a message
 
 OutputFormat = Literal["JSON", "HTML"]
 
 
 @attrs.frozen(kw_only=True)
 class DomainRef(Model):
-    """The domain of an item. ``domain`` is its name, where the answer has it."""
+    """The domain of an item. ``domain`` is its name, if the response has it."""
 
     id: Strict[int]
     domain: Strict[str | None] = None
@@ -45,7 +49,7 @@ class DomainRef(Model):
 
 @attrs.frozen(kw_only=True)
 class PostcodeRef(Model):
-    """The postcode row of an item. ``zipcode`` is the postcode itself, where the answer has it."""
+    """The postcode of an item. ``id`` is its id, ``zipcode`` the postcode itself, if the response has it."""
 
     id: Strict[int]
     zipcode: str | None = None
@@ -54,16 +58,16 @@ class PostcodeRef(Model):
         return self.id if _came_as_id(self) else self._fields_to_write()
 
 
-def _came_as_id(row: DomainRef | PostcodeRef) -> bool:
-    return isinstance(row.extra, Extra) and not received_of(row.extra)  # an object with an id alone has a plain dict
+def _came_as_id(ref: DomainRef | PostcodeRef) -> bool:
+    return isinstance(ref.extra, Extra) and not received_of(ref.extra)  # an object with only an id has a plain dict
 
 
 @attrs.frozen(kw_only=True)
 class Asin(Model):
     """One ASIN in a collection.
 
-    `create` answers ids for ``domain`` and ``customer_postcode``, `list` and `get` answer joined rows, `update` neither:
-    all arrive here as `DomainRef` and `PostcodeRef`, or ``None``.
+    `create` responds with ids for ``domain`` and ``customer_postcode``, `list` and `get` with objects, `update` with
+    neither: they are represented as `DomainRef` and `PostcodeRef`, or ``None``.
     """
 
     id: Strict[int]
@@ -79,18 +83,18 @@ class Asin(Model):
 
     @property
     def domain_name(self) -> str | None:
-        """The name of the domain, such as ``amazon.com.au``, where the answer has it."""
+        """The name of the domain, such as ``amazon.com.au``, if the response has it."""
         return None if self.domain is None else self.domain.domain
 
     @property
     def postcode_text(self) -> str | None:
-        """The postcode itself, such as ``"0800"``, where the answer has it."""
+        """The postcode itself, such as ``"0800"``, if the response has it."""
         return None if self.customer_postcode is None else self.customer_postcode.zipcode
 
 
 @attrs.frozen(kw_only=True)
 class Sku(Model):
-    """One Officeworks SKU in a collection. ``customer_postcode`` is the postcode itself, as a text."""
+    """One Officeworks SKU in a collection. ``customer_postcode`` is the postcode itself, as a string."""
 
     id: Strict[int]
     sku: Strict[str]
@@ -130,7 +134,8 @@ class AsinRow(Serializable):
     """A row for `Asins.import_csv`. Domain and postcode are names: ``AsinRow("amazon.com.au", "0800", "B0DJQQ38TG")``.
 
     Raises:
-        ArgumentError: A field cannot be right: a postcode is a text, because a number loses its leading zeros.
+        ArgumentError: A field is invalid: for example, a postcode is a string, because a number loses its leading
+            zeros.
     """
 
     domain: str = attrs.field(validator=_line)
@@ -144,7 +149,8 @@ class SkuRow(Serializable):
     """A row for `Skus.import_csv`: ``SkuRow("JBMS310BK", "0800", "W411")``.
 
     Raises:
-        ArgumentError: A field cannot be right: a postcode is a text, because a number loses its leading zeros.
+        ArgumentError: A field is invalid: for example, a postcode is a string, because a number loses its leading
+            zeros.
     """
 
     sku: str = attrs.field(converter=_sku)
@@ -154,7 +160,10 @@ class SkuRow(Serializable):
 
 @attrs.frozen(kw_only=True)
 class ErrorRow(Model):
-    """An item that was not taken, and why. The rows of a CSV import are not documented: more may be in ``extra``."""
+    """An item that was rejected, and why.
+
+    The error rows of a CSV import are not documented: ``extra`` may contain more.
+    """
 
     asin: Strict[str | None] = None
     sku: Strict[str | None] = None
@@ -168,11 +177,12 @@ class ErrorRow(Model):
 
 @attrs.frozen(kw_only=True)
 class AddResult(Model):
-    """How many items were taken, and which were not. The service calls it success even when it took none.
+    """How many items were accepted, and which were rejected. The service reports success even when it accepted none.
 
-    ``assumed`` is ours: so many of ``success_count`` were there already when a call was repeated after a lost answer or
-    a crash. What was interrupted has added them, or they were there before, which cannot be known.
-    ``blank_rows`` is ours too: the number of rows of a CSV with only commas and blanks, which were not sent.
+    ``assumed`` is set by this library: that many of ``success_count`` were present already when a call was repeated
+    after a lost response or a crash. Either the interrupted call added them, or they were there before; this cannot be
+    known. ``blank_rows`` is set by this library too: the number of CSV rows with only commas and whitespace, which were
+    not sent.
     """
 
     success_count: Strict[int]
@@ -181,7 +191,7 @@ class AddResult(Model):
     blank_rows: int = 0
 
     def raise_for_errors(self) -> None:
-        """Raises `ItemsRejectedError`, which holds this, if any item was not taken."""
+        """Raise `ItemsRejectedError`, which holds this result, if any item was rejected."""
         if self.error_rows:
             raise ItemsRejectedError(self)
 
@@ -197,7 +207,7 @@ class AddResult(Model):
 
 @attrs.frozen(kw_only=True)
 class Output(Model):
-    """A scraped output record. ``output_json`` is an object or an array of them; `list` leaves it out, it can be large."""
+    """A scraped output record. ``output_json`` is an object or an array of them; `list` omits it; it can be large."""
 
     id: Strict[int]
     user: Strict[int | None] = None
@@ -209,7 +219,7 @@ class Output(Model):
 
 
 class ItemsRejectedError(MultiCartError):
-    """Some of the items were not taken; ``added`` says how many were, and why each of the others was not."""
+    """Some items were rejected; ``added`` says how many were accepted, and why each of the others was not."""
 
     __module__ = "multicart_async.errors"
 

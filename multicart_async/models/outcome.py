@@ -1,4 +1,4 @@
-"""What bulk calls yield: a value or an error, for a key."""
+"""Outcomes of bulk calls: a value or an error for each key."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Failure(Serializable, Generic[K]):
 
 
 Outcome: TypeAlias = Success[K, V] | Failure[K]
-"""Either of the two. Ask ``outcome.ok``, or ``isinstance(outcome, Success)``: the alias itself is no class.
+"""Either of the two. Check ``outcome.ok``, or ``isinstance(outcome, Success)``: the alias itself is not a class.
 
-mypy knows the type of ``value`` after ``if outcome.ok``; pyright needs ``if outcome.ok is True``, ``outcome.error is None``,
+mypy narrows ``value`` after ``if outcome.ok``; pyright needs ``if outcome.ok is True``, ``outcome.error is None``,
 `isinstance` or ``match``.
 """
 
 
 def outcome_of(key: Any, result: Any) -> Outcome[Any, Any]:
-    """Return *result* as the outcome for *key*, or raise it if it is an error that ends all other work too."""
+    """Return *result* as the outcome for *key*, or raise it if it is an error that ends the whole call."""
     if not isinstance(result, Exception):
         return Success(key, result)
     if isinstance(result, MultiCartError) and not ends_all(result):

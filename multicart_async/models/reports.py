@@ -1,4 +1,4 @@
-"""What came of a mirror, and of looking at one. Not the service's: this library's."""
+"""Reports of `sync` and `verify`. Objects of this library, not of the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["SyncFailure", "SyncReport", "VerifyFailure", "VerifyReport"]
 
 @attrs.frozen
 class SyncFailure(Serializable):
-    """What could not be mirrored, and why. ``run`` and ``file`` are ``None`` where it did not come so far.
+    """A part of the mirror that failed, and why. ``run`` and ``file`` are ``None`` if the failure came before them.
 
     ``collection`` is ``None`` if the failure concerns the whole mirror.
     """
@@ -31,15 +31,15 @@ class SyncFailure(Serializable):
 
 @attrs.frozen(kw_only=True)
 class SyncReport(Serializable):
-    """What `AsyncMultiCart.sync` did.
+    """The outcome of `AsyncMultiCart.sync`.
 
-    ``runs`` finished runs were looked at; ``skipped`` of them were complete already. ``failed`` runs or collections could
-    not be had, each with an entry in ``failures``.
-    ``files`` and ``bytes`` came over the network in this call (with ``dry_run``: ``files`` would have come).
-    ``differences`` tell where a run's files and its row do not agree; what the service counts is not documented.
-    ``gone`` are collections, as ``101``, and runs, as ``101/88``, that the mirror holds and the service no longer has;
-    ``removed`` are the folders of runs that ``prune`` or ``keep`` deleted (with ``dry_run``: would have deleted).
-    ``stopped``: the last of ``failures`` would have met everything else too, and what was left was not looked at.
+    ``runs`` finished runs were examined; ``skipped`` of them were complete already. ``failed`` runs or collections
+    could not be mirrored, each with an entry in ``failures``. ``files`` and ``bytes`` were received in this call (with
+    ``dry_run``: ``files`` would have been). ``differences`` say where a run's files disagree with its totals; how the
+    service counts is not documented. ``gone`` are collections, as ``101``, and runs, as ``101/88``, that are in the
+    mirror but no longer at the service; ``removed`` are the folders of runs that ``prune`` or ``keep`` deleted (with
+    ``dry_run``: would have deleted). ``stopped``: the last of ``failures`` would have affected everything else too, so
+    the rest was not examined.
     """
 
     collections: int = 0
@@ -63,7 +63,7 @@ class SyncReport(Serializable):
         return not self.failures
 
     def raise_for_failures(self) -> None:
-        """Raises an `ExceptionGroup` of all failures, if there are any."""
+        """Raise an `ExceptionGroup` of all failures, if there are any."""
         if self.failures:
             errors: Sequence[Exception] = [failure.error for failure in self.failures]
             raise ExceptionGroup(f"{len(errors)} of the mirror's runs or collections failed", errors)
@@ -71,7 +71,7 @@ class SyncReport(Serializable):
 
 @attrs.frozen
 class VerifyFailure(Serializable):
-    """A file that is not as the manifest says, or has none: ``path`` below the destination, and what is wrong."""
+    """A file that does not match the manifest or has none: ``path`` below the destination, and the reason."""
 
     path: str
     reason: str = attrs.field(converter=as_line)
@@ -82,9 +82,10 @@ class VerifyFailure(Serializable):
 
 @attrs.frozen(kw_only=True)
 class VerifyReport(Serializable):
-    """What `AsyncMultiCart.verify` found: ``runs`` folders, ``files`` and ``bytes`` that were read, and what is wrong.
+    """The findings of `AsyncMultiCart.verify`: ``runs`` folders, ``files`` and ``bytes`` that were read, and failures.
 
-    ``repaired`` are the paths of the files that were fetched again, with ``repair=True``; ``failures`` is what is left.
+    ``repaired`` are the paths of the files that were fetched again, with ``repair=True``; ``failures`` are the
+    remaining ones.
     """
 
     runs: int = 0
@@ -97,5 +98,5 @@ class VerifyReport(Serializable):
 
     @property
     def ok(self) -> bool:
-        """Whether every file is there, whole and unchanged, and nothing else is."""
+        """Whether every file is present, complete and unchanged, and there are no others."""
         return not self.failures

@@ -1,4 +1,7 @@
-"""Runs of a collection and their result files. Documentation: api-docs/collections, docs/concepts/results."""
+"""Models of the runs of a collection and their result files.
+
+Service documentation: https://multicartapi.com/api-docs/collections, https://multicartapi.com/docs/concepts/results
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ __all__ = ["DownloadLinks", "Run", "RunState", "StartedRun"]
 
 @attrs.frozen(kw_only=True)
 class DownloadLinks(Model):
-    """Where the files of a run are. Not to be trusted before the run is finished; ``all_pages`` is empty for a category."""
+    """The links to the files of a run, unreliable before the run is finished. ``all_pages`` is empty for a category."""
 
     pages: Strict[tuple[str, ...]] = ()
     all_pages: Strict[str | None] = None
@@ -22,17 +25,17 @@ class DownloadLinks(Model):
 
 @attrs.frozen(kw_only=True)
 class Run(Model):
-    """One execution of a collection (the service says runner).
+    """One execution of a collection (called runner by the service).
 
-    ``is_download_generated`` is the only sign that it is finished. ``ambiguous`` is ours: there was more than one new
-    run when this one was waited for, so it may belong to another start.
+    ``is_download_generated`` is the only sign that it is finished. ``ambiguous`` is set by this library: there was more
+    than one new run when this one was waited for, so it may belong to another start.
     """
 
     id: Strict[int]
     collection: Strict[int]
     is_download_generated: Strict[bool]
     download_links: Strict[DownloadLinks] = attrs.field(factory=DownloadLinks)
-    total_exacted_result: int | None = None  # sic: the wire's spelling
+    total_exacted_result: int | None = None  # sic: the spelling of the wire format
     total_results: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -40,20 +43,22 @@ class Run(Model):
 
     @property
     def total_extracted_results(self) -> int | None:
-        """``total_exacted_result``, spelt right. It may be below ``total_results``: not every item can be scraped."""
+        """``total_exacted_result``, spelled correctly. Can be below ``total_results``: some items cannot be scraped."""
         return self.total_exacted_result
 
     @property
     def is_empty(self) -> bool:
-        """Finished, and without any file."""
+        """Whether it is finished and has no file."""
         return self.is_download_generated and not self.download_links.pages and not self.download_links.all_pages
 
 
 @attrs.frozen
 class StartedRun(Serializable):
-    """A run that was started: the collection, and the newest run id from before. Two integers, so any process can wait for it.
+    """A started run: the collection, and the newest run id before the start.
 
-    The service does not say the id of a run that it starts. Keep it as ``started.to_dict()``.
+    Two integers, so any process can wait for it.
+
+    The service does not return the id of a run that it starts. To store it, use ``started.to_dict()``.
     """
 
     collection_id: int
@@ -62,7 +67,11 @@ class StartedRun(Serializable):
 
 @attrs.frozen(kw_only=True)
 class RunState(Serializable):
-    """What is known of a started run: its row (``None`` until it appears), the collection's status, the seconds waited."""
+    """The known state of a started run.
+
+    ``run`` is ``None`` until the run is listed, ``schedule_status`` is the status of the collection, and ``waited`` is
+    the number of seconds since the wait began.
+    """
 
     run: Run | None
     schedule_status: str | None

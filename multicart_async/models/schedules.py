@@ -1,4 +1,7 @@
-"""Times of a schedule. Documentation: docs/concepts/scheduling and api-docs/collections."""
+"""Times of a schedule.
+
+Service documentation: https://multicartapi.com/docs/concepts/scheduling, https://multicartapi.com/api-docs/collections
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _HOUR = re.compile(r"(?:[01][0-9]|2[0-3])\.[0-5][0-9]")
 
 def _minutes(value: int) -> int:
     if type(value) is not int or not 1 <= value <= 60:
-        raise wrong_argument("minutes", "1 to 60 (a plain mapping as schedule_time may hold anything else)", value)
+        raise wrong_argument("minutes", "1 to 60 (for anything else, pass a mapping as schedule_time)", value)
     return value
 
 
@@ -30,7 +33,7 @@ def _several(argument: str, values: Iterable[Any]) -> tuple[Any, ...]:
         raise wrong_argument(argument, "an iterable such as a list", values)
     found = tuple(values)
     if not found:
-        reason = "expected at least one, got none; that may mean all of them, which costs credits: name them"
+        reason = "expected at least one, got none, which may mean all of them and cost credits; name them"
         raise ArgumentError(argument, reason)
     return found
 
@@ -43,7 +46,7 @@ def _days(values: Iterable[str]) -> tuple[str, ...]:
 def _day(value: object) -> str:
     day = value.lower() if isinstance(value, str) else ""
     if day not in _WEEK:
-        raise wrong_argument("days", "full English names of days, such as 'monday'", value)
+        raise wrong_argument("days", "full English day names, such as 'monday'", value)
     return day
 
 
@@ -67,22 +70,22 @@ def _hour(value: object) -> str:
 
 def _hour_of_time(value: time) -> str:
     if value.tzinfo is not None:
-        raise wrong_argument("hours", "a time without a time zone, because the service's is UTC+10, all year", value)
+        raise wrong_argument("hours", "a time without a time zone, because the service uses UTC+10 all year", value)
     if value.second or value.microsecond:
-        raise wrong_argument("hours", "a time without seconds, because the service has hours and minutes", value)
+        raise wrong_argument("hours", "a time without seconds, because the service uses hours and minutes", value)
     return f"{value.hour:02}.{value.minute:02}"
 
 
 @attrs.frozen
 class EveryMinutes(Serializable):
-    """When a collection with the schedule ``"Every X Minutes"`` runs: every so many *minutes*, on *days*, in *hours*.
+    """When a collection with the schedule ``"Every X Minutes"`` runs: every *minutes* minutes, on *days*, in *hours*.
 
-    Hours are in UTC+10 without daylight saving, also if this computer has another time zone. An hour is ``"08.00"`` (with a
-    dot), ``8`` or ``datetime.time(8)``; a day is its full English name. Both are put in order, each once. All three
-    must be said: what the service does without them is not documented, and may cost credits.
+    Hours are in UTC+10 without daylight saving time, regardless of the local time zone. An hour is ``"08.00"`` (with a
+    dot), ``8`` or ``datetime.time(8)``; a day is its full English name. Both are sorted, without duplicates. All three
+    are required: what the service does without them is not documented, and may cost credits.
 
     Raises:
-        ArgumentError: One of them cannot be right; it says which.
+        ArgumentError: One of them is invalid; the message says which.
     """
 
     minutes: int = attrs.field(converter=_minutes)
@@ -91,7 +94,7 @@ class EveryMinutes(Serializable):
 
     @property
     def schedule_time(self) -> dict[str, Any]:
-        """The object that the service is sent."""
+        """The object that is sent to the service."""
         return {"minutes_frequency": str(self.minutes), "days_of_week": [*self.days], "hours": [*self.hours]}
 
     def _fields_to_write(self) -> dict[str, Any]:

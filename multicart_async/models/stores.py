@@ -1,4 +1,7 @@
-"""Officeworks stores. Documentation: docs/guides/officeworks-skus."""
+"""Model of an Officeworks store.
+
+Service documentation: https://multicartapi.com/docs/guides/officeworks-skus
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ __all__ = ["Store"]
 
 @attrs.frozen(kw_only=True)
 class Store(Model):
-    """An Officeworks store. ``store_id`` is what the calls for SKUs want; ``lat`` and ``lon`` are degrees."""
+    """An Officeworks store. ``store_id`` is what the calls for SKUs expect; ``lat`` and ``lon`` are degrees."""
 
     store_id: Strict[str]
     store_name: str | None = None

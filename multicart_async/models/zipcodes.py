@@ -1,4 +1,7 @@
-"""Postcodes and domains. Documentation: api-docs/zipcodes, docs/concepts/postcodes."""
+"""Models of postcodes and domains.
+
+Service documentation: https://multicartapi.com/api-docs/zipcodes, https://multicartapi.com/docs/concepts/postcodes
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ ZipcodeStatus = Literal["active", "pending", "in-progress", "inactive", "failed"
 
 @attrs.frozen(kw_only=True)
 class Domain(Model):
-    """A domain that can be scraped. The answer of the domains call is not documented: every field may be ``None``."""
+    """A domain that can be scraped. The response of the domains call is not documented: every field may be ``None``."""
 
     id: Strict[int | None] = None
     domain: Strict[str | None] = None
@@ -27,9 +30,9 @@ class Domain(Model):
 
 @attrs.frozen(kw_only=True)
 class Zipcode(Model):
-    """A postcode of one domain. ``status`` is pending, in-progress, active, inactive or failed, or something new.
+    """A postcode of one domain. ``status`` is pending, in-progress, active, inactive, failed or an undocumented value.
 
-    ``zipcode`` is the postcode itself, ``id`` its row's, which is what ``zipcode_id`` means elsewhere.
+    ``zipcode`` is the postcode itself; ``id`` is what other calls name ``zipcode_id``.
     """
 
     id: Strict[int]

@@ -1,1 +1,1 @@
-"""Where endpoints live: one module for each noun of the service, none imports another."""
+"""The endpoints of the service: one module for each of its nouns."""

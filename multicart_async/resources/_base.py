@@ -1,4 +1,4 @@
-"""What all groups of the client share."""
+"""The base class of all resources and the context that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ClientContext", "Resource"]
 
 @attrs.frozen(kw_only=True)
 class ClientContext:
-    """The infrastructure of one client. Groups get it, and each other by type; none gets the client."""
+    """The infrastructure of one client. Resources receive it, and other resources by type; none receives the client."""
 
     api: ApiCaller
     downloads: DownloadManager
@@ -27,7 +27,7 @@ class ClientContext:
 
 
 class Resource:
-    """A group of methods, which make the calls of one noun of the service."""
+    """The methods for one noun of the service."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""Is that a category scrape that can be submitted? Asked before anything is sent."""
+"""Check a category scrape before it is submitted."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from multicart_async.models import CategoryRequest, DeliveryDay, Priority
 
 __all__ = ["check_request"]
 
-FILTERED_DOMAIN = "amazon.com.au"  # elsewhere the service ignores filters without a word
+FILTERED_DOMAIN = "amazon.com.au"  # elsewhere the service ignores filters silently
 _NODE = re.compile(r"(?:\A|,)n:(\d+)")
 _NODE_PATH = re.compile(r"/(?:node/|b/[^?]*?)(\d{4,})(?:[/?]|\Z)")
 
 
 def check_request(request: CategoryRequest) -> str:
-    """Return the browse node of a request after all its fields were checked.
+    """Check all fields of a request and return its browse node.
 
     Raises:
-        ArgumentError: One cannot.
+        ArgumentError: A field is invalid.
     """
     _check_filters(request)
     for argument in ("name", "notification_email"):
@@ -43,7 +43,7 @@ def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: 
     check_str("category_url", category_url, required=True)
     try:
         scheme = urlsplit(category_url).scheme
-    except ValueError:  # half of an IPv6 address
+    except ValueError:  # an incomplete IPv6 address
         scheme = ""
     if scheme not in {"http", "https"}:
         raise wrong_argument("category_url", "an absolute http or https URL", category_url)
@@ -54,13 +54,13 @@ def _check_place(category_url: str, domain: str, postcode: str, amazon_node_id: 
 
 
 def _node_of(category_url: str) -> str:
-    """Return the browse node that the URL names: ``rh=n:4851693051``, ``node=…``, ``/b/…``."""
+    """Return the browse node in the URL: ``rh=n:4851693051``, ``node=…``, ``/b/…``."""
     parts = urlsplit(category_url)
     query = parse_qs(parts.query)
-    nodes = [found for value in query.get("rh", ()) for found in _NODE.findall(value)]  # the last is the narrowest
+    nodes = [found for value in query.get("rh", ()) for found in _NODE.findall(value)]  # the last one is the narrowest
     nodes = nodes[-1:] or query.get("node", []) or _NODE_PATH.findall(parts.path)
     if len(nodes) != 1 or not (nodes[0].isascii() and nodes[0].isdigit()):
-        reason = "expected the id of a browse node, got none, and category_url does not name exactly one; give it"
+        reason = "expected the id of a browse node, got none, and category_url does not contain exactly one; pass it"
         raise ArgumentError("amazon_node_id", reason)
     return nodes[0]
 
@@ -70,12 +70,12 @@ def _check_filters(request: CategoryRequest) -> None:
     check_bool("filter_prime_ships_from_au", prime)
     if day is not None:
         check_choice("filter_delivery_day", day, DeliveryDay)
-    least, most = request.price_min_cents, request.price_max_cents
-    for argument, value in (("price_min_cents", least), ("price_max_cents", most)):
+    minimum, maximum = request.price_min_cents, request.price_max_cents
+    for argument, value in (("price_min_cents", minimum), ("price_max_cents", maximum)):
         if value is not UNSET:
             check_int(argument, value)
-    if least is not UNSET and most is not UNSET and least > most:
-        raise wrong_argument("price_max_cents", f"price_min_cents ({short_repr(least)}) or more", most)
+    if minimum is not UNSET and maximum is not UNSET and minimum > maximum:
+        raise wrong_argument("price_max_cents", f"price_min_cents ({short_repr(minimum)}) or more", maximum)
     filtered = prime is True or (day is not UNSET and day is not None)
     if filtered and request.domain != FILTERED_DOMAIN:
         warnings.warn(

@@ -1,6 +1,6 @@
-"""A file of JSON lines that one process at a time appends to, each on the disk before anything follows from it.
+"""A file of JSON lines that one process at a time appends to, each synced to disk before it is acted on. Blocking.
 
-Its first line says what it is. What a crash left of a last line is as if it had not been written. All of it blocks.
+The first line identifies the file. An incomplete last line, left by a crash, is ignored.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ __all__ = ["JournalFile"]
 
 
 class JournalFile:
-    """The file at *path*, whose first line is *head*."""
+    """The journal at *path*, whose first line is *header*."""
 
-    def __init__(self, path: str | os.PathLike[str], head: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
         self.path = check_file_path("journal", path)
-        self._header = head
+        self._header = header
         self._file: BinaryIO | None = None
         self._file_lock = FileLock(self.path)
 
-    def open(self, take: Callable[[Any], bool]) -> None:
-        """Lock it, make it if it is not there, and give each line to *take*, which says whether it makes sense.
+    def open(self, replay: Callable[[Any], bool]) -> None:
+        """Lock the file, create it if necessary, and pass each line to *replay*, which returns whether it is valid.
 
-        It has to be closed in any case.
+        It must be closed in any case.
 
         Raises:
-            ArgumentError: In use by another process, damaged, or something else. It is left as it is.
-            DiskError: It cannot be read or written.
+            ArgumentError: The file is in use by another process, damaged, or not such a journal. It is left unchanged.
+            DiskError: The file cannot be read or written.
         """
         try:
             self._file = file = os.fdopen(self._descriptor(), "a+b")
             self._lock(file)
             file.seek(0)
-            self._replay(file.read(), take)
+            self._replay(file.read(), replay)
         except OSError as error:
-            name = str(error.filename or self.path)  # its lock file may be the one that cannot be made
+            name = str(error.filename or self.path)  # the lock file, if that is what failed
             raise DiskError(name, f"journal: {error.strerror}", error.errno) from error
 
-    def append(self, *rows: Mapping[str, Any]) -> None:
-        """On disk when this returns.
+    def append(self, *entries: Mapping[str, Any]) -> None:
+        """Append *entries*, which are on disk when this returns.
 
         Raises:
-            DiskError: They could not be written, or not all of them; or the file would be longer than can be read again.
+            DiskError: The lines could not be written completely, or the file would become too long to be read again.
         """
         assert self._file is not None
-        content = b"".join(map(_line, rows))
+        content = b"".join(map(_line, entries))
         if self._file.seek(0, os.SEEK_END) + len(content) > MAX_FILE_BYTES:
-            reason = f"journal: it would have more than {MAX_FILE_BYTES:,} bytes; begin a new one"
+            reason = f"journal: expected at most {MAX_FILE_BYTES:,} bytes, got more; start a new journal"
             raise DiskError(str(self.path), reason, errno.EFBIG)
         try:
             self._file.write(content)
@@ -67,14 +67,14 @@ class JournalFile:
             raise DiskError(str(self.path), f"journal: {error.strerror}", error.errno) from error
 
     def close(self) -> None:
-        """Let it go, and its lock. Twice is once."""
+        """Close the file and release its lock. Calling it again has no effect."""
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a note that is not on the disk: its maker got the error
+            with contextlib.suppress(OSError):  # append has raised the error already
                 self._file.close()
         self._file_lock.release()
 
     def _descriptor(self) -> int:
-        """Return one for the file, made for its owner alone if it is not there. A link in its place is not followed."""
+        """Return a descriptor of the file, created for its owner only if missing. A symbolic link is not followed."""
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         return open_regular(self.path, flags=flags, mode=0o600, max_bytes=MAX_FILE_BYTES)
 
@@ -84,22 +84,24 @@ class JournalFile:
         except BlockingIOError as error:
             raise ArgumentError("journal", f"{self.path} {error.strerror}") from error
 
-    def _replay(self, content: bytes, take: Callable[[Any], bool]) -> None:
+    def _replay(self, content: bytes, replay: Callable[[Any], bool]) -> None:
         assert self._file is not None
         lines = content.split(b"\n")
-        torn = lines.pop()  # empty, or what a crash left of a note: nothing was sent after it
-        if not lines and _line(self._header).startswith(torn):
+        partial_tail = lines.pop()  # empty, or a line cut by a crash, after which nothing was sent
+        if not lines and _line(self._header).startswith(partial_tail):
             self._file.truncate(0)
             self.append(self._header)
             with OpenFolder.open(self.path.parent) as folder:
-                folder.flush()  # the name of a new journal is to survive as its notes do
+                folder.flush()  # the name of a new journal must be as durable as its lines
             return
         if not lines or _parsed(lines[0]) != self._header:
-            raise ArgumentError("journal", f"{self.path} is something else than a journal of this kind and version")
-        if not all(take(_parsed(line)) for line in lines[1:]):
-            raise ArgumentError("journal", f"{self.path} is damaged; nothing is started on its account")
-        if torn:
-            self._file.truncate(len(content) - len(torn))
+            reason = f"expected a journal of this kind and version, got {self.path}, which is not one; name a new file"
+            raise ArgumentError("journal", reason)
+        if not all(replay(_parsed(line)) for line in lines[1:]):
+            reason = f"{self.path} is damaged, so nothing is started; check what it has started and use a new journal"
+            raise ArgumentError("journal", reason)
+        if partial_tail:
+            self._file.truncate(len(content) - len(partial_tail))
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:

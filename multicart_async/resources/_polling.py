@@ -1,4 +1,4 @@
-"""How to wait for something that only shows when it is asked: patience, pace, and a clock that a test can turn."""
+"""Poll until a state is reached: intervals, timeouts and failures, on a clock that tests can replace."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ __all__ = [
 
 S = TypeVar("S")
 T = TypeVar("T")
-FINAL_POLL_TIMEOUT = 1.0  # seconds for a poll that begins when patience ends
+FINAL_POLL_TIMEOUT = 1.0  # seconds for a poll that starts at the deadline
 _MAX_POLL_TIMEOUT = 600.0  # seconds for a poll, however long the wait
-_MAX_DOUBTFUL = 3  # so many responses in a row that may be an accident are none
-_MAX_RETRY_DELAY = 3600.0  # seconds that a service may ask for
+_MAX_DOUBTFUL = 3  # doubtful responses in a row that are taken seriously
+_MAX_RETRY_DELAY = 3600.0  # maximum seconds of a pause that the service asks for
 
 
 def check_poll_policy(policy: object) -> None:
-    """Raise unless it is one. Call it before anything is started: afterwards it is paid."""
+    """Raise unless *policy* is a `PollPolicy`. Call it before anything is started, which costs credits."""
     if not isinstance(policy, PollPolicy):
         raise wrong_argument("policy", "a PollPolicy", policy)
 
 
 class Interval:
-    """The seconds between two polls: they grow up to their bound, spread by jitter."""
+    """The seconds between two polls: they grow up to a bound, varied by jitter."""
 
     def __init__(self, policy: PollPolicy, spread: Callable[[], float] = random.random) -> None:
         self._policy = policy
@@ -64,18 +64,18 @@ class Interval:
         self.reset()
 
     def reset(self) -> None:
-        """Begin again with the shortest."""
+        """Restart with the shortest interval."""
         self._seconds = self._policy.poll_interval
 
     def next(self) -> float:
-        """Return the next one."""
+        """Return the next interval."""
         policy, seconds = self._policy, self._seconds
         self._seconds = min(seconds * policy.growth, max(policy.max_poll_interval, seconds))
         return seconds * (1 + policy.jitter * (2 * self._spread() - 1))
 
 
 class PollTimer:
-    """The clock and the patience of one wait, which is a plain loop with a `return` and a `pause`."""
+    """The clock and deadline of one wait, which is a plain loop with a `return` and a `sleep`."""
 
     def __init__(self, policy: PollPolicy, clock: Clock = Clock(), spread: Callable[[], float] = random.random) -> None:
         check_poll_policy(policy)
@@ -83,7 +83,7 @@ class PollTimer:
         self._interval = Interval(policy, spread)
         self._start = clock.now()
         timeout = policy.wait_timeout
-        self._end = math.inf if timeout is None else self._start + timeout  # a moment: what is left of it can be slept
+        self._end = math.inf if timeout is None else self._start + timeout  # an absolute time, inf without a deadline
 
     @property
     def elapsed(self) -> float:
@@ -92,13 +92,13 @@ class PollTimer:
 
     @property
     def remaining(self) -> float:
-        """Seconds until patience ends; infinity where it does not."""
+        """Seconds until the deadline; infinity without one."""
         return max(0.0, self._end - self._clock.now())
 
     async def sleep(self, least: float = 0.0) -> bool:
-        """Sleep until the next poll is due, *least* seconds or more, or until the deadline.
+        """Sleep until the next poll is due, at least *least* seconds, but not beyond the deadline.
 
-        Returns whether there is to be another poll: there is none before *least* seconds have passed.
+        Returns whether to poll again, which is false before *least* seconds have passed.
         """
         left = self.remaining
         if left <= 0:
@@ -108,7 +108,7 @@ class PollTimer:
 
 
 class TickTimer:
-    """When a wait for many asks about all of them: at intervals, and not in a pause that the service asks for."""
+    """When a wait for many runs checks all of them: at intervals, except during a pause that the service asked for."""
 
     def __init__(self, policy: PollPolicy, clock: Clock) -> None:
         self._interval = Interval(policy)
@@ -117,38 +117,41 @@ class TickTimer:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the next one; 0 when it is due."""
+        """Seconds until the next tick; 0 when it is due."""
         return max(0.0, self._next - self._clock.now())
 
     @property
     def on_hold(self) -> bool:
-        """Whether the service wants a pause now."""
+        """Whether a pause that the service asked for has not ended yet."""
         return self._clock.now() < self._held
 
     def schedule_next(self) -> None:
-        """Plan the next one, after an interval."""
+        """Schedule the next tick after an interval."""
         self._next = max(self._clock.now() + self._interval.next(), self._held)
 
     def hasten(self, *, now: bool = False) -> None:
-        """Begin again with the shortest interval, and with the next one *now*."""
+        """Restart with the shortest interval, and with *now* make the next tick due immediately."""
         self._interval.reset()
         if now:
             self._next = self._held
 
     def hold(self, seconds: float) -> None:
-        """Keep a pause of so many seconds."""
+        """Pause for *seconds*."""
         self._held = max(self._held, self._clock.now() + seconds)
         self._next = max(self._next, self._held)
 
 
 def poll_timeout(left: float) -> float:
-    """Return how long a poll may take when there are *left* seconds until the deadline: it has a deadline in any case."""
+    """Return the seconds that a poll may take when *left* seconds remain until the deadline; always finite."""
     return min(max(left, FINAL_POLL_TIMEOUT), _MAX_POLL_TIMEOUT)
 
 
 @attrs.frozen
 class PollResult(Generic[S]):
-    """What one poll saw. ``mark`` changes when there is something to tell; ``value`` is ``None`` while there is no row."""
+    """The result of one poll.
+
+    ``state`` is ``None`` while nothing is listed; ``fingerprint`` changes when there is a change to report.
+    """
 
     state: S | None
     fingerprint: object
@@ -156,39 +159,39 @@ class PollResult(Generic[S]):
 
 
 class PollFailures:
-    """The failed polls of one wait since the last good one: which of them ends the wait. No I/O.
+    """The failed polls of one wait since the last successful one, which decide when the wait ends. No I/O.
 
-    What is transient (`is_transient`) never does. A response that may be an accident does at the third in a row: one of
-    a wrong shape, "not found", and any 4xx that HTTP alone says, as a proxy does. Any other error would come again at
-    each poll; it does at once, or at the *refusals*-th in a row.
+    A transient failure (`is_transient`) never ends it. A doubtful response ends it at the third in a row: one of an
+    invalid shape, "not found", or any 4xx without an envelope, as from a proxy. Any other error would recur at each
+    poll; it ends the wait immediately, or at the *max_rejections*-th in a row.
     """
 
-    def __init__(self, *, refusals: int = 1) -> None:
-        self._refusals = refusals
+    def __init__(self, *, max_rejections: int = 1) -> None:
+        self._max_rejections = max_rejections
         self.succeeded()
 
     def succeeded(self) -> None:
-        """Forget what was before a good poll."""
+        """Forget earlier failures after a successful poll."""
         self.last: MultiCartError | None = None
-        self._doubtful = self._refused = 0
+        self._doubtful = self._rejected = 0
 
     @property
     def pause(self) -> float:
-        """The seconds that the last failure has asked to wait."""
+        """The pause in seconds that the last failure asked for."""
         asked = 0.0 if self.last is None else retry_delay(self.last) or 0.0
         return min(asked, _MAX_RETRY_DELAY)
 
     def is_final(self, error: MultiCartError) -> bool:
-        """Take note of a failed poll, and return whether it ends the wait."""
+        """Record a failed poll, and return whether it ends the wait."""
         self.last = error
         transient, doubtful = is_transient(error), _is_doubtful(error)
         self._doubtful = self._doubtful + 1 if doubtful else 0
-        self._refused = 0 if doubtful or transient else self._refused + 1
-        return self._doubtful >= _MAX_DOUBTFUL or self._refused >= self._refusals
+        self._rejected = 0 if doubtful or transient else self._rejected + 1
+        return self._doubtful >= _MAX_DOUBTFUL or self._rejected >= self._max_rejections
 
 
 def _is_doubtful(error: MultiCartError) -> bool:
-    """Return whether it may be an accident, though not one of those that pass by themselves."""
+    """Return whether *error* may be accidental although it is not transient."""
     if is_transient(error):
         return False
     if isinstance(error, APIError):
@@ -197,9 +200,10 @@ def _is_doubtful(error: MultiCartError) -> bool:
 
 
 def as_poll_failure(what: str, error: Exception) -> MultiCartError:
-    """Return *error*, if it is of our tree. Else a borrowed session has raised it: no response came, and it is the cause.
+    """Return *error* if it belongs to this library, or else an `APIConnectionError` caused by it.
 
-    What ends a call for many is raised.
+    Another error comes from a borrowed session, so no response was received. An error that ends a call for many is
+    raised.
     """
     if ends_all(error):
         raise error
@@ -212,31 +216,31 @@ def as_poll_failure(what: str, error: Exception) -> MultiCartError:
 
 
 async def poll_changes(
-    look: Callable[[], Awaitable[PollResult[S]]], pace: PollTimer, timed_out: Callable[[], WaitTimeoutError]
+    poll: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[], WaitTimeoutError]
 ) -> AsyncGenerator[S, None]:
-    """Each change that *look* sees; the last value is the finished one.
+    """Yield each change that *poll* reports; the last value is the finished state.
 
-    A poll that fails counts against the deadline, and ends the wait only where `PollFailures` says so. A pause that the
-    service asks for is kept.
+    A failed poll counts against the deadline, and ends the wait only if `PollFailures` says so. A pause that the
+    service asks for is observed.
     """
-    told: object = None
+    reported: object = None
     failures = PollFailures()
     while True:
         seen: PollResult[S] | None = None
         try:
-            with anyio.move_on_after(poll_timeout(pace.remaining)):
-                seen = await look()
+            with anyio.move_on_after(poll_timeout(timer.remaining)):
+                seen = await poll()
                 failures.succeeded()
         except MultiCartError as error:
             if failures.is_final(error):
-                error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
+                error.__traceback__ = None  # its frames hold responses, which may repeat the credential
                 raise
-        if seen is not None and seen.state is not None and seen.fingerprint != told:
-            told = seen.fingerprint
+        if seen is not None and seen.state is not None and seen.fingerprint != reported:
+            reported = seen.fingerprint
             yield seen.state
         if seen is not None and seen.finished:
             return
-        if not await pace.sleep(failures.pause):
+        if not await timer.sleep(failures.pause):
             raise timed_out() from failures.last
 
 
@@ -264,7 +268,7 @@ async def poll_until_found(
                 if found is not None:
                     return found
         except MultiCartError as error:
-            LOGGER.info("looking for %s: %s", what, error, extra=error_info(error))
+            LOGGER.info("searching for %s: %s", what, error, extra=error_info(error))
         if last:
             return None
         await timer.sleep()

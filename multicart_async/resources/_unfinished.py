@@ -1,4 +1,4 @@
-"""What a call that is cancelled, or whose client is closed, leaves behind at the service: paid work, and how to find it."""
+"""Report the paid work that a cancelled call, or one whose client is closed, leaves at the service."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _NAMED = 20  # in one note
 
 
 def was_sent(error: CutShort) -> bool:
-    """Return whether the request of a call that was cut short may have reached the service.
+    """Return whether the request of an interrupted call may have reached the service.
 
-    The transport marks the `asyncio.CancelledError` of a request that had begun. A client that closes leaves no such mark.
+    The transport marks the `asyncio.CancelledError` of a request that had started. Closing a client leaves no such
+    mark.
     """
     return isinstance(error, ClientClosedError) or bool(getattr(error, "request_sent", False))
 
 
 @contextmanager
 def noting(note: str, *, sent: bool = False) -> Generator[None, None, None]:
-    """Add *note* to what cuts the block short: always where it was *sent* before, else where it may have been."""
+    """Add *note* to an interruption of the block: always if *sent* before it, else if the request may have been."""
     try:
         yield
     except CUT_SHORT as error:
@@ -38,35 +39,35 @@ def noting(note: str, *, sent: bool = False) -> Generator[None, None, None]:
 
 
 class Unfinished:
-    """What a call for many has begun and not yet handed to its caller. It is told when the call is cut short."""
+    """The work that a call for many has started and not yet returned. It is reported when the call is interrupted."""
 
     def __init__(self, advice: str) -> None:
         self._advice = advice
-        self._begun: dict[object, None] = {}
+        self._started: dict[object, None] = {}
 
-    def add(self, begun: object) -> None:
-        """Remember *begun*, which the service works on, or may."""
-        self._begun[begun] = None
+    def add(self, started: object) -> None:
+        """Remember *started*, which the service is working on, or may be."""
+        self._started[started] = None
 
-    def discard(self, begun: object) -> None:
-        """Forget *begun*: the caller has what became of it."""
-        self._begun.pop(begun, None)
+    def discard(self, started: object) -> None:
+        """Forget *started*: the caller has its outcome."""
+        self._started.pop(started, None)
 
     @contextmanager
     def noting(self) -> Generator[None, None, None]:
-        """Name what is unfinished in a note of what cuts the block short; in the log where the caller just stops."""
+        """Name the unfinished work in a note of the interruption, or in the log if the caller leaves its loop."""
         try:
             yield
         except CUT_SHORT as error:
-            if self._begun:
+            if self._started:
                 error.add_note(self._text())
             raise
         except GeneratorExit:
-            if self._begun:
+            if self._started:
                 LOGGER.warning("a loop over outcomes was left early; %s", self._text())
             raise
 
     def _text(self) -> str:
-        names = [repr(begun) for begun in list(self._begun)[:_NAMED]]
-        more = f" and {len(self._begun) - _NAMED} more" if len(self._begun) > _NAMED else ""
+        names = [repr(started) for started in list(self._started)[:_NAMED]]
+        more = f" and {len(self._started) - _NAMED} more" if len(self._started) > _NAMED else ""
         return f"started and charged, or possibly so: {', '.join(names)}{more}; {self._advice}"

@@ -1,8 +1,4 @@
-"""``client.account``: who uses the service, and what the account has.
-
-Documentation: api-docs/auth-account, api-docs/registration, docs/guides/api-key, docs/guides/usage,
-docs/credits-and-usage.
-"""
+"""``client.account``: the user and the account."""
 
 from __future__ import annotations
 
@@ -31,20 +27,26 @@ _SIX_DIGITS = re.compile(r"[0-9]{6}\Z")
 
 
 class Account(Resource):
-    """``client.account``.
+    """``client.account``: log in, register, and read profile, key and credits.
 
-    What is secret is hidden first of all: a traceback with local variables must not show it when a call fails.
+    Secrets are hidden first: a traceback with local variables must not show them when a call fails.
+
+    Service documentation: https://multicartapi.com/api-docs/auth-account,
+    https://multicartapi.com/api-docs/registration, https://multicartapi.com/docs/guides/api-key,
+    https://multicartapi.com/docs/guides/usage, https://multicartapi.com/docs/credits-and-usage
     """
 
     async def login(self, email: str, password: str) -> Login:
-        """Log in: ``AsyncMultiCart(token=login.token)`` makes a client of that session. It needs no credential.
+        """Log in: ``AsyncMultiCart(token=login.token)`` creates a client for the session. No credential is needed.
 
-        The token is as secret as the key. This client goes on with the credential that it has.
+        The token is as secret as the key. This client keeps its own credential.
 
         Raises:
-            APIError: The service refused, with one sentence for an unknown address and for a wrong password; under
-                which code is not documented.
-            OutcomeUnknownError: No answer came. Log in again: another session does no harm.
+            APIError: The service rejected the login, with one message for an unknown address and for a wrong password;
+                the code is not documented.
+            OutcomeUnknownError: No response was received. Log in again: another session does no harm.
+
+        Service documentation: https://multicartapi.com/api-docs/auth-account
         """
         password = redact(password)
         check_str("email", email, required=True)
@@ -52,7 +54,10 @@ class Account(Resource):
         return await self._call(LOGIN, {"email": email, "password": password})
 
     async def profile(self) -> Profile:
-        """Return the caller's own profile."""
+        """Return the caller's own profile.
+
+        Service documentation: https://multicartapi.com/api-docs/auth-account
+        """
         return await self._call(PROFILE)
 
     async def update_profile(
@@ -64,13 +69,15 @@ class Account(Resource):
         notification_emails: bool | Unset = UNSET,
         extra: Mapping[str, object] = {},
     ) -> Undocumented:
-        """Change the given fields and leave the others as they are. A new *email* is the login from then on, at once.
+        """Change the given fields and leave the others unchanged. A new *email* immediately becomes the login.
 
-        The documentation at hand is cut after *email*; *timezone* and *notification_emails* are in its example.
-        *extra* holds further fields by their names on the wire. The answer is not documented.
+        The available documentation is cut after *email*; *timezone* and *notification_emails* are in its example.
+        *extra* holds further fields by their names in the wire format. The response is not documented.
 
         Raises:
-            ArgumentError: Nothing is given, or a name in *extra* is an argument of its own.
+            ArgumentError: No field is given, or a name in *extra* has an argument of its own.
+
+        Service documentation: https://multicartapi.com/api-docs/auth-account
         """
         extra = redact(extra)
         check_str("name", name)
@@ -80,32 +87,38 @@ class Account(Resource):
         fields = {"name": name, "email": email, "timezone": timezone, "notification_emails": notification_emails}
         changed = {**fields, **check_extra_fields(extra, *fields)}
         if all(value is UNSET for value in changed.values()):
-            raise ArgumentError("update_profile", "expected at least one field to change, got none")
+            raise ArgumentError("update_profile", "expected at least one field to change, got none; pass one")
         return await self._call(UPDATE_PROFILE, changed)
 
     async def details(self) -> Undocumented:
-        """Return the account's details: the documented way to read the API key, with a session token for example.
+        """Return the account's details: the documented way to read the API key, for example with a session token.
 
-        So keep them secret. Which fields there are is not documented: look at ``data``, which ``repr`` does not show.
+        So keep them secret. The fields are not documented: read ``data``, which ``repr`` does not show.
+
+        Service documentation: https://multicartapi.com/docs/guides/api-key
         """
         return await self._call(DETAILS)
 
     async def credits(self) -> Credits:
         """Return the account's credits: see ``credits.spendable``.
 
-        The path is documented, its answer is not: the three fields are those of the page on credits. What else comes is
+        The path is documented, its response is not: the three fields are those of the page on credits. Other fields are
         in ``extra``.
+
+        Service documentation: https://multicartapi.com/docs/guides/usage
         """
         return await self._call(CREDITS)
 
     async def send_registration_code(self, email: str) -> None:
-        """Have a code of 6 digits sent to *email*, for `register`. It is valid for 10 minutes and voids the one before.
+        """Have a code of 6 digits sent to *email*, for `register`. It is valid for 10 minutes and voids earlier ones.
 
-        At most 3 codes are sent to an address in 15 minutes. Needs no credential.
+        At most 3 codes are sent to an address in 15 minutes. No credential is needed.
 
         Raises:
-            APIError: The address is registered already, or has had too many codes.
-            OutcomeUnknownError: No answer came; the code may be on its way.
+            APIError: The address is registered already, or has received too many codes.
+            OutcomeUnknownError: No response was received; the code may have been sent.
+
+        Service documentation: https://multicartapi.com/api-docs/registration
         """
         check_str("email", email, required=True)
         await self._call(SEND_CODE, {"email": email})
@@ -122,16 +135,18 @@ class Account(Resource):
         address_1: str | Unset = UNSET,
         extra: Mapping[str, object] = {},
     ) -> Undocumented:
-        """Make an account for *email*, to which `send_registration_code` has sent *otp*. Needs no credential.
+        """Create an account for *email*, to which `send_registration_code` has sent *otp*. No credential is needed.
 
-        *otp* is a number, as the service wants it, or the 6 digits as a text. *country* is a name, as "Australia".
-        The documentation at hand is cut after *address_1*; *extra* holds further fields by their names on the wire.
-        The answer is not documented. `login` comes next.
+        *otp* is a number, as the service expects it, or the 6 digits as a string. *country* is a name, such as
+        "Australia". The available documentation is cut after *address_1*; *extra* holds further fields by their names
+        in the wire format. The response is not documented. Call `login` next.
 
         Raises:
-            APIError: The service refused: a wrong or old code for example.
-            ArgumentError: Something is missing, or a name in *extra* is an argument of its own.
-            OutcomeUnknownError: No answer came. Try to log in before you register again.
+            APIError: The service rejected it, for example because of a wrong or expired code.
+            ArgumentError: An argument is missing or invalid, or a name in *extra* has an argument of its own.
+            OutcomeUnknownError: No response was received. Try to log in before you register again.
+
+        Service documentation: https://multicartapi.com/api-docs/registration
         """
         password, otp, extra = redact(password), redact(otp), redact(extra)
         code = _code(otp)
@@ -147,7 +162,7 @@ class Account(Resource):
 
 
 def _code(otp: object) -> Redacted:
-    """Return the code as the service takes it: a number, which has lost its leading zeros."""
+    """Return the code as the service expects it: a number, without its leading zeros."""
     number = otp.reveal() if isinstance(otp, Redacted) else None
     if isinstance(number, str) and _SIX_DIGITS.match(number):
         number = int(number)
@@ -155,8 +170,10 @@ def _code(otp: object) -> Redacted:
 
 
 def _check_code(code: Redacted) -> None:
-    if code.reveal() is None:  # what was given is not shown
-        raise ArgumentError("otp", "expected the 6 digits of the code, as a number or as a string")
+    if code.reveal() is None:  # the value must not be shown
+        raise ArgumentError(
+            "otp", "expected the 6 digits of the code, as an integer or a string; the value is not shown"
+        )
 
 
 def _check_password(password: object) -> None:
@@ -164,10 +181,10 @@ def _check_password(password: object) -> None:
     if kind is not str:
         raise ArgumentError("password", f"expected a string, got an object of type {kind.__name__}")
     if not good:
-        raise ArgumentError("password", "expected a non-empty string that UTF-8 can encode, got another one")
+        raise ArgumentError("password", "expected a non-empty string that UTF-8 can encode; the value is not shown")
 
 
 def _kind_of(password: object) -> tuple[type, bool]:
-    """Return the type of what was given, and whether it can be sent: this function raises nothing."""
+    """Return the type of *password*, and whether it can be sent; raises nothing, so that no traceback shows it."""
     value: object = password.reveal() if isinstance(password, Redacted) else password
     return type(value), is_valid_str(value)

@@ -1,9 +1,9 @@
-"""``client.asins``: the ASINs of a collection. Documentation: api-docs/amazon-items."""
+"""``client.asins``: the ASINs of a collection."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, suppress
 
 import attrs
@@ -24,15 +24,16 @@ from multicart_async._core.validation import (
 )
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.config import PollPolicy
-from multicart_async.errors import APIError, MultiCartError, NotFoundError, WaitTimeoutError
+from multicart_async.errors import APIError, MultiCartError, NotFoundError
 from multicart_async.models import AddResult, Asin, AsinRow, OutputFormat
 from multicart_async.models._base import Model, Strict
 from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import AMAZON
 from multicart_async.resources._items.export import export_asins
+from multicart_async.resources._items.ingestion import wait_for_count
 from multicart_async.resources._pagination import find_first, paginate
-from multicart_async.resources._polling import PollResult, PollTimer, poll_until_done
+from multicart_async.resources._polling import PollTimer
 from multicart_async.resources.zipcodes import Zipcodes
 
 __all__ = ["Asins"]
@@ -51,7 +52,7 @@ CREATE_BULK = Endpoint("/schedules/amazon/asin/create/bulk/", AddResult, safety=
 LIST = Endpoint(_PATH, tuple[Asin, ...], safety="safe", subject=("collection", "collection_id"))
 COUNT = Endpoint(
     _PATH, _Counted, safety="safe", subject=("collection", "collection_id")
-)  # the same call: with_count changes the shape of its answer
+)  # the same call: with_count changes the shape of its response
 GET = Endpoint("/schedules/amazon/asin/get/", Asin, safety="safe", echo=("id", "id"), subject=("item", "id"))
 UPDATE = Endpoint(
     "/schedules/amazon/asin/update/", Asin, safety="idempotent", echo=("asin_id", "id"), subject=("item", "asin_id")
@@ -62,9 +63,11 @@ PAGE = 100
 
 
 class Asins(Resource):
-    """``client.asins``: the ASINs of a collection, at most 5,000 of them.
+    """``client.asins``: the ASINs of a collection, at most 5,000.
 
-    `add` is the simple way; `create_many` and `import_csv` are the service's calls. Documentation: api-docs/amazon-items.
+    `add` combines several calls; `create_many` and `import_csv` are single calls of the service.
+
+    Service documentation: https://multicartapi.com/api-docs/amazon-items
     """
 
     def __init__(self, context: ClientContext, *, zipcodes: Zipcodes) -> None:
@@ -82,13 +85,15 @@ class Asins(Resource):
         include_raw_html: bool | Unset = UNSET,
         output: OutputFormat | Unset = UNSET,
     ) -> Asin:
-        """Add one ASIN. *domain_id* and *zipcode_id* are ids of rows, not names: `create_many` takes names.
+        """Add one ASIN. *domain_id* and *zipcode_id* are ids, not names: `create_many` takes names.
 
-        The first item of a collection takes it from draft to enable.
+        The first item of a collection changes it from draft to enable.
 
         Raises:
-            APIError: Refused: a duplicate (the same ASIN, domain and postcode), or the 5,001st.
-            ArgumentError: An argument cannot be right.
+            APIError: Rejected: a duplicate (the same ASIN, domain and postcode), or the 5,001st item.
+            ArgumentError: An argument is invalid.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         check_id("domain_id", domain_id)
@@ -112,10 +117,10 @@ class Asins(Resource):
             added = await self._find(collection_id, name, domain_id, zipcode_id) if error.maybe_applied else None
             if added is None:
                 raise
-            return added  # an earlier attempt, whose answer was lost, has added it
+            return added  # by an earlier attempt, whose response was lost
 
     async def _find(self, collection_id: int, asin: str, domain_id: int, zipcode_id: int) -> Asin | None:
-        """Return the ASIN, if it is listed. A list that fails is ignored: the rejection is what the caller must know."""
+        """Return the ASIN, if it is listed. A failure of the list is ignored: the caller must see the rejection."""
 
         def matches(item: Asin) -> bool:
             place = item.domain and item.domain.id, item.customer_postcode and item.customer_postcode.id
@@ -134,15 +139,18 @@ class Asins(Resource):
         postcode: str,
         include_raw_html: bool | Unset = UNSET,
     ) -> AddResult:
-        """Add up to 5,000 ASINs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
+        """Add up to 5,000 ASINs, 1,000 per call; trimmed, without duplicates. The result names the rejected ones.
 
-        *domain* and *postcode* are names, as ``"amazon.com.au"`` and ``"4500"``, not ids. The service calls it success
-        when it takes none: see `AddResult.raise_for_errors`. After a lost answer a call is repeated, and what is there
-        already counts as taken: `AddResult.assumed` says for how many that was so.
+        *domain* and *postcode* are names, such as ``"amazon.com.au"`` and ``"4500"``, not ids. The service reports
+        success even if it accepts none: see `AddResult.raise_for_errors`. After a lost response a call is repeated, and
+        items that are present already count as added: `AddResult.assumed` is their number.
 
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `AddResult` of the earlier ones.
-            ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
+            ArgumentError: An item is empty or contains whitespace or a comma, or there are more than 5,000. Nothing was
+                sent.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         check_str("domain", domain, required=True)
@@ -155,7 +163,7 @@ class Asins(Resource):
                 "domain": domain,
                 "customer_postcode": postcode,
                 "asins": text,
-                "including_raw_html": include_raw_html,  # includING here; the other spelling is dropped silently
+                "including_raw_html": include_raw_html,  # includING here; the other spelling is ignored silently
             }
             for text in join_batches(wanted)
         )
@@ -171,26 +179,27 @@ class Asins(Resource):
         include_raw_html: bool | Unset = UNSET,
         policy: PollPolicy = PollPolicy(),
     ) -> AddResult:
-        """Add up to 5,000 ASINs, and have them ready for a run: what was taken, once the collection has it.
+        """Add up to 5,000 ASINs and wait until the collection has them, ready for a run; return the result of adding.
 
-        The postcode is created where it is missing, and waited for until it is active (see `Zipcodes.ensure`; a new one
-        takes up to a minute); then `create_many`, then `wait_ingested`. *policy* is for each of the two waits. The
-        second one counts rows, so nothing else should add to the collection meanwhile; none taken, none waited for.
-        After a lost answer it looks for the items themselves instead, because some may have been there before.
-        What was not taken is no error: see `AddResult.raise_for_errors`.
+        The postcode is created if necessary, and waited for until it is active (see `Zipcodes.ensure`; a new one takes
+        up to a minute); then `create_many`, then `wait_ingested`. *policy* applies to each of the two waits. The second
+        one counts items, so nothing else should add to the collection meanwhile; if none was accepted, it is skipped.
+        After a lost response it searches for the items themselves, because some may have been there before. Rejected
+        items are not an error: see `AddResult.raise_for_errors`.
 
         Raises:
             ZipcodeFailedError: The postcode is failed or inactive. Nothing was added.
-            WaitTimeoutError: ``policy.wait_timeout`` is over; ``report`` tells whether it was the second wait.
-            MultiCartError: Something failed; ``report`` holds the `AddResult`, or ``None`` before the first item.
-            ArgumentError: An argument cannot be right, or the service does not know the domain. Nothing was added.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed; ``report`` is set if it was the second wait.
+            MultiCartError: A step failed; ``report`` holds the `AddResult`, or ``None`` before the first item was
+                added.
+            ArgumentError: An argument is invalid, or the service does not list the domain. Nothing was added.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         check_bool("include_raw_html", include_raw_html)
         wanted = normalize_items("asins", asins)
-        await self._zipcodes.ensure(
-            postcode, domain=domain, policy=policy
-        )  # checks these three before it sends anything
+        await self._zipcodes.ensure(postcode, domain=domain, policy=policy)  # checks all three before sending
         before = await self.count(collection_id)
         added = await self.create_many(
             collection_id, wanted, domain=domain, postcode=postcode, include_raw_html=include_raw_html
@@ -199,10 +208,8 @@ class Asins(Resource):
             if added.assumed:
                 await self._wait_listed(collection_id, wanted, added, (domain, postcode), policy)
             elif added.success_count > 0:
-                there = max(
-                    0, min(before + added.success_count, MAX_ITEMS)
-                )  # rows may have been deleted since the count
-                await self.wait_ingested(collection_id, there, policy=policy)
+                count = min(before + added.success_count, MAX_ITEMS)  # items may have been deleted since
+                await self.wait_ingested(collection_id, max(0, count), policy=policy)
         except MultiCartError as error:
             error.report = added
             raise
@@ -215,126 +222,125 @@ class Asins(Resource):
         *,
         split: bool = False,
     ) -> AddResult:
-        """Add ASINs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
+        """Add ASINs from a CSV: a file, its content, or its rows. The result names the rejected rows.
 
-        Header and order of a file must be ``domain,customer_postcode,asin,include_raw_html``, exactly, its encoding
-        UTF-8. Domain and postcode are names; postcodes keep their leading zeros, and the rows their bytes. Rows of commas
-        and blanks alone are not sent: `AddResult.blank_rows` counts them.
+        The header of a file must be exactly ``domain,customer_postcode,asin,include_raw_html``, its encoding UTF-8.
+        Domain and postcode are names; postcodes keep their leading zeros, and rows are sent unchanged. Rows of only
+        commas and whitespace are not sent: `AddResult.blank_rows` counts them.
 
-        One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
-        collection that helps only below 5,000 items in total: for more, see `Collections.create_sharded`.
+        One call takes 5,000 rows. With *split*, as many calls as needed are made, one after the other; for one
+        collection this is useful only below 5,000 items in total: for more, see `Collections.create_sharded`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not sent.
-            ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
+            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not
+                sent.
+            ArgumentError: The header, a row or the number of rows is invalid. Nothing was sent.
             DiskError: The file cannot be read.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         return await import_csv(self._context.api, CREATE_BULK, AMAZON, collection_id, source, split=split)
 
     async def export_csv(self, collection_id: int, path: str | os.PathLike[str]) -> int:
-        """Write the ASINs of a collection to a CSV that `import_csv` takes; how many rows it has.
+        """Write the ASINs of a collection to a CSV that `import_csv` takes, and return the number of rows.
 
-        It is there whole or not at all; an older file of that name is replaced. ``custom_id`` and ``output`` have no
-        column. An empty collection gives the header alone, which cannot be imported.
+        It is written completely or not at all; an existing file is replaced. ``custom_id`` and ``output`` have no
+        column. An empty collection gives only the header, which cannot be imported.
 
         Raises:
-            InvalidResponseError: A row lacks the name of its domain, its postcode or ``include_raw_html``.
+            InvalidResponseError: An item lacks the name of its domain, its postcode or ``include_raw_html``.
             DiskError: The file cannot be written.
             ArgumentError: *path* is not the name of a file.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         target = check_file_path("path", path)
-        async with aclosing(self.iterate(collection_id)) as rows:
-            return await export_asins(rows, target, LIST.path)
+        async with aclosing(self.iterate(collection_id)) as listed:
+            return await export_asins(listed, target, LIST.path)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Asin, ...]:
-        """One page of the ASINs of a collection."""
+        """Return one page of the ASINs of a collection.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
+        """
         check_id("collection_id", collection_id)
         check_int("skip", skip)
         check_int("limit", limit, minimum=1)
-        # with_count must be left out, not false: any value may change the shape of the answer
+        # with_count must be omitted, not false: any value may change the shape of the response
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Asin, None]:
-        """Every ASIN of a collection, each once, however the list moves meanwhile: then it is read again.
+        """Yield every ASIN of a collection once. A list that changes meanwhile is read again.
 
         Raises:
-            InvalidResponseError: It has no end, or moves all the time.
+            InvalidResponseError: The list has no end, or changes all the time.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
-        return self._rows(collection_id, complete=True)
+        return self._iterate(collection_id, complete=True)
 
-    def _rows(self, collection_id: int, *, complete: bool) -> AsyncGenerator[Asin, None]:
+    def _iterate(self, collection_id: int, *, complete: bool) -> AsyncGenerator[Asin, None]:
         async def page(skip: int, limit: int) -> tuple[Asin, ...]:
             return await self.list(collection_id, skip=skip, limit=limit)
 
         return paginate(page, PAGE, LIST.path, complete=complete)
 
     async def count(self, collection_id: int) -> int:
-        """How many ASINs a collection has."""
+        """Return the number of ASINs in a collection.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
+        """
         check_id("collection_id", collection_id)
         fields = {"collection_id": collection_id, "skip": 0, "limit": 1, "with_count": 1}
         return (await self._call(COUNT, fields)).total_count
 
     async def wait_ingested(self, collection_id: int, count: int, *, policy: PollPolicy = PollPolicy()) -> int:
-        """Wait until a collection has at least *count* ASINs; how many it has then.
+        """Wait until a collection has at least *count* ASINs, and return the number it has then.
 
-        The service advises to do so before a run. *count* is what was there before, plus ``AddResult.success_count``: rows
-        that were rejected never come. With ``AddResult.assumed``, so many of them may be counted in what was there before.
+        The service recommends this before a run. *count* is the number before adding, plus ``AddResult.success_count``:
+        rejected items never arrive. ``AddResult.assumed`` of them may be included in the number before.
 
         Raises:
-            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the number seen last.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed; ``last`` is the last number seen.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         check_int("count", count)
         if count > MAX_ITEMS:
-            raise wrong_argument("count", f"at most {MAX_ITEMS}, because a collection holds no more ASINs", count)
-
-        async def there() -> int:
-            return await self.count(collection_id)
-
-        return await self._wait(there, count, "ASINs", collection_id, policy)
+            raise wrong_argument("count", f"at most {MAX_ITEMS}, the limit of a collection", count)
+        timer = PollTimer(policy, self._context.clock)
+        return await wait_for_count(lambda: self.count(collection_id), count, "ASINs", collection_id, timer)
 
     async def _wait_listed(
         self, collection_id: int, asins: Sequence[str], added: AddResult, place: tuple[str, str], policy: PollPolicy
     ) -> None:
-        """Wait until those that were *added* are in the list, also if an earlier attempt has put them there."""
+        """Wait until the *added* ASINs are listed, including those that an earlier attempt has added."""
         rejected = {row.item for row in added.error_rows}
-        wanted = {asin.upper() for asin in asins if asin not in rejected}  # how it writes them is the service's affair
+        wanted = {asin.upper() for asin in asins if asin not in rejected}  # the service may change the case
 
-        async def there() -> int:
-            # the list grows meanwhile; what one pass misses, the next poll finds
-            async with aclosing(self._rows(collection_id, complete=False)) as rows:
-                return len(wanted & {row.asin.upper() async for row in rows if _is_at(row, place)})
+        async def count_listed() -> int:
+            # the list grows meanwhile; the next poll finds what one pass misses
+            async with aclosing(self._iterate(collection_id, complete=False)) as listed:
+                return len(wanted & {item.asin.upper() async for item in listed if _is_at(item, place)})
 
-        count = min(added.success_count, len(wanted))  # a rejected row need not name its item
-        await self._wait(there, count, "of these ASINs", collection_id, policy)
-
-    async def _wait(
-        self, there: Callable[[], Awaitable[int]], count: int, what: str, collection_id: int, policy: PollPolicy
-    ) -> int:
-        pace = PollTimer(policy, self._context.clock)
-        seen: list[int] = []
-
-        async def look() -> PollResult[int]:
-            seen[:] = [await there()]
-            return PollResult(seen[0], seen[0], finished=seen[0] >= count)
-
-        def timed_out() -> WaitTimeoutError:
-            number = seen[0] if seen else "an unknown number of"
-            reason = f"collection {collection_id} has {number} {what}, not {count}"
-            return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
-
-        return await poll_until_done(look, pace, timed_out)
+        count = min(added.success_count, len(wanted))  # an error row need not name its item
+        await wait_for_count(
+            count_listed, count, "of these ASINs", collection_id, PollTimer(policy, self._context.clock)
+        )
 
     async def get(self, asin_id: int) -> Asin:
-        """One ASIN by the id of its row, as `list` and `create` give it.
+        """Return one ASIN by its id, as in the results of `list` and `create`.
 
         Raises:
-            NotFoundError: No such row, or not yours.
+            NotFoundError: There is no such item, or it belongs to another account.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("asin_id", asin_id)
-        return await self._call(GET, {"id": asin_id})  # the collection is accepted there and ignored
+        return await self._call(GET, {"id": asin_id})  # the service ignores a collection here
 
     async def update(
         self,
@@ -345,10 +351,12 @@ class Asins(Resource):
         output: OutputFormat | Unset = UNSET,
         custom_id: str | Unset = UNSET,
     ) -> Asin:
-        """Change the given fields of an ASIN's row and leave the others as they are.
+        """Change the given fields of an ASIN and leave the others unchanged.
 
         Raises:
-            NotFoundError: No such row, or not yours.
+            NotFoundError: There is no such item, or it belongs to another account.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("asin_id", asin_id)
         check_bool("include_raw_html", include_raw_html)
@@ -366,10 +374,13 @@ class Asins(Resource):
         )
 
     async def delete(self, asin_id: int) -> None:
-        """Delete an ASIN's row. Records and files of earlier runs stay.
+        """Delete an ASIN from its collection. Records and files of earlier runs are kept.
 
         Raises:
-            NotFoundError: No such row, or not yours. (When an earlier attempt's answer was lost, it is gone: no error.)
+            NotFoundError: There is no such item, or it belongs to another account; not raised if an earlier attempt of
+                this call may have deleted it.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("asin_id", asin_id)
         try:
@@ -379,6 +390,6 @@ class Asins(Resource):
                 raise
 
 
-def _is_at(row: Asin, place: tuple[str, str]) -> bool:
-    """Whether a row is for that domain and postcode, as far as it tells."""
-    return row.domain_name in {None, place[0]} and row.postcode_text in {None, place[1]}
+def _is_at(item: Asin, place: tuple[str, str]) -> bool:
+    """Return whether an item has that domain and postcode, or does not show them."""
+    return item.domain_name in {None, place[0]} and item.postcode_text in {None, place[1]}

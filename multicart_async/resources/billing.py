@@ -1,4 +1,4 @@
-"""``client.billing``: plans and invoices. Documentation: api-docs/plans, docs/authentication, docs/response-envelope."""
+"""``client.billing``: plans and invoices."""
 
 from __future__ import annotations
 
@@ -18,20 +18,28 @@ PLANS = Endpoint("/plans/get_plans/", tuple[Plan, ...], safety="safe")
 PUBLIC_PLANS = Endpoint("/plans/public/", tuple[Plan, ...], safety="safe", method="GET", public=True)
 
 INVOICE = "/users/payments/{invoice_id}/invoice.pdf"  # a file, not a call: raw bytes without an envelope
-_INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # it becomes a part of a path and of a file's name
+_INVOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # part of a path and of a file name
 
 
 class Billing(Resource):
-    """``client.billing``: plans, and invoices as PDF. Documentation: api-docs/plans, docs/authentication."""
+    """``client.billing``: plans, and invoices as PDF.
+
+    Service documentation: https://multicartapi.com/api-docs/plans, https://multicartapi.com/docs/authentication
+    """
 
     async def plans(self) -> tuple[Plan, ...]:
-        """Return the plans that are on offer, in their order. Count with ``price_cents``; ``price`` may be a binary float."""
+        """Return the plans on offer, in their order. Calculate with ``price_cents``; ``price`` may be a binary float.
+
+        Service documentation: https://multicartapi.com/api-docs/plans
+        """
         return await self._call(PLANS)
 
     async def public_plans(self) -> tuple[Plan, ...]:
         """Return the public catalogue of plans; it needs no credential, and none is sent.
 
-        The path is documented, its answer is not: rows as those of `plans` are expected, and none of their fields.
+        The path is documented, its response is not: objects as from `plans` are expected, but none of their fields.
+
+        Service documentation: https://multicartapi.com/docs/authentication
         """
         return await self._call(PUBLIC_PLANS)
 
@@ -39,13 +47,16 @@ class Billing(Resource):
         """Download an invoice to ``<dest>/invoice-<invoice_id>.pdf``, verified; it is fetched again each time.
 
         *dest* is a folder or a `Sink`; in a folder, only the user of this process can read the file. Whether an id is a
-        number or a text is not documented; a text is made of ASCII letters, digits, ``-`` and ``_``. No call that lists
-        invoices is documented: the dashboard shows them.
+        number or a string is not documented; a string consists of ASCII letters, digits, ``-`` and ``_``. No call that
+        lists invoices is documented: the dashboard shows them.
 
         Raises:
-            ArgumentError: That is no id, or *dest* is not right.
-            NotFoundError: No such invoice, or not yours.
-            DownloadError: It could not be had whole, something else came in its place, or the disk refused.
+            ArgumentError: *invoice_id* or *dest* is invalid.
+            NotFoundError: There is no such invoice, or it belongs to another account.
+            DownloadError: It could not be downloaded completely, another document came instead, or the disk reported an
+                error.
+
+        Service documentation: https://multicartapi.com/docs/response-envelope
         """
         text = _id_text(invoice_id)
         return await self._context.downloads.download_file(
@@ -54,7 +65,7 @@ class Billing(Resource):
 
 
 def _id_text(invoice_id: object) -> str:
-    if type(invoice_id) is int and 0 < invoice_id < 10**18:  # more digits than Python prints are an error of its own
+    if type(invoice_id) is int and 0 < invoice_id < 10**18:  # str() of an integer with very many digits raises an error
         return str(invoice_id)
     if isinstance(invoice_id, str) and _INVOICE_ID.match(invoice_id):
         return invoice_id

@@ -1,4 +1,4 @@
-"""``client.catalogue``: the Officeworks catalogue. Documentation: api-docs/officeworks-catalogue."""
+"""``client.catalogue``: the Officeworks catalogue."""
 
 from __future__ import annotations
 
@@ -17,25 +17,32 @@ PRODUCTS = Endpoint("/schedules/officeworks/categories/products/", Undocumented,
 
 
 class Catalogue(Resource):
-    """``client.catalogue``: what Officeworks sells. Looking costs no credits."""
+    """``client.catalogue``: the products of Officeworks. Browsing costs no credits.
+
+    Service documentation: https://multicartapi.com/api-docs/officeworks-catalogue
+    """
 
     async def categories(self, *, flat: bool | Unset = UNSET, seo_path: str | Unset = UNSET) -> CatalogueTree:
-        """Return the categories as a tree, or with *flat* as a list; all of them, or *seo_path* and what is below it.
+        """Return the categories as a tree, or with *flat* as a list; all of them, or *seo_path* and its subcategories.
 
-        The service keeps its answer for 24 hours. A *seo_path* that it does not know is no error: ``total`` is 0.
+        The service caches its response for 24 hours. An unknown *seo_path* is not an error: ``total`` is 0.
+
+        Service documentation: https://multicartapi.com/api-docs/officeworks-catalogue
         """
         check_bool("flat", flat)
         check_str("seo_path", seo_path)
         return await self._call(CATEGORIES, {"flat": flat, "seo_path": seo_path})
 
     async def products(self, seo_path: str, *, extra: Mapping[str, object] = {}) -> Undocumented:
-        """Products of a category, as they are sold now: ``data`` is what the service answered.
+        """Return the products of a category as they are sold now: ``data`` is the response of the service.
 
-        The documentation is cut: it says that there are pages, sorting and products of categories below, but names
-        *seo_path* alone, as ``"technology/computers/laptops"``. What else you know goes into *extra*, as it is.
+        The documentation is incomplete: it mentions pages, sorting and products of subcategories, but names only
+        *seo_path*, such as ``"technology/computers/laptops"``. Further fields go into *extra*, which is sent unchanged.
 
         Raises:
-            ArgumentError: *extra* is no mapping, or has a ``seo_path`` too.
+            ArgumentError: *extra* is not a mapping, or contains ``seo_path`` too.
+
+        Service documentation: https://multicartapi.com/api-docs/officeworks-catalogue
         """
         check_str("seo_path", seo_path, required=True)
         return await self._call(PRODUCTS, {"seo_path": seo_path, **check_extra_fields(extra, "seo_path")})

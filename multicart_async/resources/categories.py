@@ -1,4 +1,4 @@
-"""``client.categories``: scrape a whole Amazon category. Documentation: api-docs/amazon-category."""
+"""``client.categories``: scrape entire Amazon categories."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ CANCEL = Endpoint(
     subject=("category scrape", "collection_id"),
 )
 
-WAITING = 1_000  # scrapes that are waited for at a time; the others are submitted as these end
+WAITING = 1_000  # scrapes that are waited for at once; others are submitted as these end
 CANCELLED = "Cancelled by user"  # the documented failed_message of a cancelled scrape
 
 
 class Categories(Resource):
-    """``client.categories``: scrape a whole Amazon category, for a credit for each product found.
+    """``client.categories``: scrape entire Amazon categories, for one credit per product found.
 
-    Documentation: api-docs/amazon-category.
+    Service documentation: https://multicartapi.com/api-docs/amazon-category
     """
 
     def __init__(self, context: ClientContext, *, collections: Collections) -> None:
@@ -106,20 +106,22 @@ class Categories(Resource):
         notification_email: str | Unset = UNSET,
         priority: Priority | Unset = UNSET,
     ) -> StartedCategory:
-        """Scrape a category now, for a credit for each product found. It gets a collection of its own.
+        """Scrape a category now, for one credit per product found. It gets a collection of its own.
 
-        *domain* and *postcode* are names, as ``"amazon.com.au"`` and ``"4500"``, not ids; the postcode must be active
-        for that domain. *amazon_node_id* is taken from the URL where it is not given. Both filters work on
-        amazon.com.au only: elsewhere they are a `MultiCartWarning`. Prices are in cents.
+        *domain* and *postcode* are names, such as ``"amazon.com.au"`` and ``"4500"``, not ids; the postcode must be
+        active for that domain. *amazon_node_id* is taken from the URL if omitted. Both filters work on amazon.com.au
+        only: elsewhere they cause a `MultiCartWarning`. Prices are in cents.
 
-        It is sent once: a lost answer is an `OutcomeUnknownError`, and the scrape may be running. An
-        `asyncio.CancelledError` that comes when it may have been sent has a note that says so.
+        It is sent once: a lost response is an `OutcomeUnknownError`, and the scrape may be running. An
+        `asyncio.CancelledError` that is raised when it may have been sent has a note that says so.
 
         Raises:
-            BadRequestError: Mostly: the postcode has no cookie file yet. `Zipcodes.ensure` helps.
-            InsufficientCreditsError: No credits for it.
-            OutcomeUnknownError: The answer was lost.
-            ArgumentError: An argument cannot be right.
+            BadRequestError: Usually the postcode has no cookie file yet: call `Zipcodes.ensure`.
+            InsufficientCreditsError: There are not enough credits.
+            OutcomeUnknownError: The response was lost.
+            ArgumentError: An argument is invalid.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
         request = CategoryRequest(
             category_url,
@@ -140,14 +142,14 @@ class Categories(Resource):
         fields = attrs.asdict(request)
         fields["amazon_node_id"] = check_request(request)
         note = (
-            "the category scrape may have been submitted and charged: look for its collection before you submit again"
+            "the category scrape may have been submitted and charged: check for its collection before you submit again"
         )
         try:
             with noting(note):
                 submitted = await self._call(SUBMIT, fields)
         except BadRequestError as error:
             error.add_note(
-                f"A category scrape wants a cookie file for {request.domain} and {request.postcode}: "
+                f"A category scrape needs a cookie file for {request.domain} and {request.postcode}: "
                 "client.zipcodes.ensure creates the postcode and waits until it is active; then submit again."
             )
             raise
@@ -161,21 +163,23 @@ class Categories(Resource):
         csv: bool = True,
         policy: PollPolicy = PollPolicy(),
     ) -> AsyncGenerator[Outcome[CategoryRequest, CategoryRun | RunDownload[CategoryRun]], None]:
-        """Scrape many categories, and with *dest* download each as soon as it is ready: what becomes of each, as it is known.
+        """Scrape many categories, download each with *dest*, and yield each outcome as it is known.
 
-        Each is submitted once, waited for as `wait` does, downloaded as `download` does. One failure stops nothing. The
-        value is the finished scrape, or with *dest* its download. An `asyncio.CancelledError` has a note that names what
-        was submitted and not yet yielded.
+        Each is submitted once, waited for as in `wait`, downloaded as in `download` once it is finished. One failure
+        does not stop the others. The value is the finished scrape, or with *dest* its download. An
+        `asyncio.CancelledError` has a note that names what was submitted and not yet yielded.
 
         Raises:
             DiskError: *dest* cannot be written to.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
         check_iterable("requests", requests)
         check_poll_policy(policy)
         sink = None if dest is None else await self._context.downloads.sink(dest)
         lifetime = self._context.lifetime
         unfinished = Unfinished(
-            "wait for these scrapes with categories.wait; look for a URL's before you submit it again"
+            "wait for these scrapes with categories.wait; check for that of a URL before you submit it again"
         )
 
         async def submit(request: CategoryRequest) -> StartedCategory:
@@ -207,33 +211,37 @@ class Categories(Resource):
                     yield outcome_of(request, result)
 
     async def result(self, collection_id: int) -> CategoryRun:
-        """Return a category scrape as it is now; its records are in ``asins`` once it is finished.
+        """Return a category scrape in its current state; its records are in ``asins`` once it is finished.
 
         Raises:
-            NotFoundError: No such collection, or not yours.
-            InvalidResponseError: The service answers no row (yet).
+            NotFoundError: There is no such collection, or it belongs to another account.
+            InvalidResponseError: The service returns no run (yet).
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
-        run = await self._row(collection_id, None)
+        run = await self._find_run(collection_id, None)
         if run is None:
             raise InvalidResponseError(RESULT.path, f"no run of collection {collection_id} yet")
         return run
 
-    async def _row(self, collection_id: int, runner_id: int | None) -> CategoryRun | None:
+    async def _find_run(self, collection_id: int, runner_id: int | None) -> CategoryRun | None:
         check_id("collection_id", collection_id)
-        rows = await self._call(RESULT, {"collection_id": collection_id})  # documented as an array of exactly one
-        fitting = [row for row in rows if runner_id in {None, row.id}]
-        return max(fitting, key=lambda row: row.id, default=None)
+        runs = await self._call(RESULT, {"collection_id": collection_id})  # documented as an array of exactly one
+        matching = [run for run in runs if runner_id in {None, run.id}]
+        return max(matching, key=lambda run: run.id, default=None)
 
     async def wait(self, started: StartedCategory | int, *, policy: PollPolicy = PollPolicy()) -> CategoryRun:
         """Wait until a category scrape is finished, and return it.
 
-        *started* is what `submit` gave, or the id of the collection.
+        *started* is the result of `submit`, or the id of the collection.
 
         Raises:
-            WaitTimeoutError: ``policy.wait_timeout`` is over. The scrape goes on, and waiting again goes on too.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed. The scrape continues, and can be waited for again.
             CategoryFailedError: It failed.
             RunCancelledError: It was cancelled.
             NotFoundError: The collection is gone.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
         async with aclosing(self.watch(started, policy=policy)) as runs:
             async for run in runs:
@@ -244,7 +252,10 @@ class Categories(Resource):
     async def watch(
         self, started: StartedCategory | int, *, policy: PollPolicy = PollPolicy()
     ) -> AsyncGenerator[CategoryRun, None]:
-        """Each change of a category scrape, once; the last is the finished one. Ends and raises as `wait` does."""
+        """Yield each change of a category scrape once; the last is the finished one. Ends and raises as `wait` does.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
+        """
         if isinstance(started, StartedCategory):
             collection_id, runner_id = (
                 check_id("started", started.collection_id),
@@ -252,35 +263,37 @@ class Categories(Resource):
             )
         else:
             collection_id, runner_id = check_id("started", started), None
-        pace = PollTimer(policy, self._context.clock)
+        timer = PollTimer(policy, self._context.clock)
         last: list[CategoryRun] = []
 
-        async def look() -> PollResult[CategoryRun]:
-            run = await self._row(collection_id, runner_id)
+        async def poll() -> PollResult[CategoryRun]:
+            run = await self._find_run(collection_id, runner_id)
             if run is not None:
                 last[:] = [run]
             if run is None or not run.is_download_generated:
-                await self._refuse_ended(started, run, collection_id)
+                await self._raise_if_ended(started, run, collection_id)
             return PollResult(run, run, finished=run is not None and run.is_download_generated)
 
         def timed_out() -> WaitTimeoutError:
-            reason = f"category scrape {collection_id} is not finished after {pace.elapsed:.0f} s"
+            reason = f"category scrape {collection_id} is not finished after {timer.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=started, last=next(iter(last), None))
             return self._context.api.redactor.error(error)
 
-        async with aclosing(poll_changes(look, pace, timed_out)) as runs:
+        async with aclosing(poll_changes(poll, timer, timed_out)) as runs:
             async for run in runs:
-                self._tell(run, pace.elapsed)
+                self._report(run, timer.elapsed)
                 yield run
 
-    async def _refuse_ended(self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int) -> None:
-        """Raise if the scrape failed or was cancelled. What a cancelled one reports as stage is not documented."""
+    async def _raise_if_ended(
+        self, started: StartedCategory | int, run: CategoryRun | None, collection_id: int
+    ) -> None:
+        """Raise if the scrape failed or was cancelled. The stage of a cancelled scrape is not documented."""
         failed = run is not None and run.stage == "failed"
         message = None
         try:
             collection = await self._collections.get(collection_id)
         except (APIError, APIConnectionError, InvalidResponseError) as error:
-            # nothing says that a category's collection can be had like others: it is a help, not a condition
+            # whether this call returns the collection of a category is not documented, so it may fail
             if isinstance(error, _FINAL) and error.in_envelope and not failed:
                 raise
         else:
@@ -293,7 +306,7 @@ class Categories(Resource):
         reason = f"category scrape {collection_id} {what}: {message or 'no reason is given'}"
         raise self._context.api.redactor.error(kind(reason, started=started, last=run, failed_message=message))
 
-    def _tell(self, run: CategoryRun, waited: float) -> None:
+    def _report(self, run: CategoryRun, waited: float) -> None:
         self._context.emit(
             RunProgress(
                 collection_id=run.collection,
@@ -320,11 +333,13 @@ class Categories(Resource):
         priority: Priority | Unset = UNSET,
         policy: PollPolicy = PollPolicy(),
     ) -> CategoryRun:
-        """Scrape a category now, and the scrape when it is finished: `submit`, then `wait`. Raises what these two raise.
+        """Scrape a category now and return the finished scrape: `submit`, then `wait`. Raises the errors of both.
 
-        An `asyncio.CancelledError` during the wait has a note that names the `StartedCategory`: the scrape goes on.
+        An `asyncio.CancelledError` during the wait has a note that names the `StartedCategory`: the scrape continues.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
-        check_poll_policy(policy)  # now: after the submission it is paid
+        check_poll_policy(policy)  # before the submission, which costs credits
         started = await self.submit(
             category_url,
             domain=domain,
@@ -338,16 +353,18 @@ class Categories(Resource):
             notification_email=notification_email,
             priority=priority,
         )
-        with noting(f"the category scrape goes on: {started!r}; wait for it again with categories.wait", sent=True):
+        with noting(f"the category scrape continues: {started!r}; wait for it again with categories.wait", sent=True):
             return await self.wait(started, policy=policy)
 
     async def cancel(self, collection_id: int) -> bool:
-        """Stop a category scrape; whether there was something to stop. It cannot be taken up again.
+        """Stop a category scrape, and return whether there was one to stop. It cannot be resumed.
 
-        False is no error: it had ended already, or was stopped by an earlier attempt whose answer was lost.
+        ``False`` is not an error: it had ended already, or was stopped by an earlier attempt whose response was lost.
 
         Raises:
-            NotFoundError: No such collection, or not yours.
+            NotFoundError: There is no such collection, or it belongs to another account.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
         check_id("collection_id", collection_id)
         return (await self._call(CANCEL, {"collection_id": collection_id})).revoked
@@ -355,22 +372,25 @@ class Categories(Resource):
     async def download(
         self, run: CategoryRun, dest: str | os.PathLike[str] | Sink, *, csv: bool = True, overwrite: bool = False
     ) -> RunDownload[CategoryRun]:
-        """``category_asins.json`` of a finished scrape, whole and verified, in ``<dest>/<collection>/<run>/``.
+        """Download ``category_asins.json`` of a finished scrape to ``<dest>/<collection>/<run>/``, verified.
 
-        With *csv*, ``category_asins.csv`` beside it, with the columns of the dashboard's CSV. The API has none, so it is
-        made from the JSON: a text stays as it is, true, false and numbers are as in JSON, what is missing is empty.
-        ``differences`` tells which values of the JSON it lacks because they are no objects, or why there is no CSV: where
-        the JSON cannot be read, it is kept as the service sent it.
+        With *csv*, ``category_asins.csv`` is stored beside it, with the columns of the dashboard's CSV. The API has
+        none, so it is made from the JSON: strings are unchanged, booleans and numbers are written as in JSON, missing
+        values are empty. ``differences`` reports values of the JSON that the CSV lacks because they are not objects, or
+        why there is no CSV: JSON that cannot be parsed is kept as received.
 
         Raises:
-            DownloadError: The file could not be had whole: there is nothing under its name. Or the disk refused.
-            APIError: The service refused it.
+            DownloadError: The file could not be downloaded completely, or the disk reported an error; nothing is
+                stored.
+            APIError: The service rejected the request.
             ArgumentError: The scrape is not finished.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-category
         """
         check_run(run)
 
         async def relist() -> CategoryRun | None:
-            return await self._row(run.collection, run.id)
+            return await self._find_run(run.collection, run.id)
 
         return await self._context.downloads.download_run(
             run, dest, "pages", relist=relist, terms=DownloadOptions(overwrite=overwrite, csv=csv)

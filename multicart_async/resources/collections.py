@@ -1,4 +1,4 @@
-"""``client.collections``: make, find, change and delete collections. Documentation: api-docs/collections."""
+"""``client.collections``: create, list, change and delete collections."""
 
 from __future__ import annotations
 
@@ -68,13 +68,16 @@ UPDATE = Endpoint(
 DELETE = Endpoint("/schedules/delete_schedule/", ANYTHING, safety="idempotent", subject=("collection", "schedule_id"))
 DELETE_MULTIPLE = Endpoint("/schedules/delete_multiple/", _Deleted, safety="idempotent")
 
-BATCH = 50  # ids for one call; thousands time out
+BATCH = 50  # ids per call; thousands time out
 
 
 class Collections(Resource):
-    """``client.collections``: what is scraped together. A new one is a draft, not listed, until its first item is added.
+    """``client.collections``: sets of items that are scraped together.
 
-    Documentation: api-docs/collections, docs/concepts/collections.
+    A new one is a draft, hidden from `list`, until its first item is added.
+
+    Service documentation: https://multicartapi.com/api-docs/collections,
+    https://multicartapi.com/docs/concepts/collections
     """
 
     def __init__(self, context: ClientContext, *, asins: Asins) -> None:
@@ -97,12 +100,15 @@ class Collections(Resource):
 
         It stays a draft, hidden from `list`, until its first item is added.
 
-        Its name becomes part of the names of its result files: one that makes trouble there is a `MultiCartWarning`.
-        So is a *schedule* without the times that it needs. The service documents no format for *destinations*.
+        Its name becomes part of the names of its result files: a name that causes problems there is a
+        `MultiCartWarning`, and so is a *schedule* without the times that it needs. The format of *destinations* is not
+        documented.
 
         Raises:
-            OutcomeUnknownError: The answer was lost. A draft of this name may exist, which only the dashboard shows.
-            ArgumentError: An argument cannot be right.
+            OutcomeUnknownError: The response was lost. A draft of this name may exist, which only the dashboard shows.
+            ArgumentError: An argument is invalid.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         fields = _new(name, notification_email, request_type, schedule, priority, fetch_mode, schedule_time)
         check_str("destinations", destinations)
@@ -125,23 +131,26 @@ class Collections(Resource):
         fetch_mode: FetchMode | Unset = UNSET,
         schedule_time: ScheduleTime | Unset = UNSET,
     ) -> tuple[Shard, ...]:
-        """Any number of ASINs in as many collections as they need: ``"<name> 1"``, ``"<name> 2"``, … of at most *size*.
+        """Add any number of ASINs to as many new collections as needed: ``"<name> 1"``, ``"<name> 2"`` and so on.
 
-        One collection after the other is created and gets its ASINs, as by `asins.create_many`; look at
-        ``shard.added`` for those that were not taken. Who goes where is decided as by `plan_shards`.
+        Each holds at most *size* ASINs. The collections are created and filled one after the other, as by
+        `asins.create_many`; check ``shard.added`` for rejected ASINs. They are distributed as by `plan_shards`.
 
-        With a *journal*, a path, the call can be made again after a crash, or with more ASINs: what is done is not done
-        again, what was begun is finished, ASINs stay where they are, and new ones go where there is room (also with
-        collections that have a schedule: the other arguments are those of new collections). Only a crash between a
-        creation and its answer leaves a draft whose id is unknown; it is created again, and a `MultiCartWarning` names what
-        to look for in the dashboard. A journal belongs to one name, domain and postcode.
+        With a *journal*, a path, the call can be repeated after a crash or with more ASINs: completed steps are not
+        repeated, interrupted ones are finished, ASINs keep their collection, and new ones fill the free places (even in
+        collections that have a schedule: the other arguments apply to new collections). Only a crash between a creation
+        and its response leaves a draft whose id is unknown; it is created again, and a `MultiCartWarning` names the
+        draft to check for in the dashboard. A journal belongs to one name, domain and postcode.
 
         Raises:
-            MultiCartError: A step failed; ``report`` holds the `Shard`s that are finished. Without a journal, its notes
-                tell which collection is not.
-            ItemsRejectedError: The first ASINs were all refused, so no further collection was created.
-            ArgumentError: An argument cannot be right, or the journal is another's, damaged or in use. Nothing was sent.
+            MultiCartError: A step failed; ``report`` holds the `Shard`s that are finished. Without a journal, the notes
+                of the error say which collection is not.
+            ItemsRejectedError: The first ASINs were all rejected, so no further collection was created.
+            ArgumentError: An argument is invalid, or the journal is in use, damaged or belongs to another call. Nothing
+                was sent.
             DiskError: The journal cannot be written.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         fields = _new(name, notification_email, "amazon", schedule, priority, fetch_mode, schedule_time)
         check_str("domain", domain, required=True)
@@ -162,7 +171,7 @@ class Collections(Resource):
 
         async with ShardJournal(name, domain, postcode, journal) as notes:
             _warn(
-                f"{lost!r} is created anew; an earlier draft of that name may be in the dashboard"
+                f"{lost!r} is created again; an earlier draft of that name may be in the dashboard"
                 for lost in notes.orphaned_names()
             )
             return await make_shards(notes, wanted, size, Steps(create, add))
@@ -174,16 +183,18 @@ class Collections(Resource):
         sort_order: SortOrder | Unset = UNSET,
         request_type: SupplierType | Unset = UNSET,
     ) -> tuple[Collection, ...]:
-        """All collections that are not drafts, each with its ``asin_count``.
+        """Return all collections that are not drafts, each with its ``asin_count``.
 
-        Those at work (``schedule_status`` Processing) come first, before what *sort_by* says; then the latest
-        ``updated_at``. It comes in one answer, however many there are.
+        Those being processed (``schedule_status`` Processing) come first, regardless of *sort_by*; then the latest
+        ``updated_at``. The service returns all of them in one response.
 
-        *request_type* returns those of one supplier, or the category scrapes. The service has no such filter: it is never
-        sent, and all collections are fetched.
+        *request_type* selects those of one supplier, or the category scrapes. The service has no such filter: it is
+        never sent, and all collections are fetched.
 
         Raises:
-            ArgumentError: An argument cannot be right.
+            ArgumentError: An argument is invalid.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_str("sort_by", sort_by)
         check_choice("sort_order", sort_order, SortOrder)
@@ -194,13 +205,16 @@ class Collections(Resource):
         return tuple(collection for collection in found if collection.request_type == request_type)
 
     async def get(self, collection_id: int) -> Collection:
-        """One collection, drafts too, with its schedule, priority and address.
+        """Return one collection, draft or not, with its schedule, priority and e-mail address.
 
         Raises:
-            NotFoundError: No such collection, or not yours.
+            NotFoundError: There is no such collection, or it belongs to another account.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_id("collection_id", collection_id)
-        return await self._call(GET, {"schedule_id": collection_id})  # collection_id is "not found" here
+        fields = {"schedule_id": collection_id}  # with collection_id the service reports "not found"
+        return await self._call(GET, fields)
 
     async def update(
         self,
@@ -213,12 +227,14 @@ class Collections(Resource):
         fetch_mode: FetchMode | Unset = UNSET,
         schedule_time: ScheduleTime | Unset = UNSET,
     ) -> Collection:
-        """Change the given fields and leave the others as they are.
+        """Change the given fields and leave the others unchanged.
 
-        The answer holds a few fields only; the others are ``None`` in what you get, not in the collection.
+        The response has only a few fields; the others are ``None`` in the result, not in the collection.
 
         Raises:
-            NotFoundError: No such collection, or not yours.
+            NotFoundError: There is no such collection, or it belongs to another account.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_id("collection_id", collection_id)
         check_str("name", name)
@@ -244,8 +260,10 @@ class Collections(Resource):
         """Delete a collection, its items and all its result files. This cannot be undone.
 
         Raises:
-            NotFoundError: No such collection, or not yours. (When an earlier attempt's answer was lost, it is gone: no
-                error.)
+            NotFoundError: There is no such collection, or it belongs to another account; not raised if an earlier
+                attempt of this call may have deleted it.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_id("collection_id", collection_id)
         try:
@@ -255,12 +273,14 @@ class Collections(Resource):
                 raise
 
     async def delete_many(self, collection_ids: Iterable[int]) -> DeleteReport:
-        """Delete collections, 50 in a call, as `delete` does. What you get says what is gone.
+        """Delete collections as `delete` does, 50 per call, and report which are gone.
 
-        The service deletes one by one: after an error in the middle, some of a batch are gone. Deleting again is safe.
+        The service deletes one by one: after an error, part of a batch is gone. Deleting again is safe.
 
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `DeleteReport` so far, later batches were not sent.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         self._context.lifetime.ensure_open()
         wanted = check_ids("collection_ids", collection_ids)
@@ -288,12 +308,12 @@ class Collections(Resource):
                 raise
         else:
             return data.detail or ""
-        for collection_id in batch:  # an answer was lost, some are gone: which, only asking for each can tell
+        for collection_id in batch:  # a response was lost and some are gone: only separate calls show which
             try:
                 await self.delete(collection_id)
             except NotFoundError:
                 continue
-        return "deleted one by one after a lost answer"
+        return "deleted one by one after a lost response"
 
 
 def _new(
@@ -335,17 +355,17 @@ ScheduleTime = EveryMinutes | Mapping[str, Any]
 
 
 def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset) -> Mapping[str, Any] | Unset:
-    """Return the service's object for *schedule_time*.
+    """Return the object that the service expects for *schedule_time*.
 
     Raises:
-        ArgumentError: There is no such schedule, or it is not for such times.
+        ArgumentError: The schedule does not exist or does not support such times.
     """
     check_choice("schedule", schedule, Schedule)
     if schedule_time is UNSET:
         return UNSET
     if isinstance(schedule_time, EveryMinutes):
         if schedule is not UNSET and schedule != "Every X Minutes":
-            reason = f"expected a mapping for {schedule!r}, got EveryMinutes, which is for 'Every X Minutes'"
+            reason = f"expected a mapping for {schedule!r}, got EveryMinutes; use it with 'Every X Minutes'"
             raise ArgumentError("schedule_time", reason)
         return schedule_time.schedule_time
     if not isinstance(schedule_time, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
@@ -354,10 +374,12 @@ def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset
 
 
 def schedule_troubles(schedule: Schedule | Unset, sent: Mapping[str, Any] | Unset, *, new: bool) -> tuple[str, ...]:
-    """Return what is odd about a schedule with these times; *new* says that there are no earlier ones."""
+    """Return warnings about a schedule with these times; *new* says that there are no earlier times."""
     times: Mapping[str, Any] = {} if sent is UNSET else sent
     if schedule == "Daily" and not times.get("hours"):
-        return ("a Daily schedule without hours may run every hour, for 24 times the credits: name its hours",)
+        return (
+            "a Daily schedule without hours may run every hour, for 24 times the credits; pass hours in schedule_time",
+        )
     if schedule == "Every X Minutes" and new and not times:
-        return ("when 'Every X Minutes' runs without a schedule_time is not documented, and may cost credits",)
+        return ("'Every X Minutes' without a schedule_time is not documented and may cost credits; pass EveryMinutes",)
     return ()

@@ -1,4 +1,4 @@
-"""``client.outputs``: scraped records as the service keeps them. Documentation: api-docs/amazon-items."""
+"""``client.outputs``: scraped output as stored by the service."""
 
 from __future__ import annotations
 
@@ -27,32 +27,45 @@ PAGE = 100
 
 
 class Outputs(Resource):
-    """``client.outputs``: the records that the service keeps of each ASIN. Documentation: api-docs/amazon-items."""
+    """``client.outputs``: the output that the service stores for each ASIN.
+
+    Service documentation: https://multicartapi.com/api-docs/amazon-items
+    """
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Output, ...]:
-        """One page of the output records of a collection, without their ``output_json``, which can be large."""
+        """Return one page of the output records of a collection, without their ``output_json``, which can be large.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
+        """
         check_id("collection_id", collection_id)
         check_int("skip", skip)
         check_int("limit", limit, minimum=1)
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Output, None]:
-        """Every output record of a collection, each once, without its ``output_json``; read again where the list moves.
+        """Yield every output record of a collection once, without its ``output_json``.
+
+        A list that changes meanwhile is read again.
 
         Raises:
-            InvalidResponseError: It has no end, or moves all the time.
+            InvalidResponseError: The list has no end, or changes all the time.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("collection_id", collection_id)
         return paginate(lambda skip, limit: self.list(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def get(self, output_id: int) -> Output:
-        """One output record with its ``output_json``, which is an object or an array of them.
+        """Return one output record with its ``output_json``, which is an object or an array of them.
 
-        *output_id* is the id from `list`; the id of an ASIN is another number, and may be another account's record.
+        *output_id* is the id from `list`; the id of an ASIN is a different number, and may be that of another account's
+        record.
 
         Raises:
-            NotFoundError: No such output record.
-            InvalidResponseError: The service answered another record than was asked for.
+            NotFoundError: There is no such output record.
+            InvalidResponseError: The service responded with another record than requested.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
         check_id("output_id", output_id)
-        return await self._call(GET, {"asin_id": output_id})  # named after an ASIN, but expects the output's id
+        return await self._call(GET, {"asin_id": output_id})  # named after an ASIN, but expects the id of the output

@@ -1,4 +1,4 @@
-"""``client.settings``: domains and stores. Documentation: docs/authentication, docs/guides/officeworks-skus."""
+"""``client.settings``: domains and stores."""
 
 from __future__ import annotations
 
@@ -20,55 +20,60 @@ STORES = Endpoint("/settings/officeworks/stores/", tuple[Store, ...], safety="sa
 
 
 class ServiceSettings(Resource):
-    """``client.settings``: domains and Officeworks stores, asked for once; no key is needed.
+    """``client.settings``: domains and Officeworks stores, requested once; no key is needed.
 
-    Documentation: docs/authentication, docs/guides/officeworks-skus.
+    Service documentation: https://multicartapi.com/docs/authentication,
+    https://multicartapi.com/docs/guides/officeworks-skus
     """
 
     def __init__(self, context: ClientContext) -> None:
         super().__init__(context)
-        self._domains = _Kept(context.api, DOMAINS)
-        self._stores = _Kept(context.api, STORES)
+        self._domains = _Cached(context.api, DOMAINS)
+        self._stores = _Cached(context.api, STORES)
 
     async def domains(self, *, refresh: bool = False) -> tuple[Domain, ...]:
         """Return the domains that can be scraped, with the ids and names that other calls expect. No key is needed.
 
-        They are asked for once and kept as long as the client; *refresh* asks again. A refresh that fails leaves what
-        is kept as it was. The documentation does not show the answer: fields may be ``None``, and more in ``extra``.
+        They are requested once and kept as long as the client; *refresh* requests them again. A failed refresh leaves
+        the kept ones unchanged. The response is not documented: fields may be ``None``, and ``extra`` may contain more.
+
+        Service documentation: https://multicartapi.com/docs/authentication
         """
-        return await self._domains.rows(refresh=refresh)
+        return await self._domains.get(refresh=refresh)
 
     async def officeworks_stores(self, *, refresh: bool = False) -> tuple[Store, ...]:
-        """Every active Officeworks store; `skus` wants a ``store_id``. No key is needed.
+        """Return every active Officeworks store; `skus` expects its ``store_id``. No key is needed.
 
-        They are asked for once and kept, as `domains` are.
+        They are requested once and kept, as for `domains`.
+
+        Service documentation: https://multicartapi.com/docs/guides/officeworks-skus
         """
-        return await self._stores.rows(refresh=refresh)
+        return await self._stores.get(refresh=refresh)
 
 
-class _Kept(Generic[T]):
-    """An answer that is asked for once, by one of all who want it at the same time."""
+class _Cached(Generic[T]):
+    """A response that is requested once, by one of all callers that need it at the same time."""
 
     def __init__(self, api: ApiCaller, endpoint: Endpoint[tuple[T, ...]]) -> None:
         self._api = api
         self._endpoint = endpoint
         self._lock = anyio.Lock()
-        self._rows: tuple[T, ...] = ()
+        self._values: tuple[T, ...] = ()
         self._begun = 0  # requests, also those that failed
-        self._answered = 0  # the number of the request that brought the rows; 0 before there are any
+        self._answered = 0  # the number of the request that returned the values; 0 before the first
 
-    async def rows(self, *, refresh: bool) -> tuple[T, ...]:
-        """Return what is kept; with *refresh*, what a request has brought that began after this call."""
+    async def get(self, *, refresh: bool) -> tuple[T, ...]:
+        """Return the kept values; with *refresh*, those of a request that started after this call."""
         self._api.lifetime.ensure_open()
         wanted = self._begun + 1 if refresh else 1
         if self._answered < wanted:
-            async with self._lock:  # who fails or is cancelled inside leaves it to the next
-                await self._bring(wanted)
-        return self._rows
+            async with self._lock:  # a caller that fails or is cancelled inside leaves it to the next one
+                await self._fetch(wanted)
+        return self._values
 
-    async def _bring(self, wanted: int) -> None:
-        if self._answered >= wanted:  # another call has asked meanwhile
+    async def _fetch(self, wanted: int) -> None:
+        if self._answered >= wanted:  # another caller has requested them meanwhile
             return
         self._begun += 1
-        self._rows = await self._api.call(self._endpoint)
+        self._values = await self._api.call(self._endpoint)
         self._answered = self._begun

@@ -1,4 +1,4 @@
-"""``client.skus``: the Officeworks SKUs of a collection. Documentation: api-docs/officeworks-items."""
+"""``client.skus``: the Officeworks SKUs of a collection."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ CREATE_BULK = Endpoint("/schedules/officeworks/sku/create/bulk/", AddResult, saf
 
 
 class Skus(Resource):
-    """``client.skus``. The collection's ``request_type`` must be ``"officeworks.com.au"``.
+    """``client.skus``: the SKUs of a collection whose ``request_type`` is ``"officeworks.com.au"``.
 
-    A SKU is unique in its collection, also with another store or postcode: the same SKU for two stores needs two
-    collections. *postcode* is the postcode itself, as a text: the service takes a number for the id of a row, too.
+    A SKU is unique in its collection, even with another store or postcode: the same SKU for two stores needs two
+    collections. *postcode* is the postcode itself, as a string: the service takes a number for an id.
+
+    Service documentation: https://multicartapi.com/api-docs/officeworks-items
     """
 
     def __init__(self, context: ClientContext, *, asins: Asins) -> None:
@@ -43,13 +45,16 @@ class Skus(Resource):
     async def create(self, collection_id: int, sku: str, *, store_id: str, postcode: str) -> Sku:
         """Add one SKU. *store_id* is one of those that ``client.settings.officeworks_stores`` lists.
 
-        The first item of a collection takes it from draft to enable. After a lost answer the SKU is looked for among
-        the rows of ``client.asins``, where the documentation says that SKUs live; it names no list of SKUs.
+        The first item of a collection changes it from draft to enable. After a lost response the SKU is searched for
+        among the items of ``client.asins``, where SKUs are stored according to the documentation; no list of SKUs is
+        documented.
 
         Raises:
-            APIError: Refused: the SKU is in the collection, or this would be the 5,001st. With ``maybe_applied`` set, an
-                earlier attempt may have added it, but it was not found.
-            ArgumentError: An argument cannot be right.
+            APIError: Rejected: the SKU is in the collection, or it would be the 5,001st item. With ``maybe_applied``
+                set, an earlier attempt may have added it, but it was not found.
+            ArgumentError: An argument is invalid.
+
+        Service documentation: https://multicartapi.com/api-docs/officeworks-items
         """
         check_id("collection_id", collection_id)
         fields = {"collection": collection_id, "sku": normalize_item("sku", sku), **_place(store_id, postcode)}
@@ -63,7 +68,7 @@ class Skus(Resource):
             )
             if added is None:
                 raise
-            return added  # an earlier attempt, whose answer was lost, has added it
+            return added  # by an earlier attempt, whose response was lost
 
     async def _find(self, collection_id: int, sku: str, store_id: str, postcode: str) -> Sku | None:
         """Return the SKU, if it is listed with the store and postcode that were sent."""
@@ -72,7 +77,7 @@ class Skus(Resource):
             return (item.asin, item.custom_id, item.postcode_text) == (sku, store_id, postcode)
 
         item = None
-        with suppress(MultiCartError):  # it is not documented that this list has SKUs; the rejection is what matters
+        with suppress(MultiCartError):  # this list need not show SKUs, and the caller must see the rejection
             item = await find_first(self._asins.iterate(collection_id), matches)
         if item is None:
             return None
@@ -86,14 +91,17 @@ class Skus(Resource):
         )
 
     async def create_many(self, collection_id: int, skus: Iterable[str], *, store_id: str, postcode: str) -> AddResult:
-        """Add up to 5,000 SKUs, 1,000 in a call; trimmed, each once. What you get says which were not taken, and why.
+        """Add up to 5,000 SKUs, 1,000 per call; trimmed, without duplicates. The result names the rejected ones.
 
-        All are for one store and postcode. The answer of this call is not shown in the documentation, only said to be
-        as that of `Asins.create_many`: a SKU that is there already is a row of ``error_rows``.
+        All have the same store and postcode. The response of this call is only documented to be like that of
+        `Asins.create_many`: a SKU that is present already is one of ``error_rows``.
 
         Raises:
             MultiCartError: A batch failed; ``report`` holds the `AddResult` of the earlier ones.
-            ArgumentError: An item is empty or holds a blank or comma, or there are more than 5,000. Nothing was sent.
+            ArgumentError: An item is empty or contains whitespace or a comma, or there are more than 5,000. Nothing was
+                sent.
+
+        Service documentation: https://multicartapi.com/api-docs/officeworks-items
         """
         check_id("collection_id", collection_id)
         place = _place(store_id, postcode)
@@ -108,22 +116,25 @@ class Skus(Resource):
         *,
         split: bool = False,
     ) -> AddResult:
-        """Add SKUs from a CSV: a file, its content, or its rows. What you get says which rows were not taken.
+        """Add SKUs from a CSV: a file, its content, or its rows. The result names the rejected rows.
 
-        Header and order of a file must be ``sku,customer_postcode,store_id``, exactly, its encoding UTF-8. Each row has
-        a postcode and store of its own; postcodes keep their leading zeros, and the rows their bytes. Rows of commas and
-        blanks alone are not sent: `AddResult.blank_rows` counts them.
+        The header of a file must be exactly ``sku,customer_postcode,store_id``, its encoding UTF-8. Each row has its
+        own postcode and store; postcodes keep their leading zeros, and rows are sent unchanged. Rows of only commas and
+        whitespace are not sent: `AddResult.blank_rows` counts them.
 
-        One call takes 5,000 rows. With *split* there are as many calls as needed, one after the other; into one
-        collection that helps only below 5,000 items in total.
+        One call takes 5,000 rows. With *split*, as many calls as needed are made, one after the other; for one
+        collection this is useful only below 5,000 items in total.
 
-        The columns and the limit are documented. The beginning of the path, the two form fields and the answer are not:
-        they are taken to be as those of `Asins.import_csv`.
+        The columns and the limit are documented. The beginning of the path, the two form fields and the response are
+        not: they are assumed to be like those of `Asins.import_csv`.
 
         Raises:
-            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not sent.
-            ArgumentError: The header, a row or the number of rows is not right. Nothing was sent.
+            MultiCartError: A call failed; ``report`` holds the `AddResult` of the earlier ones. Later parts were not
+                sent.
+            ArgumentError: The header, a row or the number of rows is invalid. Nothing was sent.
             DiskError: The file cannot be read.
+
+        Service documentation: https://multicartapi.com/api-docs/officeworks-items
         """
         return await import_csv(self._context.api, CREATE_BULK, OFFICEWORKS, collection_id, source, split=split)
 

@@ -1,4 +1,4 @@
-"""``client.zipcodes``: postcodes to scrape for. Documentation: api-docs/zipcodes, docs/concepts/postcodes."""
+"""``client.zipcodes``: postcodes to scrape for."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ __all__ = ["Zipcodes"]
 CREATE = Endpoint("/zipcodes/create-zipcode/", Zipcode, safety="unsafe")
 LIST = Endpoint("/zipcodes/get-zipcodes/", tuple[Zipcode, ...], safety="safe")
 
-LONGEST = 12  # characters of a postcode, as in the dashboard
+LONGEST = 12  # characters of a postcode, the limit of the dashboard
 RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait_timeout=10.0)
 
 
 class Zipcodes(Resource):
-    """``client.zipcodes``: the postcodes that prices are asked for; one must be active before items can use it.
+    """``client.zipcodes``: the postcodes for which prices are scraped; one must be active before items can use it.
 
-    Documentation: api-docs/zipcodes, docs/concepts/postcodes.
+    Service documentation: https://multicartapi.com/api-docs/zipcodes, https://multicartapi.com/docs/concepts/postcodes
     """
 
     def __init__(self, context: ClientContext, *, settings: ServiceSettings) -> None:
@@ -48,15 +48,17 @@ class Zipcodes(Resource):
         self._locks: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
 
     async def create(self, postcode: str, *, domain_id: int) -> Zipcode:
-        """Create a postcode for a domain. Mostly it cannot be used yet: wait until it is active with `wait_active`.
+        """Create a postcode for a domain. Usually it cannot be used yet: wait for it with `wait_active`.
 
-        The service makes cookies for it first, which takes up to a minute. It is active at once where none are needed,
-        or where another account has the same one already. `ensure` does all of it.
+        The service first creates cookies for it, which takes up to a minute. It is active immediately if none are
+        needed, or if another account has the same postcode. `ensure` combines these steps.
 
         Raises:
-            ConflictError: You have it already.
-            OutcomeUnknownError: The answer was lost: look with `list` before you create it again.
-            ArgumentError: An argument cannot be right: a postcode is a text of at most 12 characters, ``"0800"``.
+            ConflictError: The account has the postcode already.
+            OutcomeUnknownError: The response was lost: check with `list` before you create it again.
+            ArgumentError: An argument is invalid: a postcode is a string of at most 12 characters, such as ``"0800"``.
+
+        Service documentation: https://multicartapi.com/api-docs/zipcodes
         """
         _check_postcode(postcode)
         check_id("domain_id", domain_id)
@@ -65,100 +67,114 @@ class Zipcodes(Resource):
     async def list(
         self, *, status: ZipcodeStatus | Unset = UNSET, domain_id: int | Unset = UNSET
     ) -> tuple[Zipcode, ...]:
-        """Your postcodes, all of them, or those of a status or domain."""
+        """Return the account's postcodes: all of them, or those of a status or domain.
+
+        Service documentation: https://multicartapi.com/api-docs/zipcodes
+        """
         check_choice("status", status, ZipcodeStatus)
         if domain_id is not UNSET:
             check_id("domain_id", domain_id)
         return await self._call(LIST, {"status": status, "domain": domain_id})
 
     async def wait_active(self, zipcode_id: int, *, policy: PollPolicy = PollPolicy()) -> Zipcode:
-        """Wait until a postcode is active, and return it. The service makes cookies for it, which takes up to a minute.
+        """Wait until a postcode is active, which takes up to a minute, and return it.
 
-        *zipcode_id* is the id of its row, not the postcode. A status that is not documented is waited for too.
+        *zipcode_id* is its id, not the postcode. An undocumented status is treated as still pending.
 
         Raises:
-            ZipcodeFailedError: It is failed or inactive; ``zipcode`` is its row.
-            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
-            NotFoundError: It was missing from `list` three times in a row. (No call asks for one, so the error is ours.)
+            ZipcodeFailedError: It is failed or inactive; ``zipcode`` is the postcode as listed.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed; ``last`` is the postcode as last listed.
+            NotFoundError: It was missing from `list` three times in a row. (No call returns one by id: this library
+                raises it.)
+
+        Service documentation: https://multicartapi.com/api-docs/zipcodes
         """
         check_id("zipcode_id", zipcode_id)
         return await self._active(zipcode_id, UNSET, PollTimer(policy, self._context.clock))
 
-    async def _active(self, zipcode_id: int, domain_id: int | Unset, pace: PollTimer) -> Zipcode:
+    async def _active(self, zipcode_id: int, domain_id: int | Unset, timer: PollTimer) -> Zipcode:
         last: list[Zipcode] = []
 
-        async def look() -> PollResult[Zipcode]:
-            row = next((row for row in await self.list(domain_id=domain_id) if row.id == zipcode_id), None)
-            if row is None:
+        async def poll() -> PollResult[Zipcode]:
+            listed = await self.list(domain_id=domain_id)
+            zipcode = next((zipcode for zipcode in listed if zipcode.id == zipcode_id), None)
+            if zipcode is None:
                 missing = NotFoundError(LIST.path, 404, "it is not in the list")
                 missing.subject = f"zipcode {zipcode_id}"
                 raise missing
-            last[:] = [row]
-            return PollResult(row, row.status, finished=self._is_active(row))
+            last[:] = [zipcode]
+            return PollResult(zipcode, zipcode.status, finished=self._is_active(zipcode))
 
         def timed_out() -> WaitTimeoutError:
             status = (self._context.api.redactor.value(last[0].status) or "without a status") if last else "not seen"
-            reason = f"zipcode {zipcode_id} is {status}, not active, after {pace.elapsed:.0f} s"
+            reason = f"zipcode {zipcode_id} is {status}, not active, after {timer.elapsed:.0f} s"
             error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
             return self._context.api.redactor.error(error)
 
-        return await poll_until_done(look, pace, timed_out)
+        return await poll_until_done(poll, timer, timed_out)
 
     async def ensure(self, postcode: str, *, domain: str, policy: PollPolicy = PollPolicy()) -> Zipcode:
-        """Return an active postcode for a domain: found, or else created, and waited for as `wait_active` does.
+        """Return an active postcode for a domain: an existing one or else a new one, waited for as in `wait_active`.
 
-        *domain* is a name, as ``"amazon.com.au"``. It is created at most once: several calls for one postcode share
-        it, one that was created elsewhere meanwhile is found, and after a lost answer it is looked for.
+        *domain* is a name, such as ``"amazon.com.au"``. The postcode is created at most once: concurrent calls for one
+        postcode share it, one that was created elsewhere meanwhile is found, and after a lost response it is searched
+        for.
 
         Raises:
-            ZipcodeFailedError: It is failed or inactive, and left so.
-            WaitTimeoutError: ``policy.wait_timeout`` is over; ``last`` is the row as it was seen last.
-            OutcomeUnknownError: The answer to its creation was lost, and it did not appear within 10 s.
-            ArgumentError: An argument cannot be right, or the service does not know the domain, or tells no id for it.
+            ZipcodeFailedError: It is failed or inactive, and left unchanged.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed; ``last`` is the postcode as last listed.
+            OutcomeUnknownError: The response to its creation was lost, and it was not listed within 10 s.
+            ArgumentError: An argument is invalid, or the service does not list the domain, or lists no id for it.
                 Nothing was created.
+
+        Service documentation: https://multicartapi.com/api-docs/zipcodes
         """
         _check_postcode(postcode)
         check_str("domain", domain, required=True)
-        pace = PollTimer(policy, self._context.clock)
+        timer = PollTimer(policy, self._context.clock)
         lock = self._locks.setdefault((domain, postcode), anyio.Lock())
-        async with lock:  # who comes later finds it in the list
-            row = await self._found_or_created(postcode, domain)
-        if self._is_active(row):
-            return row
-        domain_id = row.domain.id if row.domain is not None and row.domain.id is not None else UNSET
-        return await self._active(row.id, domain_id, pace)
+        async with lock:  # later callers find it in the list
+            zipcode = await self._found_or_created(postcode, domain)
+        if self._is_active(zipcode):
+            return zipcode
+        domain_id = zipcode.domain.id if zipcode.domain is not None and zipcode.domain.id is not None else UNSET
+        return await self._active(zipcode.id, domain_id, timer)
 
     async def _found_or_created(self, postcode: str, domain: str) -> Zipcode:
-        """Find a postcode by the name of its domain in the list; the list of domains is not documented."""
-        of_domain = [row for row in await self.list() if row.domain is not None and row.domain.domain == domain]
-        for row in of_domain:
-            if row.zipcode == postcode:
-                return row
-        known = (row.domain.id for row in of_domain if row.domain is not None and row.domain.id is not None)
+        """Find a postcode by the name of its domain, because the response of the domains call is not documented."""
+        of_domain = [
+            zipcode for zipcode in await self.list() if zipcode.domain is not None and zipcode.domain.domain == domain
+        ]
+        for zipcode in of_domain:
+            if zipcode.zipcode == postcode:
+                return zipcode
+        known = (
+            zipcode.domain.id for zipcode in of_domain if zipcode.domain is not None and zipcode.domain.id is not None
+        )
         domain_id = next(known, None) or await self._id_of(domain)
-        # again, for this domain alone: rows need not tell it, and a list without a filter may be cut at some length
+        # once more with a filter: postcodes may lack their domain, and an unfiltered list may be cut
         return await self._find(postcode, domain_id) or await self._create_once(postcode, domain_id)
 
     async def _id_of(self, name: str) -> int:
         known: tuple[Domain, ...] = ()
-        for refresh in (False, True):  # a domain may be newer than what is kept
+        for refresh in (False, True):  # a domain may be newer than the cached ones
             known = await self._settings.domains(refresh=refresh)
-            for row in known:
-                if row.domain == name and row.id is not None:
-                    return row.id
-        names = [row.domain for row in known if row.domain is not None]
+            for item in known:
+                if item.domain == name and item.id is not None:
+                    return item.id
+        names = [item.domain for item in known if item.domain is not None]
         if not names or name in names:
             reason = (
-                f"the service lists no id for {short_repr(name)}; if you know it, use zipcodes.create(domain_id=...)"
+                f"expected a domain with an id, got {short_repr(name)} without one; call zipcodes.create(domain_id=...)"
             )
             raise ArgumentError("domain", reason)
-        raise wrong_argument("domain", f"a domain that the service knows ({', '.join(names)})", name)
+        raise wrong_argument("domain", f"a domain that the service lists ({', '.join(names)})", name)
 
     async def _find(self, postcode: str, domain_id: int) -> Zipcode | None:
-        for row in await self.list(domain_id=domain_id):
-            owner = domain_id if row.domain is None or row.domain.id is None else row.domain.id
-            if (row.zipcode, owner) == (postcode, domain_id):
-                return row
+        for zipcode in await self.list(domain_id=domain_id):
+            owner = domain_id if zipcode.domain is None or zipcode.domain.id is None else zipcode.domain.id
+            if (zipcode.zipcode, owner) == (postcode, domain_id):
+                return zipcode
         return None
 
     async def _create_once(self, postcode: str, domain_id: int) -> Zipcode:
@@ -177,11 +193,11 @@ class Zipcodes(Resource):
                 raise
             return found
 
-    def _is_active(self, row: Zipcode) -> bool:
-        if row.status in {"failed", "inactive"}:
-            reason = f"postcode {self._context.api.redactor.value(row.zipcode)} (zipcode {row.id}) is {row.status}"
-            raise self._context.api.redactor.error(ZipcodeFailedError(reason, zipcode=row))
-        return row.status == "active"
+    def _is_active(self, zipcode: Zipcode) -> bool:
+        if zipcode.status in {"failed", "inactive"}:
+            reason = f"postcode {self._context.api.redactor.value(zipcode.zipcode)} (zipcode {zipcode.id}) is {zipcode.status}"
+            raise self._context.api.redactor.error(ZipcodeFailedError(reason, zipcode=zipcode))
+        return zipcode.status == "active"
 
 
 def _check_postcode(value: object) -> None:

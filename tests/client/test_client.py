@@ -166,7 +166,7 @@ async def test_a_client_shows_its_key_as_prefix_and_dots() -> None:
 
 def test_a_client_that_could_not_be_made_can_be_shown() -> None:
     """A traceback with local variables shows it too."""
-    assert repr(AsyncMultiCart.__new__(AsyncMultiCart)) == "<AsyncMultiCart, not made>"
+    assert repr(AsyncMultiCart.__new__(AsyncMultiCart)) == "<AsyncMultiCart, not initialized>"
 
 
 def test_a_client_is_not_pickled() -> None:

@@ -88,7 +88,7 @@ def test_a_setting_of_another_kind_does_not_show_the_key() -> None:
 
 def test_key_and_token_together_are_refused() -> None:
     """The service wants one of them; guessing would use the wrong one."""
-    with pytest.raises(ConfigurationError, match=r"\Aapi_key and token are both given") as caught:
+    with pytest.raises(ConfigurationError, match=r"\Aapi_key and token: expected one of them, got both") as caught:
         AsyncMultiCart(GOOD_KEY, token=GOOD_KEY)
 
     assert CANARY not in shown(caught.value)
@@ -99,7 +99,9 @@ def test_key_and_token_together_in_the_environment_are_refused(monkeypatch: pyte
     monkeypatch.setenv("MULTICART_API_KEY", GOOD_KEY)
     monkeypatch.setenv("MULTICART_TOKEN", GOOD_KEY)
 
-    with pytest.raises(ConfigurationError, match=r"\AMULTICART_API_KEY and MULTICART_TOKEN are both given") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"\AMULTICART_API_KEY and MULTICART_TOKEN: expected one of them, got both"
+    ) as caught:
         AsyncMultiCart()
 
     assert CANARY not in shown(caught.value)

@@ -90,11 +90,11 @@ def test_what_a_command_says_on_stderr_is_not_taken(tmp_path, capfd) -> None:
 
 
 FAILURES = {
-    "status": ("print(key); sys.exit(3)", "ended with status 3; run it by hand to see why"),
-    "signal": ("print(key, flush=True); os.kill(os.getpid(), 9)", "was ended by signal 9; run it by hand to see why"),
+    "status": ("print(key); sys.exit(3)", "ended with status 3; run it manually to see why"),
+    "signal": ("print(key, flush=True); os.kill(os.getpid(), 9)", "was ended by signal 9; run it manually to see why"),
     "nothing": ("", "printed nothing, expected the key on its standard output"),
-    "too much": ("print(key * 4096); time.sleep(600)", "printed more than 4,096 bytes, expected the key alone"),
-    "endless": ("while True: print(key)", "printed more than 4,096 bytes, expected the key alone"),
+    "too much": ("print(key * 4096); time.sleep(600)", "printed more than 4,096 bytes, expected only the key"),
+    "endless": ("while True: print(key)", "printed more than 4,096 bytes, expected only the key"),
 }
 
 
@@ -126,7 +126,7 @@ def test_a_command_that_does_not_end_is_ended(tmp_path, case, monkeypatch) -> No
     note = tmp_path / "group"
     command = program(tmp_path, f"open({str(note)!r}, 'w').write(str(os.getpgrp()))\n{SLOW[case]}")
 
-    assert "did not end within 0.5 s (it, or what it started), and was killed" in refused(command)
+    assert "did not end within 0.5 s (it or a process it started) and was killed" in refused(command)
     if note.exists():  # a loaded machine may not even have begun it
         until = time.monotonic() + 30
         while is_alive(int(note.read_text() or 0)) and time.monotonic() < until:
@@ -154,14 +154,14 @@ def test_a_program_that_is_missing_or_none_is_named(tmp_path) -> None:
     missing = refused(["no-such-program-7f3a9d", SECRET])
     assert missing.startswith("api_key_command: 'no-such-program-7f3a9d' cannot be run (No such file or directory); ")
     assert "cannot be run (Permission denied); expected a program on the PATH" in refused([str(plain), SECRET])
-    assert "an argument holds a NUL character, or one" in refused([PYTHON, f"{SECRET}\0"])
+    assert "an argument contains a NUL character or one" in refused([PYTHON, f"{SECRET}\0"])
     assert "that cannot be encoded; remove it" in refused([PYTHON, f"{SECRET}\ud800"])
 
 
 @pytest.mark.parametrize("command", ["", "  ", [], [""], f"get {SECRET} 'open", 7, b"get", [b"get"], ["get", 7], {}])
 def test_what_is_no_command_is_refused(command) -> None:
     """The error shows the type but not the text, which may hold a secret."""
-    expected = "a command line with balanced quotes, or a sequence of strings, that begins with a program"
+    expected = "a command line with balanced quotes, or a sequence of strings, starting with a program"
     kind = type(command).__name__
     assert refused(command) == f"api_key_command: expected {expected}, got an object of type {kind}"
 

@@ -102,7 +102,7 @@ def test_a_file_of_4096_bytes_is_read_and_a_larger_one_is_not(file) -> None:
     assert "expected 1 to 512" in str(refused(file))
 
     file.write_bytes(b"x" * 4097)
-    assert "(it has 4,097 bytes, and at most 4,096 are read); expected a regular file" in str(refused(file))
+    assert "(expected at most 4,096 bytes, got 4,097); expected a regular file" in str(refused(file))
 
 
 @pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="a file of Linux's kernel")
@@ -127,7 +127,7 @@ def test_a_file_that_others_can_read_or_change_is_refused(file, mode) -> None:
     file.chmod(mode)
 
     text = str(refused(file))
-    assert f"has mode {mode:04o}, so others can read or change it; type: chmod 600 {file}" in text
+    assert f"has mode {mode:04o}, so other users can read or change it; run: chmod 600 {file}" in text
 
 
 @posix
@@ -163,16 +163,18 @@ def test_what_is_no_regular_file_is_refused(tmp_path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     os.mkfifo(tmp_path / "fifo", 0o600)
 
-    assert "(it is not a file, but a folder); expected a regular file" in str(refused(tmp_path))
-    assert "(it is not a file); expected a regular file that holds the key" in str(refused(tmp_path / "fifo"))
-    assert "(it is not a file); expected a regular file" in str(refused("/dev/null"))
+    assert "(expected a regular file, got a folder); expected a regular file" in str(refused(tmp_path))
+    assert "(expected a regular file, got a device, pipe or socket); expected" in str(refused(tmp_path / "fifo"))
+    assert "(expected a regular file, got a device, pipe or socket); expected a regular file" in str(
+        refused("/dev/null")
+    )
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path) -> None:
     """The error has the system's reason and what is expected; for a path with ``~`` it says that this is not expanded."""
     text = str(refused(tmp_path / "none"))
-    assert "(No such file or directory); expected a regular file that holds the key alone" in text
+    assert "(No such file or directory); expected a regular file that contains only the key" in text
     assert text.endswith("for a program that prints it use api_key_command")
     assert str(refused("~/none")).endswith("; ~ is not expanded")
     assert "the name cannot be encoded" in str(refused("\ud800"))
@@ -204,4 +206,4 @@ def test_a_file_beats_the_environment(file, variable, monkeypatch) -> None:
 def test_a_file_and_a_command_together_are_refused(file) -> None:
     """Giving both is an error, because one of them would be ignored."""
     text = str(refused(file, api_key_command=["echo", "key"]))
-    assert text == "api_key_file: api_key_command is given too, expected one of them"
+    assert text == "api_key_file: expected one of api_key_file and api_key_command, got both; remove one"

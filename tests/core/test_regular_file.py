@@ -65,7 +65,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, kind, place) -> None:
     path = made(tmp_path / "a", kind)
     folder = os.open(tmp_path, os.O_RDONLY)
 
-    with pytest.raises(OSError, match=r"not a file|not followed|at most 10 are read") as caught:
+    with pytest.raises(OSError, match=r"expected a regular file|at most 10 bytes") as caught:
         if place == "alone":
             open_regular(path, max_bytes=10)
         else:
@@ -102,7 +102,7 @@ def test_a_file_may_be_as_large_as_is_said(tmp_path) -> None:
 
     os.close(open_regular(tmp_path / "a", max_bytes=8))
 
-    with pytest.raises(OSError, match="it has 8 bytes, and at most 7 are read"):
+    with pytest.raises(OSError, match="expected at most 7 bytes, got 8"):
         open_regular(tmp_path / "a", max_bytes=7)
 
 
@@ -111,7 +111,7 @@ async def test_a_file_above_256_mib_is_not_read(tmp_path) -> None:
     (tmp_path / "a").touch()
     os.truncate(tmp_path / "a", (256 << 20) + 1)
 
-    with pytest.raises(errors.DiskError, match="it has 268,435,457 bytes, and at most 268,435,456 are read"):
+    with pytest.raises(errors.DiskError, match="expected at most 268,435,456 bytes, got 268,435,457"):
         await DirectorySink(tmp_path).read("a")
 
 
@@ -140,7 +140,7 @@ def test_what_has_no_other_end_is_no_file(tmp_path, monkeypatch, number) -> None
 
     monkeypatch.setattr(os, "open", refuse)
 
-    with pytest.raises(OSError, match="it is not a file"):
+    with pytest.raises(OSError, match="expected a regular file, got a device, pipe or socket"):
         open_regular(tmp_path / "a")
 
 
@@ -203,7 +203,7 @@ async def test_a_journal_that_is_no_file_is_refused(tmp_path, kind) -> None:
 async def test_a_device_itself_is_no_journal() -> None:
     """A device that never ends is rejected, where it was read for ever before."""
     for name in ("/dev/full", "/dev/zero"):
-        with pytest.raises(errors.DiskError, match="journal: it is not a file"):
+        with pytest.raises(errors.DiskError, match="journal: expected a regular file, got a device, pipe or socket"):
             async with RunJournal(name):
                 pass
 
@@ -229,7 +229,9 @@ async def test_a_journal_never_grows_beyond_what_can_be_read(tmp_path, monkeypat
 
     async with RunJournal(path) as journal:
         await journal.record("intent", StartedRun(101, 87))
-        with pytest.raises(errors.DiskError, match="journal: it would have more than 200 bytes; begin a new one"):
+        with pytest.raises(
+            errors.DiskError, match="journal: expected at most 200 bytes, got more; start a new journal"
+        ):
             for after in range(10):
                 await journal.record("intent", StartedRun(102, after))
     async with RunJournal(path) as journal:
@@ -248,7 +250,7 @@ async def test_a_journal_may_be_as_long_as_can_be_read(tmp_path, monkeypatch) ->
         monkeypatch.setattr("multicart_async.resources._journal_file.MAX_FILE_BYTES", most)
         (tmp_path / "second").unlink(missing_ok=True)
         async with RunJournal(tmp_path / "second") as journal:
-            with nullcontext() if most == size else pytest.raises(errors.DiskError, match="begin a new one"):
+            with nullcontext() if most == size else pytest.raises(errors.DiskError, match="start a new journal"):
                 await journal.record("intent", StartedRun(101, 87))
 
 
@@ -259,7 +261,7 @@ async def test_a_csv_to_import_is_a_file(tmp_path, kind) -> None:
 
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(errors.DiskError, match=r"items\.csv: source: it "):
+    with pytest.raises(errors.DiskError, match=r"items\.csv: source: expected "):
         await groups.asins.import_csv(101, path)
 
     assert groups.transport.sent == []
@@ -270,5 +272,5 @@ async def test_a_csv_to_import_may_be_a_link(tmp_path) -> None:
     made(tmp_path / "items.csv", "a link")
     (tmp_path / "elsewhere").write_text("asin\nB0\n")
 
-    with pytest.raises(errors.ArgumentError, match="expected the header"):
+    with pytest.raises(errors.ArgumentError, match="expected exactly the header"):
         await groups_over(FakeTransport()).asins.import_csv(101, tmp_path / "items.csv")

@@ -114,7 +114,7 @@ def test_an_item_is_trimmed() -> None:
 )
 def test_an_item_has_no_blank_and_no_comma_inside(value: object) -> None:
     """Many items are sent as one text with commas between them: one with a comma would be two."""
-    assert "expected an item" in str(refused(normalize_item, value))
+    assert "expected a non-empty string without whitespace or commas" in str(refused(normalize_item, value))
 
 
 @pytest.mark.parametrize("value", ["3.06E+09", " 1e+12"], ids=repr)

@@ -56,7 +56,7 @@ async def test_an_empty_collection_gives_a_header_that_cannot_be_imported(client
 async def test_5_000_rows_are_one_call_and_one_more_is_refused(client, sandbox) -> None:
     """What helps is in the error, and nothing was sent."""
     made = await empty(client)
-    with pytest.raises(ArgumentError, match="split=True makes several calls"):
+    with pytest.raises(ArgumentError, match="split=True for several calls"):
         await client.asins.import_csv(made, rows(5_001))
     assert sandbox.counts[BULK] == 0
 

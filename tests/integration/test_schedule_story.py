@@ -72,7 +72,7 @@ async def test_other_times_are_changed_alone_and_a_schedule_is_stopped(client, s
 async def test_times_for_another_schedule_are_refused(client, sandbox) -> None:
     """Nothing is sent."""
     with pytest.raises(
-        ArgumentError, match="expected a mapping for 'Daily', got EveryMinutes, which is for 'Every X Minutes'"
+        ArgumentError, match="expected a mapping for 'Daily', got EveryMinutes; use it with 'Every X Minutes'"
     ):
         await client.collections.create(
             "AU Laptops", notification_email="ops@example.com", schedule="Daily", schedule_time=OFFICE

@@ -100,7 +100,7 @@ async def test_a_lost_answer_in_the_middle_is_taken_up_again(client, sandbox, tm
     with pytest.raises(OutcomeUnknownError) as caught:
         await client.collections.create_sharded("Big", asins, size=20, journal=journal, **PLACE)
     sandbox.faults.add(ADD, DropAfter())
-    with pytest.warns(match="'Big 2' is created anew"):
+    with pytest.warns(match="'Big 2' is created again"):
         shards = await client.collections.create_sharded("Big", asins, size=20, journal=journal, **PLACE)
 
     assert [len(shard.asins) for shard in caught.value.report] == [20]
@@ -114,7 +114,7 @@ async def test_a_journal_of_another_list_is_refused(client, sandbox, tmp_path: P
     journal = tmp_path / "journal"
     await client.collections.create_sharded("Big", ["B1"], journal=journal, **PLACE)
     sent = len(sandbox.requests)
-    with pytest.raises(ArgumentError, match=r"journal: .* is that of 'Big' for amazon.com.au, 4500"):
+    with pytest.raises(ArgumentError, match=r"journal: .* belongs to 'Big' \(amazon.com.au, 4500\)"):
         await client.collections.create_sharded("Small", ["B1"], journal=journal, **PLACE)
 
     assert sent == len(sandbox.requests)

@@ -251,7 +251,7 @@ async def test_wait_ingested_ends_at_the_deadline_with_the_last_number() -> None
     """Rows that were rejected never come."""
     groups = groups_over(FakeTransport(*[ok({"total_count": 249, "asin_list": []})] * 3))
     policy = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=20)
-    with pytest.raises(WaitTimeoutError, match="collection 101 has 249 ASINs, not 250") as caught:
+    with pytest.raises(WaitTimeoutError, match="expected 250 ASINs in collection 101, got 249") as caught:
         await groups.asins.wait_ingested(101, 250, policy=policy)
 
     assert (caught.value.started, caught.value.last) == (101, 249)
@@ -262,7 +262,7 @@ async def test_wait_ingested_that_never_saw_a_number_says_so() -> None:
     """Every look failed for a passing reason; the last one is the cause."""
     groups = groups_over(FakeTransport(*[refused(500)] * 10))
     policy = PollPolicy(wait_timeout=0)
-    with pytest.raises(WaitTimeoutError, match="an unknown number of") as caught:
+    with pytest.raises(WaitTimeoutError, match="an unknown number") as caught:
         await groups.asins.wait_ingested(101, 1, policy=policy)
 
     assert caught.value.last is None

@@ -157,7 +157,7 @@ async def test_after_a_lost_answer_a_rejected_item_is_not_looked_for() -> None:
 async def test_after_a_lost_answer_rows_that_do_not_come_end_the_wait_too() -> None:
     """With what was added."""
     groups = service(**{LIST: rows_at_each_look([]), MULTIPLE: in_turn(lost(), taken(1, "B2"))})
-    with pytest.raises(WaitTimeoutError, match="has 0 of these ASINs, not 2") as caught:
+    with pytest.raises(WaitTimeoutError, match="expected 2 of these ASINs in collection 101, got 0") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
     assert AddResult(success_count=2, assumed=1) == caught.value.report
@@ -232,7 +232,7 @@ async def test_a_batch_that_fails_tells_what_the_earlier_ones_added() -> None:
 async def test_rows_that_do_not_come_in_time_end_the_wait_with_what_was_added() -> None:
     """Each of the two waits has the whole patience."""
     groups = service(**{LIST: counts(3, 4)})
-    with pytest.raises(WaitTimeoutError, match="has 4 ASINs, not 5") as caught:
+    with pytest.raises(WaitTimeoutError, match="expected 5 ASINs in collection 101, got 4") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
 
     assert AddResult(success_count=2) == caught.value.report

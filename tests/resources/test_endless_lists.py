@@ -114,7 +114,7 @@ def test_a_baseline_has_a_deadline() -> None:
     world = hanging(HISTORY)
 
     async def story() -> None:
-        with pytest.raises(APITimeoutError, match=r"could not be read in 300 s, so nothing was started"):
+        with pytest.raises(APITimeoutError, match=r"could not be read within 300 s; nothing was started"):
             await world.runs.start(1)
         assert round(world.now()) == 300
 

@@ -52,7 +52,7 @@ async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch
     async def page(skip: int, limit: int) -> list[Row]:
         return [Row(number) for number in range(skip, skip + limit)]
 
-    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 10 rows$"):
+    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has no end: more than 10 items$"):
         async with aclosing(paginate(page, 4, "/p/")) as rows:
             _ = [row async for row in rows]
 
@@ -317,7 +317,7 @@ async def test_a_list_that_moves_in_every_reading_is_an_error() -> None:
             ids.insert(0, len(ids) + 1)
         return rows
 
-    with pytest.raises(InvalidResponseError, match=r"^/p/: the list has changed during each of 100 readings$"):
+    with pytest.raises(InvalidResponseError, match=r"^/p/: the list changed during each of 100 readings; call again$"):
         async with aclosing(paginate(page, 50, "/p/")) as rows:
             _ = [row async for row in rows]
 

@@ -313,7 +313,7 @@ async def test_a_pause_without_an_end_is_kept_for_an_hour() -> None:
 def test_refusals_can_be_given_another_chance() -> None:
     """What would end one wait at once ends many at the second in a row; anything in between breaks the row."""
     refused = AuthenticationError("/p/", 401, "no")
-    failures = PollFailures(refusals=2)
+    failures = PollFailures(max_rejections=2)
 
     verdicts = [failures.is_final(error) for error in (refused, DOWN, refused, MISSING, refused, refused)]
 

@@ -91,7 +91,7 @@ def test_minutes_are_those_of_the_dashboard(minutes: Any) -> None:
     reason = refusal("minutes", minutes, WORKDAYS, [8])
 
     assert repr(minutes) in reason
-    assert "plain mapping" in reason
+    assert "pass a mapping" in reason
 
 
 @pytest.mark.parametrize("day", ["mon", "", " monday", "Montag", 1, None, b"monday"], ids=repr)

@@ -187,7 +187,7 @@ async def test_domains_that_cannot_be_read_are_not_said_to_be_unknown(known: Any
     """Their shape is not documented; the way out is to give the id."""
     groups = groups_over(FakeTransport(ok([]), ok(known), ok(known)))
 
-    with pytest.raises(ArgumentError, match=r"no id for 'amazon\.com\.au'.*zipcodes\.create"):
+    with pytest.raises(ArgumentError, match=r"expected a domain with an id, got 'amazon\.com\.au'.*zipcodes\.create"):
         await groups.zipcodes.ensure("4500", **NAMED)
 
 

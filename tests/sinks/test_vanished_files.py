@@ -360,7 +360,7 @@ async def test_an_export_that_lost_its_temporary_says_so(tmp_path, monkeypatch) 
     cleaner(monkeypatch, 1)
     groups = groups_over(FakeTransport(ok([{"id": 1, "asin": "B1", **JOINED, "include_raw_html": True}]), ok([])))
 
-    with pytest.raises(DiskError, match=r"removed by another program.*call it again") as caught:
+    with pytest.raises(DiskError, match=r"removed by another program.*call again") as caught:
         await groups.asins.export_csv(101, tmp_path / "asins.csv")
 
     assert (caught.value.name, caught.value.errno) == (str(tmp_path / "asins.csv"), errno.ENOENT)

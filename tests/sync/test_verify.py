@@ -243,7 +243,7 @@ async def test_an_empty_folder_is_an_empty_mirror(client, tmp_path) -> None:
 
 async def test_a_folder_that_is_not_there_is_no_empty_mirror(client, tmp_path) -> None:
     """A name that is mistyped must not pass for a mirror without faults."""
-    with pytest.raises(errors.DiskError, match="dest: there is no such folder"):
+    with pytest.raises(errors.DiskError, match="dest: expected an existing folder"):
         await client.verify(tmp_path / "mistyped")
 
 

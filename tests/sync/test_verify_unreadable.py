@@ -67,14 +67,22 @@ def blank_in_a_name(path: Path) -> None:
 
 HARMS = {
     "a loop of links": (loop, "101/88/page-0001.json", "101/88/page-0001.json: missing: what has its name"),
-    "a loop for a manifest": (loop, "101/88/manifest.json", "101/88/manifest.json: cannot be read: it is a link"),
+    "a loop for a manifest": (
+        loop,
+        "101/88/manifest.json",
+        "101/88/manifest.json: cannot be read: expected a regular file, got a link",
+    ),
     "a FIFO": (pipe, "101/88/page-0001.json", "101/88/page-0001.json: changed: 0 bytes, not "),
     "a FIFO of that size": (
         pipe_of_that_size,
         "101/88/page-0001.json",
-        "101/88/page-0001.json: cannot be read: it is not",
+        "101/88/page-0001.json: cannot be read: expected a regular file, got a ",
     ),
-    "a FIFO for a manifest": (pipe, "101/88/manifest.json", "101/88/manifest.json: cannot be read: it is not a file"),
+    "a FIFO for a manifest": (
+        pipe,
+        "101/88/manifest.json",
+        "101/88/manifest.json: cannot be read: expected a regular file, got a ",
+    ),
     "a name with a blank": (
         blank_in_a_name,
         "101/88/page-0001.json",

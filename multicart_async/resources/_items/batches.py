@@ -1,4 +1,4 @@
-"""Many items into a collection: in texts of a thousand, or in CSVs; what came of all calls is added up."""
+"""Send many items to a collection, as strings of a thousand or as CSVs, and add up the results."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from multicart_async.resources._items.csv_schema import CsvSchema, collect_rows,
 
 __all__ = ["DUPLICATE", "import_csv", "join_batches", "own", "send_batches"]
 
-BATCH = 1_000  # items for one call
+BATCH = 1_000  # items per call
 DUPLICATE = "Duplicate entry"  # the documented reason of an error row
 
 
 def join_batches(items: Sequence[str]) -> Iterator[str]:
-    """*items* as the service takes them: one text for each call, not an array."""
+    """Yield *items* as the service expects them: one comma-separated string per call, not an array."""
     for start in range(0, len(items), BATCH):
         yield ",".join(items[start : start + BATCH])
 
@@ -40,33 +40,33 @@ async def send_batches(
     """Send *batches*, one call each, and add up the results; *blank_rows* were left out of them.
 
     Raises:
-        MultiCartError: One failed; ``report`` holds the `AddResult` of the earlier ones. Later ones were not sent.
+        MultiCartError: A batch failed; ``report`` holds the `AddResult` of the earlier ones. Later ones were not sent.
     """
     total = AddResult(success_count=0, blank_rows=blank_rows)
     for batch in batches:
         try:
-            answer = await call.call_with_info(endpoint, batch)
+            response = await call.call_with_info(endpoint, batch)
         except MultiCartError as error:
             error.report = total
             raise
-        added = own(answer.value) if answer.maybe_applied else answer.value
+        added = own(response.value) if response.maybe_applied else response.value
         total += await _redacted(added, call.redactor) if added.error_rows else added
     return total
 
 
 async def _redacted(added: AddResult, redactor: Redactor) -> AddResult:
-    """Redact the rows, because they become the text of an error. There may be ten thousand of them."""
+    """Redact the error rows, up to ten thousand, because they become part of an error message."""
     rows: list[ErrorRow] = []
     for row in added.error_rows:
         rows.append(redactor.value(row))
-        await cancel_shielded_checkpoint()  # what was added is not to be forgotten
+        await cancel_shielded_checkpoint()  # a cancellation must not lose the result
     return attrs.evolve(redactor.value(attrs.evolve(added, error_rows=())), error_rows=tuple(rows))
 
 
 async def import_csv(
     call: ApiCaller,
     endpoint: Endpoint[AddResult],
-    layout: CsvSchema,
+    schema: CsvSchema,
     collection_id: int,
     source: str | os.PathLike[str] | bytes | Iterable[object],
     *,
@@ -75,16 +75,16 @@ async def import_csv(
     """Send a CSV and return the result; all of it is checked before anything is sent."""
     check_id("collection_id", collection_id)
     check_bool("split", split)
-    given = collect_rows(source, layout, split=split)
-    made = await run_in_thread(lambda: prepare_csv(given, layout, split=split))
-    name = f"{layout.group}.csv"
+    csv_source = collect_rows(source, schema, split=split)
+    parts = await run_in_thread(lambda: prepare_csv(csv_source, schema, split=split))
+    name = f"{schema.group}.csv"
     fields = {"collection_id": str(collection_id)}
-    forms = (MultipartForm(fields, "csv", name, part) for part in made.contents)
-    return await send_batches(call, endpoint, forms, blank_rows=made.blank_rows)
+    forms = (MultipartForm(fields, "csv", name, content) for content in parts.contents)
+    return await send_batches(call, endpoint, forms, blank_rows=parts.blank_rows)
 
 
 def own(added: AddResult, sent: Container[str | None] | None = None) -> AddResult:
-    """Count each duplicate, or those among *sent*, as added: by the attempt whose answer was lost, as far as is known."""
+    """Count each duplicate, or those in *sent*, as added by the attempt whose response was lost, as far as known."""
     rows = tuple(
         row for row in added.error_rows if row.error != DUPLICATE or (sent is not None and row.item not in sent)
     )

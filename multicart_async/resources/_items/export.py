@@ -1,4 +1,4 @@
-"""The ASINs of a collection as a CSV that can be imported again: there whole, or not at all."""
+"""Export the ASINs of a collection to a CSV that can be imported again, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["export_asins"]
 
 Args = TypeVarTuple("Args")
 
-_ROWS = 100  # written at a time: a page
+_ROWS = 100  # rows per write, as many as in a page
 
 
-async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -> int:
-    """How many *rows* were written to *target*; *endpoint* has answered them.
+async def export_asins(items: AsyncIterable[Asin], target: Path, endpoint: str) -> int:
+    """Write *rows*, which *endpoint* has returned, to *target*, and return their number.
 
     Raises:
-        InvalidResponseError: A row cannot be written as it is.
-        DiskError: The disk is full, read-only, no such folder.
+        InvalidResponseError: An item cannot be represented in the CSV.
+        DiskError: The disk is full, read-only, or there is no such folder.
     """
     folder = partial(_opened, target.parent)
     temporary = AtomicFile(folder, target, durable=False)
@@ -35,11 +35,10 @@ async def export_asins(rows: AsyncIterable[Asin], target: Path, endpoint: str) -
     held: list[AsinRow] = []
     try:
         await run_in_thread(_on_disk, target, remove_stale_files, folder)
-        await run_in_thread(
-            _on_disk, target, temporary.write, rows_to_csv([], AMAZON)
-        )  # a bad folder shows before the rows
-        async for row in rows:
-            held.append(_as_row(row, endpoint))
+        header = rows_to_csv([], AMAZON)
+        await run_in_thread(_on_disk, target, temporary.write, header)  # reports an invalid folder first
+        async for item in items:
+            held.append(_as_row(item, endpoint))
             count += 1
             if len(held) == _ROWS:
                 await run_in_thread(_on_disk, target, temporary.write, rows_to_csv(held, AMAZON, header=False))
@@ -54,21 +53,21 @@ def _opened(folder: Path, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `Fol
     return OpenFolder.open(folder, create=create)
 
 
-def _as_row(row: Asin, endpoint: str) -> AsinRow:
-    domain, postcode = row.domain_name, row.postcode_text
-    if domain is None or postcode is None or row.include_raw_html is None:
-        reason = f"row {row.id} lacks the name of its domain, its postcode or include_raw_html; no CSV was written"
+def _as_row(item: Asin, endpoint: str) -> AsinRow:
+    domain, postcode = item.domain_name, item.postcode_text
+    if domain is None or postcode is None or item.include_raw_html is None:
+        reason = f"item {item.id} lacks the name of its domain, its postcode or include_raw_html; no CSV was written"
         raise InvalidResponseError(endpoint, reason)
     try:
-        return AsinRow(domain, postcode, row.asin, row.include_raw_html)
+        return AsinRow(domain, postcode, item.asin, item.include_raw_html)
     except ArgumentError as error:
-        raise InvalidResponseError(endpoint, f"row {row.id} cannot be written to a CSV: {error}") from error
+        raise InvalidResponseError(endpoint, f"item {item.id} cannot be written to a CSV: {error}") from error
 
 
 def _on_disk(target: Path, work: Callable[[Unpack[Args]], None], *args: *Args) -> None:
     try:
         work(*args)
-    except IncompleteDownloadError as error:  # its rows are gone with the temporary file
-        raise DiskError(str(target), f"{error.reason}; call it again", errno.ENOENT) from error
+    except IncompleteDownloadError as error:  # its rows were deleted with the temporary file
+        raise DiskError(str(target), f"{error.reason}; call again", errno.ENOENT) from error
     except OSError as error:
         raise disk_error(target, error) from error

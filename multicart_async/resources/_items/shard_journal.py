@@ -1,8 +1,8 @@
-"""What is known of several collections that hold one list of items; with a journal, on disk before and after each call.
+"""The state of several collections that hold one list of items; with a journal, on disk before and after each call.
 
-One JSON object to a line: ``for`` says whose journal it is; ``placed``, which items belong to a collection; ``intent``,
-that it is about to be created; ``created`` or ``refused``, what came of that; ``filling``, that all its items that are
-not in it yet are about to be added; ``filled``, what came of that. What is read back goes the way of what is noted.
+One JSON object per line: ``for`` identifies the journal; ``placed``, which items belong to a collection; ``intent``,
+that it is about to be created; ``created`` or ``refused``, the outcome; ``filling``, that all its items that are not in
+it yet are about to be added; ``filled``, the outcome. Lines that are read back are applied like new ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD: Final = {"journal": "multicart_async shards", "version": 1}
 
 @attrs.frozen(kw_only=True)
 class JournalRecord(Model):
-    """A line. Which fields it has is its ``state``'s affair; collections are counted from 1."""
+    """A line of the journal. Its fields depend on its ``state``; collections are numbered from 1."""
 
     state: Strict[str]
     shard: Strict[int | None] = None
@@ -40,14 +40,14 @@ class JournalRecord(Model):
     collection: Strict[int | None] = None
     added: Strict[AddResult | None] = None
 
-    def row(self) -> dict[str, Any]:
-        """As it is written: what it has."""
+    def to_line(self) -> dict[str, Any]:
+        """Return the object to write, with the fields that are set."""
         return attrs.asdict(self, filter=lambda field, value: field.name != "extra" and value is not None)
 
 
 @attrs.define
 class ShardState:
-    """What is known of one collection: of its ``items``, the first ``filled`` are dealt with, and ``begun`` were sent."""
+    """The known state of one collection: ``done`` counts its finished ``items``, and ``sent`` those that were sent."""
 
     items: list[str]
     intended: bool = False
@@ -56,85 +56,88 @@ class ShardState:
     done: int = 0
     added: AddResult = attrs.field(factory=lambda: AddResult(success_count=0))
 
-    def apply(self, note: JournalRecord) -> bool:
-        """Whether the note makes sense here; it is taken in then."""
-        made = self.collection_id is not None
-        match note.state:
-            case "intent" if not made:  # the one before may have been lost: a draft whose id is unknown
+    def apply(self, record: JournalRecord) -> bool:
+        """Apply a record if it is valid in this state, and return whether it is."""
+        created = self.collection_id is not None
+        match record.state:
+            case "intent" if not created:  # an earlier one may have been lost: a draft whose id is unknown
                 self.intended = True
-            case "refused" if self.intended and not made:
+            case "refused" if self.intended and not created:
                 self.intended = False
-            case "created" if self.intended and not made and note.collection is not None and note.collection > 0:
-                self.collection_id = note.collection
-            case "filling" if made and self.pending:
+            case "created" if self.intended and not created and record.collection is not None and record.collection > 0:
+                self.collection_id = record.collection
+            case "filling" if created and self.pending:
                 self.sent = len(self.items)
-            case "filled" if self.done < self.sent and note.added is not None:
+            case "filled" if self.done < self.sent and record.added is not None:
                 self.done = self.sent
-                self.added += note.added
+                self.added += record.added
             case _:
                 return False
         return True
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The items of which it is not known that they were added or refused."""
+        """The items that are not known to be added or rejected."""
         return tuple(self.items[self.done :])
 
     @property
     def possibly_added(self) -> frozenset[str]:
-        """Those of them that were sent, so that they may be there."""
+        """The pending items that were sent, and so may have been added."""
         return frozenset(self.items[self.done : self.sent])
 
 
 class ShardJournal:
-    """``async with ShardJournal(name, domain, postcode, journal) as notes``; ``shards`` is what earlier calls left."""
+    """Use as ``async with ShardJournal(name, domain, postcode, journal) as journal``.
+
+    ``shards`` is the state that earlier calls have left.
+    """
 
     def __init__(self, name: str, domain: str, postcode: str, journal: str | os.PathLike[str] | None) -> None:
-        self._claim = JournalRecord(state="for", name=name, domain=domain, postcode=postcode)
+        self._identity = JournalRecord(state="for", name=name, domain=domain, postcode=postcode)
         self._owner: JournalRecord | None = None
-        self._ledger = None if journal is None else JournalFile(journal, _HEAD)
+        self._file = None if journal is None else JournalFile(journal, _HEAD)
         self.shards: list[ShardState] = []
         self._known: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        if self._ledger is not None:
+        if self._file is not None:
             try:
-                await run_in_thread(self._open, self._ledger)
-            except BaseException:  # a cancellation comes when the file is open
-                self._ledger.close()
+                await run_in_thread(self._open, self._file)
+            except BaseException:  # a cancellation arrives after the file was opened
+                self._file.close()
                 raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ledger is not None:
-            await run_in_thread(self._ledger.close)
+        if self._file is not None:
+            await run_in_thread(self._file.close)
 
-    async def record(self, *notes: JournalRecord) -> None:
-        """On disk, and known, when this returns.
+    async def record(self, *records: JournalRecord) -> None:
+        """Record *records*: they are on disk and applied when this returns.
 
         Raises:
-            DiskError: It could not be written; then nothing must follow from it.
+            DiskError: They could not be written; then their consequences must not follow.
         """
-        if self._ledger is not None:
-            await run_in_thread(self._ledger.append, *(note.row() for note in notes))
-        for note in notes:
-            taken = self._take_note(note)
-            assert taken, note
+        if self._file is not None:
+            await run_in_thread(self._file.append, *(record.to_line() for record in records))
+        for record in records:
+            taken = self._apply(record)
+            assert taken, record
 
     async def place(self, items: Iterable[str], size: int) -> None:
-        """Give each item that has none a collection, of at most *size* items."""
+        """Assign each unassigned item to a collection of at most *size* items."""
         plan = spread(items, size, [known.items for known in self.shards])
         before = [len(known.items) for known in self.shards] + [0] * (len(plan) - len(self.shards))
         news = ((number, shard[count:]) for number, (shard, count) in enumerate(zip(plan, before, strict=True), 1))
-        notes = [JournalRecord(state="placed", shard=number, items=new) for number, new in news if new]
-        if notes:
-            await self.record(*notes)
+        records = [JournalRecord(state="placed", shard=number, items=new) for number, new in news if new]
+        if records:
+            await self.record(*records)
 
     def name(self, number: int) -> str:
         """Return the name of the collection with that number."""
-        return f"{self._claim.name} {number}"
+        return f"{self._identity.name} {number}"
 
     def orphaned_names(self) -> list[str]:
         """Return the names of drafts that may exist although their ids are unknown."""
@@ -142,7 +145,7 @@ class ShardJournal:
         return [self.name(number) for number, known in shards if known.intended and known.collection_id is None]
 
     def completed(self) -> tuple[Shard, ...]:
-        """Those that hold all their items, or were refused some for good."""
+        """Return the collections whose items were all added or finally rejected."""
         return tuple(
             Shard(
                 collection_id=known.collection_id,
@@ -154,29 +157,30 @@ class ShardJournal:
             if known.collection_id is not None and not known.pending
         )
 
-    def _open(self, ledger: JournalFile) -> None:
-        ledger.open(self._take)
+    def _open(self, file: JournalFile) -> None:
+        file.open(self._replay)
         if self._owner is None:
-            ledger.append(self._claim.row())
-        elif self._owner != self._claim:
-            owner = f"{self._owner.name!r} for {self._owner.domain}, {self._owner.postcode}"
-            raise ArgumentError("journal", f"{ledger.path} is that of {owner}, and of nothing else")
+            file.append(self._identity.to_line())
+        elif self._owner != self._identity:
+            owner = f"{self._owner.name!r} ({self._owner.domain}, {self._owner.postcode})"
+            reason = f"expected the journal of this list, got {file.path}, which belongs to {owner}; use another file"
+            raise ArgumentError("journal", reason)
 
-    def _take(self, row: Any) -> bool:
+    def _replay(self, line: Any) -> bool:
         try:
-            return self._take_note(decode(row, JournalRecord, "journal"))
+            return self._apply(decode(line, JournalRecord, "journal"))
         except InvalidResponseError:
             return False
 
-    def _take_note(self, note: JournalRecord) -> bool:
-        if note.state == "for":
-            first, self._owner = self._owner is None, note
+    def _apply(self, record: JournalRecord) -> bool:
+        if record.state == "for":
+            first, self._owner = self._owner is None, record
             return first
-        if note.shard is None or not 1 <= note.shard <= len(self.shards) + 1:
+        if record.shard is None or not 1 <= record.shard <= len(self.shards) + 1:
             return False
-        if note.state == "placed":
-            return self._placed(note.shard, note.items or ())
-        return note.shard <= len(self.shards) and self.shards[note.shard - 1].apply(note)
+        if record.state == "placed":
+            return self._placed(record.shard, record.items or ())
+        return record.shard <= len(self.shards) and self.shards[record.shard - 1].apply(record)
 
     def _placed(self, number: int, items: tuple[str, ...]) -> bool:
         new = set(items)

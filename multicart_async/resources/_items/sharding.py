@@ -1,4 +1,4 @@
-"""One list of items into several collections, one after the other; what an earlier call did is not done again."""
+"""Distribute one list of items to several collections, one after the other, without repeating finished steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Steps", "make_shards"]
 
 @attrs.frozen
 class Steps:
-    """What is done with a collection: create it under a name, which gives its id; add items to it."""
+    """The two operations on a collection: create it with a name, which returns its id, and add items to it."""
 
     create: Callable[[str], Awaitable[int]]
     add: Callable[[int, tuple[str, ...]], Awaitable[AddResult]]
 
 
 async def make_shards(notes: ShardJournal, items: Iterable[str], size: int, steps: Steps) -> tuple[Shard, ...]:
-    """All collections, each with its items; those that were finished before cost no request.
+    """Create and fill all collections, and return them; those that were finished before cost no request.
 
     Raises:
         MultiCartError: A step failed; ``report`` holds the collections that are finished.
@@ -55,7 +55,7 @@ async def _create(notes: ShardJournal, number: int, steps: Steps) -> int:
     try:
         await notes.record(JournalRecord(state="created", shard=number, collection=collection_id))
     except MultiCartError as error:
-        _tell(error, collection_id, name)
+        _add_note(error, collection_id, name)
         raise
     return collection_id
 
@@ -67,13 +67,13 @@ async def _fill(notes: ShardJournal, number: int, collection_id: int, steps: Ste
         await notes.record(JournalRecord(state="filling", shard=number))
         added = own(await steps.add(collection_id, known.pending), uncertain)
         if not added.success_count and not any(shard.added.success_count for shard in notes.shards):
-            raise ItemsRejectedError(added)  # as with a postcode that is unknown: the next would be an empty draft too
+            raise ItemsRejectedError(added)  # an unknown postcode, for example: the next would be an empty draft too
         await notes.record(JournalRecord(state="filled", shard=number, added=added))
     except MultiCartError as error:
-        _tell(error, collection_id, notes.name(number))
+        _add_note(error, collection_id, notes.name(number))
         raise
 
 
-def _tell(error: MultiCartError, collection_id: int, name: str) -> None:
-    """Note the id of a collection in the error: without a journal it is not kept, and a draft is not listed."""
+def _add_note(error: MultiCartError, collection_id: int, name: str) -> None:
+    """Add the id of a collection to the error: without a journal it is not kept, and a draft is not listed."""
     error.add_note(f"Collection {collection_id}, {name!r}, exists, and does not have all its items.")

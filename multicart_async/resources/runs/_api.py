@@ -23,7 +23,7 @@ LIST = Endpoint(
     subject=("collection", "collection_id"),
 )
 
-PAGE = 50  # rows; the dashboard asks for as many
+PAGE = 50  # runs, as many as the dashboard requests
 
 _MAX_BASELINE_TIME = 300.0  # seconds to read all runs before a start
 
@@ -35,7 +35,7 @@ class RunApi:
         self._call = context.api.call
 
     async def start(self, collection_id: int) -> None:
-        """Send a start, once."""
+        """Start a run; the request is sent once."""
         await self._call(START, {"collection_id": collection_id})
 
     async def page(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
@@ -43,19 +43,19 @@ class RunApi:
         return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def read(self, collection_id: int) -> PagedReading[Run]:
-        """Begin a reading of the runs of a collection, page by page."""
+        """Return a new reading of the runs of a collection, page by page."""
         return PagedReading(lambda skip, limit: self.page(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
-        """Yield every run of a collection once, however the list moves meanwhile."""
+        """Yield every run of a collection once, even if the list changes meanwhile."""
         return paginate(lambda skip, limit: self.page(collection_id, skip=skip, limit=limit), PAGE, LIST.path)
 
     async def newest_id(self, collection_id: int) -> int:
-        """Return the highest id of all runs of a collection, 0 if there are none: the baseline of a start.
+        """Return the highest run id of a collection, 0 if there are no runs: the baseline of a start.
 
         Raises:
-            InvalidResponseError: There is no end to the list, or it moves all the time.
-            APITimeoutError: It takes too long.
+            InvalidResponseError: The list has no end, or changes all the time.
+            APITimeoutError: Reading it takes too long.
         """
         reading, newest = self.read(collection_id), 0
         with anyio.move_on_after(_MAX_BASELINE_TIME):
@@ -63,16 +63,16 @@ class RunApi:
                 newest = max([newest, *(run.id for run in await reading.read_on())])
         if not reading.complete:
             reason = (
-                f"the runs from before a start could not be read in {_MAX_BASELINE_TIME:g} s, so nothing was started"
+                f"the earlier runs could not be read within {_MAX_BASELINE_TIME:g} s; nothing was started; call again"
             )
             raise APITimeoutError(reading.path, reason)
         return newest
 
     async def find(self, collection_id: int, run_id: int) -> Run | None:
-        """Return that run, if it is listed."""
+        """Return the run with that id, if it is listed."""
         return await find_run(self.iterate(collection_id), run_id)
 
 
 async def find_run(runs: AsyncGenerator[Run, None], run_id: int) -> Run | None:
-    """Return the run of that id among *runs*, which are closed."""
+    """Return the run with that id among *runs*, which are closed."""
     return await find_first(runs, lambda run: run.id == run_id)

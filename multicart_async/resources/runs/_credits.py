@@ -1,4 +1,4 @@
-"""Are there credits enough for many runs? Asked before the first is started."""
+"""Check that the credits suffice for many runs, before the first is started."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ async def check_credits_of_account(
     collections: Collections,
     account: Account,
 ) -> None:
-    """Ask for collections and credits, and do what `check_credits` does."""
-    rows = {row.id: row for row in await collections.list()}
+    """Request the collections and credits, and do what `check_credits` does."""
+    listed = {collection.id: collection for collection in await collections.list()}
     try:
         found = await account.credits()
     except InvalidResponseError:
         found = None  # another shape than the documented fields
-    check_credits(collection_ids, rows, found)
+    check_credits(collection_ids, listed, found)
 
 
-def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection], account: Credits | None) -> None:
-    """Check that the credits are enough for all runs: a run costs one for each item.
+def check_credits(collection_ids: Iterable[int], listed: Mapping[int, Collection], account: Credits | None) -> None:
+    """Check that the credits suffice for all runs: a run costs one per item.
 
-    Warns with `MultiCartWarning` where it cannot be known.
+    Warns with `MultiCartWarning` if this cannot be determined.
 
     Raises:
-        InsufficientCreditsError: There are fewer; nothing was started.
+        InsufficientCreditsError: There are too few; nothing was started.
     """
-    counts = [_known(rows[number].asin_count) if number in rows else None for number in collection_ids]
+    counts = [_known(listed[number].asin_count) if number in listed else None for number in collection_ids]
     needed = sum(count for count in counts if count is not None)
     unknown = counts.count(None)
     spendable = account.spendable if account is not None else None
@@ -45,15 +45,15 @@ def check_credits(collection_ids: Iterable[int], rows: Mapping[int, Collection],
         detail = f"these runs need {needed} credits and {short_repr(spendable)} are spendable; nothing was started"
         raise InsufficientCreditsError("run_many", 402, detail)
     if spendable is None:
-        _warn("the answer to the credits call does not have the three documented fields")
+        _warn("the response of the credits call lacks one of the three documented fields")
     elif unknown:
         _warn(f"the list of collections gives no number of items for {unknown} of them")
 
 
 def _known(count: int | None) -> int | None:
-    """Return a number that items can have; the service may write any."""
+    """Return *count* if it is a possible number of items; the service may return any number."""
     return count if count is not None and 0 <= count <= MAX_INTEGER else None
 
 
 def _warn(reason: str) -> None:
-    warnings.warn(f"whether the credits are enough cannot be known: {reason}", MultiCartWarning, stacklevel=5)
+    warnings.warn(f"it cannot be determined whether the credits suffice: {reason}", MultiCartWarning, stacklevel=5)

@@ -1,7 +1,7 @@
-"""What was started, on disk before and after each call, so that a crash is no second charge.
+"""A journal of starts, on disk before and after each call, so that a crash causes no second charge.
 
-One JSON object to a line: ``intent`` before a run is asked for, ``started`` when the service has answered, ``refused``
-when it said no, ``done`` with the run's id at the end. It holds ids and nothing else.
+One JSON object per line: ``intent`` before a run is started, ``started`` when the service has responded, ``refused``
+when it rejected the start, ``done`` with the run's id at the end. It contains only ids.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATES = ("intent", "started", "refused", "done")
 
 @attrs.frozen
 class JournalEntry:
-    """The last that is known of a collection's start."""
+    """The last known state of a collection's start."""
 
     state: State
     started: StartedRun
@@ -33,52 +33,55 @@ class JournalEntry:
 
 
 class RunJournal:
-    """``async with RunJournal(path) as journal``: one process at a time; ``noted`` is what earlier ones left."""
+    """Use as ``async with RunJournal(path) as journal``, in one process at a time.
+
+    ``entries`` are those that earlier processes have left.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._ledger = JournalFile(path, _HEAD)
+        self._file = JournalFile(path, _HEAD)
         self.entries: dict[int, JournalEntry] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await run_in_thread(self._ledger.open, self._take)
-        except BaseException:  # a cancellation comes when the file is open
-            self._ledger.close()
+            await run_in_thread(self._file.open, self._replay)
+        except BaseException:  # a cancellation arrives after the file was opened
+            self._file.close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await run_in_thread(self._ledger.close)
+        await run_in_thread(self._file.close)
 
     async def record(self, state: State, started: StartedRun, run: int | None = None) -> None:
-        """On disk when this returns.
+        """Record a state, which is on disk when this returns.
 
         Raises:
             DiskError: It could not be written; then nothing must be started.
         """
         self.entries[started.collection_id] = JournalEntry(state, started, run)
         fields = {"state": state, "collection": started.collection_id, "after": started.after_run_id}
-        await run_in_thread(self._ledger.append, fields if run is None else {**fields, "run": run})
+        await run_in_thread(self._file.append, fields if run is None else {**fields, "run": run})
 
     def needs_start(self, collection_id: int) -> bool:
-        """Whether nothing is known of a start of this collection, or that there was none."""
+        """Return whether no start of this collection is known, or it was rejected."""
         noted = self.entries.get(collection_id)
         return noted is None or noted.state == "refused"
 
-    def _take(self, row: Any) -> bool:
-        noted = _noted(row)
+    def _replay(self, line: Any) -> bool:
+        noted = _noted(line)
         if noted is None:
             return False
         self.entries[noted.started.collection_id] = noted
         return True
 
 
-def _noted(row: Any) -> JournalEntry | None:
-    if not isinstance(row, dict):
+def _noted(line: Any) -> JournalEntry | None:
+    if not isinstance(line, dict):
         return None
-    fields = cast("dict[str, Any]", row)
+    fields = cast("dict[str, Any]", line)
     ids = (fields.get("collection"), fields.get("after"), fields.get("run", 0))
     if fields.get("state") not in _STATES or any(type(value) is not int for value in ids):
         return None

@@ -1,7 +1,7 @@
-"""Which collections to poll for their runs, judged by the list of all collections. No I/O.
+"""Select the collections to poll for their runs, based on the list of all collections. No I/O.
 
-The list tells which collections have changed. Only those are polled; all of them at times, because nothing documents that a
-collection's status and its run's ``is_download_generated`` change together.
+The list shows which collections have changed. Only those are polled; all of them at times, because it is not documented
+that a collection's status and its run's ``is_download_generated`` change together.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from multicart_async.models import Collection
 
 __all__ = ["ListMonitor"]
 
-CONFIRM = 10  # every so many ticks, all are polled
-CONFIRM_RARELY = 50  # once this account has shown that its list can be relied on
-TRUSTED = 100  # finished runs that the list has shown, and none that it has missed
-EXTRA_POLLS = 2  # ticks at which a collection that has just stopped working is polled again, should its run lag behind
+CONFIRM = 10  # ticks between polls of all collections
+CONFIRM_RARELY = 50  # the same, once the list of this account has proved reliable
+TRUSTED = 100  # finished runs that the list must have shown, without missing any
+EXTRA_POLLS = 2  # ticks at which a collection that was just processed is polled again, in case its run lags behind
 
 _Stamp: TypeAlias = tuple[object, object]
 
 
-def _stamp(row: Collection) -> _Stamp:
-    return row.schedule_status, row.updated_at
+def _stamp(collection: Collection) -> _Stamp:
+    return collection.schedule_status, collection.updated_at
 
 
 @attrs.define(eq=False)
@@ -36,10 +36,10 @@ class _Seen:
     was_processing: bool = False
     extra_polls: int = 0
 
-    def may_have_finished(self, row: Collection) -> bool:
-        """Take in a row, and return whether it says that a run may have finished."""
-        changed, self.stamp = _stamp(row) != self.stamp, _stamp(row)
-        if row.is_processing:
+    def may_have_finished(self, collection: Collection) -> bool:
+        """Apply a listed collection, and return whether a run may have finished."""
+        changed, self.stamp = _stamp(collection) != self.stamp, _stamp(collection)
+        if collection.is_processing:
             self.was_processing = True
             return False
         if changed:
@@ -50,7 +50,7 @@ class _Seen:
 
 
 class ListMonitor:
-    """Watch collections by their rows in the list, and learn how far the list can be relied on."""
+    """Watch collections through the list, and learn how reliable the list is."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
@@ -59,7 +59,7 @@ class ListMonitor:
         self._unconfirmed: dict[int, _Stamp] = {}
 
     def watch(self, collection_id: int) -> None:
-        """Watch a collection for one more run. What its row has shown so far does not concern that run."""
+        """Watch a collection for one more run. What the list has shown so far does not concern that run."""
         self._seen.setdefault(collection_id, _Seen()).stamp = None
 
     def forget(self, collection_id: int) -> None:
@@ -76,36 +76,36 @@ class ListMonitor:
 
     @property
     def polls_all(self) -> bool:
-        """Whether all collections are polled at this tick, without regard to the list."""
+        """Whether all collections are polled at this tick, regardless of the list."""
         trusted = self._list_hits >= TRUSTED and not self._list_misses
         return self._ticks % (CONFIRM_RARELY if trusted else CONFIRM) == 0
 
-    def select(self, rows: Mapping[int, Collection], expired: AbstractSet[int]) -> list[tuple[int, bool]]:
-        """Return the collections to poll, each with whether its row says that a run may have finished.
+    def select(self, listed: Mapping[int, Collection], expired: AbstractSet[int]) -> list[tuple[int, bool]]:
+        """Return the collections to poll, each with whether the list says that a run may have finished.
 
-        Those in *expired* are polled for the last time. A draft or a category scrape is not listed, so it is polled too;
-        and so is one that is Failed: that may concern an earlier run, and is trusted only if it stays.
+        Those in *expired* are polled for the last time. A draft or a category scrape is not listed, so it is polled
+        too; and so is a collection that is Failed: that may concern an earlier run, and is trusted only if it persists.
         """
-        self._count_misses(rows)
+        self._count_misses(listed)
         selected: list[tuple[int, bool]] = []
         for collection_id, seen in self._seen.items():
-            row = rows.get(collection_id)
-            if row is None or collection_id in expired:
+            collection = listed.get(collection_id)
+            if collection is None or collection_id in expired:
                 selected.append((collection_id, False))
-            elif (finished := seen.may_have_finished(row)) or self.polls_all or row.is_failed:
+            elif (finished := seen.may_have_finished(collection)) or self.polls_all or collection.is_failed:
                 selected.append((collection_id, finished))
         return selected
 
     def run_finished(self, collection_id: int, *, shown: bool) -> None:
-        """Note that a run of the collection was found finished, and whether it was polled because the list had *shown* it."""
+        """Record that a run was found finished, and whether it was polled because the list had *shown* a change."""
         self._list_hits += shown
         stamp = self._seen[collection_id].stamp
         if not shown and stamp is not None:
             self._unconfirmed[collection_id] = stamp
 
-    def _count_misses(self, rows: Mapping[int, Collection]) -> None:
-        """Count the runs that were found finished before the list showed it, and that it does not show now."""
+    def _count_misses(self, listed: Mapping[int, Collection]) -> None:
+        """Count the runs that were found finished before the list showed it, and that it still does not show."""
         for collection_id, stamp in self._unconfirmed.items():
-            row = rows.get(collection_id)
-            self._list_misses += row is not None and _stamp(row) == stamp
+            collection = listed.get(collection_id)
+            self._list_misses += collection is not None and _stamp(collection) == stamp
         self._unconfirmed.clear()

@@ -23,29 +23,29 @@ class NewRunsReader:
         self._seen: dict[int, Run] = {}
 
     @property
-    def rows(self) -> tuple[Run, ...]:
-        """Those that were seen so far."""
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that were read so far."""
         return tuple(self._seen.values())
 
     async def read(self, *, whole: bool) -> None:
-        """Read until a finished one is seen; else the *whole* list, until nothing of it can be missing.
+        """Read until a finished run is found; else the *whole* list, until no run can be missing.
 
-        Unless *whole*, one pass is enough. It ends at a page that falls strictly to the baseline, because mostly the
-        newest come first, and where the list has moved, at one without a new row.
+        Unless *whole*, one pass is enough. It ends at a page that descends strictly to the baseline, because usually
+        the newest come first, and if the list has changed, at one without a new run.
 
         Raises:
-            InvalidResponseError: There is no end to it.
+            InvalidResponseError: The list has no end.
         """
         reading, after = self._reading, self._started.after_run_id
         while not (reading.complete or (reading.passes and not whole)):
             new = await self._read_on()
             if any(run.is_download_generated for run in self._seen.values()):
                 return
-            if not whole and (_falls_to(after, reading.page) or (reading.moved and not new)):
+            if not whole and (_descends_to(after, reading.page) or (reading.moved and not new)):
                 return
 
     async def read_all(self) -> None:
-        """Read on, until nothing of the list can be missing. Raises what `read` raises."""
+        """Read on until no run can be missing. Raises the errors of `read`."""
         while not self._reading.complete:
             await self._read_on()
 
@@ -58,5 +58,5 @@ class NewRunsReader:
         return new
 
 
-def _falls_to(after: int, rows: Sequence[Run]) -> bool:
-    return bool(rows) and rows[-1].id <= after and all(left.id > right.id for left, right in pairwise(rows))
+def _descends_to(after: int, runs: Sequence[Run]) -> bool:
+    return bool(runs) and runs[-1].id <= after and all(left.id > right.id for left, right in pairwise(runs))

@@ -1,4 +1,4 @@
-"""One of many started runs that are waited for together: what polls have shown of it, and how its wait ends."""
+"""One of many started runs that are waited for together: its polls, and how its wait ends."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from multicart_async.resources.runs._tracker import RunTracker
 __all__ = ["PendingRun", "Polled"]
 
 Polled: TypeAlias = PollResult[RunState] | MultiCartError | None
-"""What a poll has shown, or how it failed; ``None`` where it took too long."""
+"""The result of a poll or its failure; ``None`` where it took too long."""
 
 
 @attrs.define(eq=False)
 class PendingRun:
-    """A started run, until its wait ends."""
+    """A started run until its wait ends."""
 
     started: StartedRun
     tracker: RunTracker
@@ -34,7 +34,7 @@ class PendingRun:
 
     @property
     def expired(self) -> bool:
-        """Whether the time for this wait is over."""
+        """Whether the deadline of this wait has passed."""
         return self.timer.remaining <= 0
 
     async def poll(self, poller: RunPoller) -> Polled:
@@ -42,13 +42,13 @@ class PendingRun:
         try:
             with anyio.move_on_after(poll_timeout(self.timer.remaining)):
                 return await poller.poll(self.tracker, self.started, self.timer)
-        except Exception as error:  # noqa: BLE001 -- also what a borrowed session raises
-            error.__traceback__ = None  # its frames hold rows, whose texts may repeat the credential
+        except Exception as error:  # noqa: BLE001 -- including errors of a borrowed session
+            error.__traceback__ = None  # its frames hold responses, which may repeat the credential
             return as_poll_failure(f"runs of collection {self.started.collection_id}", error)
         return None
 
     def evaluate(self, polled: Polled) -> Outcome[StartedRun, Run] | None:
-        """Return the outcome of the wait, or ``None`` while it goes on."""
+        """Return the outcome of the wait, or ``None`` while it continues."""
         if isinstance(polled, PollResult):
             self.failures.succeeded()
             if polled.state is not None and polled.fingerprint != self.fingerprint:

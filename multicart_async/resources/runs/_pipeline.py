@@ -1,4 +1,4 @@
-"""Start, wait, download: many collections through one pipeline, each as soon as it can."""
+"""Start, wait, download: a pipeline for many collections that handles each as soon as possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WAIT_FOR = "wait for them with runs.wait_many before you start them again"
 
 
 class _Starts:
-    """The starts of one call, which keeps account of those that its caller does not know of."""
+    """The starts of one call, recording those that its caller does not know of."""
 
     def __init__(self, starter: RunStarter, unfinished: Unfinished) -> None:
         self._starter = starter
@@ -62,7 +62,7 @@ class _Starts:
 async def start_each(
     starter: RunStarter, collection_ids: Iterable[int] | AsyncIterable[int], width: int, lifetime: ClientLifetime
 ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
-    """Start them, *width* at a time, each once: what became of each, as it is known."""
+    """Start them, *width* at a time, each once, and yield the outcome of each as it is known."""
     unfinished = Unfinished(_WAIT_FOR)
     with unfinished.noting():
         async with (
@@ -75,7 +75,7 @@ async def start_each(
 
 
 class RunPipeline:
-    """One call of ``runs.run_many``. With a journal, what was started once is never started again."""
+    """One call of ``runs.run_many``. With a journal, nothing is started twice."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class RunPipeline:
         self._waits = waiter
         self._starts = context.limits.requests
         self._downloads = context.limits.downloads
-        self._life = context.lifetime
+        self._lifetime = context.lifetime
         self._journal = journal
         self._download = download
 
@@ -108,7 +108,7 @@ class RunPipeline:
             async with (
                 aclosing(self._started(collection_ids)) as started,
                 aclosing(self._waits.outcomes(started)) as finished,
-                aclosing(map_unordered(finished, self._finish, self._downloads, self._life)) as ends,
+                aclosing(map_unordered(finished, self._finish, self._downloads, self._lifetime)) as ends,
             ):
                 async for outcome, result in ends:
                     key: Any = outcome.key
@@ -121,7 +121,7 @@ class RunPipeline:
         """Yield runs to wait for, and outcomes that are known already: rejected, or finished by an earlier call."""
         async with (
             aclosing(unique_ids(collection_ids)) as ids,
-            aclosing(map_unordered(ids, self._resume_or_start, self._starts, self._life)) as begun,
+            aclosing(map_unordered(ids, self._resume_or_start, self._starts, self._lifetime)) as begun,
         ):
             async for collection_id, result in begun:
                 if isinstance(result, StartedRun):
@@ -137,12 +137,12 @@ class RunPipeline:
         if noted.state == "done" and noted.run is not None:
             run = await self._api.find(collection_id, noted.run)
             if run is None:
-                raise UnreachableResultError(f"results/{collection_id}/{noted.run}", "the service lists it no more")
+                raise UnreachableResultError(f"results/{collection_id}/{noted.run}", "no longer listed by the service")
             return run
         if noted.state == "intent":
             if not await self._starter.wait_until_listed(noted.started):
                 reason = (
-                    "the journal holds an intent to start it, and no new run is there; look before you start another"
+                    "the journal has an intent to start it, and no new run is listed; check before you start another"
                 )
                 raise OutcomeUnknownError(f"collection {collection_id}", reason, started=noted.started)
             await self._note("started", noted.started)
@@ -177,10 +177,10 @@ class RunPipeline:
 
 
 def check_items(argument: str, values: object, check: Callable[[str, Any], object], expected: str) -> None:
-    """Raise if *values* is a list, or has its items at hand in another way, and one of them is wrong: before any is used.
+    """Raise if *values* is a list or another collection in memory and one of its items is invalid, before any is used.
 
     Raises:
-        ArgumentError: It names the first wrong one. Those of a generator are checked one by one, as they come.
+        ArgumentError: It names the first invalid item. Those of a generator are checked one by one, as they arrive.
     """
     if not isinstance(values, Collection):
         return
@@ -192,7 +192,7 @@ def check_items(argument: str, values: object, check: Callable[[str, Any], objec
 
 
 async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
-    """Yield each id once: a repetition would be a second charge. What is no id passes, and is rejected later."""
+    """Yield each id once: a duplicate would be charged twice. Invalid ids are yielded too, and rejected later."""
     seen: set[int] = set()
     async with aclosing(to_async_iter(collection_ids)) as ids:
         async for collection_id in ids:
@@ -204,7 +204,7 @@ async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> Asyn
 
 
 async def collect_unique_ids(collection_ids: Iterable[int] | AsyncIterable[int], lifetime: ClientLifetime) -> list[int]:
-    """Each id once, when all of them have come."""
+    """Return each id once, when all of them have been read."""
     found: list[int] = []
     async with aclosing(unique_ids(collection_ids)) as ids:
         while one := await next_or_end(ids, lifetime):

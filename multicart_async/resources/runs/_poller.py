@@ -1,4 +1,4 @@
-"""One look at a started run: the rows that are newer than its baseline, and what its collection's status says."""
+"""Poll a started run once: the runs above its baseline, and the status of its collection."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from multicart_async.resources.runs._tracker import RunTracker
 
 __all__ = ["RunPoller"]
 
-_WHOLE = 10  # every so many looks, the order of the list is not relied on
-_MOST_OF_IT = 0.9  # of the time that is left for a look
+_READ_ALL = 10  # every tenth poll does not rely on the order of the list
+_READ_SHARE = 0.9  # of the time that is left for a poll
 
 
 class RunPoller:
-    """Looks at started runs."""
+    """Poll started runs."""
 
     def __init__(self, api: RunApi, collections: Collections, starter: RunStarter) -> None:
         self._api = api
         self._collections = collections
         self._starter = starter
 
-    async def poll(self, judge: RunTracker, started: StartedRun, pace: PollTimer) -> PollResult[RunState]:
+    async def poll(self, tracker: RunTracker, started: StartedRun, timer: PollTimer) -> PollResult[RunState]:
         """Poll a started run once.
 
         Raises:
-            RunFailedError: The collection says so, and can be believed.
-            AmbiguousRunError: There are several new runs, and that was asked for.
+            RunFailedError: The collection says so, and the status can be trusted.
+            AmbiguousRunError: There are several new runs, and the policy rejects that.
         """
-        judge.poll_count += 1
+        tracker.poll_count += 1
         newer = NewRunsReader(self._api, started)
-        await newer.read(whole=judge.poll_count % _WHOLE == 0)
-        if newer.rows:
+        await newer.read(whole=tracker.poll_count % _READ_ALL == 0)
+        if newer.runs:
             self._starter.mark_listed(started)
-        if judge.find_finished(newer.rows) is None:
+        if tracker.find_finished(newer.runs) is None:
             collection = await self._collections.get(started.collection_id)
-            state = judge.snapshot(newer.rows, collection.schedule_status, pace.elapsed)
+            state = tracker.snapshot(newer.runs, collection.schedule_status, timer.elapsed)
             try:
-                judge.raise_if_failed(newer.rows, collection)
-            except RunFailedError:  # maybe of another run: a look does not read all
-                await _read_rest(newer, pace)
-                if judge.find_finished(newer.rows) is None:
+                tracker.raise_if_failed(newer.runs, collection)
+            except RunFailedError:  # maybe of another run: a poll does not read all
+                await _read_rest(newer, timer)
+                if tracker.find_finished(newer.runs) is None:
                     raise
             else:
                 return PollResult(state, _fingerprint(state))
         else:
-            await _read_rest(newer, pace)  # a smaller run may stand further down
+            await _read_rest(newer, timer)  # a run with a smaller id may follow
         self._starter.forget(started)
-        last = judge.last.schedule_status if judge.last else None
-        state = judge.snapshot(newer.rows, last, pace.elapsed)
+        last = tracker.last.schedule_status if tracker.last else None
+        state = tracker.snapshot(newer.runs, last, timer.elapsed)
         return PollResult(state, _fingerprint(state), finished=True)
 
 
-async def _read_rest(newer: NewRunsReader, pace: PollTimer) -> None:
-    """Read all that is left, before a wait ends. At its deadline, as far as there is time for it."""
+async def _read_rest(newer: NewRunsReader, timer: PollTimer) -> None:
+    """Read the rest of the list before a wait ends; at its deadline, as much as the time allows."""
     left = anyio.current_effective_deadline() - anyio.current_time()
     try:
-        with anyio.move_on_after(left * _MOST_OF_IT):  # what was seen must not be lost with the look
+        with anyio.move_on_after(left * _READ_SHARE):  # the poll must end with what was read
             await newer.read_all()
     except MultiCartError as error:
-        if pace.remaining > 0 or PollFailures().is_final(error):
+        if timer.remaining > 0 or PollFailures().is_final(error):
             raise
 
 

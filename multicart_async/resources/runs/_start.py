@@ -1,7 +1,7 @@
-"""Starting a run once, and knowing afterwards which one it is.
+"""Start a run once, and know afterwards which one it is.
 
-The service answers a start with a sentence, not with an id. So the newest run id is read before, and the run is the one
-that comes after it. That takes care: two starts must not share one baseline, a lost answer is no reason to start again.
+The service responds to a start with a message, not with an id. So the newest run id is read before, and the new run is
+the next one. Therefore two starts must not share one baseline, and a lost response is no reason to start again.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ RECOVERY = PollPolicy(poll_interval=1.0, growth=1.5, max_poll_interval=5.0, wait
 
 
 async def do_nothing(_: StartedRun) -> None:
-    """Do nothing before it is sent."""
+    """Do nothing before the start is sent."""
 
 
 class RunStarter:
-    """Starts runs of one client."""
+    """Start runs for one client."""
 
     def __init__(self, api: RunApi, collections: Collections, clock: Clock) -> None:
         self._api = api
@@ -52,18 +52,18 @@ class RunStarter:
     async def start(
         self, collection_id: int, before_send: Callable[[StartedRun], Awaitable[None]] = do_nothing
     ) -> StartedRun:
-        """Start a run; *before_send* is told before anything is sent. See `Runs.start`."""
+        """Start a run; *before_send* is awaited before the start is sent. See `Runs.start`."""
         lock = self._locks.setdefault(collection_id, anyio.Lock())
         async with lock:  # two starts must not share one baseline
-            await self._see_earlier_start(collection_id)
+            await self._await_earlier_start(collection_id)
             before = await self._status_before(collection_id)
             started = StartedRun(collection_id, await self._api.newest_id(collection_id))
             await before_send(started)
-            self._unlisted[collection_id] = started  # stays when cancelled: the request may have gone out
+            self._unlisted[collection_id] = started  # kept when cancelled: the request may have been sent
             try:
                 await self._send(started)
             except Exception:
-                self._unlisted.pop(collection_id, None)  # refused, or looked for already
+                self._unlisted.pop(collection_id, None)  # rejected, or searched for already
                 raise
             if before is not None:
                 self._before[collection_id] = started, before
@@ -71,16 +71,16 @@ class RunStarter:
 
     def status_before_start(self, started: StartedRun) -> Collection | None:
         """Return the collection as it was before that start, if this client started it."""
-        own, row = self._before.get(started.collection_id, (None, None))
-        return row if own == started else None
+        own, collection = self._before.get(started.collection_id, (None, None))
+        return collection if own == started else None
 
     def mark_listed(self, started: StartedRun) -> None:
-        """Note that a run above that baseline is listed: the next start may read a baseline of its own."""
+        """Note that a run above that baseline is listed: the next start may read its own baseline."""
         if self._unlisted.get(started.collection_id) == started:
             del self._unlisted[started.collection_id]
 
     def forget(self, started: StartedRun) -> None:
-        """Forget the collection as it was before that start: the wait for its run is over."""
+        """Forget the state of the collection before that start: the wait for its run is over."""
         if self.status_before_start(started) is not None:
             del self._before[started.collection_id]
 
@@ -95,12 +95,12 @@ class RunStarter:
     async def _newer_runs(self, started: StartedRun, read_all: bool) -> Sequence[Run] | None:  # noqa: FBT001
         newer = NewRunsReader(self._api, started)
         await newer.read(whole=read_all)
-        return newer.rows or None
+        return newer.runs or None
 
     async def _send(self, started: StartedRun) -> None:
         note = (
             f"the run may have been started and charged: {started!r}; before you start another, wait for it with "
-            f"runs.wait, or look with runs.list for a run above {started.after_run_id}"
+            f"runs.wait, or check with runs.list for a run above {started.after_run_id}"
         )
         try:
             with noting(note):
@@ -116,15 +116,15 @@ class RunStarter:
             reason = f"{error.reason}; no new run appeared within {RECOVERY.wait_timeout:g} s"
             raise OutcomeUnknownError(error.path, reason, started=started) from error
 
-    async def _see_earlier_start(self, collection_id: int) -> None:
-        """Wait until the run of an earlier start is listed, or two starts would share one baseline."""
+    async def _await_earlier_start(self, collection_id: int) -> None:
+        """Wait until the run of an earlier start is listed, so that two starts do not share one baseline."""
         earlier = self._unlisted.get(collection_id)
         if earlier is not None and not await self.wait_until_listed(earlier):
             LOGGER.warning("collection %s was started before, and its run has not appeared", collection_id)
-        self._unlisted.pop(collection_id, None)  # not before: who is cancelled here leaves the wait to the next
+        self._unlisted.pop(collection_id, None)  # only now: a cancelled caller leaves the wait to the next one
 
     async def _status_before(self, collection_id: int) -> Collection | None:
-        """Return the collection before its start, to recognise a Failed of an earlier run; ``None`` if the call fails."""
+        """Return the collection before its start, to recognise an earlier Failed; ``None`` if the call fails."""
         try:
             return await self._collections.get(collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
@@ -133,9 +133,9 @@ class RunStarter:
 
 
 def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> bool:
-    """Return whether nothing was started, or the service itself says that it failed; a proxy may just have given up."""
+    """Return whether nothing was started, or the service itself reports a failure; a proxy may only have timed out."""
     if not isinstance(error, APIError):
         return is_definite_rejection(error)
     if error.in_envelope:
         return error.http_status < 500
-    return is_definite_rejection(error) and error.code != 425  # "too early" may be said of what was passed on
+    return is_definite_rejection(error) and error.code != 425  # "too early" may refer to a forwarded request

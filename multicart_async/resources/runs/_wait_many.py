@@ -38,11 +38,11 @@ from multicart_async.resources.runs._tracker import RunTracker, check_started_ru
 __all__ = ["RunWaiter"]
 
 LIST_THRESHOLD = 3  # fewer are polled directly: a list of all collections would cost more
-REFUSALS = 2  # of the list, in a row: one tick ends no waits
+MAX_REJECTIONS = 2  # of the list, in a row: a single tick ends no wait
 
 
 class CheckState(enum.Enum):
-    """Where a collection is on its way to a poll. There is one poll of a collection at a time."""
+    """The progress of a collection towards a poll. A collection has at most one poll at a time."""
 
     IDLE = enum.auto()
     QUEUED = enum.auto()
@@ -52,7 +52,7 @@ class CheckState(enum.Enum):
 
 @attrs.define(eq=False)
 class _Watched:
-    """A collection with started runs. It is polled because the list had ``shown`` a change, or to be sure."""
+    """A collection with started runs. It is polled because the list has ``shown`` a change, or for confirmation."""
 
     runs: list[PendingRun] = attrs.field(factory=list[PendingRun])
     check: CheckState = CheckState.IDLE
@@ -92,27 +92,27 @@ class RunWaiter:
         self._due: deque[int] = deque()
         self._polling = 0
         self._ticking = False
-        self._list_failures = PollFailures(refusals=REFUSALS)
+        self._list_failures = PollFailures(max_rejections=MAX_REJECTIONS)
         self._ticks = TickTimer(policy, context.clock)
         self._tasks: TaskPool[_OnDone] = TaskPool()
 
     async def outcomes(
         self, started: Iterable[StartedRun | Outcome[Any, Run]] | AsyncIterable[StartedRun | Outcome[Any, Run]]
     ) -> AsyncGenerator[Outcome[Any, Run], None]:
-        """Yield the outcome of each as it is known; new ones are taken in meanwhile. An outcome is passed through."""
+        """Yield the outcome of each run as it is known; further runs are read meanwhile. Outcomes are passed through."""
         async with aclosing(to_async_iter(started)) as source, aclosing(self._tasks) as tasks:
-            taking = True
+            reading = True
 
-            def taken(task: asyncio.Future[tuple[StartedRun | Outcome[Any, Run], ...]]) -> list[Outcome[Any, Run]]:
-                nonlocal taking
+            def on_next(task: asyncio.Future[tuple[StartedRun | Outcome[Any, Run], ...]]) -> list[Outcome[Any, Run]]:
+                nonlocal reading
                 found = task.result()
-                taking = bool(found)
-                if taking:
-                    tasks.spawn(taken, next_or_end(source, self._context.lifetime))
+                reading = bool(found)
+                if reading:
+                    tasks.spawn(on_next, next_or_end(source, self._context.lifetime))
                 return [outcome for one in found for outcome in self._add(one)]
 
-            tasks.spawn(taken, next_or_end(source, self._context.lifetime))
-            while taking or self._watched:
+            tasks.spawn(on_next, next_or_end(source, self._context.lifetime))
+            while reading or self._watched:
                 self._start_polls()
                 for on_done, task in await tasks.wait_any():
                     for outcome in on_done(task):
@@ -130,7 +130,7 @@ class RunWaiter:
     def _watch(self, started: StartedRun) -> None:
         tracker = RunTracker(
             started,
-            refuse_ambiguous=self._policy.on_ambiguous == "raise",
+            reject_ambiguous=self._policy.on_ambiguous == "raise",
             before=self._starter.status_before_start(started),
             redactor=self._context.api.redactor,
         )
@@ -139,7 +139,7 @@ class RunWaiter:
         self._monitor.watch(started.collection_id)
         self._ticks.hasten(now=not self._ticking)
         if run.expired:
-            self._enqueue(started.collection_id, shown=False)  # no time at all: its only poll is the last one
+            self._enqueue(started.collection_id, shown=False)  # without any time: its only poll is the last one
         if not self._ticking:
             self._schedule_tick(0)
 
@@ -147,7 +147,7 @@ class RunWaiter:
 
     def _on_tick(self, task: asyncio.Future[None]) -> list[Outcome[StartedRun, Run]]:
         task.result()
-        if self._ticks.remaining > 0:  # woken early by a wait that expires: only expired ones are polled
+        if self._ticks.remaining > 0:  # woken early by an expiring wait: poll only the expired ones
             ended = self._end_expired() if self._ticks.on_hold else []
             self._poll_all(self._expired())
             self._sleep()
@@ -166,7 +166,7 @@ class RunWaiter:
         self._sleep()
 
     def _sleep(self) -> None:
-        """Sleep until the next tick, or the next wait expires; not at all if nothing is waited for."""
+        """Sleep until the next tick or the next deadline; not at all if nothing is waited for."""
         if self._watched:
             self._schedule_tick(min(self._ticks.remaining, self._next_deadline()))
         else:
@@ -177,7 +177,7 @@ class RunWaiter:
         self._tasks.spawn(self._on_tick, self._context.clock.sleep(pause))
 
     def _next_deadline(self) -> float:
-        """Return the seconds until the next wait expires. Expired ones have had, or are having, their last poll."""
+        """Return the seconds until the next deadline. Expired waits have had, or are having, their last poll."""
         left = (run.timer.remaining for watched in self._watched.values() for run in watched.runs)
         return min((seconds for seconds in left if seconds > 0), default=math.inf)
 
@@ -185,7 +185,7 @@ class RunWaiter:
         return {collection_id for collection_id, watched in self._watched.items() if watched.expired}
 
     def _end_expired(self) -> list[Outcome[StartedRun, Run]]:
-        """End the waits that expire during a pause that the service has asked for: they have no last poll."""
+        """End the waits that expire during a pause that the service has asked for, without a last poll."""
         ended: list[Outcome[StartedRun, Run]] = []
         for collection_id in self._expired():
             watched = self._watched[collection_id]
@@ -196,7 +196,7 @@ class RunWaiter:
     # the list of collections
 
     async def _list_all(self) -> tuple[Collection, ...] | None:
-        """Return the rows, or ``None`` if they do not come before a wait expires."""
+        """Return all collections, or ``None`` if the response does not arrive before a deadline."""
         with anyio.move_on_after(poll_timeout(self._next_deadline())):
             return await self._collections.list()
         return None
@@ -225,26 +225,26 @@ class RunWaiter:
         return []
 
     def _poll_without_list(self) -> None:
-        """Poll those that do not depend on the list: all of them at times, and those that expire."""
+        """Poll the collections that do not depend on the list: all of them at times, and expired ones."""
         self._poll_all(self._watched if self._monitor.polls_all else self._expired())
 
     def _poll_selected(self, listed: tuple[Collection, ...]) -> None:
-        rows = {row.id: row for row in listed}
+        by_id = {collection.id: collection for collection in listed}
         expired = self._expired()
         for collection_id, watched in self._watched.items():
-            if collection_id in rows and collection_id not in expired:
+            if collection_id in by_id and collection_id not in expired:
                 for run in watched.runs:
-                    run.tracker.observe_status(rows[collection_id])
-        for collection_id, shown in self._monitor.select(rows, expired):
+                    run.tracker.observe_status(by_id[collection_id])
+        for collection_id, shown in self._monitor.select(by_id, expired):
             self._enqueue(collection_id, shown=shown)
 
     def _fail_all(self, error: MultiCartError) -> list[Outcome[StartedRun, Run]]:
-        """End all waits: the list is refused for good, and so would be everything else."""
+        """End all waits: the list is rejected permanently, and so would be everything else."""
         ended = [run.started for watched in self._watched.values() for run in watched.runs]
         self._watched.clear()
         self._monitor.clear()
         self._due.clear()
-        self._list_failures.succeeded()  # for what is taken in from now on
+        self._list_failures.succeeded()  # for the runs that are read from now on
         return [Failure(started, error) for started in ended]
 
     # polls
@@ -257,11 +257,11 @@ class RunWaiter:
         watched = self._watched[collection_id]
         if watched.check in {CheckState.POLLING, CheckState.POLL_AGAIN}:
             if shown:
-                watched.check = CheckState.POLL_AGAIN  # the change may have come after the poll that is under way
+                watched.check = CheckState.POLL_AGAIN  # the change may be later than the current poll
             return
         watched.shown = shown or (watched.check is CheckState.QUEUED and watched.shown)
         if shown:
-            self._due.appendleft(collection_id)  # before those that are polled to be sure; maybe for the second time
+            self._due.appendleft(collection_id)  # before those polled for confirmation; possibly a second time
         elif watched.check is CheckState.IDLE:
             self._due.append(collection_id)
         watched.check = CheckState.QUEUED
@@ -284,9 +284,9 @@ class RunWaiter:
         self._polling -= 1
         polled = task.result()
         if self._watched.get(collection_id) is not watched:
-            return []  # all have ended meanwhile
+            return []  # all its waits have ended meanwhile
         again, watched.check = watched.check is CheckState.POLL_AGAIN, CheckState.IDLE
-        watched.shown = watched.shown or again  # a row that changes meanwhile shows the end as well as one before
+        watched.shown = watched.shown or again  # a change during the poll shows the end as well as an earlier one
         outcomes = self._evaluate(collection_id, watched, polled)
         if again and watched.runs:
             self._enqueue(collection_id, shown=True)
@@ -295,7 +295,7 @@ class RunWaiter:
     def _evaluate(
         self, collection_id: int, watched: _Watched, polled: Iterable[tuple[PendingRun, Polled]]
     ) -> list[Outcome[StartedRun, Run]]:
-        """Take out the waits that have ended, and return their outcomes."""
+        """Remove the waits that have ended, and return their outcomes."""
         outcomes: list[Outcome[StartedRun, Run]] = []
         for run, result in polled:
             outcome = run.evaluate(result)

@@ -1,4 +1,4 @@
-"""``client.runs``: start runs, wait for the right one, have its files. Documentation: api-docs/collections."""
+"""``client.runs``: start runs, wait for the right one, and read its files and records."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ T = TypeVar("T")
 
 
 class Runs(Resource):
-    """``client.runs``: start runs, wait for the right one, have its files and records. A run costs a credit for each item.
+    """``client.runs``: start runs, wait for the right one, and read its files and records.
 
-    Documentation: api-docs/collections, docs/concepts/results.
+    A run costs one credit per item.
+
+    Service documentation: https://multicartapi.com/api-docs/collections, https://multicartapi.com/docs/concepts/results
     """
 
     def __init__(self, context: ClientContext, *, collections: Collections, account: Account) -> None:
@@ -52,21 +54,25 @@ class Runs(Resource):
         self._poller = RunPoller(self._api, collections, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
-        """Run a collection now: its items are scraped, for a credit each. It does not wait for the run.
+        """Start a run of a collection, which scrapes its items for one credit each. It does not wait for the run.
 
-        The service does not say which run it starts. So the newest run id is read first, a call for each page
-        of up to 50 runs and one more, and the run is the one that comes after it. Where this client has started the
-        collection before and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not
-        share one baseline. Runs that others start at the same moment cannot be told apart from it: see `Run.ambiguous`.
+        The service does not say which run it starts. So the newest run id is read first, with one call per page of up
+        to 50 runs and one more, and the new run is the next one after it. If this client has started the collection
+        before and that run is not listed yet, it is waited for, for up to 30 seconds: two starts must not share one
+        baseline. Runs that are started elsewhere at the same moment cannot be distinguished from it: see
+        `Run.ambiguous`.
 
-        It is sent once. When its answer is lost, or a proxy gives up on it, a new run is looked for, for up to 30
-        seconds. An `asyncio.CancelledError` that comes when it may have been sent has a note that names the `StartedRun`.
+        The start is sent once. If its response is lost, or a proxy times out, a new run is searched for, for up to 30
+        seconds. An `asyncio.CancelledError` that is raised when it may have been sent has a note that names the
+        `StartedRun`.
 
         Raises:
-            InsufficientCreditsError: Fewer credits than items; nothing was queued, nothing deducted.
-            OutcomeUnknownError: No answer came and no new run appeared. ``started`` can be waited for.
-            APIError: The service says that it failed; or a proxy does, and no new run appeared.
+            InsufficientCreditsError: There are fewer credits than items; nothing was queued or deducted.
+            OutcomeUnknownError: No response was received and no new run appeared. ``started`` can be waited for.
+            APIError: The service reports a failure; or a proxy does, and no new run appeared.
             InvalidResponseError, APITimeoutError: The list of runs has no end. Nothing was started.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_id("collection_id", collection_id)
         return await self._starter.start(collection_id)
@@ -74,10 +80,13 @@ class Runs(Resource):
     async def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
-        """Start many runs, `Limits.requests` at a time, and yield each outcome as it is known. One failure stops nothing.
+        """Start many runs, `Limits.requests` at a time, and yield each outcome as it is known.
 
-        An id that comes twice is started once. The ids of a list are checked before anything is started; what is no id
-        in a generator is an outcome. What was started and not yet yielded is named in a note of an `asyncio.CancelledError`.
+        One failure does not stop the others. Duplicate ids are started only once. The ids of a list are checked before
+        anything is started; an invalid id from a generator is an outcome. A note of an `asyncio.CancelledError` names
+        what was started and not yet yielded.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
@@ -89,18 +98,21 @@ class Runs(Resource):
     async def wait_many(
         self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
     ) -> AsyncGenerator[Outcome[StartedRun, Run], None]:
-        """Wait for many runs and yield the outcome of each as it is known, as `wait` would end. One failure stops nothing.
+        """Wait for many runs and yield the outcome of each as it is known, as `wait` would end.
 
-        One list of all collections in each tick watches them, however many they are; only those whose row has changed
-        are asked for their runs, and all of them at every tenth tick. *started* is taken in while the others are waited
-        for; ``policy.wait_timeout`` counts for each from then. Ticks come at ``policy.poll_interval``, and less often
-        while nothing ends.
+        One failure does not stop the others. Each tick requests one list of all collections, however many they are;
+        only collections that have changed are asked for their runs, and all of them at every tenth tick. *started* is
+        read while earlier ones are waited for; ``policy.wait_timeout`` of each starts when it is read. Ticks come at
+        ``policy.poll_interval``, and less often while nothing ends.
 
-        One failed list ends no wait: all end with its error when it was refused at two ticks in a row, or was not found,
-        refused by HTTP alone or of a wrong shape at three. The items of a list are checked before anything is asked.
+        A single failed list ends no wait: all end with its error when it was rejected at two ticks in a row, or at
+        three ticks in a row was not found, rejected without an envelope, or had an invalid shape. The items of a list
+        are checked before any request.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_iterable("started", started)
-        check_items("started", started, lambda _, one: check_started_run(one), "a StartedRun of two integers")
+        check_items("started", started, lambda _, value: check_started_run(value), "a StartedRun of two integers")
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
             async for outcome in outcomes:
                 yield outcome
@@ -138,26 +150,28 @@ class Runs(Resource):
         journal: str | os.PathLike[str] | None = None,
         check_credits: bool = False,
     ) -> AsyncGenerator[Outcome[int, Any], None]:
-        """Run collections, wait for them and, with *dest*, download their files: one pipeline, each as soon as it is ready.
+        """Run collections, wait for them and, with *dest*, download their files, each as soon as it is ready.
 
-        Yields what becomes of each, as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure,
-        also for lack of credits, does not stop the others. An id that comes twice is run once. The ids of a list are
-        checked before anything is started; what is no id in a generator is an outcome. An `asyncio.CancelledError` has a
-        note that names what was started and not yet yielded.
+        Yields each outcome as it is known: the finished `Run`, or with *dest* its `RunDownload`. One failure, even for
+        lack of credits, does not stop the others. Duplicate ids are run only once. The ids of a list are checked before
+        anything is started; an invalid id from a generator is an outcome. An `asyncio.CancelledError` has a note that
+        names what was started and not yet yielded.
 
-        With *journal*, the path of a file, each intent and each started run are on disk before and after the call. After
-        a crash, the same call with the same journal goes on waiting for what was started; where it is not known whether
-        a run was started it looks for it, and never starts another. Use a new journal for new runs.
+        With *journal*, the path of a file, each intent and each started run are on disk before and after the call.
+        After a crash, the same call with the same journal continues to wait for the started runs; where it is unknown
+        whether a run was started, it searches for it, and never starts another. Use a new journal for new runs.
 
-        With *check_credits*, nothing is started unless the credits are enough for all; where that cannot be known, it
-        is a `MultiCartWarning`.
+        With *check_credits*, nothing is started unless the credits are sufficient for all; if that cannot be
+        determined, there is a `MultiCartWarning`.
 
         Raises:
-            InsufficientCreditsError: With *check_credits*: fewer credits than items.
-            ArgumentError: An argument cannot be right, or the journal is in use or damaged.
+            InsufficientCreditsError: With *check_credits*: there are fewer credits than items.
+            ArgumentError: An argument is invalid, or the journal is in use or damaged.
             DiskError: *dest* or the journal cannot be written.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
-        check_choice("files", files, Files)  # now: when the first run is finished, all are paid
+        check_choice("files", files, Files)  # before the starts, which cost credits
         check_poll_policy(policy)
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
@@ -182,22 +196,31 @@ class Runs(Resource):
                     yield outcome
 
     def _waits(self, policy: PollPolicy) -> RunWaiter:
-        return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._tell)
+        return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._report)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
-        """Return one page of the runs of a collection. The service promises no order; the newest mostly come first."""
+        """Return one page of the runs of a collection, in no guaranteed order; usually the newest come first.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
+        """
         check_id("collection_id", collection_id)
         check_int("skip", skip)
         check_int("limit", limit, minimum=1)
         return await self._api.page(collection_id, skip=skip, limit=limit)
 
     def iterate(self, collection_id: int) -> AsyncGenerator[Run, None]:
-        """Yield every run of a collection once, however the list moves meanwhile: then it is read again."""
+        """Yield every run of a collection once. A list that changes meanwhile is read again.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
+        """
         check_id("collection_id", collection_id)
         return self._api.iterate(collection_id)
 
     async def latest(self, collection_id: int) -> Run | None:
-        """Return the newest finished run by id, or ``None``. It may be old: to get a run that you started, `wait` for it."""
+        """Return the finished run with the highest id, or ``None``. It may be old: for a run you started, use `wait`.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
+        """
         newest: Run | None = None
         async with aclosing(self.iterate(collection_id)) as runs:
             async for run in runs:
@@ -206,19 +229,21 @@ class Runs(Resource):
         return newest
 
     async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """Wait until a started run is finished, and return it; never one that was there before.
+        """Wait until a started run is finished, and return it; a run from before the start is never returned.
 
-        It is the smallest finished run whose id is above ``started.after_run_id``. A poll that fails for a transient reason
-        counts against the deadline, not against the wait. One that is not found, refused by HTTP alone (as proxies do) or
-        of a wrong shape ends it at the third in a row.
+        It is the smallest finished run whose id is above ``started.after_run_id``. A poll that fails for a transient
+        reason counts against the deadline but does not end the wait. "Not found", a rejection without an envelope (as
+        from a proxy) and an invalid shape end it at the third in a row.
 
         Raises:
-            WaitTimeoutError: ``policy.wait_timeout`` is over. The run goes on, and waiting again goes on too.
+            WaitTimeoutError: ``policy.wait_timeout`` has passed. The run continues, and can be waited for again.
             RunFailedError: The collection's ``schedule_status`` is Failed.
-            AmbiguousRunError: More than one new run, with ``policy.on_ambiguous="raise"``.
+            AmbiguousRunError: There is more than one new run, with ``policy.on_ambiguous="raise"``.
             NotFoundError: The collection is gone.
-            APIError: The service refuses a poll, or a proxy does three times in a row.
-            InvalidResponseError: The service answers in a wrong shape, three times in a row.
+            APIError: The service rejects a poll, or a proxy does so three times in a row.
+            InvalidResponseError: The service responds in an invalid shape, three times in a row.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         async with aclosing(self.watch(started, policy=policy)) as states:
             async for state in states:
@@ -227,22 +252,27 @@ class Runs(Resource):
         raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
 
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
-        """Run a collection now and wait until the run is finished: `start`, then `wait`. Raises what these two raise.
+        """Start a run of a collection and return the finished run: `start`, then `wait`. Raises the errors of both.
 
-        An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run goes on.
+        An `asyncio.CancelledError` during the wait has a note that names the `StartedRun`: the run continues.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
-        check_poll_policy(policy)  # now: after the start it is paid
+        check_poll_policy(policy)  # before the start, which costs credits
         started = await self.start(collection_id)
-        with noting(f"the run goes on: {started!r}; wait for it again with runs.wait", sent=True):
+        with noting(f"the run continues: {started!r}; wait for it again with runs.wait", sent=True):
             return await self.wait(started, policy=policy)
 
     async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
-        """Yield each change of a started run once; the last is the finished run. Ends and raises as `wait` does."""
+        """Yield each change of a started run once; the last is the finished run. Ends and raises as `wait` does.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
+        """
         check_started_run(started)
         check_poll_policy(policy)
         before = self._starter.status_before_start(started)
         redactor = self._context.api.redactor
-        tracker = RunTracker(started, refuse_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
+        tracker = RunTracker(started, reject_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
         timer = PollTimer(policy, self._context.clock)
 
         def poll() -> Awaitable[PollResult[RunState]]:
@@ -250,10 +280,10 @@ class Runs(Resource):
 
         async with aclosing(poll_changes(poll, timer, lambda: tracker.timeout_error(timer.elapsed))) as states:
             async for state in states:
-                self._tell(started, state)
+                self._report(started, state)
                 yield state
 
-    def _tell(self, started: StartedRun, state: RunState) -> None:
+    def _report(self, started: StartedRun, state: RunState) -> None:
         if state.run is not None and state.run.ambiguous:
             text = "collection %s has more than one new run above %s; %s may belong to another start"
             LOGGER.warning(text, started.collection_id, started.after_run_id, state.run.id)
@@ -280,18 +310,21 @@ class Runs(Resource):
         """Download the result files of a finished run to ``<dest>/<collection>/<run>/``, verified.
 
         *files* is ``"pages"`` (``page-0001.json`` …), ``"zip"`` (``all-pages.zip``) or ``"both"``. Files that an
-        earlier call has brought are not fetched again, unless *overwrite*. ``manifest.json`` is written last: a folder
-        that has one is complete.
+        earlier call has downloaded are not fetched again, unless *overwrite*. ``manifest.json`` is written last: a
+        folder that has one is complete.
 
-        With *count_records* each page is parsed and its records are counted. Where they do not add up to the run's
-        ``total_exacted_result`` or ``total_results``, that is told in ``differences``, here and in the manifest; with
-        *strict* it is an `IncompleteRunError`. What the service counts is not documented, so the default only tells.
-        A record is an object; ``differences`` also names pages with other values, and pages that are no valid JSON.
+        With *count_records* each page is parsed and its records are counted. If they do not add up to the run's
+        ``total_exacted_result`` or ``total_results``, ``differences`` says so, here and in the manifest; with *strict*
+        it is an `IncompleteRunError`. How the service counts is not documented, so by default this is only reported. A
+        record is an object; ``differences`` also names pages with other values, and pages that are not valid JSON.
 
         Raises:
-            DownloadError: A file could not be had whole: there is nothing under its name. Or the disk refused.
-            APIError: The service refused a file.
+            DownloadError: A file could not be downloaded completely, or the disk reported an error; that file is not
+                stored.
+            APIError: The service rejected the request for a file.
             ArgumentError: The run is not finished.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_run(run)
         return await self._context.downloads.download_run(
@@ -315,22 +348,26 @@ class Runs(Resource):
     def records(
         self, run: Run | CategoryRun, *, into: type[Any] = dict, on_invalid: OnInvalid = "raise"
     ) -> AsyncGenerator[Any, None]:
-        """Yield each record of each page, straight from the service, without holding a page in memory.
+        """Yield each record of each page, directly from the service, without holding a page in memory.
 
-        A record is what `json.loads` makes of an object, or a value of the attrs class, dataclass or `TypedDict` *into*.
-        Nothing is converted: ``"5"`` does not fit an ``int``. Fields that the class does not have are left out; a
-        `TypedDict` keeps them. Prices are mostly strings with a currency sign. A page that is one object is one record.
+        A record is what `json.loads` makes of an object, or an instance of the attrs class, dataclass or `TypedDict`
+        *into*. Nothing is converted: ``"5"`` does not fit an ``int``. Fields that the class does not have are left out;
+        a `TypedDict` keeps them. Prices are usually strings with a currency sign. A page that is one object is one
+        record.
 
-        With ``on_invalid="skip"``, values that are no objects or do not fit *into* are left out, and a `RecordsSkipped`
-        event reports their number for each page.
+        With ``on_invalid="skip"``, values that are not objects or do not fit *into* are left out, and a
+        `RecordsSkipped` event reports their number for each page.
 
-        If you do not read to the end, close it (`contextlib.aclosing`): it holds a connection.
+        If you do not read to the end, close the generator (`contextlib.aclosing`): it holds a connection.
 
         Raises:
-            ArgumentError: *into* is no such class, or JSON cannot be made into one of its fields. Nothing was sent.
-            InvalidResponseError: A page is not valid JSON, no array and no object, or one of its records is larger than
-                ``Limits.record_bytes``; or, unless they are skipped, a value is no object or does not fit *into*.
-            DownloadError: A page could not be had to its end, or has changed after its first records were given.
+            ArgumentError: *into* is not such a class, or one of its fields cannot be made from JSON. Nothing was sent.
+            InvalidResponseError: A page is not valid JSON, is neither an array nor an object, or has a record larger
+                than ``Limits.record_bytes``; or, unless they are skipped, a value is not an object or does not fit
+                *into*.
+            DownloadError: A page could not be read to its end, or has changed after its first records were yielded.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_run(run)
         check_choice("on_invalid", on_invalid, OnInvalid)

@@ -145,7 +145,7 @@ async def test_a_row_that_cannot_be_written_is_named(tmp_path: Path, fields: dic
     groups = groups_over(
         FakeTransport(ok([row(number) for number in range(1, 101)]), ok([row(100), row(101), row(102, **fields)]))
     )
-    with pytest.raises(InvalidResponseError, match=r"^/schedules/amazon/asin/list/: row 102 "):
+    with pytest.raises(InvalidResponseError, match=r"^/schedules/amazon/asin/list/: item 102 "):
         await groups.asins.export_csv(101, place)
 
     assert names_in(tmp_path) == ["asins.csv"]

@@ -164,7 +164,9 @@ async def test_officeworks_columns_are_told_apart() -> None:
     """The service's own overview shows them for Amazon, wrongly."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match=r"expected the header domain,.*, got 'sku, customer_postcode, store_id'"):
+    with pytest.raises(
+        ArgumentError, match=r"expected exactly the header domain,.*, got 'sku, customer_postcode, store_id'"
+    ):
         await groups.asins.import_csv(101, b"sku, customer_postcode, store_id\n1,4500,2\n")
 
 
@@ -271,7 +273,7 @@ async def test_too_many_rows_are_refused_before_the_iterable_ends() -> None:
     """It may have no end."""
     groups = groups_over(FakeTransport())
 
-    with pytest.raises(ArgumentError, match=r"^source: expected 5000 rows in one call .*, got more"):
+    with pytest.raises(ArgumentError, match=r"^source: expected at most 5000 rows per call .*, got more"):
         await groups.asins.import_csv(101, itertools.repeat(AsinRow("amazon.com.au", "4500", "B1")))
 
 

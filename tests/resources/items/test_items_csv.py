@@ -70,21 +70,27 @@ def test_a_right_csv_passes(name: str) -> None:
 
 
 BAD = {
-    "empty": (b"", f"row 1: expected the header {HEADER.decode()}, exactly, got ''"),
-    "an empty line first": (b"\n" + csv(ROW), "row 1: expected the header"),
+    "empty": (b"", f"row 1: expected exactly the header {HEADER.decode()}, got ''"),
+    "an empty line first": (b"\n" + csv(ROW), "row 1: expected exactly the header"),
     "another order": (b"asin,domain,customer_postcode,include_raw_html\n1,2,3,4\n", "got 'asin,domain,"),
-    "capitals": (HEADER.upper() + b"\n" + ROW, "row 1: expected the header"),
-    "blanks": (HEADER.replace(b",", b", ") + b"\n" + ROW, "row 1: expected the header"),
-    "a column more": (HEADER + b",x\n" + ROW + b",y", "row 1: expected the header"),
-    "a column less": (HEADER.rpartition(b",")[0] + b"\n" + ROW, "row 1: expected the header"),
-    "no header": (ROW, "exactly, got 'amazon.com.au,0800,B0DJQQ38TG,false'"),
+    "capitals": (HEADER.upper() + b"\n" + ROW, "row 1: expected exactly the header"),
+    "blanks": (HEADER.replace(b",", b", ") + b"\n" + ROW, "row 1: expected exactly the header"),
+    "a column more": (HEADER + b",x\n" + ROW + b",y", "row 1: expected exactly the header"),
+    "a column less": (HEADER.rpartition(b",")[0] + b"\n" + ROW, "row 1: expected exactly the header"),
+    "no header": (
+        ROW,
+        "expected exactly the header domain,customer_postcode,asin,include_raw_html, got 'amazon.com.au,0800,B0DJQQ38TG,false'",
+    ),
     "a switch in capitals": (
         csv(b"amazon.com.au,0800,B0,TRUE"),
-        "row 2: expected true, in lower case, got 'TRUE'; in a ",
+        "row 2: expected true in lower case, got 'TRUE'; in a ",
     ),
-    "a switch with a blank": (csv(ROW, b"amazon.com.au,0800,B0,false "), "row 3: expected false, in lower case, got "),
-    "Officeworks": (SKUS + b"\n1,2,3\n", "exactly, got 'sku,customer_postcode,store_id'"),
-    "no rows": (csv(), "expected 1 to 5000 rows in one call (split=True makes several calls), got 0"),
+    "a switch with a blank": (csv(ROW, b"amazon.com.au,0800,B0,false "), "row 3: expected false in lower case, got "),
+    "Officeworks": (
+        SKUS + b"\n1,2,3\n",
+        "expected exactly the header domain,customer_postcode,asin,include_raw_html, got 'sku,customer_postcode,store_id'",
+    ),
+    "no rows": (csv(), "expected 1 to 5000 rows per call (pass split=True for several calls), got 0"),
     "only blank lines": (csv(b"", b""), "got 0"),
     "only rows of commas": (csv(b",,,", b" , ,,"), "got 0"),
     "5,001 rows": (csv(*[ROW] * 5001), "got 5001"),
@@ -95,8 +101,8 @@ BAD = {
         csv(ROW).decode().encode("utf-16"),
         'expected a CSV in UTF-8, got UTF-16; in Excel, save it as "CSV UTF-8"',
     ),
-    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: the row cannot be read as CSV ("),
-    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: the row cannot be read as CSV ("),
+    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: expected a row of CSV, got an error ("),
+    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: expected a row of CSV, got an error ("),
 }
 
 
@@ -116,18 +122,21 @@ def test_a_long_header_is_not_shown_whole() -> None:
 BOM = b"\xef\xbb\xbf"
 OF_EXCEL = {
     "a line for Excel": (b"sep=,\n" + csv(ROW), "row 1: expected the header, got 'sep=,', which only spreadsheets "),
-    "another one": (BOM + b"sep=;\r\n" + csv(ROW), "got 'sep=;', which only spreadsheets understand; delete this line"),
-    "semicolons": (csv(ROW).replace(b",", b";"), "; its columns are separated by semicolons: save it again, "),
+    "another one": (BOM + b"sep=;\r\n" + csv(ROW), "got 'sep=;', which only spreadsheets interpret; delete this line"),
+    "semicolons": (
+        csv(ROW).replace(b",", b";"),
+        "; its columns are separated by semicolons: save it again with commas ",
+    ),
     "a mark, and semicolons": (BOM + csv(ROW).replace(b",", b";"), "list separator of the system's regional settings"),
     "tabs": (csv(ROW).replace(b",", b"\t"), "; its columns are separated by tabs: "),
     "empty columns": (
         csv(ROW + b",,").replace(HEADER, HEADER + b",,"),
-        "row 1: expected 4 columns, got 6, the last of them empty; in the spreadsheet, delete all columns to the right",
+        "row 1: expected 4 columns, got 6, the last ones empty; in the spreadsheet, delete all columns to the right",
     ),
-    "empty columns of a row": (csv(ROW, ROW + b", "), "row 3: expected 4 columns, got 5, the last of them empty; "),
+    "empty columns of a row": (csv(ROW, ROW + b", "), "row 3: expected 4 columns, got 5, the last ones empty; "),
     "a postcode with a fraction": (
         csv(b"amazon.com.au,800.0,B0,true"),
-        "row 2: expected customer_postcode as text, got '800.0'; a spreadsheet has turned it into a number: format the column",
+        "row 2: expected customer_postcode as text, got '800.0'; a spreadsheet has converted it to a number: format the column",
     ),
     "a scientific postcode": (
         csv(ROW, b"amazon.com.au,8.00E+02,B0,true"),
@@ -151,7 +160,7 @@ def test_a_name_with_another_separator_in_it_is_no_hint(sign: bytes) -> None:
     """The columns are separated by commas: only one of their names is wrong."""
     reason = refused(csv(ROW).replace(b"customer_", b"customer" + sign))
 
-    assert "expected the header domain,customer_postcode" in reason
+    assert "expected exactly the header domain,customer_postcode" in reason
     assert "separated by" not in reason
 
 
@@ -178,7 +187,7 @@ def test_an_officeworks_csv_has_columns_of_its_own() -> None:
     content = SKUS + b"\nJBMS310BK,0800,W411\n"
 
     assert parts(content, OFFICEWORKS) == [content]
-    assert f"expected the header {SKUS.decode()}, exactly, got 'domain," in refused(csv(ROW), OFFICEWORKS)
+    assert f"expected exactly the header {SKUS.decode()}, got 'domain," in refused(csv(ROW), OFFICEWORKS)
     assert "row 2: expected 3 columns, got 2" in refused(SKUS + b"\n1,2\n", OFFICEWORKS)
     assert "row 2: expected sku as text, got '1E+12'" in refused(SKUS + b"\n1E+12,0800,W411\n", OFFICEWORKS)
     assert "expected customer_postcode as text" in refused(SKUS + b"\n1,800.0,W411\n", OFFICEWORKS)
@@ -256,7 +265,7 @@ def test_a_csv_that_is_short_enough_is_not_split() -> None:
 
 def test_a_long_csv_says_how_it_can_be_sent() -> None:
     """The way out is in the error."""
-    assert "5000 rows in one call (split=True makes several calls), got 5001" in refused(csv(*[ROW] * 5_001))
+    assert "5000 rows per call (pass split=True for several calls), got 5001" in refused(csv(*[ROW] * 5_001))
 
 
 def test_a_wrong_row_in_a_later_part_is_found_before() -> None:
@@ -305,7 +314,9 @@ def test_an_iterable_is_read_once_and_no_further_than_needed() -> None:
     endless = itertools.repeat(row)
     counted = itertools.islice(endless, 12_000)
 
-    with pytest.raises(ArgumentError, match=r"source: expected 5000 rows in one call \(split=True .*\), got more"):
+    with pytest.raises(
+        ArgumentError, match=r"source: expected at most 5000 rows per call \(pass split=True .*\), got more"
+    ):
         collect_rows(endless, OFFICEWORKS)
     made = parts(collect_rows(counted, OFFICEWORKS, split=True), OFFICEWORKS, split=True)
     assert [part.count(b"\n") for part in made] == [5_001, 5_001, 2_001]
@@ -382,5 +393,5 @@ def test_a_path_that_no_system_has_is_refused() -> None:
 @pytest.mark.parametrize("source", [5, None, True], ids=repr)
 def test_another_source_is_refused(source: object) -> None:
     """Neither a path nor bytes nor rows."""
-    with pytest.raises(ArgumentError, match=r"\Asource: expected a path, bytes or several AsinRow, got "):
+    with pytest.raises(ArgumentError, match=r"\Asource: expected a path, bytes or an iterable of AsinRow, got "):
         collect_rows(source, AMAZON)  # type: ignore[arg-type]

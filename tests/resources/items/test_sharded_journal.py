@@ -182,7 +182,7 @@ async def test_a_journal_is_for_one_name_domain_and_postcode(journal: Path, othe
     """Nothing is sent, and it stays as it is."""
     await call(ShardService(), FIVE, journal)
     content = journal.read_text()
-    with pytest.raises(ArgumentError, match=r"\Ajournal: .* is that of 'AU' for amazon.com.au, 4500"):
+    with pytest.raises(ArgumentError, match=r"\Ajournal: .* belongs to 'AU' \(amazon.com.au, 4500\)"):
         await call(FakeTransport(), FIVE, journal, **other)
 
     assert content == journal.read_text()
@@ -194,8 +194,8 @@ async def test_a_journal_of_runs_is_none_of_collections_nor_the_other_way(journa
     async with RunJournal(tmp_path / "runs"):
         pass
 
-    assert "something else" in str(await failed(FakeTransport(), FIVE, tmp_path / "runs"))
-    with pytest.raises(ArgumentError, match="something else"):
+    assert "expected a journal of this kind" in str(await failed(FakeTransport(), FIVE, tmp_path / "runs"))
+    with pytest.raises(ArgumentError, match="expected a journal of this kind"):
         async with RunJournal(journal):
             pass
 

@@ -1,4 +1,4 @@
-"""Are there credits enough? Asked before the first of many runs is started, and said so where it cannot be known."""
+"""Are there credits enough? Asked before the first of many runs is started, and said so where it cannot be determined whether."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def test_another_answer_is_a_warning_and_the_runs_are_started(
     """It says that it could not know."""
     sandbox.faults.add(CREDITS, answering(data))
 
-    with pytest.warns(MultiCartWarning, match="does not have the three documented fields"):
+    with pytest.warns(MultiCartWarning, match="lacks one of the three documented fields"):
         assert await run(client, sandbox.add_collections(1)) == [True]
 
 

@@ -116,7 +116,7 @@ async def test_a_file_that_is_no_journal_is_refused_and_left_alone(path: Path, c
     """A path that was mistyped costs nobody a file."""
     path.write_bytes(content)
 
-    with pytest.raises(ArgumentError, match="something else than a journal"):
+    with pytest.raises(ArgumentError, match="expected a journal of this kind"):
         await noted(path)
     assert content == path.read_bytes()
 

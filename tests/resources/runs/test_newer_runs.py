@@ -49,7 +49,7 @@ async def test_a_whole_look_reads_a_list_that_has_moved_again() -> None:
 
     await newer.read(whole=True)
 
-    assert [run.id for run in newer.rows] == [11]
+    assert [run.id for run in newer.runs] == [11]
 
 
 async def test_a_quick_look_ends_where_the_list_has_moved() -> None:

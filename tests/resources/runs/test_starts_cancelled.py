@@ -192,7 +192,7 @@ async def test_a_wait_after_a_start_names_the_run_that_goes_on() -> None:
 
     (note,) = await notes_of(groups_over(service).runs.start_and_wait(101), service)
 
-    assert note == f"the run goes on: {STARTED!r}; wait for it again with runs.wait"
+    assert note == f"the run continues: {STARTED!r}; wait for it again with runs.wait"
 
 
 async def test_a_cancelled_start_and_wait_before_it_was_sent_has_no_note() -> None:
@@ -373,7 +373,7 @@ async def test_a_wait_after_a_submission_names_the_scrape_that_goes_on() -> None
     (note,) = await notes_of(submitted(groups_over(service)), service)
 
     started = StartedCategory(20326, 412)
-    assert note == f"the category scrape goes on: {started!r}; wait for it again with categories.wait"
+    assert note == f"the category scrape continues: {started!r}; wait for it again with categories.wait"
 
 
 @pytest.mark.parametrize(("path", "stuck", "named"), [(SUBMIT, 101, URL), (RESULT, 20326, "StartedCategory(")])

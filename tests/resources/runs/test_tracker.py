@@ -26,9 +26,9 @@ def run(number: int, *, done: bool = False) -> Run:
     return Run(id=number, collection=101, is_download_generated=done)
 
 
-def judge(*, refuse_ambiguous: bool = False, before: Collection | None = None) -> RunTracker:
+def judge(*, reject_ambiguous: bool = False, before: Collection | None = None) -> RunTracker:
     """A judge of the run after 87."""
-    return RunTracker(STARTED, refuse_ambiguous=refuse_ambiguous, before=before)
+    return RunTracker(STARTED, reject_ambiguous=reject_ambiguous, before=before)
 
 
 def failed_looks(verdict: RunTracker, rows: list[Run], collection: Collection = FAILED, most: int = 20) -> int:
@@ -46,7 +46,7 @@ def test_a_reason_is_redacted_before_it_is_cut(size: int) -> None:
     """A part of the key would not be found any more."""
     key = "abcd.0123456789abcdefghij"
     failed = attrs.evolve(FAILED, failed_message=f"{'x' * size}{key}{'x' * 5_000}")
-    verdict = RunTracker(STARTED, refuse_ambiguous=False, before=PROCESSING, redactor=Redactor([Redacted(key)]))
+    verdict = RunTracker(STARTED, reject_ambiguous=False, before=PROCESSING, redactor=Redactor([Redacted(key)]))
 
     with pytest.raises(RunFailedError) as caught:
         verdict.raise_if_failed([], failed)
@@ -103,7 +103,7 @@ def test_the_order_of_rows_does_not_matter(rows: list[Run], random: object) -> N
 def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
     """Even while none of them is finished; the error holds them all, smallest first."""
     with pytest.raises(AmbiguousRunError, match="88, 89") as caught:
-        judge(refuse_ambiguous=True).find_finished([run(89), run(87), run(88)])
+        judge(reject_ambiguous=True).find_finished([run(89), run(87), run(88)])
 
     assert caught.value.runs == (run(88), run(89))
     assert (STARTED, run(88)) == (caught.value.started, caught.value.last)
@@ -111,7 +111,7 @@ def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
 
 def test_one_new_run_is_not_ambiguous() -> None:
     """Nothing to refuse, nothing to mark."""
-    assert run(88, done=True) == judge(refuse_ambiguous=True).find_finished([run(88, done=True), run(87)])
+    assert run(88, done=True) == judge(reject_ambiguous=True).find_finished([run(88, done=True), run(87)])
 
 
 def test_a_state_tells_the_smallest_new_run() -> None:
