@@ -11,6 +11,8 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "DirectorySink": "sinks",
     "Failure": "models",
     "Limits": "config",
+    "ListableSink": "sinks",
+    "MemorySink": "sinks",
     "MultiCartError": "errors",
     "Outcome": "models",
     "PollPolicy": "config",
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from multicart_async.config import Limits, PollPolicy, RetryPolicy, Timeouts
     from multicart_async.errors import MultiCartError
     from multicart_async.models import Failure, Outcome, Success
-    from multicart_async.resources._items.shard_plan import plan_shards as plan_shards
-    from multicart_async.sinks import DirectorySink, Sink
+    from multicart_async.resources._items.shard_plan import plan_shards
+    from multicart_async.sinks import DirectorySink, ListableSink, MemorySink, Sink
 else:  # hidden from type checkers, which would take any name for one of this package
     __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
@@ -47,6 +49,8 @@ __all__ = [
     "DirectorySink",
     "Failure",
     "Limits",
+    "ListableSink",
+    "MemorySink",
     "MultiCartError",
     "Outcome",
     "PollPolicy",
@@ -58,4 +62,5 @@ __all__ = [
     "errors",
     "events",
     "models",
+    "plan_shards",
 ]

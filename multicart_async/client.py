@@ -50,7 +50,9 @@ from multicart_async.resources.runs.runs import Runs
 from multicart_async.resources.settings import ServiceSettings
 from multicart_async.resources.skus import Skus
 from multicart_async.resources.zipcodes import Zipcodes
-from multicart_async.sinks import DirectorySink, ListableSink, Sink, check_listable, map_sink_errors
+from multicart_async.sinks import DirectorySink, ListableSink, Sink
+from multicart_async.sinks._error_mapping import map_sink_errors
+from multicart_async.sinks._protocol import check_listable
 
 __all__ = ["AsyncMultiCart"]
 

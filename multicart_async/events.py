@@ -15,7 +15,6 @@ import attrs
 from multicart_async._core.text import shorten
 
 __all__ = [
-    "Emit",
     "Event",
     "FileCompleted",
     "FileFailed",

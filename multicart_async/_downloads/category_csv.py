@@ -22,7 +22,8 @@ from multicart_async._downloads.file_request import FetchedFile
 from multicart_async._downloads.formats.json_records import NotRecordsError, RecordParser
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import DirectorySink, Sink, retry_if_removed
+from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks._protocol import retry_if_removed
 
 __all__ = ["CategoryCsv", "category_csv"]
 

@@ -12,7 +12,8 @@ from multicart_async._downloads.formats import ContentError
 from multicart_async._downloads.formats.json_document import RecordCount
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import ListableSink, Sink, closing, join_name
+from multicart_async.sinks import ListableSink, Sink
+from multicart_async.sinks._protocol import closing, join_name
 
 __all__ = ["PageCount", "count_differences", "count_records"]
 

@@ -10,7 +10,7 @@ import attrs
 from multicart_async._downloads.formats import ContentCheck
 from multicart_async._downloads.links import FileLocation
 from multicart_async.config import Limits
-from multicart_async.sinks import join_name
+from multicart_async.sinks._protocol import join_name
 
 __all__ = ["CheckFactory", "FetchedFile", "FileRequest", "Refresh"]
 

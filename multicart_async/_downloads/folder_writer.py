@@ -19,7 +19,8 @@ from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, Ma
 from multicart_async._downloads.plan import folder_of, is_ours
 from multicart_async._downloads.staging import discard, swap_in
 from multicart_async.models import CategoryRun, Run
-from multicart_async.sinks import ListableSink, VerifyingSink, join_name, put_bytes
+from multicart_async.sinks import ListableSink
+from multicart_async.sinks._protocol import VerifyingSink, join_name, put_bytes
 
 __all__ = ["FolderWriter"]
 

@@ -35,7 +35,9 @@ from multicart_async._downloads.transfer import FileTransfer
 from multicart_async._http.codec import decode
 from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, DownloadedFile, Run, RunDownload
-from multicart_async.sinks import DirectorySink, ListableSink, Sink, VerifyingSink, map_sink_errors
+from multicart_async.sinks import DirectorySink, ListableSink, Sink
+from multicart_async.sinks._error_mapping import map_sink_errors
+from multicart_async.sinks._protocol import VerifyingSink
 
 __all__ = ["DownloadManager", "DownloadOptions", "check_run"]
 

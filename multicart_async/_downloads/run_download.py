@@ -24,7 +24,8 @@ from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.errors import IncompleteRunError, IntegrityError, MultiCartError
 from multicart_async.events import RunDownloaded
 from multicart_async.models import CategoryRun, DownloadedFile, Run, RunDownload
-from multicart_async.sinks import DirectorySink, ListableSink, VerifyingSink, join_name
+from multicart_async.sinks import DirectorySink, ListableSink
+from multicart_async.sinks._protocol import VerifyingSink, join_name
 
 __all__ = ["RunDownloader"]
 

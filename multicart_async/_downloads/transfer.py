@@ -24,7 +24,7 @@ from multicart_async.errors import (
     StalledDownloadError,
 )
 from multicart_async.events import Retrying
-from multicart_async.sinks import VerifyingSink, Write
+from multicart_async.sinks._protocol import VerifyingSink, Write
 
 __all__ = ["FileTransfer"]
 

@@ -1,4 +1,4 @@
-"""HTTP, behind a seam of three verbs. Nothing of aiohttp gets out of this package."""
+"""HTTP behind the `Transport` protocol. No class or exception of aiohttp leaves this package."""
 
 from multicart_async._http.aiohttp_proxy import SOCKS_ADVICE, Proxy, seal_proxy
 from multicart_async._http.aiohttp_transport import AiohttpTransport, NetworkOptions

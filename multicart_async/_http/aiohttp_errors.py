@@ -1,6 +1,7 @@
-"""aiohttp's exceptions to ours. None of aiohttp's gets past this package: they hold the request's headers, and so the key.
+"""Translate aiohttp's exceptions to errors of this library.
 
-Ours are raised outside of the ``except`` block, so that no traceback leads into aiohttp's frames either.
+aiohttp's exceptions never leave this package, because they hold the request's headers and with them the key. The errors
+are raised outside the ``except`` block, so that no traceback leads to aiohttp's frames either.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ from multicart_async.errors import (
 __all__ = ["HEADERS", "LINE_BYTES", "Route", "call_error", "forget_request", "stream_error"]
 
 LINE_BYTES: Final = 1 << 16
-"""The longest status line or header of a response."""
+"""The maximum length of a status line or header of a response, in bytes."""
 HEADERS: Final = 500
-"""The most headers of a response."""
+"""The maximum number of headers of a response."""
 
-_SHOWN: Final = 80  # characters of a foreign text
+_SHOWN: Final = 80  # characters of the text of a foreign error
 _OWN: Final = frozenset({"aiohttp", "asyncio", "encodings", "idna", "socket", "ssl", "yarl"})
 _PLAIN: Final = (str, bytes, int, float, type(None))
 
 
 @attrs.frozen
 class Route:
-    """The way to the service, for texts: addresses without credentials."""
+    """The addresses of service and proxy as error messages show them, without credentials."""
 
     scheme: str
     host: str
@@ -58,7 +59,7 @@ class Route:
         return self.host if self.proxy is None else f"{self.host} through the proxy {self.proxy}"
 
     def shown(self, error: Exception) -> str:
-        """Return *error* as a text that holds no key: of aiohttp's the name alone, for their texts hold URLs."""
+        """Describe *error* without secrets. Of aiohttp's errors only the class is shown, because their texts contain URLs."""
         name = type(error).__name__
         text = "" if _package(type(error).__module__) == "aiohttp" else _text(error)
         text = self.redactor.text(text)[:_SHOWN]
@@ -66,9 +67,10 @@ class Route:
 
 
 def call_error(path: str, error: Exception, evidence: SendEvidence, route: Route, *, usable: bool) -> MultiCartError:
-    """Return what *error* means for a call, or for the opening of a file.
+    """Return the error for a call, or for opening a file, that failed with *error*.
 
-    *evidence* decides whether the request was sent, *usable* is whether the session can be used (still, and here).
+    *evidence* decides whether the request counts as sent. *usable* is false if the session is closed or belongs to
+    another event loop.
     """
     if evidence.begun:
         fault = _after_sending(path, error, route)
@@ -84,22 +86,22 @@ def call_error(path: str, error: Exception, evidence: SendEvidence, route: Route
 
 def _before_sending(path: str, error: Exception, route: Route) -> MultiCartError:
     if isinstance(error, TimeoutError):
-        return APITimeoutError(path, f"no connection in time to {route} ({_limit(error, route)})", sent=False)
+        return APITimeoutError(path, f"connecting to {route} timed out ({_limit(error, route)})", sent=False)
     if isinstance(error, aiohttp.InvalidURL):
-        return ConfigurationError(f"{path}: the proxy or base_url is no URL that aiohttp can ask for")
+        return ConfigurationError(f"{path}: expected URLs that aiohttp can request as base_url and proxy")
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError) and _is_own(error):
-        return ConfigurationError(f"{path}: no request can be made to {route}: {route.redactor.text(_text(error))}")
+        return ConfigurationError(f"{path}: cannot make a request to {route}: {route.redactor.text(_text(error))}")
     reason, passing = _no_connection(error, route)
     return APIConnectionError(path, reason, sent=False, retryable=passing)
 
 
 def _no_connection(error: Exception, route: Route) -> tuple[str, bool]:
-    """Return why there is no connection, and whether that may pass."""
+    """Return why there is no connection, and whether the reason is transient."""
     proxy = "the session's proxy" if route.proxy is None else f"the proxy {route.proxy}"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"{proxy} answers HTTP {error.status}", True
-    if refusal := _refused(error):
-        return f"the answer of {proxy} is {refusal}", True
+        return f"{proxy} responded with HTTP {error.status}", True
+    if rejection := _rejection(error):
+        return f"the response of {proxy} is {rejection}", True
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return f"the certificate of {route} is not the one whose fingerprint was given", False
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -119,25 +121,28 @@ def _not_connected(error: aiohttp.ClientConnectorError, route: Route) -> tuple[s
         text, passing = handshake_failure(cause, route.ssl_context)
         return f"TLS with {where} failed: {text}", passing
     if is_cut_handshake(cause):
-        return f"TLS with {where} failed: the connection was ended during the handshake, without a reason", True
+        return (
+            f"TLS with {where} failed: the peer closed the connection during the handshake, without giving a reason",
+            True,
+        )
     unused = None if route.trust_env or route.proxy else unused_proxy(route.scheme)
     hint = f"; {unused} names a proxy that is not used, pass trust_env=True to use it" if unused else ""
     kind = "the proxy " if where == route.proxy else ""
     text = cause.strerror or str(cause)
-    if cause.errno and text.startswith("Connect call failed"):  # asyncio's text repeats the address, and not the reason
+    if cause.errno and text.startswith("Connect call failed"):  # asyncio repeats the address instead of the reason
         text = os.strerror(cause.errno)
     return f"cannot connect to {kind}{where}: {text}{hint}", True
 
 
 def _after_sending(path: str, error: Exception, route: Route) -> MultiCartError:
     if isinstance(error, TimeoutError):
-        return APITimeoutError(path, f"no answer in time from {route} ({_limit(error, route)})")
-    if refusal := _refused(error):
-        return InvalidResponseError(path, f"the answer is {refusal}")
+        return APITimeoutError(path, f"no response in time from {route} ({_limit(error, route)})")
+    if rejection := _rejection(error):
+        return InvalidResponseError(path, f"the response is {rejection}")
     detail, passing = route.shown(error), True
     if is_tls_error(error):
         detail, passing = handshake_failure(error, route.ssl_context)
-    reason = f"the connection to {route} broke before the answer was complete ({detail})"
+    reason = f"the connection to {route} broke before the response was complete ({detail})"
     return APIConnectionError(path, reason, retryable=passing)
 
 
@@ -148,26 +153,26 @@ def _limit(error: TimeoutError, route: Route) -> str:
     return "Timeouts.request" if own else route.shown(error)
 
 
-def _refused(error: Exception) -> str | None:
-    """Return why aiohttp's parser rejected a response, if it did. aiohttp has no class for each reason, only texts.
+def _rejection(error: Exception) -> str | None:
+    """Return why aiohttp's parser rejected a response, or ``None`` if it did not.
 
-    It reports them as status 400, which neither a proxy nor the service has sent.
+    aiohttp reports all reasons as status 400, which neither a proxy nor the service sent; only the texts differ.
     """
     if not isinstance(error, aiohttp.ClientResponseError) or not isinstance(error.__cause__, HttpProcessingError):
         return None
     if error.message.startswith("Got more than"):
-        return f"refused: one of its headers is longer than {LINE_BYTES} bytes"
+        return f"rejected: one of its headers is longer than {LINE_BYTES} bytes"
     if error.message.startswith("Too many"):
-        return f"refused: it has more than {HEADERS} headers"
+        return f"rejected: it has more than {HEADERS} headers"
     if r"b'\x15\x03" in error.message:
-        return "not proper HTTP, but TLS; does base_url want https:// in place of http://?"
-    return "not proper HTTP"
+        return "TLS instead of HTTP; check whether base_url must begin with https://"
+    return "not valid HTTP"
 
 
 def stream_error(label: str, error: Exception, received: int, read: float, route: Route) -> MultiCartError:
-    """Return what *error* means in the middle of a file."""
+    """Return the error for a transfer that failed with *error* after *received* bytes."""
     if isinstance(error, TimeoutError):
-        return StalledDownloadError(label, f"silence for {read:g} s after {received} bytes")
+        return StalledDownloadError(label, f"no data for {read:g} s after {received} bytes")
     reason = f"the transfer broke off after {received} bytes ({route.shown(error)})"
     fault = IncompleteDownloadError(label, reason)
     fault.__cause__ = _harmless(error, route)
@@ -175,9 +180,9 @@ def stream_error(label: str, error: Exception, received: int, read: float, route
 
 
 def _harmless(error: Exception, route: Route) -> Exception | None:
-    """Return *error*, or the system's error in it, without frames, unless it can hold the key; a time-out says nothing."""
+    """Return *error*, or the operating system's error in it, without frames; ``None`` if it may hold a secret."""
     cause: Exception = getattr(error, "certificate_error", getattr(error, "os_error", error))
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, TimeoutError):  # it adds nothing
         return None
     if any(_package(kind.__module__) == "aiohttp" for kind in type(cause).__mro__):
         return None
@@ -192,9 +197,9 @@ def _harmless(error: Exception, route: Route) -> Exception | None:
 
 
 def forget_request(error: asyncio.CancelledError | MultiCartError) -> None:
-    """Take from *error* the frames below the caller's, which hold the request, and what aiohttp raised meanwhile.
+    """Remove the frames that hold the request from *error*, and the errors that aiohttp raised before it.
 
-    A cancellation passes this package as it is, so it cannot be raised afresh as other errors are.
+    Cancellations leave this package as they are, so unlike other errors they cannot be replaced by new ones.
     """
     error.__traceback__ = None
     each: BaseException | None = error
@@ -219,12 +224,12 @@ def _text(error: Exception) -> str:
 
 
 def _is_own(error: Exception) -> bool:
-    """Return whether aiohttp, or what it stands on, has raised *error*, and not a middleware, a connector or a trace."""
+    """Return whether *error* comes from aiohttp or its dependencies, not from a middleware, a connector or a trace."""
     return _package(_modules(error.__traceback__)[-1]) in _OWN
 
 
 def _modules(traceback: TracebackType | None) -> list[str]:
-    """Return the names of the modules that it goes through, from an empty one to the innermost."""
+    """Return the modules of the frames, from the outermost to the innermost, after an empty name."""
     names = [""]
     while traceback is not None:
         names.append(str(traceback.tb_frame.f_globals.get("__name__", "")))

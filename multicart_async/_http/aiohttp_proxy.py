@@ -1,4 +1,4 @@
-"""The proxy on the way to the service, as the argument or the environment names it."""
+"""The proxy between client and service, given as an argument or by the environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SYSTEM: Final = "the proxy settings of this system"
 
 
 class Proxy:
-    """A proxy by its URL, of which only host and port show: user and password are kept like a key."""
+    """A proxy URL. Only host and port are ever shown; user and password are treated like a key."""
 
     __slots__ = ("_url",)
 
@@ -28,25 +28,28 @@ class Proxy:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is an absolute http or https URL with a host. Its user has no colon: in HTTP that ends the user."""
+        """Whether it is an absolute http or https URL with a host, and without a colon in the user name.
+
+        In Basic authentication a colon would end the user name.
+        """
         url = self._url.reveal()
         if not isinstance(url, str):
             return False
         try:
             parts = URL(url)
-            good = bool(parts.raw_host and parts.port)  # yarl looks at some parts when they are asked for
+            good = bool(parts.raw_host and parts.port)  # yarl validates some parts only when they are read
         except ValueError:
             return False
         return good and parts.scheme in {"http", "https"} and ":" not in (parts.user or "")
 
     @property
     def is_socks(self) -> bool:
-        """Whether it is a URL for the SOCKS protocol."""
+        """Whether it is a URL of the SOCKS protocol."""
         return str(self._url.reveal()).lower().startswith("socks")
 
     @property
     def address(self) -> str:
-        """``host:port``, for a text."""
+        """``host:port``, without credentials."""
         url = URL(self._url.reveal())
         return address(url.raw_host, url.port)
 
@@ -55,9 +58,9 @@ class Proxy:
         return str(URL(self._url.reveal()).with_user(None))
 
     def headers(self) -> dict[str, str]:
-        """Return the header that proves who asks, if user or password are given.
+        """Return the authentication header if the URL has a user or password.
 
-        In the URL they would stand in the keys of aiohttp's pool, which a warning of a connection left open shows.
+        In a URL they would become part of the keys of aiohttp's pool, which the warning about an open connection shows.
         """
         url = URL(self._url.reveal())
         if url.raw_user is None and url.raw_password is None:
@@ -65,9 +68,9 @@ class Proxy:
         return {"Proxy-Authorization": RedactedStr(encode_basic_auth(url.user or "", url.password or ""))}
 
     def secrets(self) -> list[Redacted]:
-        """Return what a proxy may repeat of it: the password, or else the user, and both as they are sent."""
+        """Return the secrets that a proxy may repeat: the password, or else the user, and the encoded header."""
         url = URL(self._url.reveal())
-        texts = [url.raw_password or url.raw_user]  # a `Redactor` finds them unescaped too
+        texts = [url.raw_password or url.raw_user]  # a `Redactor` also finds the unescaped forms
         texts += [value.partition(" ")[2] for value in self.headers().values()]
         return [Redacted(text) for text in texts if text]
 
@@ -76,19 +79,20 @@ class Proxy:
 
 
 def seal_proxy(url: object) -> Proxy | None:
-    """Return the proxy of that URL; an empty one is none."""
+    """Return the `Proxy` for *url*, or ``None`` for an empty value."""
     return url if isinstance(url, Proxy) else Proxy(url) if url else None
 
 
 def environment_proxy(base: URL) -> Proxy | None:
-    """Return the proxy that the environment names for the one origin that is ever asked.
+    """Return the proxy that the environment sets for the origin of *base*, the only one that is requested.
 
-    aiohttp's own ``trust_env`` would also read netrc, and send the password there beside our key.
+    aiohttp's own ``trust_env`` would also read netrc, and send a password from it in addition to the key.
 
     Raises:
-        ConfigurationError: aiohttp cannot use it. The text names the variable, not its value, which may hold a password.
+        ConfigurationError: aiohttp cannot use the proxy. The message names the variable but not its value, which may
+            contain a password.
     """
-    if proxy_bypass(f"{base.host}:{base.port}"):  # which also looks for the host alone
+    if proxy_bypass(f"{base.host}:{base.port}"):  # which also looks for the host without the port
         return None
     for scheme in (base.scheme, "all"):
         if (proxy := _named(scheme)) is not None:
@@ -98,12 +102,12 @@ def environment_proxy(base: URL) -> Proxy | None:
 
 
 def unused_proxy(scheme: str) -> str | None:
-    """Return the variable of the environment that names a proxy for *scheme*, if there is one."""
+    """Return the environment variable that names a proxy for *scheme*, if there is one."""
     return _variable(scheme) or _variable("all")
 
 
 def address(host: str | None, port: int | None) -> str:
-    """Return ``host:port`` for a text, without credentials."""
+    """Return ``host:port``, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if host and ":" in host else f"{host}:{port}"
 
 
@@ -121,7 +125,7 @@ def _check(proxy: Proxy, variable: str) -> None:
 
 
 def _variable(scheme: str) -> str | None:
-    """Return the name that holds the value; the one in lower case wins, as in `urllib.request.getproxies`."""
+    """Return the name of the variable that is set; lower case has precedence, as in `urllib.request.getproxies`."""
     wanted = f"{scheme}_proxy"
     names = [name for name, value in os.environ.items() if name.lower() == wanted and value]
     return wanted if wanted in names else next(iter(names), None)

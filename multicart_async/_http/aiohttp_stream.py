@@ -1,4 +1,4 @@
-"""The body of one file: every piece as it comes, an error when it stops coming, no end that is not the end."""
+"""Stream the body of one file, with an error for a stalled transfer and for one that ends too early."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from multicart_async.errors import IncompleteDownloadError, IntegrityError, Mult
 
 __all__ = ["AiohttpStream", "lower"]
 
-SLOWEST = 1024.0  # bytes per second; below that for as long as the longest silence is a stall
+SLOWEST = 1024.0  # bytes per second; a slower transfer, for `Timeouts.read` seconds, is a stall
 _CODING = "content-encoding"
 _REST = re.compile(r"bytes=(\d{1,19})-\Z", re.ASCII)
 
 
 def lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    """Return the headers with names in lower case; a repeated one keeps its first value, codings are all kept."""
+    """Return the headers with lower-case names. A repeated header has its first value; all codings are kept."""
     headers: dict[str, str] = {}
     for name, value in answer.headers.items():
         headers.setdefault(name.lower(), value)
@@ -35,7 +35,7 @@ def lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 class AiohttpStream:
-    """A `ByteStream` over aiohttp. gzip is decoded; any other coding is left to the caller, who finds it in the headers."""
+    """A `ByteStream` over aiohttp. It decodes gzip; the caller must check the headers for any other coding."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class AiohttpStream:
         self._promised = int(text) if text.isascii() and text.isdigit() else None
         self._gunzip = Gunzip() if codings(self.headers.get(_CODING, "")) == ("gzip",) else None
         rest = _REST.match(answer.request_info.headers.get("Range", "")) if answer.status == 206 else None
-        self._start = 0 if rest is None else int(rest[1])  # bytes of the file that came before this response
+        self._start = 0 if rest is None else int(rest[1])  # bytes of the file that an earlier response transferred
 
     def check_length(self) -> None:
-        """Raise `IntegrityError` if the headers promise a file above ``Limits.file_bytes``."""
+        """Raise `IntegrityError` if the headers announce a file above ``Limits.file_bytes``."""
         if self.status in {200, 206}:
             self._check_size(self._promised or 0)
 
@@ -71,27 +71,27 @@ class AiohttpStream:
         if self._start + size > self._most:
             raise IntegrityError(
                 self._label,
-                f"the file has more bytes than Limits.file_bytes allows, {self._most}; set it higher to get it",
+                f"expected at most {self._most} bytes (Limits.file_bytes), got a larger file; raise the limit to download it",
             )
 
     @property
     def status(self) -> int:
-        """HTTP's status."""
+        """The HTTP status code."""
         return self._answer.status
 
     @property
     def length(self) -> int | None:
-        """How many bytes will be yielded, where the headers say it: they do not if the body is coded."""
+        """The number of bytes that will be yielded, or ``None`` if the headers do not say it or the body is encoded."""
         return self._promised if self._gunzip is None else None
 
     @property
     def self_delimited(self) -> bool:
-        """Whether the end of the body shows. One that ends with the connection may be cut anywhere.
+        """Whether the framing proves the end of the body. A body that ends with the connection may be truncated anywhere.
 
-        gzip shows its end too, but a body of several members may be cut between two of them.
+        gzip data proves its end too, except that several members may be truncated between two of them.
         """
         names = ",".join(self._answer.headers.getall("Transfer-Encoding", ())).lower()
-        outermost = names.rpartition(",")[2].strip()  # the only one that frames
+        outermost = names.rpartition(",")[2].strip()  # only this one frames the body
         framed = self._promised is not None or outermost == "chunked"
         return framed or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
 
@@ -107,21 +107,21 @@ class AiohttpStream:
                         decoded += len(part)
                         self._check_size(decoded)
                         yield part
-                        await anyio.lowlevel.checkpoint()  # a few bytes can decode to very many pieces
+                        await anyio.lowlevel.checkpoint()  # a few bytes may decode to very many pieces
                 except GzipError as error:
                     raise IntegrityError(self._label, str(error)) from error
         if self._gunzip is not None and not self._gunzip.whole:
-            raise IncompleteDownloadError(self._label, "the transfer ended in the middle of its gzip")
+            raise IncompleteDownloadError(self._label, "the transfer ended in the middle of the gzip data")
 
     async def _received(self) -> AsyncGenerator[bytes, None]:
-        """Yield what comes over the network, coded or not."""
+        """Yield the bytes as they are received, before decoding."""
         received = 0
         waited = total = 0.0
         fresh = 0
         while True:
             asked = self._now()
             piece = await self._next(received, self._transfer - total)
-            took = self._now() - asked  # time that the consumer takes is not the network's
+            took = self._now() - asked  # without the time that the consumer takes
             waited, total = waited + took, total + took
             if not piece:
                 break
@@ -132,29 +132,32 @@ class AiohttpStream:
             fresh += len(piece)
             if waited >= self._read:
                 if fresh < SLOWEST * waited:
-                    raise StalledDownloadError(self._label, f"only {fresh} bytes in {waited:.0f} s")
+                    raise StalledDownloadError(
+                        self._label,
+                        f"expected at least {SLOWEST:.0f} bytes per second, got {fresh} bytes in {waited:.0f} s",
+                    )
                 waited, fresh = 0.0, 0
             yield piece
         if self._promised is not None and received != self._promised:
-            raise IncompleteDownloadError(self._label, f"{received} of {self._promised} bytes came")
+            raise IncompleteDownloadError(self._label, f"expected {self._promised} bytes, got {received}")
 
     def _too_slow(self, received: int) -> StalledDownloadError:
-        reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), {received} bytes have come"
+        reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), got {received} bytes"
         error = StalledDownloadError(self._label, reason)
-        error.retryable = False  # it would take as long again
+        error.retryable = False  # another attempt would take as long
         return error
 
     async def _next(self, received: int, left: float) -> bytes:
         """Wait for the next bytes of the body, for *left* seconds at most.
 
-        The silence is timed here. aiohttp's ``sock_read`` begins again with any byte, those that are no body too, and
-        goes on in the pool, where it ends the next request on the connection.
+        The wait is timed here, because aiohttp's ``sock_read`` restarts with any byte, also one outside the body, and
+        keeps running in the pool, where it ends the next request on the connection.
         """
         fault: MultiCartError
         try:
             body = self._answer.content
             if not self._lifetime.closed and ((piece := body.read_nowait()) or body.at_eof()):
-                return piece  # waiting costs more than reading
+                return piece  # without the cost of a wait
             with self._lifetime.track(min(self._read, left)):
                 try:
                     return await body.readany()

@@ -1,8 +1,8 @@
-"""HTTP through aiohttp, with the defaults that this service needs instead of aiohttp's own.
+"""The transport over aiohttp, with defaults for this service in place of aiohttp's own.
 
-No redirects for calls, only within the origin for files (aiohttp would repeat the key anywhere); no total time for
-files (aiohttp's is five minutes); no cookies; four kinds of connections, so that a poll never queues behind
-downloads, and a call that changes something, or that is made again, never meets a stale connection.
+Calls follow no redirects, and files only those within the origin, because aiohttp would send the key to any other.
+Files have no total timeout (aiohttp's is five minutes). There are no cookies. Four kinds of connections ensure that a
+poll never queues behind downloads, and that a call that changes something, or is repeated, never uses a stale connection.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _Kind = Literal["calls", "new calls", "files", "new files"]
 
 @attrs.frozen
 class NetworkOptions:
-    """How to get out: what is handed to aiohttp as it is, but for the password of a proxy."""
+    """Options that are passed to aiohttp unchanged, except for the password of a proxy."""
 
     proxy: Proxy | None = attrs.field(default=None, converter=seal_proxy)
     trust_env: bool = False
@@ -61,7 +61,7 @@ class NetworkOptions:
 
 
 class AiohttpTransport:
-    """`Transport` over aiohttp. Sessions are made at the first request, in the loop that makes it."""
+    """A `Transport` over aiohttp. Sessions are created by the first request, in its event loop."""
 
     def __init__(
         self,
@@ -124,9 +124,9 @@ class AiohttpTransport:
         )
 
     async def _bounded(self, path: str, kind: _Kind, evidence: SendEvidence, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what *work* does within ``Timeouts.request``; what it raises becomes an error of ours.
+        """Return the result of *work*, limited to ``Timeouts.request``; translate its exceptions to errors of this library.
 
-        A cancellation passes; it has the attribute ``request_sent``, which is true, if the request had begun.
+        A cancellation is raised as it is, with the attribute ``request_sent = True`` if the request had begun.
         """
         self._lifetime.ensure_open()
         fault: MultiCartError
@@ -167,7 +167,7 @@ class AiohttpTransport:
             data, headers["Content-Type"] = evidence.body(content), content_type
         place = URL(self._settings.base_url + path, encoded=True)
         async with await self._request(kind, method, place, headers, evidence, data=data, public=public) as answer:
-            evidence.reused = False  # a connection that brings an answer was not dead
+            evidence.reused = False  # a connection that delivers a response was not dead
             return Response(answer.status, await self._body(path, answer), lower(answer))
 
     async def _request(
@@ -182,9 +182,10 @@ class AiohttpTransport:
         decode: bool = True,
         public: bool = False,
     ) -> aiohttp.ClientResponse:
-        """Ask for *place* and wait for the head of the answer. Nothing is left to what a borrowed session says.
+        """Send a request to *place* and wait for the headers of the response.
 
-        Credentials are no variables here: they are added to *headers* by functions that have ended when the wait begins.
+        All options are set explicitly, so that those of a borrowed session have no effect. Credentials are no local
+        variables: functions that have returned before the wait begins add them to *headers*.
         """
         proxy = self._proxy
         tunnel = place.scheme == "https"
@@ -207,7 +208,7 @@ class AiohttpTransport:
             )
 
     async def _body(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
-        """Read and decode the whole body, up to the limit: 100 kB of gzip can hold 100 MB."""
+        """Read and decode the body up to the limit, because 100 kB of gzip may decode to 100 MB."""
         most = self._limits.response_bytes
         pieces = _Pieces()
         promised = answer.content_length or 0
@@ -215,10 +216,10 @@ class AiohttpTransport:
             if not pieces.take(await answer.content.readany()):
                 return pieces.joined()
         answer.close()
-        raise self._noted(ResponseTooLargeError(path, f"more than {most} bytes (Limits.response_bytes)"), answer)
+        raise self._noted(_too_large(path, most), answer)
 
     def _noted(self, error: E, answer: aiohttp.ClientResponse) -> E:
-        """*error*, with those headers of *answer* that it keeps."""
+        """Return *error* with the headers of *answer* that errors keep."""
         note_headers(error, lower(answer), self.redactor.text)
         return error
 
@@ -236,34 +237,36 @@ class AiohttpTransport:
             stream.check_length()
             yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
         finally:
-            answer.close()  # at the end of the body the connection has gone back already; before it, it is no good
+            answer.close()  # after the end of the body the connection is back in the pool; before it, it cannot be reused
 
     async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         place, hops = URL(url, encoded=True), 0
         while True:
             if not self._same_origin(place):
                 there = self.redactor.text(_origin(place))
-                raise UnreachableResultError(label, f"leads to another origin ({there}), where the key must not go")
+                raise UnreachableResultError(label, f"leads to another origin ({there}), which must not get the key")
             answer = await self._get(place, label, headers, kind)
             if not 300 <= answer.status <= 399:
                 return answer
             answer.close()
             target = _redirected(place, answer.headers.get("Location"))
             if target is None or hops == MAX_REDIRECTS:
-                reason = "a redirect that leads nowhere" if target is None else f"more than {MAX_REDIRECTS} redirects"
+                reason = (
+                    "a redirect without a valid Location" if target is None else f"more than {MAX_REDIRECTS} redirects"
+                )
                 raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
             place, hops = target, hops + 1
 
     async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
-        asked = {"Accept-Encoding": "identity", **headers}  # coded, a length proves nothing
+        asked = {"Accept-Encoding": "identity", **headers}  # the length of an encoded body proves nothing
         evidence = SendEvidence(tracked=True)
-        # the time is that of the headers: a drip of them counts too
+        # the timeout covers all headers, also when they arrive one by one
         return await self._bounded(
             label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
         )
 
     def _headers(self, own: Mapping[str, str], *, public: bool, tunnel: bool) -> dict[str, str]:
-        """Return all that a request says: in a *tunnel* the proxy reads nothing of it."""
+        """Return all headers of a request; those for the proxy are left out if it only forwards a *tunnel*."""
         credential, proxy = self._settings.credential, self._proxy
         return {
             **self._settings.extra.headers(USER_AGENT),
@@ -288,7 +291,7 @@ class AiohttpTransport:
         connector = PoolConnector(
             tls=network.ssl_context,
             limit=self._limits.requests if calls else self._limits.downloads,
-            force_close=fresh,  # aiohttp never repeats a POST that met a stale connection
+            force_close=fresh,  # aiohttp never repeats a POST that was sent on a stale connection
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -297,15 +300,15 @@ class AiohttpTransport:
         )
 
     async def aclose(self) -> None:
-        """Close what was opened here; a borrowed session stays open."""
+        """Close the sessions that were created here; a borrowed session stays open."""
         while self._sessions:
             kind, session = next(iter(self._sessions.items()))
             await session.close()
-            self._sessions.pop(kind, None)  # not before: who is cancelled here leaves it to the next
+            self._sessions.pop(kind, None)  # only now: after a cancellation, the next call must close it
 
 
 class _Pieces:
-    """What came of an answer. A token may be in it: what shows the variables of a frame shows the size alone."""
+    """The received pieces of a body. They may contain a token, so a traceback with local variables shows only the size."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -315,18 +318,18 @@ class _Pieces:
         return f"<{self.size} bytes>"
 
     def take(self, piece: bytes) -> bool:
-        """Keep the next one; an empty one is the end."""
+        """Append *piece*; return false for an empty one, which is the end of the body."""
         self._parts.append(piece)
         self.size += len(piece)
         return bool(piece)
 
     def joined(self) -> bytes:
-        """Return all of it."""
+        """Return the body."""
         return b"".join(self._parts)
 
 
 async def _forgetful(work: Awaitable[T]) -> T:
-    """Return what *work* does; a cancellation and an error of ours come without the frames that hold the request."""
+    """Return the result of *work*; remove the frames that hold the request from a cancellation and from our errors."""
     try:
         return await work
     except (asyncio.CancelledError, MultiCartError) as error:
@@ -335,13 +338,13 @@ async def _forgetful(work: Awaitable[T]) -> T:
 
 
 def _is_cancelled() -> bool:
-    """Return whether the running task is to end; else a `asyncio.CancelledError` is an accident inside of a session."""
+    """Return whether the running task was cancelled; otherwise a session raised `asyncio.CancelledError` by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def _is_usable(session: aiohttp.ClientSession) -> bool:
-    """Return whether *session* is open and of the running loop; aiohttp's own property for the loop is deprecated."""
+    """Return whether *session* is open and belongs to the running loop; aiohttp's property for the loop is deprecated."""
     loop = asyncio.get_running_loop()
     return not session.closed and getattr(session, "_loop", loop) is loop
 
@@ -351,15 +354,20 @@ def _origin(place: URL) -> str:
 
 
 def _redirected(place: URL, location: str | None) -> URL | None:
-    """Where a redirect leads, or None where that is no URL."""
+    """Return the target of a redirect, or ``None`` if it is not a valid URL."""
     if location is None:
         return None
     try:
         there = place.join(URL(location, encoded=_is_wire(location)))
-        _origin(there)  # yarl looks at user, host and port no earlier
+        _origin(there)  # yarl validates user, host and port only when they are read
     except ValueError:
         return None
     return there
+
+
+def _too_large(path: str, most: int) -> ResponseTooLargeError:
+    reason = f"expected at most {most} bytes (Limits.response_bytes), got more; raise the limit to read it"
+    return ResponseTooLargeError(path, reason)
 
 
 def _is_wire(text: str) -> bool:
@@ -370,13 +378,13 @@ _primed = False
 
 
 def prime_allocator() -> None:
-    """Once: free a block larger than asyncio's 256 KiB receive buffer.
+    """Allocate and free a block larger than asyncio's 256 KiB receive buffer, once in a process.
 
-    glibc serves such a buffer with a fresh mmap for each read, until a larger block was freed and raised its
-    threshold; then it reuses memory, and downloads take a half to an eighth of the system time. No page of the block
-    is touched; other allocators do not care.
+    glibc serves such a buffer with a new mmap for each read until a larger block was freed, which raises its threshold.
+    After that it reuses memory, and downloads need between a half and an eighth of the system time. No page of the block
+    is touched; other allocators are not affected.
     """
-    global _primed  # noqa: PLW0603 -- once in a process is the point
+    global _primed  # noqa: PLW0603 -- it must happen only once in a process
     if not _primed:
         _primed = True
         bytes(16 << 20)

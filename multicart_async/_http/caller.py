@@ -1,4 +1,4 @@
-"""Endpoint and fields to model: through retries, transport, envelope and codec."""
+"""Make one API call: encode the fields, send with retries, unwrap the envelope, decode the model."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ __all__ = ["ApiCaller", "CallResult"]
 
 T = TypeVar("T")
 
-_LARGE = 1 << 18  # bytes from which on an answer would hold the loop for milliseconds
-_MEMORY = 8  # times `Limits.response_bytes`: what the objects of an answer may take; rows of short fields take seven
+_LARGE = 1 << 18  # bytes; decoding a larger response at once would block the loop for milliseconds
+_MEMORY = 8  # times `Limits.response_bytes`: memory for the decoded objects; rows of short fields take seven
 
 
 @attrs.frozen
 class CallResult(Generic[T]):
-    """A value, and whether an earlier attempt of the same call may have taken effect already."""
+    """The value of a call, and whether an earlier attempt may already have taken effect."""
 
     value: T
     maybe_applied: bool
 
 
 class ApiCaller:
-    """Make calls: encode the fields, send with retries, unwrap the envelope, decode the data."""
+    """Make API calls for all groups of one client."""
 
     def __init__(
         self,
@@ -69,15 +69,18 @@ class ApiCaller:
         self._memory = _MEMORY * limits.response_bytes
 
     async def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
-        """Make a call and return its data as the endpoint's type."""
+        """Make a call and return its data as a value of the endpoint's type."""
         return (await self.call_with_info(endpoint, fields)).value
 
     async def call_with_info(
         self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}
     ) -> CallResult[T]:
-        """Do the same, and say whether an earlier attempt may have taken effect: then "already so" is success."""
+        """Make a call and also return whether an earlier attempt may have taken effect.
+
+        If so, a rejection such as "already done" or "not found" may mean success.
+        """
         if endpoint.sensitive and self._exposed:
-            raise ConfigurationError(f"{endpoint.path}: {self._exposed}: what is sent or answered {PLAIN_HTTP}")
+            raise ConfigurationError(f"{endpoint.path}: {self._exposed}: what is sent or received {PLAIN_HTTP}")
         sent = fields if isinstance(fields, MultipartForm) else encode_body(fields)
         lost = False
 
@@ -94,7 +97,7 @@ class ApiCaller:
                 lost = lost or error.sent
                 raise
 
-        self.lifetime.ensure_open()  # waits below are tracked one by one: tracking all of it would cost each call as much
+        self.lifetime.ensure_open()  # only the waits below are tracked: tracking the whole call would make each one slower
         return await self._retrier.run(endpoint.path, attempt, lambda error: is_call_retryable(error, endpoint.safety))
 
     async def _fitting(
@@ -104,7 +107,7 @@ class ApiCaller:
         sent: bytes | RedactedBody | MultipartForm,
         number: int,
     ) -> T:
-        """Make one attempt; a read whose response belongs to another request is made again, on a new connection."""
+        """Make one attempt. A read whose response belongs to another request is repeated on a new connection."""
         value = await self._attempt(endpoint, sent, number)
         if isinstance(fields, MultipartForm):
             return value
@@ -121,7 +124,7 @@ class ApiCaller:
         redactor = self.redactor.including(own.secrets)
         try:
             response = await self._send_limited(endpoint, sent, number)
-        except InvalidResponseError as error:  # whose headers may repeat what was sent
+        except InvalidResponseError as error:  # its headers may repeat what was sent
             redactor.error(error)
             raise
         except APIConnectionError as error:
@@ -133,17 +136,19 @@ class ApiCaller:
         try:
             return await self._decode(endpoint, response, self.redactor if endpoint.sensitive else redactor)
         except MultiCartError as error:
-            fault = error.with_traceback(None)  # its frames hold the answer
+            fault = error.with_traceback(None)  # its frames hold the response
         if endpoint.sensitive:
             fault = _private_fault(fault, own)
         note_headers(fault, response.headers, redactor.text)
-        del response  # or the frames of the error would keep it
+        del response  # otherwise the frames of the error would keep it
         raise redactor.error(fault)
 
     async def _decode(self, endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
         if len(response.payload) > _LARGE:
-            if endpoint.sensitive:  # it would be read in steps, and a traceback of what comes in between would show it
-                raise ResponseTooLargeError(endpoint.path, f"more than {_LARGE} bytes, expected a short answer")
+            if endpoint.sensitive:  # decoded in steps, it would appear in the traceback of an error in between
+                raise ResponseTooLargeError(
+                    endpoint.path, f"expected at most {_LARGE} bytes, got {len(response.payload)}"
+                )
             with self.lifetime.track():
                 return await _unhurried(_in_steps(endpoint, response, redactor, self._memory))
         return _value(endpoint, response, redactor)
@@ -155,19 +160,19 @@ class ApiCaller:
             self._limiter.acquire_nowait()
         except anyio.WouldBlock:
             with self.lifetime.track():
-                await self._limiter.acquire()  # which costs a turn of the loop even where there is room
+                await self._limiter.acquire()  # this yields to the loop even if there is room
         try:
-            await self._retrier.wait_for_rate_limit()  # not before the queue: a pause may have been asked for meanwhile
+            await self._retrier.wait_for_rate_limit()  # after the queue: a pause may have been requested meanwhile
             return await self._send(endpoint, sent, number)
         finally:
             self._limiter.release()
 
     async def _send(self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | MultipartForm, number: int) -> Response:
         path, public = endpoint.path, endpoint.public
-        fresh = endpoint.mutates or number > 1  # the pool may be full of connections that died together
+        fresh = endpoint.mutates or number > 1  # the other connections of the pool may be dead, too
         if endpoint.method == "GET":
             return await self._transport.get(path, new_connection=fresh, public=public)
-        # where no body is documented `{}` goes too: for those that say more about it, it is the same
+        # `{}` is sent also where no body is documented: other endpoints document it as equivalent
         return await self._transport.post(path, sent, new_connection=fresh, public=public)
 
 
@@ -184,7 +189,7 @@ def _value(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
 
 
 def _private_fault(fault: MultiCartError, own: Redactor) -> MultiCartError:
-    """Return *fault*, or a copy without its detail, if that may hold a key or token or repeats a secret that was sent."""
+    """Return *fault*, without its detail if that may contain a key or token, or repeats a secret that was sent."""
     if not isinstance(fault, APIError) or _is_harmless(fault.detail, own):
         return fault
     return APIError.of(
@@ -203,7 +208,7 @@ def _is_harmless(detail: object, own: Redactor) -> bool:
 
 def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor, most: int) -> Generator[None, None, T]:
     if (yield from estimate_memory(response.payload)) > most:
-        reason = f"takes more than {most:,} bytes of memory: raise Limits.response_bytes to read it"
+        reason = f"expected at most {most:,} bytes of memory for its content, got more; raise Limits.response_bytes to read it"
         raise ResponseTooLargeError(endpoint.path, reason)
     data = yield from unwrap_large_envelope(
         endpoint.path, response.status, response.headers, response.payload, redactor
@@ -212,7 +217,7 @@ def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor, mos
 
 
 async def _unhurried(steps: Generator[None, None, T]) -> T:
-    """Run the steps to their result, and let other tasks run between two of them."""
+    """Run all steps, let other tasks run after each, and return the result."""
     while True:
         try:
             next(steps)

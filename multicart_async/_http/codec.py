@@ -1,6 +1,6 @@
-"""Python values to request bodies, and answers to models, by the rule of `multicart_async._http.structuring`.
+"""Encode Python values to request bodies, and decode responses to models by the rules of `structuring`.
 
-Nothing is converted, because a poller that believes ``"is_download_generated": "false"`` hands out an unfinished run.
+Nothing is converted: a poller that took ``"is_download_generated": "false"`` for true would return an unfinished run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["decode", "decode_incrementally", "encode_body"]
 
 T = TypeVar("T")
 
-_STEP = 250  # rows: about a millisecond
+_STEP = 250  # rows decoded in about a millisecond
 
 
 def _revealed(value: object) -> object:
@@ -32,12 +32,12 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def encode_body(fields: Mapping[str, object]) -> bytes | RedactedBody:
-    """JSON of *fields* without those that are `UNSET`. Nothing else is left out: None, 0, False and "" are values.
+    """Encode *fields* as JSON, without those that are `UNSET`. ``None``, 0, ``False`` and "" are sent.
 
-    With something redacted in them it is a `RedactedBody`.
+    The result is a `RedactedBody` if a value is redacted.
 
     Raises:
-        ArgumentError: Something in them is not JSON.
+        ArgumentError: A value cannot be encoded as JSON.
     """
     given = {name: value for name, value in fields.items() if value is not UNSET}
     secrets: tuple[Redacted, ...] = ()
@@ -45,8 +45,8 @@ def encode_body(fields: Mapping[str, object]) -> bytes | RedactedBody:
         secrets = tuple(find_redacted(given))
         return RedactedBody(_json(given), secrets) if secrets else _json(given)
     except (TypeError, ValueError, RecursionError) as error:
-        reason = f"cannot be sent as JSON: {error}"
-        cause = None if secrets else error  # which can be a UnicodeEncodeError: it holds the whole text
+        reason = f"expected values that can be sent as JSON: {error}"
+        cause = None if secrets else error  # a UnicodeEncodeError would hold the whole text
     raise ArgumentError("fields", reason) from cause
 
 
@@ -55,10 +55,11 @@ def _json(given: Mapping[str, object]) -> bytes:
 
 
 def decode(data: object, returns: type[T], path: str, name: str = "data") -> T:
-    """Return *data* as a value of type *returns*; *name* is what it is called in an error.
+    """Return *data* as a value of type *returns*; error messages call it *name*.
 
     Raises:
-        InvalidResponseError: It has another shape; every wrong field of the first wrong row is named, no value is shown.
+        InvalidResponseError: *data* has another shape. The message names every wrong field of the first wrong row, and
+            shows no values.
     """
     try:
         return cast("T", make_structurer(cast("Any", returns))(data))
@@ -70,7 +71,7 @@ def decode(data: object, returns: type[T], path: str, name: str = "data") -> T:
 
 
 def decode_incrementally(data: Any, returns: type[T], path: str) -> Generator[None, None, T]:
-    """Do the same in small steps, where *returns* is a tuple of rows."""
+    """Decode as `decode` does, but in small steps if *returns* is a tuple of rows."""
     rows: list[Any] = data
     if get_origin(returns) is not tuple or type(rows) is not list:
         return decode(data, returns, path)
@@ -82,10 +83,10 @@ def decode_incrementally(data: Any, returns: type[T], path: str) -> Generator[No
         values: list[Any] | None = None
         with suppress(StructureError, RecursionError):
             values = [structure(row) for row in step]
-        if values is None:  # which row, and what of it? Asked outside of the block: an error would hold the rows
+        if values is None:  # decode again, outside the block: the error names the row and must not hold the others
             values = [decode(row, kind, path, f"data[{number}]") for number, row in enumerate(step, start)]
         done += values
-        rows[start : start + _STEP] = [None] * len(step)  # all at once, they would take long to be freed
+        rows[start : start + _STEP] = [None] * len(step)  # freeing all of them at once would take long
         del step, values
         yield
     return cast("T", tuple(done))

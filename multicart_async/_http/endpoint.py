@@ -1,4 +1,4 @@
-"""What is known of a call before it is made."""
+"""The description of one API call: path, safety class, and type of the response."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["ANYTHING", "Endpoint", "Safety"]
 T = TypeVar("T")
 
 ANYTHING: Final = cast("type[Any]", Any)
-"""The type of an answer whose shape is not documented, or does not matter."""
+"""The type of a response whose shape is not documented or not used."""
 
 Safety = Literal["safe", "idempotent", "verifiable", "unsafe"]
-"""What may be done when a request was sent and no answer came.
+"""What the client does if a request was sent and no response came.
 
-``safe``: ask again. ``idempotent``: send again, "already so" is success. ``verifiable``: look for the effect, never
-send again. ``unsafe``: tell the caller that the outcome is unknown.
+``safe``: send it again. ``idempotent``: send it again, and take "already done" for success. ``verifiable``: look for the
+effect, never send it again. ``unsafe``: report that the outcome is unknown.
 """
 
 
 @attrs.frozen
 class Endpoint(Generic[T]):
-    """One call of the service: where it lives, what it answers, what may be done when its answer is lost.
+    """One call of the service: its path, the type of its response, and its safety class.
 
-    ``public``: it needs no credential and gets none. ``private``: a key or token can be in its answer, so nothing of an
-    answer that cannot be understood is shown. ``echo``: a field that is sent, and the attribute that repeats it in the
-    answer, or in each row of it, as documented. ``subject``: the kind of the one object that a call is about, and the field
-    with its id; errors of the service name it.
+    A ``public`` call needs no credential and sends none. The response of a ``sensitive`` call may contain a key or token,
+    so errors show nothing of a response that cannot be decoded. ``echo`` names a field of the request, and the attribute
+    of the response, or of each of its rows, that is documented to repeat it. ``subject`` is the kind of the one
+    object that a call is about, and the field with its id: errors of the service name it.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Endpoint(Generic[T]):
 
     @property
     def mutates(self) -> bool:
-        """Whether it changes something, and so wants a fresh connection: aiohttp cannot repeat a POST on a stale one."""
+        """Whether it changes something, and so needs a new connection: aiohttp cannot repeat a POST on a stale one."""
         return self.safety != "safe"
 
     def subject_of(self, fields: Mapping[str, object] | MultipartForm) -> str | None:
@@ -57,9 +57,9 @@ class Endpoint(Generic[T]):
         return f"{kind} {(fields.fields if isinstance(fields, MultipartForm) else fields)[name]}"
 
     def mismatch(self, fields: Mapping[str, object], value: T) -> str | None:
-        """Return why *value* cannot be the answer to *fields*, if it repeats another id.
+        """Return why *value* cannot be the response to *fields*, or ``None`` unless it repeats another id.
 
-        Nothing in HTTP/1.1 says which request a response belongs to: an extra response shifts all further ones on its
+        HTTP/1.1 does not say which request a response belongs to: an extra response shifts all later ones on its
         connection by one.
         """
         if self.echo is None:
@@ -69,6 +69,6 @@ class Endpoint(Generic[T]):
         for row in rows:
             answered = getattr(row, attribute)
             if answered is not None and answered != fields[name]:
-                asked = f"{name} {short_repr(fields[name])}"
-                return f"the response belongs to another request: expected {attribute} of {asked}, got {answered}"
+                expected = f"{attribute} {short_repr(fields[name])}"
+                return f"the response belongs to another request: expected {expected}, got {answered}"
         return None

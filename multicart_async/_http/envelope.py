@@ -1,4 +1,4 @@
-"""``{"code", "data", "status"}`` to data, or to the error it means. HTTP 200 says nothing here: ``status`` decides."""
+"""Unwrap the envelope ``{"code", "data", "status"}`` of a response. ``status`` decides, not HTTP's status 200."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from multicart_async.errors import APIError, InvalidResponseError
 
 __all__ = ["REDACTED", "error_from_envelope", "preview", "retry_after", "unwrap_envelope", "unwrap_large_envelope"]
 
-REDACTED = "an answer that is not shown, because it may hold a secret"
+REDACTED = "a response that is not shown, because it may contain a secret"
 
 _ENVELOPE = frozenset({"code", "data", "status"})
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,10})?\Z")
@@ -32,11 +32,13 @@ def unwrap_envelope(
     redactor: Redactor = Redactor(),
     sensitive: bool = False,
 ) -> Any:
-    """Return the data of an envelope. Errors show nothing of a *sensitive* response that has none; they are redacted.
+    """Return the data of an envelope.
+
+    Error messages are redacted. If the response is *sensitive* and has no envelope, they show nothing of it.
 
     Raises:
-        APIError: ``status`` is 0, or HTTP says that it failed.
-        InvalidResponseError: No envelope, or one that does not say how it went.
+        APIError: ``status`` is 0, or the HTTP status is an error.
+        InvalidResponseError: There is no envelope, or its ``status`` is neither 0 nor 1.
     """
     return _open(path, http_status, headers, payload, _parse(payload), redactor, sensitive=sensitive)
 
@@ -44,10 +46,10 @@ def unwrap_envelope(
 def unwrap_large_envelope(
     path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
 ) -> Generator[None, None, Any]:
-    """Do the same in small steps."""
+    """Unwrap as `unwrap_envelope` does, in small steps."""
     try:
         text = payload.decode()
-        yield  # it takes as long as reading what is one long text
+        yield  # decoding takes about as long as a step
         answer = yield from parse_incrementally(text)
     except (ValueError, RecursionError):
         answer = None
@@ -65,18 +67,18 @@ def _open(
     sensitive: bool,
 ) -> Any:
     if 300 <= http_status <= 399:
-        # following would repeat the body, or lose it, at another place
-        raise InvalidResponseError(path, "a redirect, which a call never follows", http_status=http_status)
+        # a repeated call would send its body, or lose it, at another place
+        raise InvalidResponseError(
+            path, "got a redirect, which calls do not follow; check base_url", http_status=http_status
+        )
     good = 200 <= http_status <= 299
     if not isinstance(answer, dict) or "status" not in answer:
         if not good:
             detail: object = REDACTED
             if not sensitive:
                 detail = preview(payload, redactor) if answer is None else _redacted(cast("object", answer), redactor)
-            if http_status == 404 and answer is None:  # not the service: it answers in JSON, under HTTP 200
-                detail = (
-                    f"there is no such path on this server; does base_url end as it should, with /api/v1? ({detail})"
-                )
+            if http_status == 404 and answer is None:  # not from the service, which responds in JSON under HTTP 200
+                detail = f"this server has no such path; check that base_url ends with /api/v1 ({detail})"
             raise APIError.of(
                 path,
                 http_status,
@@ -86,12 +88,16 @@ def _open(
                 in_envelope=False,
             )
         shown = REDACTED if sensitive else preview(payload, redactor)
-        raise InvalidResponseError(path, f"no envelope: {shown}", http_status=http_status)
+        raise InvalidResponseError(
+            path, f"expected an envelope with code, data and status, got {shown}", http_status=http_status
+        )
     envelope = cast("dict[str, Any]", answer)
     status = envelope["status"]
-    if type(status) is not int or status not in {0, 1}:  # True and "1" are not 1: they are not documented
+    if type(status) is not int or status not in {0, 1}:  # True and "1" are not documented
         shown = REDACTED if sensitive else repr(redactor.text(str(status))[:20])
-        raise InvalidResponseError(path, f"the envelope's status is {shown}", http_status=http_status)
+        raise InvalidResponseError(
+            path, f"expected 0 or 1 as status of the envelope, got {shown}", http_status=http_status
+        )
     if status == 0 or not good:
         raise error_from_envelope(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
     _refuse_hidden_error(path, envelope, http_status, redactor)
@@ -106,7 +112,7 @@ def error_from_envelope(
     headers: Mapping[str, str],
     redactor: Redactor = Redactor(),
 ) -> APIError:
-    """Return the error for a failing envelope: by its code, never by its text, which is redacted."""
+    """Return the error for a failing envelope. Its code decides the class, never its text, which is redacted."""
     code = envelope.get("code")
     if type(code) is not int or 200 <= code <= 299:
         code = http_status if http_status >= 400 else None
@@ -115,7 +121,7 @@ def error_from_envelope(
 
 
 def _detail(envelope: Mapping[str, Any]) -> object:
-    """Return what a failing envelope says: its data; without any, the rest of it, such as a ``message``."""
+    """Return the data of a failing envelope, or else its other members, such as a ``message``."""
     if envelope.get("data") is not None:
         return envelope["data"]
     rest = {name: value for name, value in envelope.items() if name not in _ENVELOPE and value is not None}
@@ -124,7 +130,7 @@ def _detail(envelope: Mapping[str, Any]) -> object:
 
 
 def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
-    """Raise the error in ``data.output.error``, which the Playground returns with ``status`` 1 when credits are missing."""
+    """Raise the error in ``data.output.error``, which the Playground returns with ``status`` 1 if credits are missing."""
     data = envelope.get("data")
     output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
     error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
@@ -133,29 +139,29 @@ def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: in
 
 
 def _redacted(detail: object, redactor: Redactor) -> object:
-    """Return *detail* without secrets; of a large one the beginning, which is more than an error keeps."""
+    """Return *detail* without secrets. A large one is cut, to more than an error keeps."""
     return redactor.value(bounded_detail(detail, MAX_ESCAPED))
 
 
 def _parse(payload: bytes) -> Any:
-    """JSON, or None: an answer that is ``null`` is no envelope either."""
+    """Return the parsed JSON, or ``None`` for invalid JSON, since ``null`` is no envelope either."""
     try:
-        return STRICT.decode(payload.decode())  # from bytes json.loads would take UTF-16 too
+        return STRICT.decode(payload.decode())  # from bytes, json.loads would also accept UTF-16
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         return None
 
 
 def preview(payload: bytes, redactor: Redactor = Redactor()) -> str:
-    """Return the beginning of an unexpected response in one line. It is redacted before it is cut."""
+    """Return the beginning of an unexpected response as one line, redacted before it is cut."""
     text = " ".join(redactor.text(payload[:MAX_ESCAPED].decode("utf-8", "replace")).split())
     return repr(text[:200]) if text else "an empty body"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the whole seconds that the service asks to wait, rounded up; None where it does not.
+    """Return the seconds that Retry-After asks to wait, rounded up to an integer, or ``None`` without a valid header.
 
-    The header holds seconds, which some servers give with a fraction, or an IMF date, taken relative to the response's
-    own Date.
+    The header holds seconds, to which some servers add a fraction, or an IMF date, which is compared with the Date of the
+    response.
     """
     text = headers.get("retry-after", "")
     if _SECONDS.match(text):
@@ -166,6 +172,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         until = parsedate_to_datetime(text)
         answered = headers.get("date", "")
         now = parsedate_to_datetime(answered) if _IMF_DATE.match(answered) else datetime.now(UTC)
-    except ValueError:  # the 31st of June
+    except ValueError:  # an impossible date, such as 31 June
         return None
     return float(max(0, math.ceil((until - now).total_seconds())))

@@ -1,4 +1,4 @@
-"""Content codings: which labels name one, and a strict decoder for gzip."""
+"""Content codings: the names in a header, and a strict decoder for gzip."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 
 __all__ = ["Gunzip", "GzipError", "codings"]
 
-_REGISTERED: Final = (  # IANA's registry of content codings
+_REGISTERED: Final = (  # from IANA's registry of content codings
     {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip"}
     | {"pack200-gzip", "x-compress", "x-gzip", "zstd"}
 )
 _IN_USE: Final = {"brotli", "bzip2", "lz4", "lzma", "sdch", "snappy", "x-bzip2", "xz", "zlib"}
 _MAGIC: Final = b"\x1f\x8b"
-_STEP: Final = 1 << 14  # bytes of gzip looked at in one go: each member that ends in them copies the rest
+_STEP: Final = 1 << 14  # bytes of gzip per step: each member that ends in a step copies the rest of it
 _PIECE: Final = 1 << 18
 
 
 def codings(header: str) -> tuple[str, ...]:
-    """Return the content codings that *header* names, in lower case.
+    """Return the content codings in *header*, in lower case.
 
-    Words that are none are ignored: servers also send ``utf-8``, ``binary``, ``none`` and ``aws-chunked``.
+    Other words are ignored, because servers also send ``utf-8``, ``binary``, ``none`` and ``aws-chunked``.
     """
     words = (word.partition(";")[0].strip().lower() for word in header.split(","))
     known = tuple(word for word in words if word in _REGISTERED or word in _IN_USE)
@@ -33,14 +33,14 @@ class GzipError(ValueError):
 
 
 class Gunzip:
-    """Decode the gzip members of one body; zlib proves the checksum and the length of each.
+    """Decode the gzip members of one body; zlib verifies the checksum and length of each.
 
-    A body that does not begin like gzip passes as it is (``plain``): proxies that decode have left the label there.
+    A body that does not begin as gzip does is yielded unchanged (``plain``): some proxies decode it and keep the header.
     """
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
-        self._head: bytes | None = b""  # until enough has come to tell what it is
+        self._head: bytes | None = b""  # `None` once enough bytes have arrived to recognise gzip
         self.members = 0
         self.plain = False
 
@@ -50,10 +50,10 @@ class Gunzip:
         return self.plain or self._head == b"" or (self._head is None and self._member.eof)
 
     def feed(self, data: bytes) -> Generator[bytes, None, None]:
-        """Yield what *data* decodes to, in pieces of at most 256 KiB.
+        """Yield the decoded *data* in pieces of at most 256 KiB.
 
         Raises:
-            GzipError: It is damaged, or something else follows a member.
+            GzipError: The data is damaged, or other data follows a member.
         """
         if self._head is not None:
             data = self._head + data
@@ -68,7 +68,7 @@ class Gunzip:
             yield from self._decoded(data[start : start + _STEP])
 
     def _decoded(self, data: bytes) -> Generator[bytes, None, None]:
-        more = False  # zlib may hold more output than fits into one piece, without any input left
+        more = False  # zlib may hold more output than fits into one piece, after all input is consumed
         while data or more:
             if self._member.eof:
                 self._member = zlib.decompressobj(wbits=31)

@@ -1,7 +1,7 @@
-"""Large JSON in small steps, so that an event loop can do something else in between. No I/O, no loop.
+"""Parse large JSON in small steps, so that an event loop can run other tasks in between. No I/O, no loop.
 
-`json.loads` of a few megabytes holds the loop, and from a thread the interpreter, for tens of milliseconds. Here what is
-long is taken apart, and what is short is given to the parser in C, of arrays some items at a time.
+`json.loads` of a few megabytes blocks the loop, or from a thread the interpreter, for tens of milliseconds. This parser
+takes long objects and arrays apart, and passes short ones, and several items of an array at a time, to the parser in C.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["STRICT", "estimate_memory", "parse_incrementally", "skip_whitespace"
 
 _Steps: TypeAlias = Generator[None, None, tuple[Any, int]]
 
-_STEP = 1 << 17  # characters: about a millisecond
-_LOOKS = (1 << 6, 1 << 12, _STEP)  # characters: most rows have less than the second, and many members than the first
+_STEP = 1 << 17  # characters parsed in about a millisecond
+_LOOKS = (1 << 6, 1 << 12, _STEP)  # characters: many members are shorter than the first, most rows than the second
 _BRACKETS: Final = frozenset("{[")
 _SIGNS: Final = b'[]{},"'
-_SIGN_BYTES: Final = 32  # of memory, for each of them
-_FEW = 100  # members or items, where they are not cut by their length
+_SIGN_BYTES: Final = 32  # estimated bytes of memory for each sign
+_FEW = 100  # members or items between two pauses
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
 
@@ -32,21 +32,21 @@ def _no_constant(name: str) -> NoReturn:
 
 
 STRICT = json.JSONDecoder(parse_constant=_no_constant)
-"""Takes what is JSON, and nothing else: no NaN, no infinity."""
+"""A decoder for standard JSON, which rejects NaN and Infinity."""
 
 
 def parse_incrementally(text: str) -> Generator[None, None, Any]:
-    """Parse *text* as `STRICT` does, with a pause now and then.
+    """Parse *text* as `STRICT` does; each ``yield`` is a pause for other tasks.
 
     Raises:
-        ValueError: It is not JSON.
-        RecursionError: It is nested too deeply.
+        ValueError: *text* is not JSON.
+        RecursionError: *text* is nested too deeply.
     """
     return (yield from _Reader(text).read())
 
 
 def estimate_memory(payload: bytes) -> Generator[None, None, int]:
-    """About the bytes of memory that the objects take which *payload*, JSON in UTF-8, is read into."""
+    """Estimate the bytes of memory of the Python objects for *payload*, JSON in UTF-8."""
     signs = 0
     for start in range(0, len(payload), _STEP):
         part = payload[start : start + _STEP]
@@ -56,35 +56,35 @@ def estimate_memory(payload: bytes) -> Generator[None, None, int]:
 
 
 class _Reader:
-    """Reads *text*. Its generators return a value and where something else comes behind it; ``None`` is a pause."""
+    """Read *text*. Generators yield for a pause, and return a value and the index of what follows it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._count = 0  # members and items that were read by themselves
+        self._count = 0  # members and items that were read one by one
         self._paused = 0
 
     def read(self) -> Generator[None, None, Any]:
-        """Read all of it."""
+        """Read the whole text."""
         text = self._text
         try:
             value, end = yield from self._value(skip_whitespace(text, 0))
         except IndexError:
-            raise ValueError("it ends too early") from None
+            raise ValueError("unexpected end of the text") from None
         if end != len(text):
-            raise ValueError("something is behind its end")
+            raise ValueError("unexpected data after the value")
         return value
 
     def _value(self, at: int) -> _Steps:
         sign = self._text[at]
         if sign in _BRACKETS and self._is_long(at):
-            yield  # a look at all of a step takes as long as reading it, and many may be nested
+            yield  # scanning a step takes as long as parsing it, and many levels may be nested
             value, end = yield from (self._object(at) if sign == "{" else self._array(at))
         else:
             value, end = STRICT.raw_decode(self._text, at)
         return value, skip_whitespace(self._text, end)
 
     def _is_long(self, at: int) -> bool:
-        """Return whether the object or array is too long for one step. Most are so short that a first look shows it."""
+        """Return whether the object or array is too long for one step. For most, a short prefix decides."""
         text = self._text
         return len(text) - at > _STEP and all(_goes_on(text[at : at + length]) for length in _LOOKS)
 
@@ -95,7 +95,7 @@ class _Reader:
             return found, at + 1
         while True:
             if text[at] != '"':
-                raise ValueError("a name is missing")
+                raise ValueError("expected the name of a member")
             name, at = STRICT.raw_decode(text, at)
             found[name], at = yield from self._value(_after(":", text, at))
             if text[at] != ",":
@@ -109,7 +109,7 @@ class _Reader:
         at = skip_whitespace(text, start + 1)
         if text[at] == "]":
             return found, at + 1
-        worth = at + _STEP  # from here on: looking for a cut in a short array would cost more than the array
+        worth = at + _STEP  # searching for a cut in a short array would cost more than parsing it
         while True:
             if at >= worth:
                 cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
@@ -118,7 +118,7 @@ class _Reader:
                     at = self._paused = cut.end() - 1
                     yield
                     continue
-                worth = 2 * at - start  # in vain, as it may be again: not before the array is twice as long
+                worth = 2 * at - start  # no cut was found: do not search again until the array is twice as long
             item, at = yield from self._value(at)
             found.append(item)
             if text[at] != ",":
@@ -128,7 +128,7 @@ class _Reader:
                 yield
 
     def _is_due(self, at: int) -> bool:
-        """Return whether it is time for a pause: a few members or items, or a step of text, after the last one."""
+        """Return whether a pause is due: after a number of members or items, or a step of text, since the last one."""
         self._count += 1
         due = self._count % _FEW == 0 or at - self._paused >= _STEP
         if due:
@@ -142,7 +142,7 @@ def _goes_on(beginning: str) -> bool:
 
 
 def _items(text: str) -> list[Any]:
-    """Return the items of which *text* consists; none if it was cut within one. JSON can be read in one way only."""
+    """Return the items of which *text* consists, or none if it was cut inside an item."""
     try:
         return cast("list[Any]", STRICT.decode(f"[{text}]"))
     except ValueError:
@@ -150,15 +150,15 @@ def _items(text: str) -> list[Any]:
 
 
 def _after(sign: str, text: str, at: int) -> int:
-    """Where something comes behind *sign*."""
+    """Return the index of what follows *sign*, which must come next."""
     at = skip_whitespace(text, at)
     if text[at] != sign:
-        raise ValueError(sign)
+        raise ValueError(f"expected {sign!r}")
     return skip_whitespace(text, at + 1)
 
 
 def skip_whitespace(text: str, at: int) -> int:
-    """Return where something that is no JSON whitespace comes."""
+    """Return the index of the next character that is not JSON whitespace."""
     blanks = _WHITESPACE.match(text, at)
     assert blanks is not None
     return blanks.end()

@@ -1,4 +1,4 @@
-"""Where a JSON value ends, found by its brackets and quotation marks alone. No I/O."""
+"""Find the end of a JSON value by its brackets and quotation marks. No I/O."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _PART = re.compile(rb'"[^"]*+"?|[\[\]{}]')
 
 
 class ValueEnd:
-    """Find the end of a value that comes in pieces, without decoding it.
+    """Find the end of a value that arrives in pieces, without decoding it.
 
-    A valid value ends there; whether it is valid is not checked. ``signs`` counts its brackets, commas and quotation
-    marks so far: each stands for about one Python object, or a place in one.
+    The result is right for valid JSON; whether it is valid is not checked. ``signs`` counts the brackets, commas and
+    quotation marks so far: each stands for about one Python object, or a slot in one.
     """
 
     def __init__(self) -> None:
         self.signs = 0
-        self._first = b""  # the byte that it starts with
+        self._first = b""  # the first byte of the value
         self._depth = 1
         self._in_text = False
-        self._escaped = False  # the next byte belongs to a backslash
+        self._escaped = False  # the next byte is escaped by a backslash
 
     def find(self, piece: bytes) -> int:
-        """Return the index behind the value in *piece*, its next bytes; -1 if it goes on after them."""
+        """Return the index after the value in *piece*, the next bytes, or -1 if the value continues after them."""
         start = 0
         if not self._first:
             self._first, start = piece[:1], 1
@@ -41,7 +41,7 @@ class ValueEnd:
         return -1 if bare is None or bare.end() == len(piece) else bare.end()
 
     def _plain(self, piece: bytes) -> bytes:
-        """Return *piece* with its escapes masked: each quotation mark that is left begins or ends a string."""
+        """Return *piece* with masked escapes, so that each remaining quotation mark begins or ends a string."""
         if self._escaped:
             piece = b"_" + piece[1:]
         self._escaped = False
@@ -63,11 +63,11 @@ class ValueEnd:
         return -1
 
     def _walk(self, plain: bytes, start: int) -> int:
-        """Return where the depth becomes 0."""
+        """Return the index after the bracket that closes the value."""
         depth = self._depth
         place = plain.find(b'"') + 1 if self._in_text else start
         for part in _PART.finditer(plain, place):
             depth += _LEVEL.get(plain[part.start()], 0)
             if not depth:
                 return part.end()
-        raise AssertionError("it was seen to end here")  # pragma: no cover -- for the type checkers
+        raise AssertionError("the value ends in this piece")  # pragma: no cover -- for the type checkers

@@ -1,7 +1,7 @@
-"""No more than so many requests or bytes a second, in the whole client: a schedule, and those who wait for it.
+"""Limit the requests and bytes per second of the whole client.
 
-Requests are spaced evenly and never come closer together: a burst, even one that is within a limit on average, can be
-more than a service takes. Bytes come in pieces whose size is known when they are here, so they are paid for afterwards.
+Requests are spaced evenly, without bursts: even a burst that keeps to the average may be too much for a service. The
+size of a piece of bytes is known only after it was received, so the wait for it comes afterwards.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from multicart_async._core.clock import Clock
 
 __all__ = ["ByteThrottle", "RequestPacer", "Schedule"]
 
-_MAX_CREDIT = 0.1  # seconds that are caught up after a sleep that took too long
+_MAX_CREDIT = 0.1  # seconds that may be caught up after a sleep that took too long
 
 
 @attrs.define
 class Schedule:
-    """When time that was reserved at a fixed rate ends. Arithmetic alone; time that was not reserved is gone."""
+    """Reserve time at a fixed rate. Pure arithmetic; unused time is not saved up."""
 
     per_second: float
     free_at: float = float("-inf")
 
     def reserve(self, amount: float, now: float) -> float:
-        """Return when *amount* is paid for, if it begins as soon as all before it has been."""
+        """Reserve time for *amount* after all earlier reservations, and return when it ends."""
         self.free_at = max(self.free_at, now) + amount / self.per_second
         return self.free_at
 
 
 class RequestPacer:
-    """Let requests go one after the other, each no sooner than ``1 / per_second`` seconds after the one before.
+    """Space requests by at least ``1 / per_second`` seconds, in the order of their arrival.
 
-    They go in the order in which they came. One that is cancelled while it waits has used no time of the others.
+    A request that is cancelled while it waits uses no time.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
@@ -43,7 +43,7 @@ class RequestPacer:
         self._queue = anyio.Lock(fast_acquire=True)
 
     async def turn(self, not_before: Callable[[], float]) -> None:
-        """Wait for the turn of one request, which is not before the time that *not_before* returns in the end."""
+        """Wait for the turn of one request, and until the time that *not_before* returns, which may grow meanwhile."""
         async with self._queue:
             while (left := max(self._schedule.free_at, not_before()) - self._clock.now()) > 0:
                 await self._clock.sleep(left)
@@ -51,7 +51,7 @@ class RequestPacer:
 
 
 class ByteThrottle:
-    """Hold back what reads until its bytes are paid for, after those that others have read before."""
+    """Delay readers so that all of them together keep to a number of bytes per second."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._schedule = Schedule(per_second)
@@ -59,7 +59,7 @@ class ByteThrottle:
         self._credit = 0.0
 
     async def pay(self, count: int) -> None:
-        """Wait until *count* bytes, which are here, are paid for. A cancelled wait still counts them."""
+        """Wait for the time that *count* received bytes take at the rate. A cancelled wait still counts them."""
         due = self._schedule.reserve(count, self._clock.now() - self._credit)
         self._credit = 0.0
         while (left := due - self._clock.now()) > 0:

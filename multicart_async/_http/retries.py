@@ -1,4 +1,4 @@
-"""One retry loop for calls, transfers and records, with a Retry-After gate that is shared by the whole client."""
+"""The retry loop for calls, transfers and records, with a Retry-After gate for the whole client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def ignore_event(_: Event, /) -> None:
-    """Ignore an event."""
+    """Discard an event: the default listener."""
 
 
 class Retrier:
@@ -53,11 +53,10 @@ class Retrier:
         *,
         emit_events: bool = True,
     ) -> T:
-        """Return the result of *work*, which is given the number of the attempt, from 1; the last error is raised.
+        """Return the result of *work*, which gets the number of the attempt, from 1; raise the error of the last attempt.
 
-        Unless *emit_events*, no events are emitted: *work* counts otherwise and emits its own.
-        *work* itself keeps the pauses that the service asks for, by `wait_for_rate_limit`: when it has its turn,
-        not before it queues.
+        With ``emit_events=False`` no `Retrying` is emitted, because *work* counts differently and emits its own.
+        *work* must call `wait_for_rate_limit` before it sends, after it has waited in any queue of its own.
         """
         number = 1
         while True:
@@ -76,7 +75,7 @@ class Retrier:
             del failed
 
     async def wait_for_rate_limit(self) -> None:
-        """Wait until the next request may be sent: for its turn, and for the end of a pause that the service asked for."""
+        """Wait until the next request may be sent: for its turn, and until a pause requested by the service is over."""
         if self._pacer is not None:
             with self._lifetime.track():
                 await self._pacer.turn(lambda: self._not_before)
@@ -88,7 +87,7 @@ class Retrier:
     async def backoff(self, error: MultiCartError, number: int) -> None:
         """Sleep between attempt *number*, which failed with *error*, and the next one.
 
-        There is no pause on top of one that the service asks for, and none after an attempt that met a
+        It does not sleep if the service asked for a pause, which is kept elsewhere, nor after a first attempt on a
         connection from the pool, which may have died while it was idle.
         """
         stale = number == 1 and isinstance(error, APIConnectionError) and error.reused
@@ -102,7 +101,7 @@ class Retrier:
             await self._clock.sleep(min(policy.wait_max, grown + random.uniform(0, policy.wait_jitter)))
 
     def record_failure(self, path: str, error: MultiCartError, number: int) -> None:
-        """Record that attempt *number* failed with *error*: a pause that it asks for holds the whole client."""
+        """Record that attempt *number* failed with *error*; a pause that it asks for applies to the whole client."""
         if isinstance(error, APIError | APIConnectionError):
             error.attempts = number
         pause = self._wait_asked_for(error)

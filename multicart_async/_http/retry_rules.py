@@ -1,4 +1,4 @@
-"""What is transient, what may be repeated, after how long. Pure functions, used by calls, transfers and polls."""
+"""Rules for retries: which errors are transient, what may be repeated, and when. Pure functions without I/O."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from multicart_async.errors import (
 
 __all__ = ["is_call_retryable", "is_definite_rejection", "is_transient", "retry_delay"]
 
-_TRANSIENT = frozenset({408, 421, 425, 499})  # beside 429 and 5xx: the request was given up, not refused
-_UNCLEAR = frozenset({408, 499})  # sent while the request may be at work
+_TRANSIENT = frozenset({408, 421, 425, 499})  # besides 429 and 5xx: the request was abandoned, not rejected
+_UNCLEAR = frozenset({408, 499})  # the request may still be processed
 _REPEATABLE: AbstractSet[Safety] = frozenset({"safe", "idempotent"})
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether the same request may succeed a little later: the one rule for calls, transfers and polls."""
+    """Return whether the same request may succeed a little later. Calls, transfers and polls share this rule."""
     if isinstance(error, APIConnectionError):
         return error.retryable and not isinstance(error, OutcomeUnknownError)
     if isinstance(error, APIError):
@@ -40,13 +40,13 @@ def is_call_retryable(error: BaseException, safety: Safety) -> bool:
     if not is_transient(error):
         return False
     certain = isinstance(error, RateLimitError) or (isinstance(error, APIConnectionError) and not error.sent)
-    return certain or safety in _REPEATABLE  # any other response may come from a call that has taken effect
+    return certain or safety in _REPEATABLE  # any other error may follow a call that has taken effect
 
 
 def is_definite_rejection(error: MultiCartError) -> bool:
     """Return whether it is certain that the call has changed nothing.
 
-    A service that failed may have failed after that; so may one that says no in a way that is not documented.
+    After a server error, or a rejection without a documented code, the call may have taken effect.
     """
     if isinstance(error, APIConnectionError):
         return not error.sent
@@ -56,7 +56,7 @@ def is_definite_rejection(error: MultiCartError) -> bool:
 
 
 def retry_delay(error: BaseException) -> float | None:
-    """Return the seconds that a 429 or 503 asks to wait; None where it does not ask."""
+    """Return the seconds that a 429 or 503 asks to wait, or ``None`` for any other error."""
     if not isinstance(error, APIError) or error.retry_after is None:
         return None
     if error.code not in {429, 503} and error.http_status not in {429, 503}:

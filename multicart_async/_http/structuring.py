@@ -1,7 +1,7 @@
-"""JSON values to models, in one pass: strict where a field is relied on, lenient in all others. No I/O.
+"""Convert JSON values to models in one pass: strict for fields that the client relies on, lenient for others. No I/O.
 
-A strict field of another JSON type, or a missing one, makes the answer invalid, and every such field of an object is
-named. Any other field of another type becomes ``None``, and its value stays in ``extra``; nothing is converted.
+A strict field that is missing or has another JSON type makes the response invalid; the error names every such field of
+the object. Any other field of another type becomes ``None``, and its value is kept in ``extra``. Nothing is converted.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from multicart_async.models._base import STRICT, Extra
 __all__ = ["Structure", "StructureError", "make_structurer"]
 
 Structure = Callable[[Any], Any]
-"""Makes a value of a type from a JSON value, or raises `StructureError`."""
+"""Convert a JSON value to a value of one type, or raise `StructureError`."""
 
 _MOST_MEMBERS = 10_000
-"""Of one row: a model has a few dozen, and all others of them are kept in ``extra`` in one go."""
+"""The maximum for one object: a model has a few dozen fields, and all other members are kept in ``extra``."""
 _CONTAINERS: Final = frozenset({list, dict})
-"""What a default can be made from, as from null: a field that came with it is noted, as its value does not tell that it came."""
+"""Types whose value may equal the field's default, as null may: such fields are recorded as received."""
 _JSON_NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",
     bool: "a boolean",
@@ -39,9 +39,9 @@ _JSON_NAMES: Final[Mapping[type, str]] = {
 
 
 class StructureError(ValueError):
-    """A JSON value does not fit a type. ``faults`` are pairs: a path below the value, and what is wrong there.
+    """A JSON value does not fit a type. ``faults`` are pairs of a path below the value and a description.
 
-    ``strict`` is true when the fault cannot be left to the field that holds the value.
+    If ``strict`` is true, the object that holds the value is invalid even if the field is lenient.
     """
 
     def __init__(self, faults: list[tuple[str, str]], *, strict: bool) -> None:
@@ -51,7 +51,7 @@ class StructureError(ValueError):
 
     @classmethod
     def of(cls, expected: str, value: object) -> StructureError:
-        """Build the error for *value* itself, of which only the type is shown."""
+        """Return the error for *value*, of which only the type is shown."""
         got = _JSON_NAMES.get(type(value), type(value).__name__)
         return cls([("", f"expected {expected}, got {got}")], strict=False)
 
@@ -60,13 +60,13 @@ class StructureError(ValueError):
         return [(prefix + path, fault) for path, fault in self.faults]
 
     def describe(self, name: str) -> str:
-        """Return one line that names each fault; *name* stands for the value."""
+        """Return one line with all faults; *name* stands for the value."""
         return "; ".join(f"{fault} @ {path}" for path, fault in self.below(name))
 
 
 @functools.cache
 def make_structurer(hint: Any) -> Structure:
-    """Return the function that makes values of the type *hint*: a model, rows of one, or a type of a model's field."""
+    """Return the function that converts values to *hint*: a model, a tuple of models, or the type of a field."""
     if hint in _SIMPLE:
         return _SIMPLE[hint]
     if get_origin(hint) is tuple:
@@ -132,21 +132,21 @@ def _fields(kind: type[Model]) -> dict[str, _Field]:
 @attrs.frozen
 class _Field:
     name: str
-    """The one that the class has: Python finds arguments by identity sooner than by comparing them with the answer's."""
+    """The string of the class itself, because Python finds keyword arguments faster by identity than by comparison."""
     bit: int
-    """In `Extra.received`."""
+    """The bit of the field in `Extra.received`."""
     exact: frozenset[type]
-    """What is taken as it is."""
+    """The types whose values are used unchanged."""
     structure: Structure
     strict: bool
     nullable: bool
-    """Whether null is a value like any other."""
+    """Whether ``None`` is a value of the field."""
     null_is_absent: bool
     fallback: Any
-    """What stands for a value of another type: null, or the default of a field that the service does not know."""
+    """The value of the field if the received one has another type: ``None``, or the default of a field that we added."""
 
     def set_aside(self, found: object, error: StructureError, given: dict[str, Any]) -> list[tuple[str, str]]:
-        """Put *found*, which is of another type, into ``extra`` of *given*; return what is wrong with it if that matters."""
+        """Move *found*, which has another type, to ``extra`` of *given*, or return its faults if the field is strict."""
         if found is None and self.null_is_absent:
             return []
         if error.strict or self.strict:
@@ -160,7 +160,7 @@ def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> _Field:
     kind = get_args(hint)[0] if strict else hint
     nullable = get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
     if nullable:
-        kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 -- made at run time
+        kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 -- built at run time
     null_is_absent = field.default is not attrs.NOTHING and field.default is not None
     structure = _bounded if strict and kind is int else make_structurer(kind)
     exact = frozenset({_AS_IT_IS[structure]}) if structure in _AS_IT_IS else frozenset[type]()
@@ -171,16 +171,16 @@ def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> _Field:
 
 def _array_of(item: Any) -> Structure:
     def structure(value: Any) -> tuple[Any, ...]:
-        if value is None:  # null is no rows
+        if value is None:  # null means that there are no rows
             return ()
         rows: list[Any] = value
-        if type(rows) is not list:  # a string can be iterated too
+        if type(rows) is not list:  # a string is iterable, too
             raise StructureError.of("an array", rows)
-        structure_item = make_structurer(item)  # not before: a row may hold rows of its own kind
+        structure_item = make_structurer(item)  # resolved late, because a row may contain rows of its own type
         done: list[Any] = []
         try:
             for one in rows:
-                done.append(structure_item(one))  # noqa: PERF401 -- its length is the number of the wrong one
+                done.append(structure_item(one))  # noqa: PERF401 -- its length is the index of the wrong item
         except StructureError as error:
             raise StructureError(error.below(f"[{len(done)}]"), strict=error.strict) from None
         return tuple(done)
@@ -194,14 +194,14 @@ def _reference(kind: type[DomainRef | PostcodeRef]) -> Structure:
     def structure(value: Any) -> Any:
         if type(value) is not int:
             return joined(value)
-        return kind(id=_bounded(value), extra=Extra())  # in the answer of create; an object in those of list and get
+        return kind(id=_bounded(value), extra=Extra())  # create responds with an id, list and get with an object
 
     return structure
 
 
 def _exactly(kind: type, expected: str) -> Structure:
     def structure(value: Any) -> Any:
-        if type(value) is not kind:  # bool is an int to isinstance()
+        if type(value) is not kind:  # isinstance() would accept bool as int
             raise StructureError.of(expected, value)
         return value
 

@@ -1,4 +1,4 @@
-"""A file whose bytes come no faster than all files of a client together may."""
+"""A stream that keeps to the client's limit of bytes per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ThrottledStream"]
 
 
 class ThrottledStream:
-    """A `ByteStream` that hands a piece on when it is paid for. The pause lies between two readings, so it is no silence."""
+    """Delay each piece of a `ByteStream` by the throttle. The delay does not count as a silence of the server."""
 
     def __init__(self, stream: ByteStream, throttle: ByteThrottle) -> None:
         self._stream = stream
@@ -23,7 +23,7 @@ class ThrottledStream:
 
     @property
     def self_delimited(self) -> bool:
-        """See `ByteStream`: it may become true at the end."""
+        """See `ByteStream`. It may become true at the end only."""
         return self._stream.self_delimited
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""What a failed TLS handshake means: in words, and whether another attempt can end otherwise."""
+"""Describe failed TLS handshakes, and decide whether another attempt may succeed."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ _LASTING: Final = (
     "ACCESS_DENIED",
     "UNRECOGNIZED_NAME",
 )
-"""Parts of OpenSSL's names of reasons that are the same at each attempt."""
+"""Parts of OpenSSL's reason names that will not change between attempts."""
 
 
 def handshake_failure(error: OSError, context: ssl.SSLContext | None) -> tuple[str, bool]:
-    """Return what *error* says, and whether it may pass. *context* tells what was offered, where it is known."""
+    """Return a description of *error*, and whether it is transient. *context* is the client's own, if known."""
     text = error.strerror or " ".join(str(part) for part in error.args if part) or "no reason was given"
     return f"{text}{_hint(text, context)}", not any(part in text for part in _LASTING)
 
 
 def is_tls_error(error: Exception) -> TypeGuard[OSError]:
-    """Return whether *error* was OpenSSL's, of which aiohttp keeps the text alone.
+    """Return whether *error* was raised by OpenSSL; aiohttp keeps only its text.
 
-    With TLS 1.3 a server reports a missing certificate only after the request was sent.
+    With TLS 1.3, a server reports a missing client certificate only after the request was sent.
     """
     return isinstance(error, OSError) and (error.strerror or "").startswith("[SSL: ")
 
 
 def is_cut_handshake(error: OSError) -> bool:
-    """Return whether the peer ended the connection during the handshake: asyncio's error for that says nothing at all."""
+    """Return whether the peer closed the connection during the handshake; asyncio's error for that has no text."""
     return isinstance(error, ConnectionResetError) and not error.args
 
 
 def _hint(text: str, context: ssl.SSLContext | None) -> str:
     if "WRONG_VERSION_NUMBER" in text or "HTTP_REQUEST" in text:
-        return "; does the service speak http there? Then base_url begins with http://, not https://"
+        return "; the server may not use TLS there: check whether base_url must begin with http://"
     if "_VERSION" in text or "PROTOCOL" in text:
-        return f"; no version of TLS suits both sides{_offer(context)}"
+        return f"; client and server support no common TLS version{_offer(context)}"
     if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text:
-        return "; the server may want a certificate of the client, or offers no cipher of ours: see ssl_context="
+        return "; the server may require a client certificate, or supports none of our ciphers: see ssl_context="
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The seam: three verbs that everything above is written against, and that a test can fake honestly."""
+"""The transport protocol: three methods on which everything above depends, and which tests replace by fakes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ByteStream", "MultipartForm", "Response", "Transport"]
 
 @attrs.frozen
 class Response:
-    """What came back: HTTP status, headers (names in lower case), and the whole body."""
+    """A response: HTTP status, headers with lower-case names, and the complete body."""
 
     status: int
     payload: bytes = attrs.field(repr=False)
@@ -24,7 +24,7 @@ class Response:
 
 @attrs.frozen
 class MultipartForm:
-    """A multipart body: text fields, and one file."""
+    """A multipart body with text fields and one file."""
 
     fields: Mapping[str, str]
     file_field: str
@@ -33,10 +33,11 @@ class MultipartForm:
 
 
 class ByteStream(Protocol):
-    """The body of a file, as it comes; gzip is decoded. ``length`` is that of what comes out, so a coded body has none.
+    """The body of a file while it is received, with gzip decoded.
 
-    ``proved``: the framing shows where it ends, so a cut cannot pass for the end. Where only gzip shows that, it is known at
-    the end.
+    ``length`` is the number of bytes that will be yielded, or ``None`` if it is unknown, as for an encoded body.
+    ``self_delimited`` is true if the framing proves the end, so that a truncated body is recognised. If only gzip proves
+    it, it becomes true at the end.
     """
 
     @property
@@ -51,7 +52,10 @@ class ByteStream(Protocol):
 
 
 class Transport(Protocol):
-    """Sends calls and opens files. It knows no endpoint and no model. What waits in it ends when the client is closed."""
+    """Send calls and open files, without knowledge of endpoints and models.
+
+    All waits end with `ClientClosedError` when the client is closed.
+    """
 
     async def post(
         self,
@@ -61,32 +65,32 @@ class Transport(Protocol):
         new_connection: bool = False,
         public: bool = False,
     ) -> Response:
-        """POST to *path* below the base URL. ``new_connection``: on a new connection. ``public``: without a credential.
+        """POST to *path* below the base URL, with *new_connection* on a new connection, with *public* without a credential.
 
-        A `asyncio.CancelledError` that leaves it has the attribute ``request_sent``, which is true, if the request had
-        begun to leave; else it has none.
+        An `asyncio.CancelledError` has the attribute ``request_sent = True`` if the request had begun, and lacks the
+        attribute otherwise.
 
         Raises:
-            APIConnectionError: No answer; ``sent`` says whether the request may have arrived.
-            ResponseTooLargeError: The answer is above the limit.
-            ConfigurationError: A credential is needed and there is none, or no request can be made of what is set.
+            APIConnectionError: No response; ``sent`` is true if the request may have arrived.
+            ResponseTooLargeError: The response is above the limit.
+            ConfigurationError: A credential is required and missing, or the settings do not make a valid request.
             ClientClosedError: The client was closed meanwhile.
         """
         ...
 
     async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
-        """GET *path* below the base URL: a call without a body, with the bounds and errors of `post`."""
+        """GET *path* below the base URL, with the limits and errors of `post`."""
         ...
 
     def stream(
         self, url: str, *, label: str, headers: Mapping[str, str] = ..., new_connection: bool = ...
     ) -> AbstractAsyncContextManager[ByteStream]:
-        """GET *url*, of the base URL's origin; *label* stands for it in errors. ``new_connection``: on a new connection.
+        """GET *url*, which must have the base URL's origin; errors name it *label*.
 
         Raises:
-            APIConnectionError: No answer.
-            UnreachableResultError: Another origin.
-            IncompleteDownloadError: (while iterating) The transfer broke off.
-            StalledDownloadError: (while iterating) Silence, or next to it.
+            APIConnectionError: No response.
+            UnreachableResultError: *url* has another origin.
+            IncompleteDownloadError: The transfer was interrupted, while iterating.
+            StalledDownloadError: The transfer was silent or too slow, while iterating.
         """
         ...

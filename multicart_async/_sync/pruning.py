@@ -14,7 +14,8 @@ from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.run_removal import Removal
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.models import SyncFailure
-from multicart_async.sinks import ListableSink, MemorySink, Sink, check_listable
+from multicart_async.sinks import ListableSink, MemorySink, Sink
+from multicart_async.sinks._protocol import check_listable
 
 __all__ = ["PruneOptions", "PruneService", "Pruned", "Pruner"]
 

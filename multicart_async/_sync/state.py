@@ -9,7 +9,8 @@ import attrs
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import DownloadError
 from multicart_async.models import Collection
-from multicart_async.sinks import DirectorySink, Sink, put_bytes
+from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks._protocol import put_bytes
 
 __all__ = ["STATE_FILE", "SyncState", "load_state", "render_state", "save_state"]
 

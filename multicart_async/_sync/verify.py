@@ -13,7 +13,8 @@ from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, Ma
 from multicart_async._sync.mirror_tree import folder_ids
 from multicart_async.errors import ArgumentError, DownloadError, MultiCartError
 from multicart_async.models import VerifyFailure, VerifyReport
-from multicart_async.sinks import ListableSink, closing
+from multicart_async.sinks import ListableSink
+from multicart_async.sinks._protocol import closing
 
 __all__ = ["DamagedRun", "verify"]
 

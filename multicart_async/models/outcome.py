@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
+from typing import ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
-from multicart_async._core.exceptions import MultiCartError
-from multicart_async._core.failures import ends_all
 from multicart_async.models._serialization import Serializable
 
-__all__ = ["Failure", "Outcome", "Success", "outcome_of"]
+__all__ = ["Failure", "Outcome", "Success"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -54,12 +52,3 @@ Outcome: TypeAlias = Success[K, V] | Failure[K]
 mypy narrows ``value`` after ``if outcome.ok``; pyright needs ``if outcome.ok is True``, ``outcome.error is None``,
 `isinstance` or ``match``.
 """
-
-
-def outcome_of(key: Any, result: Any) -> Outcome[Any, Any]:
-    """Return *result* as the outcome for *key*, or raise it if it is an error that ends the whole call."""
-    if not isinstance(result, Exception):
-        return Success(key, result)
-    if isinstance(result, MultiCartError) and not ends_all(result):
-        return Failure(key, result)
-    raise result

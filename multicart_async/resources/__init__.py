@@ -1,1 +1,3 @@
-"""The endpoints of the service: one module for each of its nouns."""
+"""The groups of the client, one module for each noun of the service. The package itself exports nothing."""
+
+__all__: list[str] = []

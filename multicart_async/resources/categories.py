@@ -36,9 +36,10 @@ from multicart_async.models import (
     StartedCategory,
 )
 from multicart_async.models._base import Model, Strict
-from multicart_async.models.outcome import Outcome, outcome_of
+from multicart_async.models.outcome import Outcome
 from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._category_request import check_request
+from multicart_async.resources._outcomes import outcome_of
 from multicart_async.resources._polling import PollResult, PollTimer, check_poll_policy, poll_changes
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, noting, was_sent
 from multicart_async.resources.collections import Collections

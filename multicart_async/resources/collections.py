@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -21,16 +21,14 @@ from multicart_async._core.validation import (
     check_postcode,
     check_str,
     normalize_items,
-    wrong_argument,
 )
 from multicart_async._downloads.links import name_troubles
 from multicart_async._http.endpoint import ANYTHING, Endpoint
-from multicart_async.errors import ArgumentError, MultiCartError, MultiCartWarning, NotFoundError
+from multicart_async.errors import MultiCartError, MultiCartWarning, NotFoundError
 from multicart_async.models import (
     AddResult,
     Collection,
     DeleteReport,
-    EveryMinutes,
     FetchMode,
     Priority,
     RequestType,
@@ -43,9 +41,10 @@ from multicart_async.models._base import Model
 from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.shard_journal import ShardJournal
 from multicart_async.resources._items.sharding import Steps, make_shards
+from multicart_async.resources._schedule import ScheduleTime, find_schedule_problems, schedule_time_to_send
 from multicart_async.resources.asins import Asins
 
-__all__ = ["Collections", "ScheduleTime", "schedule_troubles", "time_to_send"]
+__all__ = ["Collections"]
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +111,7 @@ class Collections(Resource):
         """
         fields = _new(name, notification_email, request_type, schedule, priority, fetch_mode, schedule_time)
         check_str("destinations", destinations)
-        _warn(_unfit(name), schedule_troubles(schedule, fields["schedule_time"], new=True))
+        _warn(_unfit(name), find_schedule_problems(schedule, fields["schedule_time"], new=True))
         return await self._call(CREATE, {**fields, "destinations": destinations})
 
     async def create_sharded(
@@ -159,7 +158,7 @@ class Collections(Resource):
         check_bool("include_raw_html", include_raw_html)
         wanted = normalize_items("asins", asins, maximum=None)
         last = f"{name} {-(-len(wanted) // size)}"
-        _warn(_unfit(last), schedule_troubles(schedule, fields["schedule_time"], new=True))
+        _warn(_unfit(last), find_schedule_problems(schedule, fields["schedule_time"], new=True))
 
         async def create(name: str) -> int:
             return (await self._call(CREATE, {**fields, "name": name})).id
@@ -241,8 +240,8 @@ class Collections(Resource):
         check_str("notification_email", notification_email)
         check_choice("priority", priority, Priority)
         check_choice("fetch_mode", fetch_mode, FetchMode)
-        times = time_to_send(schedule, schedule_time)
-        _warn(() if name is UNSET else _unfit(name), schedule_troubles(schedule, times, new=False))
+        times = schedule_time_to_send(schedule, schedule_time)
+        _warn(() if name is UNSET else _unfit(name), find_schedule_problems(schedule, times, new=False))
         return await self._call(
             UPDATE,
             {
@@ -338,7 +337,7 @@ def _new(
         "priority": priority,
         "notification_email": notification_email,
         "fetch_mode": fetch_mode,
-        "schedule_time": time_to_send(schedule, schedule_time),
+        "schedule_time": schedule_time_to_send(schedule, schedule_time),
     }
 
 
@@ -349,37 +348,3 @@ def _unfit(name: str) -> Iterable[str]:
 def _warn(*troubles: Iterable[str]) -> None:
     for trouble in chain(*troubles):
         warnings.warn(trouble, MultiCartWarning, stacklevel=3)
-
-
-ScheduleTime = EveryMinutes | Mapping[str, Any]
-
-
-def time_to_send(schedule: Schedule | Unset, schedule_time: ScheduleTime | Unset) -> Mapping[str, Any] | Unset:
-    """Return the object that the service expects for *schedule_time*.
-
-    Raises:
-        ArgumentError: The schedule does not exist or does not support such times.
-    """
-    check_choice("schedule", schedule, Schedule)
-    if schedule_time is UNSET:
-        return UNSET
-    if isinstance(schedule_time, EveryMinutes):
-        if schedule is not UNSET and schedule != "Every X Minutes":
-            reason = f"expected a mapping for {schedule!r}, got EveryMinutes; use it with 'Every X Minutes'"
-            raise ArgumentError("schedule_time", reason)
-        return schedule_time.schedule_time
-    if not isinstance(schedule_time, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers without types
-        raise wrong_argument("schedule_time", "EveryMinutes or a mapping", schedule_time)
-    return schedule_time
-
-
-def schedule_troubles(schedule: Schedule | Unset, sent: Mapping[str, Any] | Unset, *, new: bool) -> tuple[str, ...]:
-    """Return warnings about a schedule with these times; *new* says that there are no earlier times."""
-    times: Mapping[str, Any] = {} if sent is UNSET else sent
-    if schedule == "Daily" and not times.get("hours"):
-        return (
-            "a Daily schedule without hours may run every hour, for 24 times the credits; pass hours in schedule_time",
-        )
-    if schedule == "Every X Minutes" and new and not times:
-        return ("'Every X Minutes' without a schedule_time is not documented and may cost credits; pass EveryMinutes",)
-    return ()

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["RecordedRequest", "Recording"]
+__all__ = ["RecordedRequest"]
 
 _MAX_REQUESTS = 10_000
 _MAX_BYTES = 16 * 2**20

@@ -1,7 +1,8 @@
-"""A private file in the folder of the final one: written, then renamed into place, or removed. All of it blocks.
+"""Atomic files: content is written to a temporary file in the target's folder, which is then renamed or removed.
 
-The thread that writes owns the file object. A writer holds an advisory lock on its open temporary file, so that one
-whose lock can be taken has no owner and may go; where locks do not work, age decides.
+All functions block. The writing thread owns the file object. A writer holds an advisory lock on its open temporary
+file, so a temporary file whose lock can be acquired has no owner and is stale. On file systems without locks, a
+temporary file is stale after 24 hours.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from multicart_async.sinks._open_folder import FolderOpener, OpenFolder
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover -- Windows has no advisory locks: age decides there
+except ImportError:  # pragma: no cover -- Windows has no advisory locks: files become stale by age
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
@@ -39,36 +40,41 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 _NAME = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
-_OLD = 24 * 3600.0  # seconds after which a temporary file has no owner, where locks cannot tell
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # O_EXCL: a new one, and so no link
+_OLD = 24 * 3600.0  # seconds after which a temporary file is stale on file systems without locks
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # O_EXCL also rejects an existing link
 _TRIES = 5
-_REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # a network file system reports a file that is gone as stale
+_REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # network file systems report a removed file as stale
 
 
 def disk_error(path: Path, error: OSError) -> DiskError:
-    """*error* as ours."""
+    """Return *error* as a `DiskError` of *path*."""
     return DiskError(str(path), error.strerror or str(error), error.errno)
 
 
 def translate_os_errors(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
-    """Return what *work* returns; an error of the system becomes a `DiskError` of *path*."""
+    """Return the result of *work*.
+
+    Raises:
+        DiskError: *work* raised an `OSError` of the operating system.
+    """
     try:
         return work(*args)
-    except MultiCartError:  # ours are OSErrors too
+    except MultiCartError:  # DownloadError is an OSError, too
         raise
     except OSError as error:
         raise disk_error(path, error) from error
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of that name is on its way to another one."""
+    """Return whether *name* is that of a temporary file."""
     return _NAME.match(name) is not None
 
 
 class AtomicFile:
-    """One file on its way to *target*, in the folder that *open_folder* opens. Used by one thread at a time.
+    """Write a temporary file and rename it to *target* in the folder that *open_folder* opens.
 
-    The folder stays open from the first byte to the last step: the file is put in the place where it was written.
+    Only one thread may use it at a time. The folder stays open from the first byte until the rename, so the file appears
+    in the folder in which it was written, even if the folder's path leads elsewhere by then.
     """
 
     def __init__(self, open_folder: FolderOpener, target: Path, *, durable: bool, mode: int = 0o666) -> None:
@@ -83,11 +89,11 @@ class AtomicFile:
 
     @property
     def there(self) -> bool:
-        """Whether there is something to `discard`."""
+        """Whether `abort` has something to remove or close."""
         return self._folder is not None
 
     def write(self, piece: bytes) -> None:
-        """Append *piece*; the first one makes the file, and the folder if need be."""
+        """Append *piece*; the first call creates the file, and its folder if that is missing."""
         if self._file is None:
             self._open()
         assert self._file is not None
@@ -98,10 +104,10 @@ class AtomicFile:
             raise
 
     def commit(self, last: bytes) -> None:
-        """Append *last* and put the file in place: one atomic rename, after which it belongs to its final name.
+        """Append *last* and rename the file to its final name in one atomic step.
 
         Raises:
-            IncompleteDownloadError: Another program removed the temporary file, so the content must be written again.
+            IncompleteDownloadError: Another program removed the temporary file; write the content again.
         """
         if self._file is None and self._publish_at_once(last):
             return
@@ -123,11 +129,11 @@ class AtomicFile:
     def _rename(self) -> None:
         assert self._file is not None
         file = self._file
-        file.flush()  # a full disk may show here first
+        file.flush()  # a full disk may be reported here first
         if self._durable:
             os.fsync(file.fileno())
         with _still_locked(file.fileno()):
-            file.close()  # some file systems say only now that the disk is full
+            file.close()  # some file systems report a full disk only on close
             self._put_in_place()
 
     def _put_in_place(self) -> None:
@@ -138,14 +144,14 @@ class AtomicFile:
 
     def _raise_if_removed(self, error: OSError) -> None:
         if self._was_removed(error):
-            reason = "its temporary file was removed by another program before it was in place"
+            reason = "its temporary file was removed by another program before it could be renamed"
             raise IncompleteDownloadError(str(self._target), reason) from error
 
     def _was_removed(self, error: OSError) -> bool:
-        """Return whether *error* came because another program removed the temporary file.
+        """Return whether another program caused *error* by removing the temporary file.
 
         Raises:
-            FileNotFoundError: The folder is gone, with the other files in it: only the caller knows which those were.
+            FileNotFoundError: The folder itself was removed. Its other files are lost too, which only the caller can repair.
         """
         if error.errno not in _REMOVED or self._folder is None or self._part is None:
             return False
@@ -163,7 +169,10 @@ class AtomicFile:
         return True
 
     def _publish_at_once(self, content: bytes) -> bool:
-        """A file of one piece, without the lock and its system calls; false if it was removed, as by a sweep."""
+        """Write and rename a file of a single piece, without the cost of the lock.
+
+        Return false if another program removed the unlocked temporary file meanwhile, as `remove_stale_files` may.
+        """
         try:
             self._write_at_once(content)
         except OSError as error:
@@ -185,12 +194,12 @@ class AtomicFile:
         self._put_in_place()
 
     def abort(self) -> None:
-        """Leave nothing behind. After `commit` there is nothing to leave."""
+        """Remove the temporary file and close the folder. After `commit` this does nothing."""
         file, self._file = self._file, None
         part, self._part = self._part, None
         if part is not None:
             assert self._folder is not None
-            with contextlib.suppress(OSError):  # the first error counts; what stays is swept by the next call
+            with contextlib.suppress(OSError):  # report the first error; the next call removes what is left
                 self._folder.unlink(part)
         if file is not None:
             with contextlib.suppress(OSError):
@@ -210,15 +219,17 @@ class AtomicFile:
             assert self._part is not None
             if _own(descriptor, self._folder, self._part):
                 return
-            self.abort()  # a process that sweeps was quicker than our lock
-        raise OSError(errno.EAGAIN, "no temporary file could be kept")
+            self.abort()  # another process removed it as stale before it was locked
+        raise OSError(
+            errno.EAGAIN, f"each of {_TRIES} temporary files was removed by another process before it was locked"
+        )
 
     def _new(self) -> int:
-        """Return a descriptor of a new file."""
+        """Create the temporary file and return its descriptor."""
         part = f".mc-{secrets.token_hex(8)}.part"
         try:
             descriptor = self._made(part)
-        except FileNotFoundError:  # its folder was removed since it was opened, as by a call that prunes
+        except FileNotFoundError:  # the folder was removed after it was opened, for example by pruning
             self._leave()
             descriptor = self._made(part)
         self._part = part
@@ -230,7 +241,7 @@ class AtomicFile:
 
 
 def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:
-    """Lock a new temporary file; whether it is still there, and ours."""
+    """Lock a new temporary file; return false if another process locked or removed it first."""
     if fcntl is None:  # pragma: no cover -- Windows
         return True
     try:
@@ -238,20 +249,20 @@ def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True  # no locks on this file system
+        return True  # this file system has no locks
     file = os.fstat(descriptor)
     if file.st_nlink:
         return True
     try:
-        return folder.stat(name).st_ino == file.st_ino  # some file systems count no links
+        return folder.stat(name).st_ino == file.st_ino  # some file systems do not count links
     except FileNotFoundError:
         return False
 
 
 @contextlib.contextmanager
 def _still_locked(descriptor: int) -> Generator[None, None, None]:
-    """Keep the lock of a file that is closed meanwhile: without it a sweep could come before the rename."""
-    if fcntl is None:  # pragma: no cover -- Windows renames no open file
+    """Hold the lock of a file while it is closed, so that no other process removes it as stale before the rename."""
+    if fcntl is None:  # pragma: no cover -- Windows cannot rename an open file
         yield
         return
     keeper = os.dup(descriptor)
@@ -262,17 +273,17 @@ def _still_locked(descriptor: int) -> Generator[None, None, None]:
 
 
 def refuse_special(folder: OpenFolder, name: str) -> None:
-    """Raise `OSError` if *name* is a pipe, device or folder: a rename would replace it. A link is replaced, not followed."""
+    """Raise `OSError` if *name* is a pipe, device or folder, which a rename could replace. Links may be replaced."""
     try:
         mode = folder.stat(name).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-        raise OSError(errno.EEXIST, f"{name} is not a file, so it is not replaced; remove it")
+        raise OSError(errno.EEXIST, f"expected {name} to be a file, got a pipe, device or folder; remove it")
 
 
 def remove_stale_files(open_folder: FolderOpener) -> None:
-    """Remove the temporary files of writers that are gone."""
+    """Remove temporary files whose writers no longer exist."""
     try:
         folder = open_folder(False)
     except (FileNotFoundError, NotADirectoryError):
@@ -281,7 +292,7 @@ def remove_stale_files(open_folder: FolderOpener) -> None:
         with folder.entries() as entries:
             names = [entry.name for entry in entries if is_temporary(entry.name)]
         for name in names:
-            with contextlib.suppress(OSError):  # another process may sweep too
+            with contextlib.suppress(OSError):  # another process may remove them too
                 _remove_stale_file(folder, name)
 
 
@@ -301,7 +312,7 @@ def _abandoned(descriptor: int) -> bool:
         except BlockingIOError:
             return False
         except OSError:
-            pass  # no locks on this file system
+            pass  # this file system has no locks
         else:
             return True
     return time.time() - os.fstat(descriptor).st_mtime > _OLD

@@ -1,4 +1,4 @@
-"""A folder on a local disk."""
+"""The sink for a folder on a local disk."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
+from multicart_async._core.short_repr import short_repr
 from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit_batched
 from multicart_async._core.validation import check_local_path
 from multicart_async.errors import ArgumentError
@@ -36,21 +37,21 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 _PIECE = 1 << 20  # bytes read at a time
-_REMEMBERED = 64  # folders
-_NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # full, gone, or no folder
+_REMEMBERED = 64  # folders whose stale files were removed
+_NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # not empty, or no folder
 _WORD = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_NAME = re.compile(rf"{_WORD}(/{_WORD})*(/\.new(/{_WORD})*)?\Z")  # .new holds what is to replace the files beside it
+_NAME = re.compile(rf"{_WORD}(/{_WORD})*(/\.new(/{_WORD})*)?\Z")  # .new holds files that will replace those beside it
 
 
 class DirectorySink:
-    """Files below a folder. Each appears under its final name only when it is whole.
+    """Store files below the folder *root*, each under its final name only once it is complete.
 
-    ``durable=True`` flushes each file and its folder to the disk before it counts, which costs time; without it a file
-    that is there after a power cut may be empty. Where folders cannot be flushed, only the files are. Several
-    processes may use one folder.
+    With ``durable=True`` each file and its folder are flushed to the disk before the file counts as written. This takes
+    time; without it a file may be empty after a power failure. On file systems that cannot flush folders, only the files
+    are flushed. Several processes may use the same folder.
 
-    *root* itself may be a link. Links below it are not followed, so that nothing outside of it is read, written or
-    removed, even if other users can write there. Pipes, devices and folders in the place of a file are not replaced.
+    *root* itself may be a link. Links below it are not followed, so nothing outside *root* is read, written or removed,
+    even if other users can write to it. Pipes, devices and folders are never replaced by files.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = False) -> None:
@@ -60,23 +61,33 @@ class DirectorySink:
         except (TypeError, ValueError) as error:
             raise ArgumentError("dest", f"expected a path or a Sink, got {type(root).__name__}") from error
         self._durable = durable
-        self._swept: dict[str, None] = {}  # in the order in which they came; of 100,000 runs, not all
+        self._swept: dict[str, None] = {}  # the most recent ones; a mirror may have 100,000
 
     def __repr__(self) -> str:
         return f"DirectorySink({str(self.root)!r})"
 
     def path(self, name: str) -> Path:
-        """Where the file of that name lies."""
+        """Return the path of the file *name*.
+
+        Raises:
+            ArgumentError: *name* has other characters than the names of result files, or leads out of *root*.
+        """
         if not _NAME.match(name):
-            raise ArgumentError("name", f"{name!r} is not made of plain words and slashes")
+            raise ArgumentError(
+                "name", f"expected words of letters, digits, '.', '_' and '-', joined by '/', got {short_repr(name)}"
+            )
         return self.root / name
 
     async def check(self) -> None:
-        """Raises `DiskError` if nothing can be written here: not a folder, or read-only."""
+        """Check that files can be written.
+
+        Raises:
+            DiskError: *root* is not a folder, or it is read-only.
+        """
         await run_in_thread(translate_os_errors, self.root, self._check)
 
     def __init_subclass__(cls) -> None:
-        """Let a class that overrides `put` get the files of downloads through it."""
+        """Route the files of downloads through `put` in a class that overrides it."""
         super().__init_subclass__()
         if cls.put is not DirectorySink.put and cls.put_verified is DirectorySink.put_verified:
             cls.put_verified = _put_overridden  # type: ignore[assignment,method-assign]
@@ -85,7 +96,7 @@ class DirectorySink:
         """See `Sink.put`.
 
         Raises:
-            DiskError: The disk is full, read-only, gone; nothing is left of the file.
+            DiskError: The disk is full, read-only or missing; nothing is left of the file.
         """
 
         async def receive(write: Write) -> None:
@@ -97,9 +108,9 @@ class DirectorySink:
     async def put_verified(
         self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
     ) -> None:
-        """Write a file while it comes, and put it in place if *verify*, in the thread that then does so, raises nothing.
+        """See `VerifyingSink.put_verified`. The thread that calls *verify* also renames the file.
 
-        A small file takes a single thread hop. A *private* one can be read by its owner alone.
+        A small file needs a single thread hop. A *private* file can be read by its owner only.
         """
         await self._write(self.path(join_name(folder, name)), folder, receive, verify, 0o600 if private else 0o666)
 
@@ -108,7 +119,7 @@ class DirectorySink:
         writer = FileWriter(file, target, durable=self._durable)
         try:
             await self._sweep_once(folder)
-            await receive(writer.write)  # an OSError of its own is not the disk's, and passes
+            await receive(writer.write)  # an OSError of the network is not the disk's and is raised as it is
             await writer.commit(verify)
         finally:
             await writer.aclose()
@@ -117,7 +128,7 @@ class DirectorySink:
         """See `Sink.read`.
 
         Raises:
-            DiskError: It is no file, a link, larger than 256 MiB, or cannot be read.
+            DiskError: It is not a file, is a link, is larger than 256 MiB, or cannot be read.
         """
         return await self._look(self._read, name)
 
@@ -126,7 +137,7 @@ class DirectorySink:
         return await self._look(self._size, name)
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """See `ListableSink.list`. Temporary files are not shown. The size of a link is ``None``, as of a folder."""
+        """See `ListableSink.list`. Temporary files are left out. The size of a link is ``None``, as for a folder."""
         path = self.path(folder) if folder else self.root
         return await run_in_thread(translate_os_errors, path, self._list, folder)
 
@@ -141,43 +152,44 @@ class DirectorySink:
             await run_in_thread(file.close)
 
     async def opened(self, name: str) -> BinaryIO:
-        """Return the file, open for reading in threads. The caller closes it.
+        """Open the file for reading in threads. The caller must close it.
 
         Raises:
-            DiskError: There is none, or it is no file.
+            DiskError: It does not exist, or is not a file.
         """
         return await open_in_thread(translate_os_errors, self.path(name), self._opened, name)
 
     async def delete(self, name: str) -> None:
-        """No file of that name any more."""
+        """See `ListableSink.delete`."""
         await self._look(self._delete, name)
 
     async def rename(self, old: str, new: str) -> None:
-        """See `ListableSink.rename`. It is one step: there is the old name, or the new one.
+        """See `ListableSink.rename`. The rename is atomic.
 
         Raises:
-            DiskError: There is no such file, a pipe, device or folder has the new name, or the disk refuses.
+            DiskError: *old* does not exist, *new* is a pipe, device or folder, or the disk failed.
         """
         self.path(new)
         await self._look(self._rename, old, new)
 
     async def remove_folder(self, name: str) -> None:
-        """Remove the folder *name* if it is empty; temporary files of writers that are gone do not count.
+        """Remove the folder *name* if it is empty, after removing stale temporary files from it.
 
-        A folder that holds something else stays, without an error.
+        A folder that contains anything else is kept, without an error.
 
         Raises:
-            DiskError: The disk refuses.
+            DiskError: The disk failed.
         """
         await self._look(self._remove_folder, name)
 
     def exclusive(self, folder: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
-        """Hold *folder* against other calls that swap files in it, of other processes too; wait for them, or yield ``False``.
+        """Lock *folder* against other calls, also of other processes, that replace files in it.
 
-        Another process is looked for ten times a second. Where the file system has no locks, the lock is always held.
+        The context manager yields whether it holds the lock: with *wait* it tries again ten times a second until it does.
+        On file systems without locks it always yields true.
 
         Raises:
-            DiskError: There is no such folder.
+            DiskError: *folder* does not exist.
         """
         return locked(self.path(folder), partial(self._open, folder), wait=wait)
 
@@ -190,7 +202,7 @@ class DirectorySink:
             await join_thread(
                 submit_batched(translate_os_errors, path, remove_stale_files, partial(self._open, folder))
             )
-            self._swept[folder] = None  # only now: a call that comes meanwhile must sweep too
+            self._swept[folder] = None  # only now, because a concurrent call must remove them too
             if len(self._swept) > _REMEMBERED:
                 del self._swept[next(iter(self._swept))]
 
@@ -221,7 +233,7 @@ class DirectorySink:
             with self._open(folder) as place, place.entries() as entries:
                 for entry in entries:
                     if not is_temporary(entry.name):
-                        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                             no_file = entry.is_symlink() or entry.is_dir()
                             found[entry.name] = None if no_file else entry.stat(follow_symlinks=False).st_size
         except (FileNotFoundError, NotADirectoryError):
@@ -261,9 +273,9 @@ class DirectorySink:
         while not place.exists() and place != place.parent:
             place = place.parent
         if not place.is_dir():
-            raise OSError(errno.ENOTDIR, f"dest: expected a folder, but {place.name} is a file")
+            raise OSError(errno.ENOTDIR, f"dest: expected a folder, got the file {place.name}")
         if not os.access(place, os.W_OK | os.X_OK):
-            raise OSError(errno.EACCES, "dest: not writable")
+            raise OSError(errno.EACCES, f"dest: expected a writable folder; change the permissions of {place.name}")
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -274,10 +286,10 @@ def _split(name: str) -> tuple[str, str]:
 async def _put_overridden(
     sink: DirectorySink, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
 ) -> None:
-    """See `VerifyingSink.put_verified`. Who may read a *private* file is up to the class that overrides `put`."""
+    """See `VerifyingSink.put_verified`. The class that overrides `put` decides who may read a *private* file."""
     del private
     await put_pulled(sink, join_name(folder, name), receive, verify)
 
 
 def _accept() -> None:
-    """Verify nothing."""
+    """Accept any content."""

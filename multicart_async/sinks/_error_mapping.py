@@ -1,4 +1,4 @@
-"""Sinks of other authors behind one interface: their errors become ours, and each can put verified files."""
+"""A wrapper for sinks of other authors: it maps their errors to `DownloadError` and adds `put_verified`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def map_sink_errors(sink: Sink) -> VerifyingSink:
-    """Return *sink*, or a sink in front of it that raises `DownloadError` from the errors of *sink*."""
+    """Wrap *sink* so that its errors are raised as `DownloadError`; a `DirectorySink` is returned as it is."""
     if isinstance(sink, DirectorySink | _MappedSink):
         return sink
     return _MappedListableSink(sink) if isinstance(sink, ListableSink) else _MappedSink(sink)
@@ -29,7 +29,7 @@ class _MappedSink:
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """See `Sink.put`."""
-        theirs: Exception | None = None  # an error of the chunks is not the sink's, and passes
+        theirs: Exception | None = None  # an error of *chunks* is not the sink's and is raised as it is
 
         async def watched() -> AsyncGenerator[bytes, None]:
             nonlocal theirs
@@ -53,7 +53,7 @@ class _MappedSink:
     async def put_verified(
         self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
     ) -> None:
-        """See `VerifyingSink.put_verified`. Who may read a *private* file is up to the sink."""
+        """See `VerifyingSink.put_verified`. The sink decides who may read a *private* file."""
         del private
         await put_pulled(self, join_name(folder, name), receive, verify)
 

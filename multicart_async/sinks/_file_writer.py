@@ -1,4 +1,4 @@
-"""The writer of one file: blocks go to threads while the next bytes come, and the last one with the verification."""
+"""An asynchronous writer for one file: it writes blocks in threads while the next bytes arrive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from multicart_async.sinks._atomic_file import AtomicFile, translate_os_errors
 
 __all__ = ["FileWriter"]
 
-_BLOCK = 1 << 20  # bytes written at a time: a thread hop for each 64 KiB halves the speed
+_BLOCK = 1 << 20  # bytes written at a time; a thread hop for each 64 KiB would halve the speed
 
 
 class FileWriter:
-    """Write an `AtomicFile` in threads. *durable* files get a hop of their own for the last step, which waits for the disk."""
+    """Write an `AtomicFile` in threads. The last step of a *durable* file waits for the disk in a thread of its own."""
 
     def __init__(self, file: AtomicFile, target: Path, *, durable: bool) -> None:
         self._file = file
@@ -28,7 +28,7 @@ class FileWriter:
         self._writing: asyncio.Future[None] | None = None
 
     async def write(self, piece: bytes) -> None:
-        """Take the next bytes; wait only for a block that is still being written when the next one is full."""
+        """Append *piece*; wait only if a block is full while the one before is still being written."""
         self._held.append(piece)
         self._size += len(piece)
         if self._size >= _BLOCK:
@@ -37,16 +37,16 @@ class FileWriter:
             self._writing = submit_batched(translate_os_errors, self._target, _write, self._file, held)
 
     async def commit(self, verify: Callable[[], None]) -> None:
-        """Let *verify* judge what was written, and put the file in place, both in one thread hop with the last bytes."""
+        """Write the last bytes, call *verify* and rename the file to its final name, all in one thread hop."""
         await self._join()
-        begin = submit if self._durable else submit_batched  # a disk that flushes lets others wait too long
+        begin = submit if self._durable else submit_batched  # batched work would wait for the flush of the disk
         self._writing = begin(_commit, self._target, self._file, self._held, verify)
         await self._join()
 
     async def aclose(self) -> None:
-        """Wait for the thread, and remove what is not in place."""
+        """Wait for the thread, then remove the file unless it was committed."""
         try:
-            with contextlib.suppress(OSError, MultiCartError):  # the first error is the one that counts
+            with contextlib.suppress(OSError, MultiCartError):  # the caller already has the first error
                 await self._join()
         finally:
             if self._file.there:

@@ -1,4 +1,4 @@
-"""An advisory lock on a folder, so that only one call at a time swaps files in it. Nothing is written for it."""
+"""An advisory lock on a folder, so that only one call at a time replaces files in it. It creates no lock file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ except ImportError:  # pragma: no cover -- Windows has no advisory locks
 
 __all__ = ["locked"]
 
-_POLL = 0.1  # seconds between two looks at a lock that another call holds
+_POLL = 0.1  # seconds between two attempts to acquire a lock that another call holds
 
 
 class _FolderLock:
-    """The lock of one call. Where the file system has no locks it is always had."""
+    """The lock of one call. On file systems without locks it can always be acquired."""
 
     def __init__(self, folder: Path, open_folder: FolderOpener) -> None:
         self._folder = folder
@@ -32,7 +32,7 @@ class _FolderLock:
         self._descriptor = -1
 
     def acquire(self) -> bool:
-        """Return whether the lock is had now."""
+        """Try to acquire the lock, without waiting, and return whether it is held."""
         if fcntl is None:  # pragma: no cover -- Windows
             return True
         try:
@@ -46,11 +46,11 @@ class _FolderLock:
             self.release()
             return False
         except OSError:
-            pass  # no locks on this file system
+            pass  # this file system has no locks
         return True
 
     def release(self) -> None:
-        """Let it go. Twice is once."""
+        """Release the lock. Releasing it twice is harmless."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -58,7 +58,9 @@ class _FolderLock:
 
 @asynccontextmanager
 async def locked(folder: Path, open_folder: FolderOpener, *, wait: bool) -> AsyncGenerator[bool, None]:
-    """Hold the lock of *folder*, which *open_folder* opens; where another call holds it, wait for it, or yield ``False``.
+    """Hold the lock of *folder*, which *open_folder* opens, and yield whether it is held.
+
+    If another call holds it, wait until it is released, or without *wait* yield ``False`` at once.
 
     Raises:
         DiskError: The folder cannot be opened.

@@ -1,4 +1,4 @@
-"""Files in memory: for tests, and for notebooks that want the bytes at hand."""
+"""The sink that keeps files in memory, for tests and notebooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["MemorySink"]
 
 
 class MemorySink:
-    """A `Sink` that keeps everything in ``files``, by name. What it holds is gone with it."""
+    """Keep the content of each file in ``files``, by name. Nothing is written to disk."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

@@ -1,9 +1,9 @@
-"""A folder that is held open: each operation happens in that folder, even if its path leads elsewhere by then.
+"""An open folder: each operation happens in that folder, even if its path leads elsewhere by then.
 
-Each folder below the destination is opened relative to the one above it, and links are rejected. So if another process
-replaces a folder by a link while a file is written, the file stays in the original folder. On systems whose calls take no
-descriptor of a folder (Windows), each folder is checked before its path is used: a link that is created between the check
-and the use is followed there.
+Each folder below the destination is opened relative to the one above it, and links are rejected. If another process
+replaces a folder with a link while a file is written, the file stays in the original folder. On systems without folder
+descriptors (Windows), each folder is checked before its path is used; a link created between the check and the use is
+followed there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from multicart_async._core.regular_file import open_regular
 
 __all__ = ["FolderOpener", "OpenFolder"]
 
-# to look up names, a folder need not be readable
+# looking up names does not require read permission
 _SEARCH: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _HAS_DIR_FD: Final = {os.open, os.stat, os.mkdir, os.rmdir, os.unlink, os.rename} <= os.supports_dir_fd
@@ -28,7 +28,7 @@ _CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP,
 
 
 class OpenFolder:
-    """The folder at *path*, open as *descriptor*, which is ``None`` on systems without descriptors of folders."""
+    """The folder at *path*, open as *descriptor*, which is ``None`` on systems without folder descriptors."""
 
     __slots__ = ("_descriptor", "_path")
 
@@ -38,13 +38,13 @@ class OpenFolder:
 
     @classmethod
     def open(cls, root: Path, parts: Sequence[str] = (), *, create: bool = False, durable: bool = False) -> Self:
-        """Open the folders *parts* below *root*, one in the other, and return the last. *root* and its parents may be links.
+        """Open the nested folders *parts* below *root* and return the innermost. *root* and its parents may be links.
 
-        *create* makes those that are missing; *durable* also flushes their names to the disk, because a file is lost if the
-        name of its folder is.
+        With *create*, missing folders are created; with *durable*, their names are flushed to the disk as well, because a
+        file is lost if the name of its folder is.
 
         Raises:
-            OSError: One of them is missing, a link, or no folder.
+            OSError: A folder is missing, a link, or not a folder.
         """
         folder = cls._root(root, create=create, durable=durable)
         for part in parts:
@@ -71,13 +71,13 @@ class OpenFolder:
         return cls(path, _opened(path))
 
     def inner(self, part: str, *, create: bool = False, durable: bool = False) -> Self:
-        """Open the folder *part* of it; see `open`."""
+        """Open the subfolder *part*; see `open`."""
         try:
             return self._entered(part)
         except FileNotFoundError:
             if not create:
                 raise
-        with contextlib.suppress(FileExistsError):  # another writer was quicker
+        with contextlib.suppress(FileExistsError):  # another writer created it first
             os.mkdir(self._at(part), dir_fd=self._descriptor)
         if durable:
             self.flush()
@@ -103,10 +103,10 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def close(self) -> None:
-        """Close the descriptor. Closing twice is harmless; any other use after that is an error."""
+        """Close the descriptor. Closing it twice is harmless; any other use after that is an error."""
         if self._descriptor is not None and self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = -1  # and not `None`, which stands for the path
+            self._descriptor = -1  # not `None`, which would mean that the path is used
 
     def __enter__(self) -> Self:
         return self
@@ -118,27 +118,27 @@ class OpenFolder:
         return name if self._descriptor is not None else f"{self._path}{os.sep}{name}"
 
     def open_new(self, name: str, flags: int, mode: int) -> int:
-        """Return a descriptor of the new file *name*. The kernel applies the umask to *mode*."""
+        """Create the file *name* and return its descriptor. The kernel applies the umask to *mode*."""
         return os.open(self._at(name), flags, mode, dir_fd=self._descriptor)
 
     def open_regular(self, name: str, *, max_bytes: int | None = None) -> int:
-        """Return a descriptor of the file *name*, to read it; see `open_regular`."""
+        """Open the file *name* for reading and return its descriptor; see `regular_file.open_regular`."""
         return open_regular(self._at(name), dir_fd=self._descriptor, max_bytes=max_bytes)
 
     def open_itself(self) -> int:
-        """Return a descriptor of the folder, to read, flush or lock it."""
+        """Return a descriptor of the folder itself, for reading, flushing or locking it."""
         return os.open(self._at("."), os.O_RDONLY, dir_fd=self._descriptor)
 
     def stat(self, name: str) -> os.stat_result:
-        """Return the status of *name*; links are not followed."""
+        """Return the status of *name*, without following links."""
         return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
 
     def move(self, name: str, target: OpenFolder, new: str) -> None:
-        """Rename *name* to *new* in *target*, in one step; what has that name is replaced."""
+        """Rename *name* to *new* in *target*, in one step; an existing file of that name is replaced."""
         os.replace(self._at(name), target._at(new), src_dir_fd=self._descriptor, dst_dir_fd=target._descriptor)
 
     def unlink(self, name: str) -> None:
-        """Remove the file *name*, or the link."""
+        """Remove the file or link *name*."""
         os.unlink(self._at(name), dir_fd=self._descriptor)
 
     def rmdir(self, name: str) -> None:
@@ -147,7 +147,7 @@ class OpenFolder:
 
     @contextlib.contextmanager
     def entries(self) -> Generator[Sequence[os.DirEntry[str]], None, None]:
-        """Yield the entries. Ask them for their status inside the block only."""
+        """Yield the entries. Their status can be read inside the block only."""
         if self._descriptor is None:
             with os.scandir(self._path) as found:
                 yield [*found]
@@ -160,8 +160,8 @@ class OpenFolder:
             os.close(descriptor)
 
     def flush(self) -> None:
-        """Flush the names in it to the disk, where the file system can. The content of files is flushed separately."""
-        if os.name == "nt":  # pragma: no cover -- Windows opens no folders
+        """Flush the names in the folder to the disk, if the file system can. The content of files is flushed separately."""
+        if os.name == "nt":  # pragma: no cover -- Windows cannot open folders
             return
         try:
             descriptor = self.open_itself()
@@ -175,7 +175,7 @@ class OpenFolder:
 
 
 FolderOpener: TypeAlias = Callable[[bool], OpenFolder]
-"""Opens the folder of a file; with ``True`` it is made if it is missing."""
+"""Open the folder of a file; with ``True``, create it if it is missing."""
 
 
 def _opened(path: str) -> int | None:

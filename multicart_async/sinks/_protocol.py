@@ -1,4 +1,4 @@
-"""Where files go."""
+"""The protocols for places that store files, and functions for any of them."""
 
 from __future__ import annotations
 
@@ -24,90 +24,98 @@ __all__ = [
 T = TypeVar("T")
 
 Write = Callable[[bytes], Awaitable[None]]
-"""Takes the next bytes of a file, and returns when more may come: a slow sink slows the network."""
+"""Write the next bytes of a file. It returns when the sink accepts more, so a slow sink slows the transfer down."""
 Receive = Callable[[Write], Awaitable[None]]
-"""Writes the bytes of one file, all of them unless it raises."""
+"""Write all bytes of one file by the given function, or raise."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """A place for files, named ``101/88/page-0001.json``: numbers and fixed words alone, with ``/`` between them.
+    """A place that stores files by name.
 
-    An invoice is ``invoice-<id>.pdf``, whose id is made of ASCII letters, digits, ``-`` and ``_``.
+    Names such as ``101/88/page-0001.json`` consist of numbers and fixed words, separated by ``/``. An invoice is named
+    ``invoice-<id>.pdf``, with an id of ASCII letters, digits, ``-`` and ``_``.
     """
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        """All of *chunks* under *name*, or nothing, whatever was there before.
+        """Store all of *chunks* under *name* and replace an earlier file, or leave everything as it was.
 
-        The chunks are pulled: a slow sink slows the network, and nothing piles up. An exception from them, or a
-        cancellation, must leave no trace. Each chunk holds up to a few MiB and is not changed afterwards.
+        The sink pulls the chunks, so a slow sink slows the transfer down instead of filling the memory. After an exception
+        from *chunks*, or a cancellation, nothing of the new file may remain. Each chunk has up to a few MiB and is not
+        modified afterwards.
         """
         ...
 
     async def read(self, name: str) -> bytes | None:
-        """The whole of a (small) file, or ``None`` where there is none."""
+        """Return the content of a (small) file, or ``None`` if it does not exist."""
         ...
 
     async def size(self, name: str) -> int | None:
-        """The size of a file in bytes, or ``None`` where there is none."""
+        """Return the size of a file in bytes, or ``None`` if it does not exist."""
         ...
 
 
 @runtime_checkable
 class ListableSink(Sink, Protocol):
-    """A sink that can also be looked through: needed to verify a mirror, and quicker to skip what is there."""
+    """A sink whose files can be listed, read in pieces, deleted and renamed.
+
+    `AsyncMultiCart.verify`, ``prune`` and ``keep`` need one. Existing files are also found faster.
+    """
 
     async def list(self, folder: str) -> dict[str, int | None]:
-        """What *folder* holds (``""`` is the top): the size of each file, ``None`` for a folder. Empty if there is none."""
+        """Return the names in *folder* (``""`` is the top) with their sizes, or ``None`` for a folder.
+
+        The result is empty if *folder* does not exist.
+        """
         ...
 
     def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
-        """The bytes of a file in pieces of some size. If it is a generator, it is closed when nobody reads on."""
+        """Yield the content of a file in pieces of any size. If it is a generator, it is closed after the last read."""
         ...
 
     async def delete(self, name: str) -> None:
-        """No file of that name any more, if there was one."""
+        """Delete the file *name*. It is no error if it does not exist."""
         ...
 
     async def rename(self, old: str, new: str) -> None:
-        """Give the file *old* the name *new*, in one step where the sink can; a file of that name is replaced."""
+        """Rename the file *old* to *new*, in one step if the sink can; an existing file *new* is replaced."""
         ...
 
 
 class VerifyingSink(Sink, Protocol):
-    """A sink to which a file is written while it comes, and that has it only once it is verified."""
+    """A sink that writes a file while it arrives, and stores it only once it is verified."""
 
     async def put_verified(
         self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
     ) -> None:
-        """Put what *receive* writes under *name* in *folder* if *verify* accepts it; else leave what was there before.
+        """Store what *receive* writes as *name* in *folder* unless *verify* raises; else leave everything as it was.
 
-        Errors of *receive* and *verify* pass unchanged. *verify* is called in a thread, when all bytes have been written.
-        On a disk, a *private* file can be read by its owner alone.
+        Errors of *receive* and *verify* are raised unchanged. *verify* is called in a thread after the last byte. On a
+        disk, a *private* file can be read by its owner only.
         """
         ...
 
 
 def join_name(folder: str, name: str) -> str:
-    """Return the name of a file for a sink; *folder* is empty for a file at the top."""
+    """Return the name of the file *name* in *folder*, which is empty for a file at the top."""
     return f"{folder}/{name}" if folder else name
 
 
 def check_listable(argument: str, sink: Sink) -> ListableSink:
-    """Return *sink*, if it can be listed.
+    """Return *sink* as a `ListableSink`.
 
     Raises:
-        ArgumentError: It is a plain `Sink`.
+        ArgumentError: *sink* lacks some of its methods.
     """
     if isinstance(sink, ListableSink):
         return sink
-    reason = "expected a sink that can be listed: a ListableSink, which has list, iter_bytes, delete and rename too"
+    reason = "expected a ListableSink, with list, iter_bytes, delete and rename, got a plain Sink"
     raise ArgumentError(argument, reason)
 
 
 @asynccontextmanager
 async def closing(pieces: AsyncIterator[bytes]) -> AsyncGenerator[AsyncIterator[bytes], None]:
-    """The pieces of a file, closed at the end if they can be."""
+    """Yield *pieces*, and close them at the end of the block if they are a generator."""
     try:
         yield pieces
     finally:
@@ -119,10 +127,10 @@ _WRITES: Final = 3
 
 
 async def retry_if_removed(write: Callable[[], Awaitable[T]]) -> T:
-    """Return what *write* does; it is called again, a few times, if its file was lost before it was in place.
+    """Call *write* up to three times, until its temporary file was not removed meanwhile, and return its result.
 
     Raises:
-        IncompleteDownloadError: It was lost each time.
+        IncompleteDownloadError: The temporary file was removed each time.
     """
     for _ in range(_WRITES - 1):
         try:
@@ -133,10 +141,10 @@ async def retry_if_removed(write: Callable[[], Awaitable[T]]) -> T:
 
 
 async def put_bytes(sink: Sink, name: str, content: bytes) -> None:
-    """Put a small file whose content is at hand.
+    """Store a small file with the given content.
 
     Raises:
-        DownloadError: The sink refused it, or it was lost each time.
+        DownloadError: The sink failed, or the temporary file was removed each time.
     """
 
     async def once() -> AsyncGenerator[bytes, None]:

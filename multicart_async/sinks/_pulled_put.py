@@ -1,4 +1,4 @@
-"""A verified file for a sink that only has `Sink.put`, which pulls: its end comes only after the verification."""
+"""Verified files for a sink that only has `Sink.put`: the stream of chunks ends only after the verification."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["put_pulled"]
 
 
 async def put_pulled(sink: Sink, name: str, receive: Receive, verify: Callable[[], None]) -> None:
-    """Let *sink* pull what *receive* writes. An error of *receive* or *verify* comes in the place of the end.
+    """Let *sink* pull what *receive* writes; an error of *receive* or *verify* is raised in place of the end.
 
-    A sink that does not pull to the end gets no verification.
+    If the sink stops pulling before the end, *verify* is not called.
     """
     async with aclosing(_pieces(receive, verify)) as pieces:
         await sink.put(name, pieces)
 
 
 async def _pieces(receive: Receive, verify: Callable[[], None]) -> AsyncGenerator[bytes, None]:
-    """Yield what *receive* writes in a task of its own, which is at most one piece ahead."""
+    """Yield what *receive* writes. It runs in a task of its own, at most one piece ahead."""
     send, pieces = anyio.create_memory_object_stream[bytes]()
 
     async def receive_all() -> None:

@@ -39,31 +39,6 @@ async def drop(_: Exchange) -> None:
     """Reads a request and ends the connection."""
 
 
-def test_everything_promised_is_exported() -> None:
-    """At the top, and nothing else."""
-    names = {
-        "AsyncMultiCart",
-        "UNSET",
-        "Timeouts",
-        "RetryPolicy",
-        "Limits",
-        "PollPolicy",
-        "Failure",
-        "Outcome",
-        "Success",
-        "DirectorySink",
-        "Sink",
-        "MultiCartError",
-        "errors",
-        "models",
-        "events",
-        "__version__",
-    }
-
-    assert names == set(multicart_async.__all__)
-    assert all(hasattr(multicart_async, name) for name in names)
-
-
 async def test_a_client_can_be_made_without_a_credential() -> None:
     """A call that needs one says so, before anything is sent."""
     async with RawServer(fine) as server, AsyncMultiCart(base_url=server.url) as client:

@@ -100,8 +100,8 @@ async def test_what_ends_together_by_a_closed_client_is_seen(bulk, complaints) -
         assert complaints() == []
 
 
-async def test_what_ends_together_is_seen_by_who_leaves_after_the_first(complaints) -> None:
-    """A caller who has had enough of failures."""
+async def test_leaving_at_one_of_several_failures_is_silent(complaints) -> None:
+    """A caller may leave start_many at the first of several failures: none of the others is reported as unhandled."""
     async with RawServer(refuse) as server, AsyncMultiCart("key", base_url=server.url) as client:
         async with aclosing(client.runs.start_many(range(1, 9))) as outcomes:
             async for outcome in outcomes:
@@ -112,8 +112,8 @@ async def test_what_ends_together_is_seen_by_who_leaves_after_the_first(complain
         assert complaints() == []
 
 
-async def test_a_client_that_is_left_by_a_cancellation_closes_all_its_connections() -> None:
-    """Calls, files and calls that change something have connections of their own: none is forgotten."""
+async def test_a_cancelled_client_closes_all_its_connections() -> None:
+    """A client that is left by a cancellation closes the connections of calls, of changes and of files."""
 
     async def answer(exchange: Exchange) -> bool:
         file = exchange.line.startswith("GET")

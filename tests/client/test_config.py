@@ -118,8 +118,8 @@ def headers(settings: Settings) -> dict[str, str]:
     return settings.credential.as_headers()
 
 
-def test_without_anything_there_is_no_credential_and_the_live_service() -> None:
-    """A client without a credential is allowed: some calls need none."""
+def test_the_default_is_no_credential_and_the_live_service() -> None:
+    """A client without any setting has no credential, which some calls do not need, and uses the live service."""
     assert Settings(BASE_URL, None) == resolve()
 
 
@@ -158,8 +158,8 @@ def test_an_empty_variable_is_none() -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_one_line_break_at_the_end_of_a_variable_is_the_files_not_the_keys(end: str) -> None:
-    """A key that a shell has read from a file mostly has one; an argument with one is no key."""
+def test_one_final_line_break_of_a_variable_is_ignored(end: str) -> None:
+    """One line break at the end of a variable, as from a file read by a shell, is ignored; in an argument it is an error."""
     assert headers(resolve(MULTICART_API_KEY=f"a.b{end}")) == {"x-api-key": "a.b"}
     assert headers(resolve(MULTICART_TOKEN=f"a.b{end}")) == {"Authorization": "Token a.b"}
     with pytest.raises(ConfigurationError, match="api_key"):

@@ -9,7 +9,7 @@ import pytest
 from multicart_async._core.failures import Listener, ends_all, failure_of
 from multicart_async.errors import ClientClosedError, MultiCartError, ServerError
 from multicart_async.events import Event, RateLimited
-from multicart_async.models.outcome import outcome_of
+from multicart_async.resources._outcomes import outcome_of
 from multicart_async.resources._polling import as_poll_failure
 
 EVENT = RateLimited(path="/p/", seconds=1.0)

@@ -99,7 +99,7 @@ async def test_a_password_does_not_go_over_plain_http() -> None:
             with pytest.raises(ConfigurationError) as caught:
                 await call()
 
-            assert str(caught.value).endswith(f": base_url: what is sent or answered {REASON}")
+            assert str(caught.value).endswith(f": base_url: what is sent or received {REASON}")
             haul = Haul()
             haul.add_error(caught.value)
             assert haul.where(KEY) == []

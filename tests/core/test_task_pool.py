@@ -293,8 +293,8 @@ def test_an_error_that_nobody_hears_is_no_complaint_of_the_loop() -> None:
     assert complaints == []
 
 
-def test_a_crew_tells_who_has_ended_in_the_order_of_the_beginning() -> None:
-    """And knows how many are left."""
+def test_a_pool_reports_ended_tasks_in_their_order_of_start() -> None:
+    """A pool reports the tasks that have ended in the order of their start, and knows how many are left."""
 
     async def story() -> list[str]:
         crew: TaskPool[str] = TaskPool()

@@ -135,8 +135,8 @@ async def test_work_that_no_thread_takes_fails(pool) -> None:
         await join_thread(then)
 
 
-async def test_work_waits_for_the_hop_under_way_where_no_other_can_be_had(pool) -> None:
-    """A second thread is refused: the first one does it all."""
+async def test_work_waits_for_the_running_hop_if_no_thread_is_free(pool) -> None:
+    """If a second thread is refused, the running hop does the work of both."""
     pool.good = 1
     gate = threading.Event()
     both = [submit_batched(gate.wait), submit_batched(divmod, 7, 2)]

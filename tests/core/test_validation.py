@@ -210,10 +210,8 @@ def test_a_needed_text_must_be_given() -> None:
         check_str("name", UNSET, required=True)
 
 
-def test_a_file_lies_where_it_lies_whatever_folder_the_process_goes_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A text or a path, relative ones from here."""
+def test_a_relative_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path, as a string or a Path, becomes an absolute one in the current folder."""
     monkeypatch.chdir(tmp_path)
 
     assert tmp_path / "a.csv" == check_file_path("this", "a.csv") == check_file_path("this", Path("a.csv"))

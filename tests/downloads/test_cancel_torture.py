@@ -14,7 +14,6 @@ import anyio
 import pytest
 from support.cancel_kit import How, cancelled_at
 from support.download_kit import (
-    MemorySink,
     check_nothing_left,
     fetch,
     files_below,
@@ -25,6 +24,7 @@ from support.download_kit import (
     wanted_page,
     zip_bytes,
 )
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
@@ -275,7 +275,7 @@ async def test_what_is_whole_is_noted_though_the_call_is_cancelled(tmp_path, way
     check_nothing_left(tmp_path, {NAME: [PAGES[0]]})
 
 
-class Distant(MemorySink):
+class Distant(PlainSink):
     """A sink that waits for something before it takes anything."""
 
     async def put(self, name, chunks):

@@ -9,7 +9,8 @@ import json
 
 import anyio
 import pytest
-from support.download_kit import BASE, MemorySink, files_below, open_below, temporaries_below
+from support.download_kit import BASE, files_below, open_below, temporaries_below
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
@@ -54,7 +55,7 @@ def rows_of(content: bytes) -> list[list[str]]:
 
 async def csv_of(content: bytes) -> list[list[str]]:
     """The rows of the CSV that is made from a JSON."""
-    sink = MemorySink()
+    sink = PlainSink()
     sink.files["a.json"] = content
     await category_csv(sink, "a.json", "a.csv")
     return rows_of(sink.files["a.csv"])
@@ -246,8 +247,8 @@ async def test_a_whole_csv_forgets_what_an_older_one_lacked(tmp_path) -> None:
     assert json.loads((tmp_path / "7/3/manifest.json").read_bytes())["differences"] == []
 
 
-async def test_numbers_that_json_does_not_have_are_written_as_they_are() -> None:
-    """Python reads NaN and Infinity, so the CSV has them."""
+async def test_nan_and_infinity_are_written_to_the_csv() -> None:
+    """The CSV has NaN and Infinity as Python reads them from the JSON."""
     table = await csv_of(b'[{"price_cents": NaN, "in_stock": [-Infinity], "asin": 1e999}]')
 
     assert table[1] == ["Infinity", "", "", "", "", "", "", "NaN", "[-Infinity]"]
@@ -263,7 +264,7 @@ async def test_a_lone_surrogate_becomes_a_replacement_character() -> None:
 
 async def test_a_record_above_the_limit_has_no_csv() -> None:
     """The table is made record by record, and the limit holds for each."""
-    sink = MemorySink()
+    sink = PlainSink()
     sink.files["a.json"] = json.dumps([FULL, {"asin": "x" * 2000}]).encode()
 
     with pytest.raises(
@@ -278,14 +279,14 @@ async def test_a_json_that_is_gone_meanwhile_is_a_disk_error(tmp_path) -> None:
     with pytest.raises(DiskError, match=r"a\.json"):
         await category_csv(DirectorySink(tmp_path), "a.json", "a.csv")
     with pytest.raises(IntegrityError, match="empty"):
-        await category_csv(MemorySink(), "a.json", "a.csv")
+        await category_csv(PlainSink(), "a.json", "a.csv")
 
     assert files_below(tmp_path) == {}
 
 
 async def test_a_sink_that_is_no_folder_gets_both() -> None:
     """The JSON is read back from it."""
-    sink = MemorySink()
+    sink = PlainSink()
 
     done = await over(json.dumps([FULL]).encode()).categories.download(category(), sink)
 

@@ -142,8 +142,8 @@ async def test_a_cut_of_the_headers_is_no_answer(tmp_path, at) -> None:
     assert files_below(tmp_path) == {}
 
 
-async def test_a_whole_file_with_something_behind_it_is_taken_or_refused(tmp_path) -> None:
-    """More bytes than the length promises: the file is what was promised, or there is none."""
+async def test_surplus_bytes_after_a_file_are_cut_off_or_an_error(tmp_path) -> None:
+    """If more bytes come than the length promises, the file is exactly what was promised, or there is none."""
 
     async def too_much(exchange: Exchange) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode()

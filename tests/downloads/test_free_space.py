@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import anyio
 import attrs
 import pytest
-from support.download_kit import MemorySink, fetch, files_below, run_of, sized_page, url, wanted_page
+from support.download_kit import fetch, files_below, run_of, sized_page, url, wanted_page
 from support.eventually import until
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
 
@@ -317,7 +318,7 @@ async def test_other_sinks_are_not_looked_at(disk) -> None:
     """Where they keep files is their affair."""
     groups = groups_for(FakeFile.whole(PAGE))
 
-    await fetch(groups.downloader, page(1), MemorySink())
+    await fetch(groups.downloader, page(1), PlainSink())
 
     assert disk.looks == []
 

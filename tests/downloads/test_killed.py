@@ -44,8 +44,8 @@ async def stopped_in_a_file(process: int, folder: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_a_process_that_is_killed_at_any_moment_leaves_no_wrong_file(tmp_path) -> None:
-    """Kills spread over the time that a download takes, which is done over and over; the next call succeeds and tidies up."""
+async def test_a_process_killed_at_any_moment_leaves_no_wrong_file(tmp_path) -> None:
+    """After kills at many moments of a repeated download, no file is wrong, and the next call succeeds and tidies up."""
     async with Sandbox(instant=True, record_bytes=4096) as sandbox, sandbox.client() as client, Nursery() as nursery:
         (collection,) = sandbox.add_collections(1, items=600)
         run = await client.runs.latest(collection)
@@ -81,8 +81,8 @@ async def test_a_process_that_is_killed_at_any_moment_leaves_no_wrong_file(tmp_p
     ("inject", "when"),
     [("openat", 2), ("write", 1), ("write", 3), ("fsync", 1), ("close", 4), ("/^rename", 1), ("fsync", 2)],
 )
-async def test_a_kill_at_each_system_call_leaves_the_old_file_or_the_new_one(tmp_path, inject, when) -> None:
-    """At the k-th write, rename, flush, open or close of the file: under its name there is all or nothing."""
+async def test_a_kill_at_each_system_call_leaves_one_complete_file(tmp_path, inject, when) -> None:
+    """A kill at the k-th write, rename, flush, open or close leaves the complete old file or the complete new one."""
     needs_strace()
     dest = tmp_path / "dest"
     (dest / "f").mkdir(parents=True)
@@ -132,8 +132,8 @@ async def test_processes_in_one_folder_see_one_version_at_each_moment(tmp_path, 
     assert looks > 10
 
 
-async def test_what_a_killed_process_had_finished_is_not_fetched_again(tmp_path) -> None:
-    """Its notes are believed, up to the last quarter of a second."""
+async def test_finished_files_of_a_killed_process_are_kept(tmp_path) -> None:
+    """Files that a killed process had noted as complete are not fetched again; its last quarter of a second may be missing."""
     async with Nursery() as nursery:
         stalled = anyio.Event()
         page = sized_page(500)

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
-from support.download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
+from support.download_kit import files_below, page_bytes, run_of, url, zip_bytes
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
@@ -141,8 +142,8 @@ async def test_a_file_that_changed_its_size_is_fetched_again(tmp_path, how) -> N
     assert content == path.read_bytes()
 
 
-async def test_a_file_of_the_right_name_that_no_manifest_lists_is_fetched(tmp_path) -> None:
-    """A file that exists is no proof."""
+async def test_a_file_without_an_entry_in_the_manifest_is_fetched(tmp_path) -> None:
+    """A file of the right name that no manifest lists proves nothing, so it is fetched."""
     (tmp_path / "101/88").mkdir(parents=True)
     (tmp_path / "101/88/page-0001.json").write_bytes(PAGES[1])
 
@@ -236,8 +237,8 @@ async def test_notes_count_before_the_manifest_of_the_same_file(tmp_path) -> Non
     assert listed["page-0001.json"]["sha256"] == hashlib.sha256(newer).hexdigest()
 
 
-async def test_notes_that_are_all_that_was_missing_become_the_manifest(tmp_path) -> None:
-    """A call for no more than what is there writes what it knows, and asks for nothing."""
+async def test_complete_notes_become_the_manifest_without_a_request(tmp_path) -> None:
+    """If all requested files are noted as complete, a call writes the manifest from the notes and sends no request."""
     run = run_of(1, 2, zipped=True)
     await again(run, tmp_path, "zip")
     await failing(tmp_path, run, "both", broken=2)
@@ -252,7 +253,7 @@ async def test_notes_that_are_all_that_was_missing_become_the_manifest(tmp_path)
 
 async def test_a_sink_that_is_no_folder_is_trusted_in_the_same_way() -> None:
     """Notes after a failure, the manifest at the end, and no file request the second time."""
-    sink = MemorySink()
+    sink = PlainSink()
     await failing(sink)
     done, fetched = await again(run_of(1, 2, 3), sink)
     assert (fetched, done.skipped) == ([3], 2)
@@ -266,7 +267,7 @@ async def test_a_sink_that_is_no_folder_is_trusted_in_the_same_way() -> None:
 async def test_notes_that_cannot_be_taken_hide_no_error(tmp_path) -> None:
     """The first error is told, whatever the place does with the notes."""
 
-    class Full(MemorySink):
+    class Full(PlainSink):
         async def put(self, name, chunks):
             if name.endswith("progress.json"):
                 raise ValueError("no room")

@@ -7,7 +7,8 @@ from contextlib import aclosing, asynccontextmanager
 import anyio
 import attrs
 import pytest
-from support.download_kit import BASE, MemorySink, fetch, page_bytes, run_of, sized_page, url, wanted_page
+from support.download_kit import BASE, fetch, page_bytes, run_of, sized_page, url, wanted_page
+from support.fake_sinks import PlainSink
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async import Limits
@@ -60,7 +61,7 @@ class Bench:
 
     async def fetch(self) -> None:
         """A file to a sink."""
-        await fetch(self.owner, wanted_page(), MemorySink())
+        await fetch(self.owner, wanted_page(), PlainSink())
 
     async def records(self) -> None:
         """A file's records."""

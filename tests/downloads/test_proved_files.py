@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.download_kit import BASE, MemorySink, run_of, url
+from support.download_kit import BASE, run_of, url
+from support.fake_sinks import PlainSink
 from support.fake_transports import KEY
 from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
@@ -27,7 +28,7 @@ def framed(content: bytes, framing: str) -> FakeFile:
 
 async def saved(content: bytes, framing: str) -> bytes:
     """What lies in the folder of a run whose page comes so."""
-    sink = MemorySink()
+    sink = PlainSink()
     groups = groups_over(FakeTransport(files={url(1): framed(content, framing)}), retry=RetryPolicy(attempts=1))
     download = await groups.runs.download(run_of(1), sink)
     assert download.differences == ()
@@ -103,7 +104,7 @@ async def test_what_cannot_be_a_page_is_refused_in_any_framing(content, framing)
     kind = (
         IncompleteDownloadError if framing == "connection" and NO_PAGE[content] is IntegrityError else NO_PAGE[content]
     )
-    sink = MemorySink()
+    sink = PlainSink()
     groups = groups_over(FakeTransport(files={url(1): framed(content, framing)}), retry=RetryPolicy(attempts=1))
 
     with pytest.raises(kind):
@@ -113,7 +114,7 @@ async def test_what_cannot_be_a_page_is_refused_in_any_framing(content, framing)
 
 async def test_a_record_above_the_limit_is_not_asked_for_again() -> None:
     """Where the content has to prove the end, the limit holds, and another transfer would not help."""
-    sink = MemorySink()
+    sink = PlainSink()
     groups = groups_over(FakeTransport(files={url(1): framed(b'[{"a": "' + b"x" * 5000 + b'"}]', "connection")}))
     groups.downloader.limits = Limits(record_bytes=1000)
 
@@ -130,7 +131,7 @@ async def test_a_category_with_odd_values_is_saved(framing) -> None:
     place = f"{BASE}/results/7/3/category_asins.json"
     links = DownloadLinks(pages=(place,), all_pages="")
     run = CategoryRun(id=3, collection=7, is_download_generated=True, stage="done", download_links=links)
-    sink, content = MemorySink(), b'[{"asin": "B0", "price_cents": NaN}, null]'
+    sink, content = PlainSink(), b'[{"asin": "B0", "price_cents": NaN}, null]'
     groups = groups_over(FakeTransport(files={place: framed(content, framing)}))
 
     download = await groups.categories.download(run, sink)

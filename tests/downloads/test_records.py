@@ -64,8 +64,8 @@ async def test_a_page_may_be_one_object_or_empty(content, expected) -> None:
     assert expected == (await records_of(FakeFile.whole(content)))[0]
 
 
-async def test_pages_come_one_after_the_other_and_only_when_they_are_wanted() -> None:
-    """The second page is asked for when the first is through."""
+async def test_a_page_is_requested_when_the_one_before_is_consumed() -> None:
+    """The second page is requested only after the records of the first are consumed."""
     files = {url(number): FakeFile.whole(page_bytes(2, first=number * 10)) for number in (1, 2)}
     groups = groups_over(FakeTransport(files=files))
 
@@ -125,8 +125,8 @@ NOT_RECORDS = [
 
 @pytest.mark.parametrize("content", NOT_RECORDS, ids=lambda content: repr(content[:24]))
 @pytest.mark.parametrize("size", [1 << 20, 3])
-async def test_anything_else_is_an_invalid_response_that_names_the_page(content, size) -> None:
-    """With a proved length the transfer is not at fault, and it is not tried again."""
+async def test_a_page_that_is_no_list_of_records_is_named_and_final(content, size) -> None:
+    """A page of proved length that is not JSON records is an InvalidResponseError that names it, and is not requested again."""
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
 
     with pytest.raises(InvalidResponseError, match=LABEL):
@@ -235,8 +235,8 @@ async def test_records_that_shift_are_another_version() -> None:
     assert (rows[: len(found)], CHANGED) == (found, str(error))
 
 
-async def test_what_comes_behind_the_records_that_were_given_may_change() -> None:
-    """None of it was given: the page is one version."""
+async def test_a_repeat_may_differ_after_the_yielded_records() -> None:
+    """A repeated page may differ after the records that were yielded: all of them come from one version then."""
     first = PAGE[: PAGE.index(b"}", 9000) + 1]
     content = first + b', {"asin": "other"}]'
 
@@ -257,8 +257,8 @@ async def test_what_comes_behind_the_records_that_were_given_may_change() -> Non
     ids=["shorter", "empty", "one object", "cut well", "a long object"],
 )
 @pytest.mark.parametrize("length", [True, False])
-async def test_a_repeat_that_ends_before_what_was_given_is_another_version(content, length) -> None:
-    """It is whole JSON, so it has come to its end."""
+async def test_a_repeat_shorter_than_the_yielded_records_is_an_error(content, length) -> None:
+    """A repeated page that is complete JSON and ends before the yielded records is another version, and an error."""
     again = FakeFile.whole(content) if length else FakeFile([content])
 
     found, error, asked = await given_before(FakeFile([PAGE[:9000], CUT], headers=SIZE), again)
@@ -480,8 +480,8 @@ async def test_closing_the_client_ends_the_reading() -> None:
 
 
 @pytest.mark.parametrize("content", [b"[1, 2]", b'"text"', b"5", b"null", b"", b"  \n", b"[{}, 7]", b"[{}"], ids=repr)
-async def test_what_came_whole_and_holds_no_records_is_no_broken_transfer(content) -> None:
-    """Chunks prove the end as a length does: the file is what it is, and is not asked for again."""
+async def test_a_complete_page_without_records_is_not_repeated(content) -> None:
+    """A chunked page that ends properly and holds no records is an error at once, and is not requested again."""
     transport = FakeTransport(files={url(1): FakeFile([content], headers={"transfer-encoding": "chunked"})})
 
     with pytest.raises(InvalidResponseError, match="page 1"):

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import attrs
 import pytest
 from support.cancel_kit import How, cancelled_at
 from support.download_kit import check_nothing_left, files_below, url
+from support.fake_sinks import FailingSink, UnreadableSink
 from support.groups import groups_over
 from support.open_folders import flushed_folders
 from support.refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, version_in
@@ -64,8 +64,8 @@ async def test_an_overwrite_that_fails_leaves_the_old_version(folder) -> None:
     assert files_below(folder) == before
 
 
-async def test_a_strict_refresh_that_does_not_add_up_leaves_the_old_version(folder) -> None:
-    """The new files are whole, but the run counts other records: the caller did not want them then."""
+async def test_a_strict_refresh_with_a_wrong_count_changes_nothing(folder) -> None:
+    """With strict=True, new files whose record count differs from the run's row leave the old version in place."""
     groups = groups_over(NEW.transport())
 
     with pytest.raises(IncompleteRunError):
@@ -85,8 +85,8 @@ async def test_a_refresh_swaps_the_new_version_in(folder) -> None:
     assert await verified(folder)
 
 
-async def test_the_folder_holds_the_old_version_until_the_new_one_is_whole(folder) -> None:
-    """Seen at each operation of the sink before the first rename."""
+async def test_the_old_version_stays_until_the_new_one_is_complete(folder) -> None:
+    """At each operation of the sink before the first rename the folder holds the complete old version."""
     seen: list[Version | None] = []
 
     class Watched(DirectorySink):
@@ -162,8 +162,8 @@ def steps_until_done(killing: Killing, folder: Path, scratch: Path):
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("call", ["verify", "old again", "new"])
-async def test_a_kill_at_each_step_leaves_one_version_or_the_way_to_it(folder, tmp_path_factory, call) -> None:
-    """The next call makes it so from what is on disk: `verify`, a download of either version."""
+async def test_a_kill_at_each_step_of_a_refresh_can_be_completed(folder, tmp_path_factory, call) -> None:
+    """After a kill at any step, the next verify, or download of either version, makes the folder complete from the disk."""
     found: list[Version | None] = []
     with Killing() as killing:
         for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
@@ -182,36 +182,6 @@ async def test_a_kill_at_each_step_leaves_one_version_or_the_way_to_it(folder, t
     assert len(found) > 15
 
 
-class Failing(DirectorySink):
-    """A folder whose k-th change fails, before or after it was made."""
-
-    def __init__(self, root: Path, at: int, number: int, *, after: bool) -> None:
-        super().__init__(root)
-        self.left = at
-        self.number = number
-        self.after = after
-
-    async def _step(self, work: Any) -> None:
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise DiskError("f", "refused", self.number)
-        await work()
-        if self.left == 0:
-            raise DiskError("f", "refused", self.number)
-
-    async def put(self, name: str, chunks: Any) -> None:
-        await self._step(partial(super().put, name, chunks))
-
-    async def rename(self, old: str, new: str) -> None:
-        await self._step(partial(super().rename, old, new))
-
-    async def delete(self, name: str) -> None:
-        await self._step(partial(super().delete, name))
-
-    async def remove_folder(self, name: str) -> None:
-        await self._step(partial(super().remove_folder, name))
-
-
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 async def test_a_disk_that_fails_at_each_change_leaves_one_version(folder, tmp_path_factory, number, after) -> None:
@@ -221,7 +191,7 @@ async def test_a_disk_that_fails_at_each_change_leaves_one_version(folder, tmp_p
     for at in range(1, 100):
         place = scratch / str(at)
         shutil.copytree(folder, place)
-        sink = Failing(place, at, number, after=after)
+        sink = FailingSink(place, at, number, after=after)
         with contextlib.suppress(DiskError):
             await groups_over(NEW.transport()).runs.download(NEW.run, sink)
         if sink.left > 0:
@@ -303,14 +273,10 @@ async def test_a_sealed_version_that_cannot_be_read_is_not_removed(folder, tmp_p
             if (place / FOLDER / ".new" / "manifest.json").exists():
                 break
 
-    class Unreadable(DirectorySink):
-        async def read(self, name: str) -> bytes | None:
-            if name.endswith(".new/manifest.json"):
-                raise DiskError(name, "Input/output error", errno.EIO)
-            return await super().read(name)
-
     with pytest.raises(DiskError, match="Input/output error"):
-        await groups_over(NEW.transport()).runs.download(NEW.run, Unreadable(place))
+        await groups_over(NEW.transport()).runs.download(
+            NEW.run, UnreadableSink(place, ".new/manifest.json", DiskError("f", "Input/output error", errno.EIO))
+        )
 
     await deliver(NEW, place)
     assert version_in(place) == NEW
@@ -348,8 +314,8 @@ async def test_what_cannot_be_removed_after_a_failure_hides_no_error(folder, cap
     assert version_in(folder) == OLD
 
 
-async def test_a_mirror_completes_a_sealed_version_without_the_service(folder, tmp_path_factory) -> None:
-    """`sync` finds it where it looks whether a run is complete, whether it is sealed or not."""
+async def test_a_sync_completes_a_sealed_version_from_the_disk(folder, tmp_path_factory) -> None:
+    """sync completes a sealed version while it checks whether a run is complete, without a request for its files."""
     ends = []
     with Killing() as killing:
         for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
@@ -362,8 +328,8 @@ async def test_a_mirror_completes_a_sealed_version_without_the_service(folder, t
     assert set(ends) == {True}
 
 
-async def test_a_sealed_version_that_cannot_be_completed_is_a_failure_of_the_mirror(folder, tmp_path_factory) -> None:
-    """`verify` names it, and goes on."""
+async def test_verify_names_a_sealed_version_it_cannot_complete(folder, tmp_path_factory) -> None:
+    """verify reports a sealed version that cannot be completed as a failure, and goes on."""
     with Killing() as killing:
         for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
             if (place / FOLDER / ".new" / "manifest.json").exists():
@@ -467,7 +433,7 @@ async def test_a_link_or_pipe_under_the_final_name_is_not_followed(tmp_path) -> 
     (tmp_path / "a").touch()
     os.mkfifo(tmp_path / "b")
 
-    with pytest.raises(DiskError, match=r"/b: b is not a file, so it is not replaced; remove it$"):
+    with pytest.raises(DiskError, match=r"/b: expected b to be a file, got a pipe, device or folder; remove it$"):
         await DirectorySink(tmp_path).rename("a", "b")
 
 
@@ -483,8 +449,8 @@ async def test_a_removal_that_the_disk_refuses_is_an_error(tmp_path, monkeypatch
         await DirectorySink(tmp_path).remove_folder("x")
 
 
-async def test_notes_of_another_version_without_a_manifest_are_cleared_at_once(tmp_path) -> None:
-    """A first download was interrupted, and the run has changed since: there was no complete version to keep."""
+async def test_notes_of_an_interrupted_older_version_are_cleared(tmp_path) -> None:
+    """If a first download was interrupted and the run has changed since, its files are removed: no version was complete."""
     broken = groups_over(OLD.transport(broken=frozenset({url(None)})))
     broken.downloader.workers = 1  # so that the pages have come when it fails
     with pytest.raises(MultiCartError):
@@ -496,8 +462,8 @@ async def test_notes_of_another_version_without_a_manifest_are_cleared_at_once(t
     assert version_in(tmp_path) == NEW
 
 
-async def test_an_unsealed_version_in_memory_is_left_to_the_next_download() -> None:
-    """Whether another call is at work there cannot be told."""
+async def test_an_unsealed_version_in_memory_waits_for_a_download() -> None:
+    """In a sink without locks verify keeps an unsealed version, which may be in use; the next download removes it."""
     sink = MemorySink()
     await deliver(OLD, sink)
     sink.files[f"{FOLDER}/.new/page-0001.json"] = b"[]"

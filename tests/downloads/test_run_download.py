@@ -12,17 +12,8 @@ import anyio
 import anyio.lowlevel
 import attrs
 import pytest
-from support.download_kit import (
-    BASE,
-    MemorySink,
-    files_below,
-    page_bytes,
-    run_of,
-    service_name,
-    temporaries_below,
-    url,
-    zip_bytes,
-)
+from support.download_kit import BASE, files_below, page_bytes, run_of, service_name, temporaries_below, url, zip_bytes
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 
@@ -91,7 +82,7 @@ async def test_the_manifest_says_what_is_there(tmp_path) -> None:
 
 async def test_the_manifest_is_written_last() -> None:
     """After every file, also where there are many at a time."""
-    sink = MemorySink()
+    sink = PlainSink()
 
     await groups_over(service()).runs.download(run_of(*PAGES), sink)
 
@@ -198,7 +189,7 @@ async def test_ten_thousand_pages_stay_in_their_order() -> None:
     """Numbers are compared as numbers, where they need a digit more."""
     numbers = [10_000, 9_999, 1, 100_000]
     files = {url(number): FakeFile.whole(page_bytes(1, first=number)) for number in numbers}
-    transport, sink = FakeTransport(files=files), MemorySink()
+    transport, sink = FakeTransport(files=files), PlainSink()
     groups = groups_over(transport)
 
     done = await groups.runs.download(run_of(*numbers), sink)
@@ -364,14 +355,14 @@ async def test_no_more_files_at_a_time_than_the_limit(most) -> None:
 
     async with anyio.create_task_group() as group:
         for _ in range(2):
-            group.start_soon(groups.runs.download, run_of(*PAGES), MemorySink())
+            group.start_soon(groups.runs.download, run_of(*PAGES), PlainSink())
 
     assert (most, 24) == (transport.most, len(transport.opened))
     assert isinstance(groups.downloader, DownloadContext)
 
 
-async def test_a_run_of_very_many_pages_is_planned_and_noted_like_any_other(tmp_path) -> None:
-    """What would hold the loop is done off it: the plan, the manifest, and its being read again."""
+async def test_a_run_of_very_many_pages_does_not_block_the_loop(tmp_path) -> None:
+    """For a run of very many pages, the plan, the manifest and reading it again are done in a thread."""
     pages = range(1, 301)
     files = {url(page): FakeFile.whole(page_bytes(1)) for page in pages}
 
@@ -386,7 +377,7 @@ async def test_a_run_of_very_many_pages_is_planned_and_noted_like_any_other(tmp_
 async def test_a_sink_that_does_not_take_all_of_a_file_is_an_error(pieces) -> None:
     """What was not read to its end was not proved, so nobody is told that it is there."""
 
-    class Hasty(MemorySink):
+    class Hasty(PlainSink):
         async def put(self, name, chunks):
             if name.endswith("page-0001.json"):
                 for _ in range(pieces):

@@ -6,7 +6,8 @@ import json
 
 import attrs
 import pytest
-from support.download_kit import MemorySink, files_below, page_bytes, run_of, url, zip_bytes
+from support.download_kit import files_below, page_bytes, run_of, url, zip_bytes
+from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 
@@ -125,14 +126,14 @@ async def test_what_is_not_ours_stays(tmp_path) -> None:
     }
 
 
-async def test_a_sink_that_cannot_remove_gets_no_notes_that_would_stay() -> None:
-    """Only those of a call that failed, for the next one."""
-    sink, slow = MemorySink(), groups_over(service())
+async def test_a_sink_without_delete_gets_notes_only_after_a_failure() -> None:
+    """A sink that cannot delete gets progress notes only from a call that failed, for the next one."""
+    sink, slow = PlainSink(), groups_over(service())
     slow.downloader.now = iter(range(1_000)).__next__  # a second between any two looks at the clock
     await slow.runs.download(run_of(1, 2), sink)
     assert f"101/88/{PROGRESS}" not in sink.order
 
-    sink = MemorySink()
+    sink = PlainSink()
     broken = service()
     broken._files[url(2)] = [IncompleteDownloadError("page 2", "cut")]
     with pytest.raises(IncompleteDownloadError):
@@ -141,8 +142,8 @@ async def test_a_sink_that_cannot_remove_gets_no_notes_that_would_stay() -> None
     assert (await groups_over(service()).runs.download(run_of(1, 2), sink)).skipped == 1
 
 
-async def test_a_redelivery_that_is_interrupted_forgets_no_file_of_the_old_version(tmp_path) -> None:
-    """Two pages became one; the call that brings it fails, and the next one does not."""
+async def test_an_interrupted_redelivery_remembers_all_old_files(tmp_path) -> None:
+    """When two pages became one and the first call fails, the next call still removes the second page."""
     await deliver(tmp_path, "both", total_results=5)
     broken = service()
     broken._files[url(1)] = [IncompleteDownloadError("page 1", "cut")]
@@ -153,8 +154,8 @@ async def test_a_redelivery_that_is_interrupted_forgets_no_file_of_the_old_versi
     assert await listed(tmp_path) == ["page-0001.json"]
 
 
-async def test_a_number_beyond_all_bounds_in_the_row_leaves_a_manifest_that_is_json(tmp_path) -> None:
-    """Python reads ``1e999`` as infinity, and would write a word for it that no other reader takes."""
+async def test_an_infinite_number_in_the_row_leaves_valid_json(tmp_path) -> None:
+    """A row with 1e999, which Python reads as infinity, gives a manifest that every JSON parser can read."""
     run = attrs.evolve(run_of(1), extra={"speed": float("inf"), "pages": 1})
 
     await groups_over(service()).runs.download(run, tmp_path)

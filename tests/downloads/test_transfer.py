@@ -8,7 +8,6 @@ import json
 import pytest
 from support.download_kit import (
     BASE,
-    MemorySink,
     fetch,
     files_below,
     open_below,
@@ -19,6 +18,7 @@ from support.download_kit import (
     wanted_zip,
     zip_bytes,
 )
+from support.fake_sinks import OwnPutSink, PlainSink
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async._downloads.context import DownloadContext
@@ -221,13 +221,13 @@ async def test_a_large_file_that_is_bad_at_its_end_is_refused(tmp_path) -> None:
 PERCENT = f"{BASE}/results/101/88/50%25_88_Results_Page_1.json"
 
 
-async def test_an_ambiguous_percent_is_read_the_other_way_once_after_a_404() -> None:
-    """The first reading, the second, and then it is not found: never a third."""
+async def test_an_ambiguous_percent_is_reread_once_after_a_404() -> None:
+    """After a 404 an ambiguous percent sign is read the other way once; then the file is not found."""
     link = parse_link(PERCENT, base=BASE)
     assert link.alternate_url is not None
     asked = FileRequest(link, "101/88", "page-0001.json", wanted_page().check)
     missing = FakeFile([b""], status=404)
-    good, sink = FakeTransport(files={link.url: missing, link.alternate_url: FakeFile.whole(PAGE)}), MemorySink()
+    good, sink = FakeTransport(files={link.url: missing, link.alternate_url: FakeFile.whole(PAGE)}), PlainSink()
     bad = FakeTransport(files={link.url: missing, link.alternate_url: missing})
 
     await fetch(DownloadContext(good), asked, sink)
@@ -252,7 +252,7 @@ async def test_a_stale_link_is_made_fresh_once(status, envelope) -> None:
 
     good = FakeTransport(files={url(1): stale, url(1) + "?sig=2": FakeFile.whole(PAGE)})
     bad = FakeTransport(files={url(1): stale, url(1) + "?sig=2": stale})
-    sink = MemorySink()
+    sink = PlainSink()
     await fetch(DownloadContext(good), wanted_page(), sink, refresh)
     with pytest.raises(APIError) as caught:
         await fetch(DownloadContext(bad), wanted_page(), sink, refresh)
@@ -268,7 +268,7 @@ async def test_without_anybody_to_ask_a_stale_link_is_the_error() -> None:
     transport = FakeTransport(files={url(1): FakeFile([b"no"], status=401)})
 
     with pytest.raises(AuthenticationError):
-        await fetch(DownloadContext(transport), wanted_page(), MemorySink())
+        await fetch(DownloadContext(transport), wanted_page(), PlainSink())
 
     assert len(transport.opened) == 1
 
@@ -280,7 +280,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     transport = FakeTransport(files={url(1): [busy, FakeFile.whole(PAGE)]})
     owner = DownloadContext(transport, retrier=Retrier(clock=clock.clock))
 
-    await fetch(owner, wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), PlainSink())
 
     assert clock.slept == [7.0]
 
@@ -299,11 +299,11 @@ async def test_what_the_check_lets_pass_is_measured() -> None:
 async def test_a_server_error_names_its_attempts() -> None:
     """The last error knows that it was not the first."""
     with pytest.raises(ServerError, match="after 3 attempts"):
-        await fetch(downloader(FakeFile([b""], status=500)), wanted_page(), MemorySink())
+        await fetch(downloader(FakeFile([b""], status=500)), wanted_page(), PlainSink())
 
 
 @pytest.mark.parametrize("size", [100, 3 << 20])
-@pytest.mark.parametrize("make", [MemorySink, DirectorySink])
+@pytest.mark.parametrize("make", [PlainSink, DirectorySink])
 async def test_a_bad_file_is_refused_by_every_sink(tmp_path, make, size) -> None:
     """Whether the proof is given before the end, or in the thread that would put it in place."""
     sink = make(tmp_path) if make is DirectorySink else make()
@@ -316,16 +316,10 @@ async def test_a_bad_file_is_refused_by_every_sink(tmp_path, make, size) -> None
 
 async def test_a_folder_of_somebodys_own_gets_proved_files(tmp_path) -> None:
     """Who puts his own ``put`` in the place of ours is not passed by, and sees the end of good files alone."""
-    seen: list[str] = []
-
-    class Own(DirectorySink):
-        async def put(self, name, chunks):
-            seen.append(name)
-            await super().put(name, chunks)
-            seen.append("whole")
+    sink = OwnPutSink(tmp_path)
 
     with pytest.raises(IntegrityError):
-        await fetch(downloader(FakeFile.whole(b"[1, 2")), wanted_page(), Own(tmp_path))
-    await fetch(downloader(FakeFile.whole(PAGE)), wanted_page(), Own(tmp_path))
+        await fetch(downloader(FakeFile.whole(b"[1, 2")), wanted_page(), sink)
+    await fetch(downloader(FakeFile.whole(PAGE)), wanted_page(), sink)
 
-    assert seen == [NAME, NAME, "whole"]
+    assert sink.seen == [NAME, NAME, "whole"]

@@ -6,17 +6,8 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.download_kit import (
-    BASE,
-    MemorySink,
-    check_nothing_left,
-    fetch,
-    files_below,
-    page_bytes,
-    sized_page,
-    url,
-    wanted_page,
-)
+from support.download_kit import BASE, check_nothing_left, fetch, files_below, page_bytes, sized_page, url, wanted_page
+from support.fake_sinks import PlainSink
 from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async._downloads.context import DownloadContext
@@ -85,7 +76,7 @@ async def test_a_quick_file_is_started_and_done() -> None:
     content = page_bytes(10)
     owner, told = told_by([FakeFile.whole(content)])
 
-    await fetch(owner, wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), PlainSink())
 
     size = len(content)
     assert told == [FileStarted(name=NAME, expected=size), FileCompleted(name=NAME, size=size)]
@@ -96,7 +87,7 @@ async def test_a_slow_file_tells_how_far_it_is() -> None:
     content = sized_page(3 << 20)
     owner, told = told_by([FakeFile([content[: 1 << 20], content[1 << 20 : 2 << 20], content[2 << 20 :]])], step=0.25)
 
-    await fetch(owner, wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), PlainSink())
 
     assert [event.received for event in told if isinstance(event, FileProgress)] == [1 << 20, 2 << 20, 3 << 20]
     assert {event.expected for event in told if isinstance(event, FileStarted | FileProgress)} == {None}
@@ -108,7 +99,7 @@ async def test_a_restart_tells_what_is_discarded() -> None:
     cut = FakeFile([content[:700], CUT], headers={"content-length": str(len(content))})
     owner, told = told_by([cut, FakeFile.whole(content)])
 
-    await fetch(owner, wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), PlainSink())
 
     assert [type(event) for event in told] == [FileStarted, Retrying, FileProgress, FileRestarted, FileCompleted]
     assert [told[2].received, told[3].discarded] == [700, 700]
@@ -121,7 +112,7 @@ async def test_a_failure_tells_what_is_discarded() -> None:
     owner, told = told_by([cut], attempts=1)
 
     with pytest.raises(IncompleteDownloadError):
-        await fetch(owner, wanted_page(), MemorySink())
+        await fetch(owner, wanted_page(), PlainSink())
 
     assert FileFailed(name=NAME, discarded=100, error=CUT) == told[-1]
     assert total(told) == 0
@@ -132,7 +123,7 @@ async def test_a_file_that_never_began_tells_nothing_of_itself() -> None:
     owner, told = told_by([FakeFile([b"no"], status=404)])
 
     with pytest.raises(NotFoundError):
-        await fetch(owner, wanted_page(), MemorySink())
+        await fetch(owner, wanted_page(), PlainSink())
 
     assert told == []
 
@@ -149,7 +140,7 @@ async def test_going_on_in_the_middle_discards_nothing() -> None:
     )
     owner, told = told_by([first, rest])
 
-    await fetch(owner, wanted_page(), MemorySink())
+    await fetch(owner, wanted_page(), PlainSink())
 
     assert [type(event) for event in told] == [FileStarted, Retrying, FileCompleted]
     assert told[1].attempt == 2
@@ -182,7 +173,7 @@ async def test_sums_never_double(script, step, attempts) -> None:
     """Whatever breaks: a listener's sum ends at the file's size, or at nothing, and what is in the sink is the file."""
     files = [*(answer(kind, at) for kind, at in script), FakeFile.whole(LONG)]
     owner, told = told_by(files, step=step, attempts=attempts)
-    sink = MemorySink()
+    sink = PlainSink()
 
     try:
         await fetch(owner, wanted_page(), sink)
@@ -245,7 +236,7 @@ async def test_a_fresh_link_is_a_beginning_of_its_own() -> None:
     files = {url(1): FakeFile([b""], status=403), url(1) + "?sig=2": FakeFile.whole(content)}
     owner = DownloadContext(FakeTransport(files=files), emit=told.append)
 
-    await fetch(owner, wanted_page(), MemorySink(), refresh)
+    await fetch(owner, wanted_page(), PlainSink(), refresh)
 
     assert [type(event) for event in told] == [FileStarted, FileCompleted]
 
@@ -262,7 +253,7 @@ async def test_each_repetition_has_a_number_of_its_own() -> None:
     transport = FakeTransport(files={url(1): [cut, other, FakeFile.whole(content)]})
 
     await fetch(
-        DownloadContext(transport, retrier=retrier, emit=told.append, clock=clock.clock), wanted_page(), MemorySink()
+        DownloadContext(transport, retrier=retrier, emit=told.append, clock=clock.clock), wanted_page(), PlainSink()
     )
 
     assert [event.attempt for event in told if isinstance(event, Retrying)] == [2, 3]

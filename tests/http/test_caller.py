@@ -92,8 +92,8 @@ async def test_an_answer_becomes_the_endpoint_s_type() -> None:
 
 @pytest.mark.parametrize("safety", REPEATED)
 @pytest.mark.parametrize("failure", [lost(), refused(500), refused(503), refused(429), Response(502, b"<html>")])
-async def test_what_may_be_repeated_is_sent_as_often_as_the_policy_says(safety: Safety, failure: Any) -> None:
-    """The last error comes out as itself, with the number of attempts; success ends it earlier."""
+async def test_a_retryable_call_is_sent_as_often_as_the_policy_allows(safety: Safety, failure: Any) -> None:
+    """A retryable call ends with success or, after all attempts, with the last error, which knows their number."""
     transport = FakeTransport(*[failure] * 3)
     with pytest.raises((APIConnectionError, ServerError, RateLimitError), match=r"after 3 attempts") as caught:
         await caller(transport).call(endpoint(safety))
@@ -221,10 +221,8 @@ async def test_one_attempt_is_off() -> None:
         ([refused(502, http_status=502), refused(429)], True),
     ],
 )
-async def test_a_repetition_knows_whether_an_earlier_attempt_may_have_worked(
-    failures: list[Any], repeated: bool
-) -> None:
-    """A request that went out, or a 5xx, may; one that did not go out, or a 429, may not. Answers and errors tell."""
+async def test_a_retry_knows_if_an_earlier_attempt_may_have_worked(failures: list[Any], repeated: bool) -> None:
+    """Results and errors tell whether an earlier attempt may have worked: one that was sent, or a 5xx, but not a 429."""
     call = caller(FakeTransport(*failures, ok("fine"), *failures, refused(404)))
     assert repeated is (await call.call_with_info(endpoint("idempotent"))).maybe_applied
 
@@ -248,8 +246,8 @@ async def test_repetitions_and_pauses_are_told() -> None:
 
 
 @pytest.mark.parametrize("safety", ONCE)
-async def test_a_pause_that_the_service_asks_for_holds_back_the_next_call(safety: Safety) -> None:
-    """Trap 43: the refused call itself is not repeated; the next one of the client waits."""
+async def test_retry_after_delays_the_next_call_of_the_client(safety: Safety) -> None:
+    """Trap 43: after a rejected call with Retry-After, the client's next call waits, though the rejected one is not repeated."""
     clock = FakeClock()
     transport = FakeTransport(refused(503, http_status=503, headers={"retry-after": "119.2"}), ok(1))
     call = ApiCaller(transport, retrier=Retrier(clock=clock.clock))

@@ -100,12 +100,12 @@ async def test_a_redirect_is_handed_up_as_it_is(status) -> None:
     assert status == answer.status
 
 
-async def test_an_answer_of_the_limit_is_taken_and_one_byte_more_is_not() -> None:
-    """``Limits.response_bytes`` is the largest answer there is."""
+async def test_a_response_of_the_limit_is_accepted_a_larger_one_not() -> None:
+    """A response of exactly ``Limits.response_bytes`` is accepted, and one byte more is an error."""
     with mocked_answers(BASE + PATH, {"body": b"x" * 1000}, {"body": b"x" * 1001}):
         async with transport_to(BASE, limits=Limits(response_bytes=1000)) as transport:
             taken = await transport.post(PATH, b"{}")
-            with pytest.raises(ResponseTooLargeError, match="more than 1000 bytes"):
+            with pytest.raises(ResponseTooLargeError, match="expected at most 1000 bytes"):
                 await transport.post(PATH, b"{}")
 
     assert len(taken.payload) == 1000
@@ -177,7 +177,7 @@ async def test_a_time_out_before_sending_names_the_other_setting() -> None:
     fault = await failure(TimeoutError())
 
     assert (APITimeoutError, False) == (type(fault), fault.sent)
-    assert f"no connection in time to {HOST} (Timeouts.request)" in str(fault)
+    assert f"connecting to {HOST} timed out (Timeouts.request)" in str(fault)
 
 
 async def test_a_proxy_that_is_no_url_is_a_wrong_setting() -> None:
@@ -222,8 +222,8 @@ async def test_the_operating_system_error_is_the_cause() -> None:
     assert fault.__cause__.errno == errno.ECONNREFUSED
 
 
-async def test_a_call_without_a_credential_is_refused_before_it_is_sent() -> None:
-    """It fails at the call, and names both ways to give one."""
+async def test_a_call_without_a_credential_is_rejected_unsent() -> None:
+    """A call that needs a credential raises an error before it is sent, which names both ways to give one."""
     with mocked_answers(BASE + PATH) as service:
         async with transport_to(BASE, settings=settings(BASE, None)) as transport:
             with pytest.raises(

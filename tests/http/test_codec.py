@@ -304,7 +304,7 @@ def test_whatever_comes_is_a_run_or_one_error(data: object) -> None:
 @pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, "\ud800"], ids=type)
 def test_what_is_not_json_is_refused(value) -> None:
     """A field that cannot be sent is an error of ours, before anything is sent."""
-    with pytest.raises(ArgumentError, match="fields: cannot be sent as JSON"):
+    with pytest.raises(ArgumentError, match="fields: expected values that can be sent as JSON"):
         encode_body({"schedule_time": value})
 
 
@@ -336,8 +336,8 @@ def test_many_wrong_rows_cost_as_much_as_one(step: bool) -> None:
     assert peak < 2_000_000
 
 
-def test_a_wrong_row_among_good_ones_is_named_by_its_number_in_steps_too() -> None:
-    """Wherever the steps were cut."""
+def test_a_wrong_row_is_named_by_its_number_in_steps_too() -> None:
+    """Decoding in steps names a wrong row by its number, at any place in a step."""
     rows: list[Any] = [RUN] * 600
     rows[517] = {**RUN, "id": "x"}
 

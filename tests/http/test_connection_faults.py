@@ -173,7 +173,7 @@ async def test_a_malformed_head_is_an_invalid_response(case, verb) -> None:
 
         assert len(server.requests) == 1
     assert (InvalidResponseError, None) == (type(fault), fault.http_status)
-    assert str(fault).endswith(": the answer is not proper HTTP")
+    assert str(fault).endswith(": the response is not valid HTTP")
 
 
 async def client_events(server: RawServer, **given) -> list[object]:
@@ -235,7 +235,7 @@ async def test_a_call_goes_through_the_proxy() -> None:
 
         assert f"POST http://service.invalid/api/v1{PATH} HTTP/1.1" == server.requests[0].line
     assert answer.payload == FINE
-    assert (False, f"the proxy 127.0.0.1:{server.port} answers HTTP 407") == (fault.sent, fault.reason)
+    assert (False, f"the proxy 127.0.0.1:{server.port} responded with HTTP 407") == (fault.sent, fault.reason)
     assert "password" not in repr(network)
 
 

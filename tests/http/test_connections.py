@@ -161,8 +161,8 @@ async def test_a_form_arrives_as_multipart() -> None:
     assert second.endswith(b"\r\n\r\nASIN\r\nB0DJQQ38TG\r\n\r\n")
 
 
-async def test_a_borrowed_session_is_used_for_everything_and_never_closed() -> None:
-    """Calls, changes and files go over the session that was given, whose connections are its owner's."""
+async def test_a_borrowed_session_is_used_for_all_and_never_closed() -> None:
+    """Calls, changes and files go over the borrowed session, whose connections belong to its owner."""
     async with RawServer(fine) as server, aiohttp.ClientSession() as session:
         async with transport_to(server, network=NetworkOptions(session=session)) as transport:
             await transport.post(PATH, b"{}")

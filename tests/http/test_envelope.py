@@ -65,7 +65,7 @@ def test_another_status_is_never_success(status: object) -> None:
     error = failure(envelope(status=status))
 
     assert isinstance(error, InvalidResponseError)
-    assert "status is" in str(error)
+    assert "expected 0 or 1 as status of the envelope, got " in str(error)
 
 
 def test_a_missing_status_is_never_success() -> None:
@@ -163,8 +163,8 @@ def test_an_error_knows_whether_the_service_itself_has_said_it(payload: object, 
     assert failure(payload, 403).in_envelope is in_envelope
 
 
-def test_json_of_another_form_under_a_failing_status_is_the_detail() -> None:
-    """Django REST answers ``{"detail": …}``."""
+def test_other_json_under_a_failing_status_is_the_detail() -> None:
+    """JSON without an envelope under a failing HTTP status, such as Django REST's ``{"detail": …}``, is the error's detail."""
     error = failure({"detail": "Invalid token."}, 401)
 
     assert AuthenticationError is type(error)
@@ -211,7 +211,7 @@ def test_what_is_no_envelope_is_an_invalid_response(name: str) -> None:
 
     assert InvalidResponseError is type(error)
     assert error.http_status == 200
-    assert "HTTP 200: no envelope: " in str(error)
+    assert "HTTP 200: expected an envelope with code, data and status, got " in str(error)
 
 
 @pytest.mark.parametrize("name", NO_ENVELOPES)

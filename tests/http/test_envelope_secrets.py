@@ -57,7 +57,7 @@ def test_a_key_at_the_end_of_what_is_kept_is_taken_out(data: Callable[[str], obj
 @pytest.mark.parametrize("http_status", [200, 503])
 def test_of_a_private_answer_nothing_is_shown(payload: bytes, http_status: int) -> None:
     """Any part of what is no envelope may be a key."""
-    with pytest.raises(MultiCartError, match="not shown, because it may hold a secret") as caught:
+    with pytest.raises(MultiCartError, match="not shown, because it may contain a secret") as caught:
         unwrap_envelope("/p/", http_status, {}, payload, sensitive=True)
 
     assert "h1dden" not in f"{caught.value} {vars(caught.value)}"

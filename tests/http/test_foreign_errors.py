@@ -145,7 +145,7 @@ async def test_the_proxy_of_a_session_is_named_as_such(verb) -> None:
     async with RawServer(refuse) as proxy, borrowed("https://service.invalid", proxy=proxy.origin) as transport:
         fault = await failure(verb, transport, "https://service.invalid")
 
-    assert fault.reason == "the session's proxy answers HTTP 407"
+    assert fault.reason == "the session's proxy responded with HTTP 407"
 
 
 @VERBS
@@ -357,7 +357,7 @@ def test_a_url_that_aiohttp_cannot_ask_for_shows_no_secret() -> None:
     fault = call_error("/p/", caught.value, SendEvidence(tracked=False), route, usable=True)
 
     assert isinstance(fault, ConfigurationError)
-    assert str(fault).startswith("/p/: no request can be made to service.example: ")
+    assert str(fault).startswith("/p/: cannot make a request to service.example: ")
     assert secret not in str(fault)
     assert fault.__cause__ is None
 
@@ -368,5 +368,5 @@ async def test_a_proxy_of_a_session_that_is_no_url_is_named() -> None:
         aiohttp.ClientSession(proxy="http://[") as session,
         transport_to("http://127.0.0.1:9", network=NetworkOptions(session=session)) as transport,
     ):
-        with pytest.raises(ConfigurationError, match="the proxy or base_url is no URL that aiohttp can ask for"):
+        with pytest.raises(ConfigurationError, match="expected URLs that aiohttp can request as base_url and proxy"):
             await transport.post("/x/", b"{}")

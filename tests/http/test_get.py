@@ -67,7 +67,7 @@ async def test_a_get_is_bounded_in_size() -> None:
         await exchange.answer(b"x" * 1001)
 
     async with RawServer(large) as server, transport_to(server, limits=Limits(response_bytes=1000)) as transport:
-        with pytest.raises(ResponseTooLargeError, match="more than 1000 bytes"):
+        with pytest.raises(ResponseTooLargeError, match="expected at most 1000 bytes"):
             await transport.get(PATH)
 
 

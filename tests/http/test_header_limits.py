@@ -93,4 +93,4 @@ async def test_a_head_above_the_limits_names_the_limit(verb, way, case) -> None:
             await ask(verb, transport, server.url)
 
     assert type(caught.value) is InvalidResponseError
-    assert f"the answer is refused: {text}" in str(caught.value)
+    assert f"the response is rejected: {text}" in str(caught.value)

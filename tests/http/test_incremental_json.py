@@ -108,8 +108,8 @@ def test_simple_rows_are_taken_several_at_a_time() -> None:
     )
 
 
-def test_rows_that_cannot_be_cut_by_looking_are_taken_one_by_one() -> None:
-    """Texts and inner arrays that look like the end of a row mislead nobody, and there are pauses too."""
+def test_rows_with_misleading_cuts_are_parsed_one_by_one() -> None:
+    """Strings and inner arrays that look like the end of a row are parsed correctly, and with pauses."""
     value, pauses = parsed(json.dumps({"data": ROWS}))
 
     assert value == {"data": ROWS}
@@ -134,8 +134,8 @@ def test_there_are_pauses_between_long_items() -> None:
     assert ({"data": rows}, True) == ((found := parsed(json.dumps({"data": rows})))[0], found[1] >= 19)
 
 
-def test_rows_behind_one_that_is_long_are_taken_several_at_a_time_again() -> None:
-    """A cut that is not found is looked for again later."""
+def test_rows_after_a_long_one_are_parsed_several_at_a_time() -> None:
+    """After a row in which no cut was found, cuts are searched for again later."""
     rows = [{"id": number} for number in range(400)]
     rows[20]["text"] = "x" * 1000
 

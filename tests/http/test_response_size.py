@@ -52,7 +52,10 @@ async def test_a_length_above_the_limit_is_refused_unread() -> None:
     async with RawServer(boast) as server:
         fault = await refused(server)
 
-    assert f"/schedules/get/: more than {MIB} bytes (Limits.response_bytes)" == str(fault)
+    assert (
+        f"/schedules/get/: expected at most {MIB} bytes (Limits.response_bytes), got more; raise the limit to read it"
+        == str(fault)
+    )
 
 
 @pytest.mark.parametrize("head", [CHUNKED, b"HTTP/1.1 200 OK\r\n"], ids=["chunked", "close-delimited"])

@@ -153,8 +153,8 @@ async def test_a_bug_is_let_through() -> None:
 
 
 @pytest.mark.backoff
-async def test_no_pause_of_our_own_comes_on_top_of_one_that_was_asked_for() -> None:
-    """The service's word is enough."""
+async def test_no_backoff_is_added_to_a_retry_after() -> None:
+    """After an error with Retry-After there is no backoff in addition."""
     bench = Bench(RetryPolicy(wait_initial=60, wait_max=60))
 
     assert await bench.run(busy(30.0), "fine") == "fine"

@@ -143,6 +143,6 @@ def test_what_was_not_sent_or_was_refused_has_changed_nothing(error: MultiCartEr
     ],
     ids=str,
 )
-def test_what_was_sent_and_has_no_clear_answer_may_have_changed_something(error: MultiCartError) -> None:
-    """A service that failed may have failed after that."""
+def test_an_unclear_response_is_no_definite_rejection(error: MultiCartError) -> None:
+    """A request that was sent and got a 5xx or an unclear response may have changed something."""
     assert not is_definite_rejection(error)

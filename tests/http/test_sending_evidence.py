@@ -171,7 +171,7 @@ async def test_a_handshake_above_the_time_of_a_call_sends_nothing(way, body) -> 
         fault = await failure(transport, body)
 
     assert (type(fault), fault.sent) == (APITimeoutError, False)
-    assert f"no connection in time to localhost:{server.port} (Timeouts.request)" in str(fault)
+    assert f"connecting to localhost:{server.port} timed out (Timeouts.request)" in str(fault)
 
 
 async def occupy(session: aiohttp.ClientSession, url: str) -> None:
@@ -221,7 +221,7 @@ async def test_a_host_that_cannot_be_is_a_wrong_setting(way, body, host) -> None
         fault = await failure(transport, body)
 
     assert type(fault) is ConfigurationError
-    assert f"no request can be made to {host}:80: " in str(fault)
+    assert f"cannot make a request to {host}:80: " in str(fault)
     assert "label" in str(fault).rpartition(": ")[2]
 
 

@@ -68,7 +68,7 @@ async def test_bytes_that_are_no_body_are_silence(case) -> None:
     async with RawServer(drip) as server, transport_to(server, timeouts=Timeouts(read=LIMIT)) as transport:
         with (
             anyio.fail_after(60),
-            pytest.raises(StalledDownloadError, match=f"^{LABEL}: silence for 5 s after 5 bytes"),
+            pytest.raises(StalledDownloadError, match=f"^{LABEL}: no data for 5 s after 5 bytes"),
         ):
             await read_file(transport, server.url + FILE)
 

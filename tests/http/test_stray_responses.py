@@ -114,19 +114,19 @@ async def answering_stray_rows(exchange: Exchange) -> bool:
 
 
 READS = {
-    "collection": (answering_stray, lambda client: client.collections.get(101), "expected id of schedule_id 101"),
-    "asin": (answering_stray, lambda client: client.asins.get(101), "expected id of id 101"),
-    "output": (answering_stray, lambda client: client.outputs.get(101), "expected id of asin_id 101"),
-    "runs": (answering_stray_rows, lambda client: client.runs.list(101), "expected collection of collection_id 101"),
+    "collection": (answering_stray, lambda client: client.collections.get(101), "expected id 101"),
+    "asin": (answering_stray, lambda client: client.asins.get(101), "expected id 101"),
+    "output": (answering_stray, lambda client: client.outputs.get(101), "expected id 101"),
+    "runs": (answering_stray_rows, lambda client: client.runs.list(101), "expected collection 101"),
     "outputs": (
         answering_stray_rows,
         lambda client: client.outputs.list(101),
-        "expected collection of collection_id 101",
+        "expected collection 101",
     ),
     "category": (
         answering_stray_rows,
         lambda client: client.categories.result(101),
-        "expected collection of collection_id 101",
+        "expected collection 101",
     ),
 }
 

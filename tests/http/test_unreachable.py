@@ -67,10 +67,13 @@ def alert(code: int) -> bytes:
 
 
 LASTING = {
-    "plain HTTP": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does the service speak http there?"),
+    "plain HTTP": (
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        "the server may not use TLS there: check whether base_url must begin with http://",
+    ),
     "protocol version": (
         alert(70),
-        "no version of TLS suits both sides; this client offers TLSv1.2 to MAXIMUM.SUPPORTED",
+        "client and server support no common TLS version; this client offers TLSv1.2 to MAXIMUM.SUPPORTED",
     ),
     "handshake failure": (alert(40), "see ssl_context="),
     "certificate required": (alert(116), "see ssl_context="),
@@ -80,8 +83,8 @@ LASTING = {
 }
 PASSING = {
     "internal error": (alert(80), "internal error"),
-    "nothing at all": (b"", "the connection was ended during the handshake, without a reason"),
-    "half a record": (b"\x16\x03\x03", "the connection was ended during the handshake, without a reason"),
+    "nothing at all": (b"", "the peer closed the connection during the handshake, without giving a reason"),
+    "half a record": (b"\x16\x03\x03", "the peer closed the connection during the handshake, without giving a reason"),
     "nonsense": (b"\x16\x03\x03\xff\xff" + b"a" * 20, "TLS with localhost"),
 }
 
@@ -146,7 +149,7 @@ async def test_the_versions_of_a_borrowed_session_are_not_known() -> None:
     ):
         fault = await failure("post", transport, "")
 
-    assert str(fault).endswith("no version of TLS suits both sides")
+    assert str(fault).endswith("client and server support no common TLS version")
 
 
 async def test_a_context_with_a_minimum_of_its_own_is_named() -> None:
@@ -171,7 +174,7 @@ async def test_tls_in_answer_to_plain_http_is_named(verb) -> None:
             fault = await failure(verb, transport, url)
 
     assert type(fault) is InvalidResponseError
-    assert "does base_url want https:// in place of http://?" in str(fault)
+    assert "check whether base_url must begin with https://" in str(fault)
 
 
 @VERBS

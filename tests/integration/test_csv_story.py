@@ -21,8 +21,8 @@ def rows(count: int, *, asins: int | None = None, postcode: str = "4500") -> lis
     return [AsinRow("amazon.com.au", postcode, f"B0{number % (asins or count):08d}") for number in range(count)]
 
 
-async def test_a_csv_of_a_collection_makes_the_same_collection_and_the_same_csv(client, sandbox, tmp_path) -> None:
-    """Byte by byte: postcodes with their zeros, both domains, both flags, more rows than a page."""
+async def test_an_exported_csv_imports_to_the_same_collection(client, sandbox, tmp_path) -> None:
+    """An exported CSV, imported and exported again, is the same byte for byte: zeros, domains, flags, more rows than a page."""
     sandbox.add_zipcode("0800")
     sandbox.add_zipcode("10001", domain="amazon.com")
     first, second = await empty(client), await empty(client)
@@ -43,8 +43,8 @@ async def test_a_csv_of_a_collection_makes_the_same_collection_and_the_same_csv(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first.csv", "second.csv"]
 
 
-async def test_an_empty_collection_gives_a_header_that_cannot_be_imported(client, sandbox, tmp_path) -> None:
-    """The refusal says how many rows there are, and that before anything is sent."""
+async def test_the_csv_of_an_empty_collection_cannot_be_imported(client, sandbox, tmp_path) -> None:
+    """The CSV of an empty collection has only a header; its import is rejected before anything is sent."""
     made = await empty(client)
     assert await client.asins.export_csv(made, tmp_path / "asins.csv") == 0
     with pytest.raises(ArgumentError, match=r"source: expected 1 to 5000 rows .*, got 0"):
@@ -85,8 +85,8 @@ async def test_what_does_not_fit_into_the_collection_is_told(client) -> None:
     assert await client.asins.count(made) == 5_000
 
 
-async def test_rows_with_an_unknown_place_are_told_and_the_others_go_in(client) -> None:
-    """By domain or by postcode."""
+async def test_rows_with_an_unknown_place_are_reported_others_added(client) -> None:
+    """Rows with an unknown domain or postcode are reported, and the others are added."""
     made = await empty(client)
     given = [
         AsinRow("amazon.com.au", "4500", "B1"),

@@ -161,8 +161,8 @@ async def test_a_call_without_trouble_does_its_work_by_one_request(place: Place)
 
 
 @every_call
-async def test_a_passing_trouble_is_survived_or_told_and_the_work_is_never_done_twice(place: Place, call: Call) -> None:
-    """What may be repeated is, and looks as if it was done once; what may not be is sent once, and says what is known."""
+async def test_a_transient_failure_never_does_the_work_twice(place: Place, call: Call) -> None:
+    """A repeatable call survives a transient failure as if done once; others are sent once, and the error says what is known."""
     calm = await seen(place, call, None)
     for name, trouble in (LOST | ANSWERED).items():
         found = await seen(place, call, trouble.fault)

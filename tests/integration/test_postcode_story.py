@@ -168,8 +168,8 @@ async def test_a_category_wants_its_postcode_first(client, sandbox, tmp_path) ->
     assert {file.name for file in download.files} == {"category_asins.json", "category_asins.csv"}
 
 
-async def test_a_category_for_a_postcode_in_progress_is_refused_without_a_collection() -> None:
-    """Nothing is spent, and nothing is left behind."""
+async def test_a_category_for_a_pending_postcode_creates_nothing() -> None:
+    """A category scrape for a postcode in progress is rejected, spends nothing and leaves no collection."""
     async with slow() as (sandbox, client):
         await client.zipcodes.create("2600", domain_id=1)
         with pytest.raises(BadRequestError):

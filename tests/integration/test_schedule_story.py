@@ -56,8 +56,8 @@ async def test_a_run_that_the_schedule_has_started_is_waited_for(client, sandbox
     assert run_id == (await client.runs.latest(made)).id
 
 
-async def test_other_times_are_changed_alone_and_a_schedule_is_stopped(client, sandbox) -> None:
-    """Only what is given goes out, and the answer says the new schedule."""
+async def test_times_can_be_changed_alone_and_a_schedule_stopped(client, sandbox) -> None:
+    """An update sends only the given fields: times alone change the times, and "Manual" stops the schedule."""
     made = await scheduled(client)
     await client.collections.update(made, schedule_time=EveryMinutes(60, ["sunday"], [0]))
     times = sent_last(sandbox, UPDATE)
@@ -81,8 +81,8 @@ async def test_times_for_another_schedule_are_refused(client, sandbox) -> None:
     assert sandbox.counts[CREATE] == 0
 
 
-async def test_a_daily_schedule_without_hours_is_a_warning_about_credits(client) -> None:
-    """It is made all the same, and says how often it may run."""
+async def test_a_daily_schedule_without_hours_warns_about_credits(client) -> None:
+    """A daily schedule without hours is created, with a warning that says how often it may run."""
     with pytest.warns(MultiCartWarning, match="24 times the credits"):
         made = await client.collections.create("AU", notification_email="ops@example.com", schedule="Daily")
 

@@ -248,8 +248,8 @@ def test_records_are_written_as_they_came() -> None:
 
 
 @pytest.mark.parametrize("data", [None, "text", [1], 5])
-def test_an_undocumented_answer_that_is_no_object_stands_under_data(data: Any) -> None:
-    """A dictionary is the result in any case."""
+def test_an_undocumented_value_is_written_under_data(data: Any) -> None:
+    """to_dict() of an undocumented answer that is not an object is a dictionary with the value under "data"."""
     assert decode(data, Undocumented, "/p/").to_dict() == {"data": data}
 
 

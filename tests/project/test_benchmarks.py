@@ -56,8 +56,8 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def test_a_ratio_is_taken_within_a_round_and_the_median_over_the_rounds() -> None:
-    """A round in which the machine was slow for everybody does not count against anybody."""
+def test_the_ratio_is_a_median_of_ratios_within_each_round() -> None:
+    """Ratios are taken within a round and their median over the rounds, so a slow round does not distort them."""
     walls = [
         ("curl", 0, 1.0),
         ("ours", 0, 2.0),
@@ -70,8 +70,8 @@ def test_a_ratio_is_taken_within_a_round_and_the_median_over_the_rounds() -> Non
     assert figures().Figures(results(*walls)).ratio("ours", "curl", "wall") == 1.5
 
 
-def test_a_contender_of_the_first_round_is_compared_with_that_round_alone() -> None:
-    """Those that take long take part once."""
+def test_a_contender_of_one_round_is_compared_within_it() -> None:
+    """A slow contender, which only takes part in the first round, is compared with the others of that round."""
     walls = [("httpx", 0, 8.0), ("ours", 0, 2.0), ("ours", 1, 200.0)]
 
     assert figures().Figures(results(*walls)).ratio("ours", "httpx", "wall") == 0.25

@@ -9,51 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.every_endpoint import CALLS
 
 from multicart_async import resources
 from multicart_async._http.endpoint import Endpoint
 from multicart_async.sandbox._api.routes import ROUTES
-
-SAFETY = {
-    "collections.create": "unsafe",
-    "collections.list": "safe",
-    "collections.get": "safe",
-    "collections.update": "idempotent",
-    "collections.delete": "idempotent",
-    "collections.delete_multiple": "idempotent",
-    "collections.run": "verifiable",
-    "collections.results": "safe",
-    "asins.create": "idempotent",
-    "asins.create_multiple": "idempotent",
-    "asins.create_bulk": "idempotent",
-    "asins.list": "safe",
-    "asins.get": "safe",
-    "asins.update": "idempotent",
-    "asins.delete": "idempotent",
-    "asins.output_list": "safe",
-    "asins.output": "safe",
-    "category.submit": "unsafe",
-    "category.result": "safe",
-    "category.cancel": "idempotent",
-    "users.login": "unsafe",
-    "users.profile": "safe",
-    "users.profile_update": "idempotent",
-    "users.account_details": "safe",
-    "users.credits": "safe",
-    "users.register_otp": "unsafe",
-    "users.register": "unsafe",
-    "zipcodes.create": "unsafe",
-    "zipcodes.list": "safe",
-    "settings.domains": "safe",
-    "settings.officeworks_stores": "safe",
-    "skus.create": "idempotent",
-    "skus.create_multiple": "idempotent",
-    "skus.create_bulk": "idempotent",
-    "officeworks.categories": "safe",
-    "officeworks.category_products": "safe",
-    "plans.list": "safe",
-    "plans.public": "safe",
-}
 
 
 def modules() -> list[ModuleType]:
@@ -99,7 +59,7 @@ def test_an_endpoint_has_its_safety_class(
     where: str, endpoint: Endpoint[Any], endpoints: dict[str, dict[str, Any]]
 ) -> None:
     """What may be done when its answer is lost was decided for each of them."""
-    assert SAFETY[row_of(endpoints, endpoint.path)["id"]] == endpoint.safety
+    assert CALLS[row_of(endpoints, endpoint.path)["id"]].safety == endpoint.safety
 
 
 @every_endpoint

@@ -196,7 +196,7 @@ async def test_demo_fails_with_one_error(tmp_path) -> None:
     """That of the job that failed first, and no group of errors."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(errors.DiskError, match="expected a folder, but "):
+    with pytest.raises(errors.DiskError, match="expected a folder, got the file "):
         await example("demo").main(tmp_path / "file", collections={"One": 2, "Two": 2}, seconds_per_item=0.001)
 
 

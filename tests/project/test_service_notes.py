@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
 
 import pytest
+from support.documents import documents, lacking_tests
 
-TESTS = Path(__file__).parents[1]
-ROWS = re.findall(
-    r"^\| (\d+) \|(.*)\|(.*)\|(.*)\|$", (TESTS.parent / "docs/service-notes.md").read_text("utf-8"), re.MULTILINE
-)
+ROWS = re.findall(r"^\| (\d+) \|(.*)\|(.*)\|(.*)\|$", documents()["docs/service-notes.md"], re.MULTILINE)
 
 
 def test_every_trap_is_in_the_table() -> None:
@@ -24,10 +20,5 @@ def test_a_row_is_held_by_tests(number: str, service: str, library: str, held: s
     """It says what the service does and what the library does, and names tests that are there."""
     assert service.strip()
     assert library.strip()
-    named = re.findall(r"`([\w/]+\.py)::(\w+)`", held)
-    assert named
-    assert held.count("`") == 2 * len(named)
-    for file, test in named:
-        tree = ast.parse((TESTS / file).read_text("utf-8"))
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        assert test in {node.name for node in functions if node.name.startswith("test_")}
+    assert lacking_tests(held) == []
+    assert held.count("`") == 2 * held.count("::test_")

@@ -102,8 +102,8 @@ async def test_an_update_sends_only_what_was_given() -> None:
     ]
 
 
-async def test_an_update_can_have_fields_that_nobody_has_documented_yet() -> None:
-    """Alone too, from any mapping; what is `UNSET` in it is not sent either."""
+async def test_an_update_can_have_undocumented_fields() -> None:
+    """update_profile takes undocumented fields from any mapping, also alone; those that are `UNSET` are not sent."""
     groups = answering(ok({"id": 42}))
     extra = MappingProxyType({"company": "ACME", "address": {"lines": ["1", 2]}, "none": None, "not": UNSET})
     answer = await groups.account.update_profile(extra=extra)

@@ -79,16 +79,16 @@ async def test_create_of_a_duplicate_is_an_error_at_the_first_attempt() -> None:
     assert len(groups.transport.sent) == 1
 
 
-async def test_create_that_is_refused_after_a_lost_answer_is_refused_when_it_is_not_there() -> None:
-    """The 5,001st: the lost attempt was refused as well."""
+async def test_a_rejected_retry_without_the_item_is_a_rejection() -> None:
+    """If the repeated create is rejected and the item is not listed, as for the 5,001st, the rejection is raised."""
     groups = groups_over(FakeTransport(lost(), refused(400, "full"), ok([listed(4)]), ok([])))
 
     with pytest.raises(APIError, match="full"):
         await groups.asins.create(101, "B0DJQQ38TG", **PLACE)
 
 
-async def test_create_that_is_refused_after_a_lost_answer_tells_the_refusal_whatever_the_list_says() -> None:
-    """That it cannot be listed is no answer to the question whether it was added."""
+async def test_a_rejected_retry_is_raised_if_the_list_fails() -> None:
+    """If the repeated create is rejected and the list fails, the rejection is raised, not the error of the list."""
     groups = groups_over(FakeTransport(lost(), refused(400, "full"), refused(404, "no such list")))
 
     with pytest.raises(APIError, match="full"):
@@ -143,8 +143,8 @@ async def test_rejected_items_are_told_and_raise_when_asked() -> None:
     assert added == caught.value.added
 
 
-async def test_create_many_takes_its_own_duplicates_for_success_after_a_lost_answer() -> None:
-    """Case 33: what the lost attempt added is added; other reasons stay reasons."""
+async def test_duplicates_of_a_lost_create_many_are_success() -> None:
+    """Case 33: duplicates count as added after a lost answer only; other rejections stay rejections."""
     other = {"asin": "B3", "error": "Unknown postcode"}
     own = [{"asin": item, "error": "Duplicate entry"} for item in ("B1", "B2")]
     groups = groups_over(FakeTransport(lost(), ok({"success_count": 0, "error_rows": [*own, other]})))
@@ -171,8 +171,8 @@ async def test_create_many_keeps_duplicates_when_nothing_was_lost() -> None:
     assert len((await groups.asins.create_many(101, ["B1", "B2"], **NAMES)).error_rows) == 1
 
 
-async def test_create_many_keeps_what_was_done_when_a_later_batch_fails() -> None:
-    """The error carries the report so far, and no later batch is sent."""
+async def test_create_many_reports_earlier_batches_on_failure() -> None:
+    """If a batch fails, the error has the report of the batches before it, and no later batch is sent."""
     groups = groups_over(FakeTransport(taken(1000), refused(400, "full")))
     with pytest.raises(APIError, match="full") as caught:
         await groups.asins.create_many(101, [f"B{number}" for number in range(2_500)], **NAMES)
@@ -247,8 +247,8 @@ async def test_wait_ingested_for_nothing_looks_once() -> None:
     assert await groups.asins.wait_ingested(101, 0) == 0
 
 
-async def test_wait_ingested_ends_at_the_deadline_with_the_last_number() -> None:
-    """Rows that were rejected never come."""
+async def test_wait_ingested_times_out_with_the_last_count() -> None:
+    """wait_ingested for rows that never come ends at the deadline, with the last count."""
     groups = groups_over(FakeTransport(*[ok({"total_count": 249, "asin_list": []})] * 3))
     policy = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=20)
     with pytest.raises(WaitTimeoutError, match="expected 250 ASINs in collection 101, got 249") as caught:
@@ -305,8 +305,8 @@ async def test_delete_gives_nothing() -> None:
     assert groups.transport.sent == [("/schedules/amazon/asin/delete/", {"asin_id": 5})]
 
 
-async def test_delete_takes_not_found_for_done_only_after_a_lost_answer() -> None:
-    """Case 32: the first attempt deleted it; without one, "not found" is a wrong id."""
+async def test_delete_accepts_not_found_only_after_a_lost_answer() -> None:
+    """Case 32: "not found" is success after a lost answer, and an error at the first attempt."""
     groups = groups_over(FakeTransport(lost(), refused(404), refused(404)))
 
     assert await groups.asins.delete(5) is None

@@ -73,8 +73,8 @@ async def test_add_ends_when_the_rows_are_there() -> None:
     assert groups.clock.slept == [10, 10]
 
 
-async def test_a_missing_postcode_is_created_and_waited_for_before_any_item_is_sent() -> None:
-    """Items of a postcode that is not active would be scraped without cookies."""
+async def test_add_creates_a_missing_postcode_before_any_item() -> None:
+    """add creates a missing postcode and waits until it is active before it sends items, which need it for their scrape."""
     listed = in_turn([], [], [zipcode("in-progress")], [zipcode()])
     groups = service(**{ZIPCODES: listed, CREATE_ZIPCODE: in_turn(zipcode("in-progress"))})
     await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
@@ -122,8 +122,8 @@ def rows_at_each_look(*looks: list[dict[str, Any]]) -> Any:
     return answer
 
 
-async def test_after_a_lost_answer_rows_that_were_there_before_are_not_waited_for_again() -> None:
-    """B1 was there, B2 came with the lost attempt: both are duplicates now, and 1 + 2 rows would never come."""
+async def test_add_does_not_wait_for_rows_that_existed_before() -> None:
+    """After a lost answer both ASINs are duplicates, one from before: the wait is for the rows that can exist, not for 1 + 2."""
     looks = [[listed(1, "B1")], [listed(1, "B1"), listed(2, "B2")]]
     groups = service(**{LIST: rows_at_each_look(*looks), MULTIPLE: in_turn(lost(), taken(0, "B1", "B2"))})
     added = await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
@@ -132,8 +132,8 @@ async def test_after_a_lost_answer_rows_that_were_there_before_are_not_waited_fo
     assert 10 in groups.clock.slept
 
 
-async def test_after_a_lost_answer_the_rows_of_another_place_are_not_taken_for_these() -> None:
-    """An ASIN can be there for each domain and postcode. What a row does not tell does not speak against it."""
+async def test_add_tells_rows_of_other_places_apart() -> None:
+    """After a lost answer, rows of the same ASIN with another domain or postcode do not count; rows without these fields do."""
     elsewhere = [listed(1, "B1", postcode="2000"), listed(2, "B1", {"id": 9, "domain": "amazon.co.nz"})]
     vague = {"id": 3, "asin": "b1", "domain": None}
     groups = service(
@@ -154,8 +154,8 @@ async def test_after_a_lost_answer_a_rejected_item_is_not_looked_for() -> None:
     assert (added.success_count, added.assumed, len(added.error_rows)) == (1, 1, 2)
 
 
-async def test_after_a_lost_answer_rows_that_do_not_come_end_the_wait_too() -> None:
-    """With what was added."""
+async def test_add_times_out_after_a_lost_answer_with_its_report() -> None:
+    """After a lost answer, rows that do not come end the wait with an error that has what was added."""
     groups = service(**{LIST: rows_at_each_look([]), MULTIPLE: in_turn(lost(), taken(1, "B2"))})
     with pytest.raises(WaitTimeoutError, match="expected 2 of these ASINs in collection 101, got 0") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)
@@ -178,10 +178,8 @@ BAD = [
 
 
 @pytest.mark.parametrize(("given", "options", "named"), BAD, ids=range(len(BAD)))
-async def test_an_argument_that_cannot_be_right_is_named_before_anything_is_sent(
-    given: Any, options: Any, named: str
-) -> None:
-    """No postcode is created for items that cannot be added."""
+async def test_a_wrong_argument_is_named_before_any_request(given: Any, options: Any, named: str) -> None:
+    """A wrong argument is an ArgumentError that names it, before any request."""
     groups = groups_over(FakeTransport())
     with pytest.raises(ArgumentError) as caught:
         await groups.asins.add(*given, **{**NAMES, **options})
@@ -229,8 +227,8 @@ async def test_a_batch_that_fails_tells_what_the_earlier_ones_added() -> None:
     assert paths(groups)[-1] == MULTIPLE
 
 
-async def test_rows_that_do_not_come_in_time_end_the_wait_with_what_was_added() -> None:
-    """Each of the two waits has the whole patience."""
+async def test_add_times_out_with_what_was_added() -> None:
+    """Rows that do not come in time end the wait with an error that has the report; both waits have the full timeout."""
     groups = service(**{LIST: counts(3, 4)})
     with pytest.raises(WaitTimeoutError, match="expected 5 ASINs in collection 101, got 4") as caught:
         await groups.asins.add(101, ["B1", "B2"], **NAMES, policy=EVEN)

@@ -88,8 +88,8 @@ REFUSED: list[tuple[str, Call]] = [
 
 
 @pytest.mark.parametrize(("argument", "call"), REFUSED)
-async def test_what_cannot_be_right_is_refused_before_anything_is_sent(argument: str, call: Call) -> None:
-    """Traps 8 and 12: names where ids are wanted, commas, too many; the error names the argument."""
+async def test_a_wrong_argument_is_rejected_before_any_request(argument: str, call: Call) -> None:
+    """Traps 8 and 12: names in place of ids, commas and too many items are errors that name the argument, before any request."""
     groups = groups_over(FakeTransport())
     with pytest.raises(ArgumentError, match=f"^{argument}: ") as caught:
         await call(groups)

@@ -227,8 +227,8 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_place_that_cannot_be_written_to_is_told_before_asking(tmp_path) -> None:
-    """A file is in the way."""
+async def test_an_unwritable_place_is_an_error_before_any_request(tmp_path) -> None:
+    """If a file is in the way of the invoice's folder, this is an error before any request."""
     (tmp_path / "file").write_text("x")
     groups = with_invoice(FakeFile.whole(PDF))
     with pytest.raises(MultiCartError) as caught:

@@ -271,8 +271,8 @@ REFUSED: list[tuple[str, Call]] = [
 
 
 @pytest.mark.parametrize(("argument", "call"), REFUSED)
-async def test_what_cannot_be_right_is_refused_before_anything_is_sent(argument: str, call: Call) -> None:
-    """The error names the argument, in its field and in its text."""
+async def test_a_wrong_argument_is_rejected_before_any_request(argument: str, call: Call) -> None:
+    """A wrong argument is an ArgumentError that names it, in its attribute and in its text, before any request."""
     groups = groups_over(FakeTransport())
     with pytest.raises(ArgumentError, match=f"^{argument}: ") as caught:
         await call(groups)

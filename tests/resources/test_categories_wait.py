@@ -45,8 +45,8 @@ async def test_wait_ends_with_the_finished_scrape(started: Any) -> None:
     assert groups.clock.now() == 20
 
 
-async def test_watch_tells_each_change_once_and_the_finished_scrape_last() -> None:
-    """A look without a change is silent; a new page of progress is a change."""
+async def test_watch_yields_each_change_once_and_the_end_last() -> None:
+    """watch yields each change once, also of progress, and the finished scrape last; a poll without a change yields nothing."""
     rows = [category_row(progress={"page": page}) for page in (1, 1, 2)]
     groups = over(*rows, category_row(finished=True))
     seen = [(run.stage, run.progress) async for run in groups.categories.watch(STARTED, policy=STEADY)]
@@ -62,8 +62,8 @@ BROKEN_SIDE = [refused(500), refused(400), refused(404), refused(403), lost(), r
 
 
 @pytest.mark.parametrize("answer", BROKEN_SIDE, ids=repr)
-async def test_a_stage_that_says_failed_is_believed_whatever_else_is_broken(answer: Any) -> None:
-    """The collection only tells why; the scrape's own row has told the end."""
+async def test_a_failed_stage_is_trusted_if_other_calls_fail(answer: Any) -> None:
+    """A scrape whose stage is "failed" ends the wait, also if its collection, which only has the reason, cannot be read."""
     groups = over(category_row(stage="failed"), collection=in_turn(answer))
 
     with pytest.raises(CategoryFailedError, match="no reason is given"):
@@ -71,8 +71,8 @@ async def test_a_stage_that_says_failed_is_believed_whatever_else_is_broken(answ
 
 
 @pytest.mark.parametrize("answer", BROKEN_SIDE[:3], ids=repr)
-async def test_a_scrape_at_work_is_waited_for_whatever_becomes_of_its_collection(answer: Any) -> None:
-    """Nothing says that a category's collection can be had like others."""
+async def test_a_running_scrape_is_waited_for_without_its_collection(answer: Any) -> None:
+    """A running scrape is waited for also if its collection cannot be read: nothing documents that it can."""
     groups = over(*[category_row()] * 4, category_row(finished=True), collection=in_turn(answer))
 
     assert (await groups.categories.wait(STARTED, policy=STEADY)).id == 412
@@ -202,8 +202,8 @@ async def test_what_does_not_pass_ends_the_wait_at_once(failure: Any, error: typ
 
 
 @pytest.mark.parametrize(("rows", "last"), [([category_row()], 412), ([], None)])
-async def test_the_deadline_carries_what_was_waited_for_and_the_last_row(rows: list[Any], last: int | None) -> None:
-    """Waiting again goes on; no cancel is sent."""
+async def test_a_category_timeout_holds_the_start_and_the_last_row(rows: list[Any], last: int | None) -> None:
+    """A timeout has the StartedCategory, which can be waited for again, and the last row; no cancel is sent."""
     groups = over(ok(rows))
     with pytest.raises(WaitTimeoutError, match=r"category scrape 20326 is not finished after 25 s") as caught:
         await groups.categories.wait(STARTED, policy=PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=25))

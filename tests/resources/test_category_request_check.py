@@ -9,8 +9,8 @@ import pytest
 from multicart_async import UNSET, Success
 from multicart_async.errors import ArgumentError, ClientClosedError, MultiCartWarning, ServerError
 from multicart_async.models import CategoryRequest
-from multicart_async.models.outcome import outcome_of
 from multicart_async.resources._category_request import check_request
+from multicart_async.resources._outcomes import outcome_of
 
 URL = "https://www.amazon.com.au/s?rh=n%3A4851693051&dc"
 

@@ -34,8 +34,8 @@ def sent_by(groups: Groups) -> tuple[str, Any]:
     return only
 
 
-async def test_create_sends_its_defaults_and_nothing_that_is_not_given() -> None:
-    """Supplier, schedule and priority are required by the service, so they have defaults; the rest is left out."""
+async def test_create_sends_defaults_and_omits_what_is_not_given() -> None:
+    """create sends defaults for the required supplier, schedule and priority, and omits other arguments that are not given."""
     groups = groups_over(FakeTransport(ok(MADE)))
     made = await groups.collections.create("AU Laptops", notification_email=MAIL)
 
@@ -206,8 +206,8 @@ async def test_delete_many_goes_on_one_by_one_after_a_lost_answer() -> None:
     assert paths == ["delete_multiple"] * 2 + ["delete_schedule"] * 3
 
 
-async def test_delete_many_with_an_unknown_id_is_an_error_at_the_first_attempt() -> None:
-    """Nothing was lost, so "not found" is the caller's mistake."""
+async def test_delete_many_of_an_unknown_id_is_an_error_at_once() -> None:
+    """ "Not found" at the first attempt, without a lost answer, is an error."""
     groups = groups_over(FakeTransport(refused(404)))
     with pytest.raises(NotFoundError) as caught:
         await groups.collections.delete_many([1, 2])
@@ -314,8 +314,8 @@ REFUSED: list[tuple[str, Call]] = [
 
 
 @pytest.mark.parametrize(("argument", "call"), REFUSED)
-async def test_what_cannot_be_right_is_refused_before_anything_is_sent(argument: str, call: Call) -> None:
-    """The error names the argument, in its field and in its text."""
+async def test_a_wrong_argument_is_rejected_before_any_request(argument: str, call: Call) -> None:
+    """A wrong argument is an ArgumentError that names it, in its attribute and in its text, before any request."""
     groups = groups_over(FakeTransport())
     with pytest.raises(ArgumentError, match=f"^{argument}: ") as caught:
         await call(groups)

@@ -96,8 +96,8 @@ def hanging(path: str, *, begin: float = 0.0, end: float = NEVER) -> World:
     return World(trouble=trouble)
 
 
-def test_one_slow_page_does_not_stretch_the_search_after_a_lost_start() -> None:
-    """Thirty seconds, and one for the last look."""
+def test_a_slow_page_does_not_prolong_the_search_for_a_run() -> None:
+    """The search after a lost start takes thirty seconds, and one for the last poll, also with a slow page."""
     world = hanging(HISTORY, begin=0.0035)
     world.add(1, ready=0, run=88)
 

@@ -121,8 +121,8 @@ async def test_a_run_is_sent_once_when_its_answer_is_lost(appears: bool) -> None
 
 
 @pytest.mark.parametrize("call", [*UNSAFE.values(), lambda client: client.collections.delete(1)])
-async def test_refused_connections_are_tried_as_often_as_the_policy_says(call: Call) -> None:
-    """Case 31: nothing was sent, in any class; the error is none of unknown outcome."""
+async def test_refused_connections_are_retried_in_every_class(call: Call) -> None:
+    """Case 31: a refused connection sent nothing, so calls of each class are retried, and the error is no unknown outcome."""
     with socket.socket() as port:  # bound, and nobody listens
         port.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{port.getsockname()[1]}/api/v1"
@@ -134,8 +134,8 @@ async def test_refused_connections_are_tried_as_often_as_the_policy_says(call: C
     assert not isinstance(caught.value, OutcomeUnknownError)
 
 
-async def test_a_connection_that_was_refused_first_is_success_in_the_end() -> None:
-    """Case 31: the server comes up after two refusals; it sees one request."""
+async def test_a_call_succeeds_after_refused_connections() -> None:
+    """Case 31: if the server starts after two refused connections, the call succeeds with one request."""
     script = Script().add(CREATE, ok({"id": 1, "name": "AU Laptops"}))
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
@@ -157,8 +157,8 @@ async def test_a_connection_that_was_refused_first_is_success_in_the_end() -> No
     assert script.seen[CREATE] == 1
 
 
-async def test_a_deletion_that_is_gone_at_the_second_attempt_is_success() -> None:
-    """Case 32: two requests, and no error."""
+async def test_not_found_at_the_second_deletion_is_success() -> None:
+    """Case 32: a deletion whose answer was lost succeeds with two requests when the second finds nothing."""
     script = Script().add(DELETE, None, refused(404))
     async with RawServer(script) as server, AsyncMultiCart("key", base_url=server.url) as client:
         assert await client.collections.delete(1) is None
@@ -166,8 +166,8 @@ async def test_a_deletion_that_is_gone_at_the_second_attempt_is_success() -> Non
     assert script.seen[DELETE] == 2
 
 
-async def test_items_that_are_duplicates_at_the_second_attempt_are_success() -> None:
-    """Case 33: over the sandbox, which has done the work before it drops the connection."""
+async def test_duplicates_at_the_second_attempt_are_success() -> None:
+    """Case 33: items that a dropped connection had added already count as added at the second attempt."""
     async with Sandbox(instant=True) as sandbox, sandbox.client() as client:
         made = await create(client)
         sandbox.faults.add(MULTIPLE, DropAfter())
@@ -179,8 +179,8 @@ async def test_items_that_are_duplicates_at_the_second_attempt_are_success() -> 
     assert sandbox.counts[MULTIPLE] == 2
 
 
-async def test_a_single_item_that_is_a_duplicate_at_the_second_attempt_is_success() -> None:
-    """Case 33: the row of the lost attempt is found."""
+async def test_one_duplicate_at_the_second_attempt_is_success() -> None:
+    """Case 33: a single item that the lost attempt added is found in the list and returned."""
     async with Sandbox(instant=True) as sandbox, sandbox.client() as client:
         made = await create(client)
         sandbox.faults.add("/schedules/amazon/asin/create/", DropAfter(reset=True))
@@ -232,8 +232,8 @@ async def test_a_post_on_a_dropped_connection_is_sent_once_by_aiohttp(path: str)
     assert (1 if path == GET else 2) == server.connections
 
 
-async def test_a_get_on_a_dropped_connection_is_sent_twice_at_most_by_aiohttp() -> None:
-    """Case 35: a guard for upgrades; it repeats what it takes for idempotent."""
+async def test_aiohttp_sends_a_get_at_most_twice() -> None:
+    """Case 35: aiohttp repeats a GET on a dropped connection once, which future versions must not exceed."""
     served = 0
 
     async def serve(exchange: Exchange) -> bool:
@@ -270,7 +270,7 @@ async def test_an_answer_that_never_comes_is_a_lost_answer() -> None:
     async with Sandbox() as sandbox, sandbox.client() as client, anyio.create_task_group() as group:
         sandbox.faults.add(CREATE, Stall())
         group.start_soon(hasten_when, lambda: sandbox.counts[CREATE], 1 + Timeouts().request)
-        with pytest.raises(OutcomeUnknownError, match="no answer in time"):
+        with pytest.raises(OutcomeUnknownError, match="no response in time"):
             await create(client)
 
     assert sandbox.counts[CREATE] == 1

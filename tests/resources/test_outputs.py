@@ -62,7 +62,7 @@ async def test_get_refuses_another_record_than_was_asked_for() -> None:
     """An ASIN's id may be answered with a "wrong record": better an error than somebody else's data."""
     groups = groups_over(FakeTransport(*[ok(row(91, output_json={}))] * 2))
 
-    with pytest.raises(InvalidResponseError, match="expected id of asin_id 88, got 91"):
+    with pytest.raises(InvalidResponseError, match="expected id 88, got 91"):
         await groups.outputs.get(88)
 
 

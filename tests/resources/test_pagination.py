@@ -152,8 +152,8 @@ async def test_a_list_that_shrinks_below_the_next_page_is_read_again() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 19, 20, 49])
-async def test_a_service_that_gives_fewer_rows_than_asked_for_is_followed(most: int) -> None:
-    """A short page is no end: 60 rows, 20 a page."""
+async def test_a_service_with_shorter_pages_is_read_to_the_end(most: int) -> None:
+    """A service that gives 20 rows a page, fewer than requested, is read to the end of its 60 rows."""
     asked = []
 
     async def page(skip: int, limit: int) -> list[Row]:
@@ -224,8 +224,8 @@ async def test_a_service_that_ignores_skip_does_not_list_for_ever() -> None:
     assert asked == [0, 1, 1_000_000]
 
 
-async def test_a_service_that_ignores_skip_and_keeps_to_the_limit_has_an_end() -> None:
-    """The page that overlaps is longer by a row, which is new; the next pass has nothing new."""
+async def test_a_service_that_only_ignores_skip_has_an_end() -> None:
+    """A service that ignores skip but not limit ends: the longer overlapping page brings one new row, and the next pass none."""
 
     async def page(_: int, limit: int) -> list[Row]:
         return [Row(number) for number in range(limit)]

@@ -248,8 +248,8 @@ DOUBTFUL = [
 
 
 @pytest.mark.parametrize("error", DOUBTFUL, ids=str)
-async def test_what_may_be_an_accident_ends_the_wait_at_the_third_in_a_row(error: Exception) -> None:
-    """A wrong shape, "not found", or a refusal that HTTP alone says: once or twice is a hiccup, three times is the end."""
+async def test_an_accident_ends_the_wait_at_the_third_in_a_row(error: Exception) -> None:
+    """A wrong shape, "not found" or a rejection without an envelope ends the wait at the third in a row, and not before."""
     wait = Wait([PollResult("a", 1), error, error, PollResult("b", 2), error, error, DOWN, error, error, error])
 
     with pytest.raises(type(error)) as caught:
@@ -283,8 +283,8 @@ async def test_a_pause_that_the_service_asks_for_is_kept(code: int) -> None:
     assert wait.clock.slept == [25, 10, 10]
 
 
-async def test_there_is_no_last_look_in_a_pause_that_the_service_asks_for() -> None:
-    """The deadline comes first: the wait ends then, and not later."""
+async def test_there_is_no_last_poll_in_a_requested_pause() -> None:
+    """If the deadline falls into a pause that the service asked for, the wait ends at the deadline without a poll."""
     wait = Wait([PollResult("a", 1), asking(300)])
 
     with pytest.raises(WaitTimeoutError) as caught:

@@ -204,8 +204,8 @@ async def test_a_daily_schedule_without_hours_is_a_warning(times: dict[str, Any]
 
 
 @pytest.mark.parametrize("times", [{}, {"schedule_time": {}}], ids=repr)
-async def test_every_x_minutes_without_times_is_a_warning_when_it_is_new(times: dict[str, Any]) -> None:
-    """Nobody knows how often that is. A collection that is changed may have its times."""
+async def test_a_new_every_x_minutes_without_times_is_a_warning(times: dict[str, Any]) -> None:
+    """A new collection with "Every X Minutes" and no times is a warning; an existing one may have times already."""
     made, changed = fresh(), fresh()
     with pytest.warns(MultiCartWarning, match="not documented") as told:
         await made.collections.create("AU", notification_email=MAIL, schedule="Every X Minutes", **times)

@@ -172,8 +172,8 @@ async def test_a_refresh_that_fails_leaves_what_is_kept() -> None:
     assert names(await groups.settings.domains(refresh=True)) == ["amazon.co.nz"]
 
 
-async def test_a_refresh_is_not_content_with_a_request_that_began_before() -> None:
-    """Its answer may be older than what the caller knows."""
+async def test_a_refresh_sends_a_request_of_its_own() -> None:
+    """A refresh does not share a request that began before it, whose response may be older than what the caller knows."""
     transport = Held(ok([AU]), ok([AU, NZ]))
     groups = groups_over(transport)
     seen: dict[bool, list[str | None]] = {}

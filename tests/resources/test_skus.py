@@ -102,8 +102,8 @@ ELSEWHERE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-async def test_create_that_is_not_found_after_a_lost_answer_is_refused(name: str) -> None:
-    """A SKU is unique by itself, so the duplicate may be somebody else's; the error says that it may be ours too."""
+async def test_a_duplicate_sku_after_a_lost_answer_is_a_rejection(name: str) -> None:
+    """A duplicate SKU that is not found after a lost answer is an error, which says that the lost call may have added it."""
     groups = groups_over(FakeTransport(lost(), refused(409, "exists"), ELSEWHERE[name], ok([])))
 
     with pytest.raises(ConflictError, match="exists") as caught:
@@ -123,8 +123,8 @@ async def test_create_many_adds_up_batches_of_a_thousand() -> None:
     assert added.error_rows[0].item == "S7"
 
 
-async def test_create_many_keeps_what_was_done_when_a_later_batch_fails() -> None:
-    """The error carries the report so far."""
+async def test_create_many_reports_earlier_batches_on_failure() -> None:
+    """If a batch fails, the error has the report of the batches before it, and no later batch is sent."""
     groups = groups_over(FakeTransport(taken(1_000), refused(400, "full")))
     with pytest.raises(APIError, match="full") as caught:
         await groups.skus.create_many(100, [f"S{number}" for number in range(1_500)], **PLACE)
@@ -132,8 +132,8 @@ async def test_create_many_keeps_what_was_done_when_a_later_batch_fails() -> Non
     assert AddResult(success_count=1_000) == caught.value.report
 
 
-async def test_create_many_takes_its_own_duplicates_for_success_after_a_lost_answer() -> None:
-    """Other reasons stay reasons, and without a loss a duplicate is one."""
+async def test_duplicates_of_a_lost_create_many_are_success() -> None:
+    """Duplicates count as added after a lost answer only; other rejections stay rejections."""
     groups = groups_over(FakeTransport(lost(), taken(1, "S2"), taken(1, "S2"), lost(), taken(0, "S1", reason="store")))
 
     assert AddResult(success_count=2, assumed=1) == await groups.skus.create_many(100, ["S1", "S2"], **PLACE)

@@ -185,10 +185,10 @@ async def test_cancelling_a_finished_scrape_is_no_error(client: AsyncMultiCart) 
     assert (await client.categories.result(run.collection)).is_download_generated
 
 
-async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_submitted(
+async def test_an_unwritable_folder_is_an_error_before_submission(
     sandbox: Sandbox, client: AsyncMultiCart, tmp_path: Path
 ) -> None:
-    """Files that cannot be kept are not worth a credit."""
+    """A folder that cannot be written is an error before anything is submitted, because its files could not be stored."""
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(DiskError):

@@ -148,8 +148,8 @@ async def test_a_repeated_deletion_is_of_the_same_id() -> None:
     assert [fields for _, fields in groups.transport.sent] == [{"schedule_id": 101}] * 3
 
 
-async def test_an_unfinished_category_s_records_are_not_waited_for_by_count() -> None:
-    """Trap 29: ``asins`` is there when it is finished, and only then; before it is empty."""
+async def test_an_unfinished_category_may_have_no_records() -> None:
+    """Trap 29: a scrape has its records only when it is finished; before that they are empty, without an error."""
     groups = groups_over(ByPath({RESULT: in_turn([{**category_row(), "asins": None, "download_links": None}])}))
     run = await groups.categories.result(20326)
 

@@ -95,8 +95,8 @@ BAD = [
 
 
 @pytest.mark.parametrize(("call", "named"), BAD, ids=range(len(BAD)))
-async def test_an_argument_that_cannot_be_right_is_named_before_anything_is_sent(call: Any, named: str) -> None:
-    """Numbers for postcodes, names for ids, words that are no status."""
+async def test_a_wrong_argument_is_named_before_any_request(call: Any, named: str) -> None:
+    """A wrong argument is an ArgumentError that names it, before any request."""
     groups = groups_over(FakeTransport())
 
     with pytest.raises(ArgumentError, match=rf"\A{named}"):
@@ -159,8 +159,8 @@ async def test_a_postcode_that_never_gets_active_ends_the_wait(status: str) -> N
     assert caught.value.started == 15
 
 
-async def test_a_postcode_that_is_not_listed_ends_the_wait_at_the_third_look() -> None:
-    """As 404 does elsewhere: no call asks for one postcode."""
+async def test_an_unlisted_postcode_ends_the_wait_at_poll_three() -> None:
+    """A postcode that is missing from three lists in a row ends the wait, as a 404 does elsewhere."""
     groups = groups_over(FakeTransport(*looks("pending"), *[ok([])] * 3))
     with pytest.raises(NotFoundError, match=r"zipcode 15: not found\Z"):
         await groups.zipcodes.wait_active(15)
@@ -168,8 +168,8 @@ async def test_a_postcode_that_is_not_listed_ends_the_wait_at_the_third_look() -
     assert len(groups.transport.sent) == 4
 
 
-async def test_a_postcode_that_is_missing_from_two_lists_is_waited_for() -> None:
-    """Its row may come a moment later; the count begins anew when it was seen."""
+async def test_a_postcode_missing_from_two_lists_is_waited_for() -> None:
+    """A postcode may be missing from two lists in a row; the count starts again when it was listed."""
     groups = groups_over(FakeTransport(ok([]), ok([]), *looks("pending"), ok([]), ok([]), *looks("active")))
 
     assert (await groups.zipcodes.wait_active(15)).status == "active"

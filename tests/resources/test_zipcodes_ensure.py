@@ -85,8 +85,8 @@ async def test_an_active_postcode_is_found() -> None:
     assert groups.clock.slept == []
 
 
-async def test_the_domains_are_asked_for_only_where_no_postcode_tells_an_id() -> None:
-    """Their answer is not documented; the rows of the postcodes are."""
+async def test_domains_are_requested_only_without_a_known_id() -> None:
+    """The domains, whose answer is not documented, are requested only if no listed postcode has the domain's id."""
     groups = groups_over(Service(row(zipcode="4000"), **{DOMAINS: in_turn({"domains": "of another shape"})}))
 
     assert (await groups.zipcodes.ensure("4500", **NAMED, policy=EVEN)).status == "active"
@@ -103,8 +103,8 @@ async def test_domains_are_asked_for_once() -> None:
     assert groups.transport.count(DOMAINS) == 1
 
 
-async def test_a_list_that_is_longer_than_its_answer_is_asked_for_the_domain() -> None:
-    """No window is documented for it, and a default one is not ruled out."""
+async def test_a_postcode_not_in_the_list_is_sought_by_domain() -> None:
+    """A postcode that the full list lacks is looked for in the list of its domain, because the full list may be cut."""
     groups = groups_over(FakeTransport(ok([row(number=14, zipcode="4000")]), ok([row()])))
 
     assert (await groups.zipcodes.ensure("4500", **NAMED)).id == 15
@@ -123,8 +123,8 @@ async def test_a_missing_postcode_is_created_and_waited_for() -> None:
     assert groups.clock.slept == [10, 10]
 
 
-async def test_a_postcode_that_is_active_when_created_is_not_asked_for_again() -> None:
-    """As where the service has cookies of somebody else's, or needs none."""
+async def test_a_postcode_created_active_is_not_polled() -> None:
+    """A postcode that is active when it is created is returned without a poll."""
     groups = groups_over(FakeTransport(ok([]), ok([AU]), ok([]), ok(row())))
 
     assert (await groups.zipcodes.ensure("4500", **NAMED)).id == 15
@@ -147,8 +147,8 @@ async def test_another_postcode_is_not_taken_for_it(other: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("domain", [None, {"domain": "amazon.com.au"}, {"id": 1}], ids=str)
-async def test_a_row_that_does_not_tell_its_domain_is_of_the_domain_that_was_asked_for(domain: object) -> None:
-    """The list was asked for that domain alone."""
+async def test_a_row_without_a_domain_has_the_requested_domain(domain: object) -> None:
+    """A row without a domain, in a list that was requested for one domain, counts as a row of that domain."""
     groups = groups_over(Service(**{LIST: in_turn([row(domain=domain)])}))
 
     assert (await groups.zipcodes.ensure("4500", **NAMED)).id == 15

@@ -59,8 +59,8 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_atomic_file.fcntl, "flock", refuse)
 
 
-async def test_the_file_of_a_killed_writer_goes_and_that_of_a_living_one_stays(tmp_path) -> None:
-    """The lock of a writer lasts as long as its process; the next call in the folder looks for those that are free."""
+async def test_only_the_file_of_a_killed_writer_is_removed(tmp_path) -> None:
+    """The next call in a folder removes the temporary file of a killed writer and keeps that of a living one."""
     with another_writer(tmp_path / "theirs") as living, another_writer(tmp_path / "dead") as killed:
         assert len(temporaries_below(tmp_path)) == 2
         killed.kill()
@@ -262,7 +262,7 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
 
     monkeypatch.setattr(_atomic_file.fcntl, "flock", locked)
 
-    with pytest.raises(OSError, match="no temporary file could be kept"):
+    with pytest.raises(OSError, match="each of 5 temporary files was removed by another process"):
         temporary(tmp_path, "a").write(b"1")
 
     assert files_below(tmp_path) == {}
@@ -277,8 +277,8 @@ def test_an_error_without_a_number_says_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "ring"])
-async def test_a_link_under_the_final_name_is_replaced_and_not_followed(tmp_path, kind) -> None:
-    """What it points to stays as it was."""
+async def test_a_link_under_the_final_name_is_replaced(tmp_path, kind) -> None:
+    """A link under the final name is replaced, and its target stays as it was."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     dest = tmp_path / "dest"
@@ -297,7 +297,7 @@ async def test_a_pipe_or_folder_under_the_final_name_stays(tmp_path, kind) -> No
     """Something that is no file is not replaced without a word: it is a DiskError, and no temporary file is left."""
     os.mkfifo(tmp_path / "a") if kind == "pipe" else (tmp_path / "a").mkdir()
 
-    with pytest.raises(DiskError, match="not a file"):
+    with pytest.raises(DiskError, match="to be a file, got a pipe, device or folder"):
         await DirectorySink(tmp_path).put("a", chunks(b"1"))
     with pytest.raises(DiskError, match="expected a regular file"):
         await DirectorySink(tmp_path).read("a")
@@ -306,8 +306,8 @@ async def test_a_pipe_or_folder_under_the_final_name_stays(tmp_path, kind) -> No
     assert not (tmp_path / "a").is_file()
 
 
-async def test_a_folder_that_is_a_link_to_elsewhere_is_refused_each_time(tmp_path) -> None:
-    """Nothing outside of the destination changes, not with the second file either, and not with two at once."""
+async def test_a_folder_that_is_a_link_is_rejected_each_time(tmp_path) -> None:
+    """A folder that is a link is rejected for each file, also for two at once, and nothing outside the destination changes."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / STALE).write_bytes(b"not ours to sweep")

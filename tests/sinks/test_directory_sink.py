@@ -10,7 +10,8 @@ import pytest
 from support.download_kit import chunks, files_below, open_below, temporaries_below
 
 from multicart_async.errors import ArgumentError, DiskError, IntegrityError
-from multicart_async.sinks import DirectorySink, Sink, Write
+from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks._protocol import Write
 
 TEMPORARY = re.compile(r"\.mc-[0-9a-f]{16}\.part\Z")
 
@@ -41,8 +42,8 @@ async def test_a_file_is_replaced_by_a_whole_one(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1, 3 << 20])
-async def test_an_error_of_the_chunks_leaves_the_old_file_and_no_trace(tmp_path, after) -> None:
-    """Whole or nothing, whatever was written before the error; the error is let through as itself."""
+async def test_an_error_of_the_chunks_leaves_the_old_file(tmp_path, after) -> None:
+    """An error of the chunks is raised unchanged, and leaves the old file and nothing of the new one."""
     sink = DirectorySink(tmp_path)
     await sink.put("a", chunks(b"old"))
 
@@ -71,8 +72,8 @@ async def test_an_os_error_of_the_chunks_is_not_the_disks(tmp_path) -> None:
     assert files_below(tmp_path) == {}
 
 
-async def test_the_file_grows_under_a_name_of_its_own_that_nobody_guesses(tmp_path) -> None:
-    """While a file is written there is one temporary file in its folder, and nothing under its name."""
+async def test_a_file_is_written_under_a_random_temporary_name(tmp_path) -> None:
+    """While a file is written, its folder has one temporary file with a random name, and nothing under the final name."""
     seen: list[str] = []
 
     async def watched():
@@ -110,7 +111,7 @@ async def test_other_names_than_plain_words_are_refused(tmp_path, name, verb) ->
     """No name can lead out of the folder, hide, or mean something else on another system."""
     sink = DirectorySink(tmp_path)
 
-    with pytest.raises(ArgumentError, match="plain words"):
+    with pytest.raises(ArgumentError, match="expected words of letters"):
         await (sink.put(name, chunks(b"1")) if verb == "put" else getattr(sink, verb)(name))
 
     assert list(tmp_path.iterdir()) == []
@@ -188,7 +189,7 @@ async def test_check_refuses_a_file_in_the_way(tmp_path, below) -> None:
     """A file where the folder, or one above it, should be."""
     (tmp_path / "file").write_bytes(b"1")
 
-    with pytest.raises(DiskError, match="expected a folder, but "):
+    with pytest.raises(DiskError, match="expected a folder, got the file "):
         await DirectorySink(tmp_path / "file" / below).check()
 
     assert temporaries_below(tmp_path) == []

@@ -51,12 +51,12 @@ async def test_a_full_disk_is_told_and_nothing_is_left(mounted, size) -> None:
 
 
 @pytest.mark.parametrize("mounted", ["size=64k,ro"], indirect=True)
-async def test_a_disk_that_cannot_be_written_is_told_before_any_request(mounted) -> None:
-    """The check comes first, and the transport is never asked."""
+async def test_an_unwritable_disk_is_an_error_before_any_request(mounted) -> None:
+    """A destination that cannot be written is an error before any request is sent."""
     transport = FakeTransport()
     runs = groups_over(transport).runs
 
-    with pytest.raises(DiskError, match="not writable"):
+    with pytest.raises(DiskError, match="expected a writable folder"):
         await runs.download(run_of(1), mounted / "deep" / "down")
 
     assert (transport.sent, transport.opened) == ([], [])
@@ -69,7 +69,7 @@ async def test_a_file_in_the_way_is_told_before_any_request(tmp_path) -> None:
     runs = groups_over(transport).runs
 
     for dest in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(DiskError, match="expected a folder, but file is a file"):
+        with pytest.raises(DiskError, match="expected a folder, got the file file"):
             await runs.download(run_of(1), dest)
 
     assert (transport.sent, transport.opened) == ([], [])
@@ -161,8 +161,8 @@ async def test_a_temporary_file_that_cannot_be_removed_hides_no_error(tmp_path) 
     assert list(files_below(dest)) == ["f/a"]
 
 
-def test_durable_flushes_the_file_before_the_rename_and_the_folder_after_it(tmp_path) -> None:
-    """A power cut can then lose a file, but not leave an empty one under its name."""
+def test_durable_flushes_the_file_then_renames_then_the_folder(tmp_path) -> None:
+    """A durable file is flushed before the rename and its folder after it, so that a power failure cannot leave an empty file."""
     needs_strace()
     dest = tmp_path / "dest"
     dest.mkdir()
@@ -184,8 +184,8 @@ def test_without_durable_nothing_is_flushed(tmp_path) -> None:
     assert ["rename" if "rename" in call else "sync" for call in calls] == ["rename"]
 
 
-def test_a_folder_that_cannot_be_flushed_is_told_and_the_file_is_whole(tmp_path) -> None:
-    """After the rename the file belongs to its name: the error says that it may not outlive a power cut."""
+def test_a_failing_flush_of_a_folder_leaves_a_complete_file(tmp_path) -> None:
+    """If the folder cannot be flushed after the rename, the file is complete, and the error says that it may be lost."""
     needs_strace()
     dest = tmp_path / "dest"
     dest.mkdir()

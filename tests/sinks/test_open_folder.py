@@ -217,8 +217,8 @@ def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkey
     assert open_below(tmp_path) == []
 
 
-def test_a_folder_that_is_replaced_while_a_file_is_written_gets_nothing(tmp_path, calls) -> None:
-    """The file stays in the original folder, wherever that was moved; with paths alone that is not possible."""
+def test_a_folder_put_in_place_during_a_write_gets_nothing(tmp_path, calls) -> None:
+    """A file stays in the folder where its writing began, also if another folder takes over the path meanwhile."""
     if calls == "by paths":
         pytest.skip("not promised where the system has no descriptors of folders")
     (tmp_path / "outside").mkdir()

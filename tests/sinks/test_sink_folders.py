@@ -12,7 +12,9 @@ from support.open_folders import flushed_folders
 from support.pruning_kit import folders
 
 from multicart_async import DirectorySink, errors
-from multicart_async.sinks import ListableSink, MemorySink, map_sink_errors, put_bytes
+from multicart_async.sinks import ListableSink, MemorySink
+from multicart_async.sinks._error_mapping import map_sink_errors
+from multicart_async.sinks._protocol import put_bytes
 
 STALE = ".mc-0123456789abcdef.part"
 
@@ -55,7 +57,7 @@ async def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, names) -
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "dest" / "a").write_bytes(b"2")
 
-    with pytest.raises(errors.ArgumentError, match="plain words"):
+    with pytest.raises(errors.ArgumentError, match="expected words of letters"):
         await DirectorySink(tmp_path / "dest").rename(*names)
 
     assert tree(tmp_path) == {"a": b"1", "dest/a": b"2"}
@@ -67,7 +69,7 @@ async def test_what_is_no_file_does_not_lose_its_name(tmp_path, kind) -> None:
     os.mkfifo(tmp_path / "b") if kind == "pipe" else (tmp_path / "b").mkdir()
     (tmp_path / "a").write_bytes(b"1")
 
-    with pytest.raises(errors.DiskError, match="b is not a file, so it is not replaced"):
+    with pytest.raises(errors.DiskError, match="expected b to be a file, got a pipe, device or folder"):
         await DirectorySink(tmp_path).rename("a", "b")
 
     assert (tmp_path / "a").read_bytes() == b"1"
@@ -175,5 +177,5 @@ async def test_a_folder_for_new_versions_has_a_plain_name(tmp_path, name) -> Non
 @pytest.mark.parametrize("name", [".new", ".new/a", "101/.new/.new", "101/.new/88/.new/a", "101/.newer", "101/.new/"])
 async def test_other_hidden_names_are_refused(tmp_path, name) -> None:
     """At any depth."""
-    with pytest.raises(errors.ArgumentError, match="plain words"):
+    with pytest.raises(errors.ArgumentError, match="expected words of letters"):
         DirectorySink(tmp_path).path(name)

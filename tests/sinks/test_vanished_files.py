@@ -22,6 +22,7 @@ from support.download_kit import (
     url,
     wanted_page,
 )
+from support.fake_sinks import OwnPutSink
 from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 from support.open_folders import opener, path_at, temporary
@@ -30,8 +31,9 @@ from multicart_async._downloads.category_csv import category_csv
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import DiskError, IncompleteDownloadError
 from multicart_async.events import FileFailed, FileRestarted, Retrying
-from multicart_async.sinks import DirectorySink, MemorySink, Sink, _atomic_file, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink, Sink, _atomic_file
 from multicart_async.sinks._open_folder import OpenFolder
+from multicart_async.sinks._protocol import put_bytes
 
 NAME = "101/88/page-0001.json"
 SMALL = sized_page(2_000)
@@ -118,20 +120,13 @@ async def test_an_older_file_stays_when_the_new_one_is_lost(tmp_path, monkeypatc
     assert files_below(tmp_path) == {"a": b"old"}
 
 
-class Own(DirectorySink):
-    """A folder with a `put` of its user's own."""
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        await super().put(name, chunks)
-
-
 @SIZES
 async def test_a_sink_derived_from_a_folder_begins_again_too(tmp_path, monkeypatch, content) -> None:
     """Its files are written by the same means."""
     cleaner(monkeypatch, 2 if content is SMALL else 1)
     groups = groups_over(FakeTransport(files={url(1): parts(content)}))
 
-    await fetch(groups.downloader, wanted_page(), Own(tmp_path))
+    await fetch(groups.downloader, wanted_page(), OwnPutSink(tmp_path))
 
     assert files_below(tmp_path) == {NAME: content}
 

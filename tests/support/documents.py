@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _SHELL = re.compile(r"^```sh\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`[^`\n]+`")
 _MAKE = re.compile(r"\bmake (?:[A-Z]+=\S+ )?([a-z]+)")
 _LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -66,6 +67,26 @@ def blocks(texts: dict[str, str]) -> Iterator[Block]:
         for found in _BLOCK.finditer(text):
             line = text.count("\n", 0, found.start()) + 2
             yield Block(name, line, textwrap.dedent(found[2]))
+
+
+def lacking_tests(text: str) -> list[str]:
+    """Return those of the tests that a text names as ``file.py::test``, below ``tests``, which do not exist."""
+    named = re.findall(r"`(?:tests/)?([\w/]+\.py)::(\w+)`", text)
+    assert named
+    return [f"{file}::{test}" for file, test in named if test not in _tests_of(ROOT / "tests" / file)]
+
+
+def _tests_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module(body=[])
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {node.name for node in functions if node.name.startswith("test_")}
+
+
+def words(text: str) -> set[str]:
+    """Return the names in the code of a document: in its blocks and between its backquotes."""
+    prose = _FENCED.sub("", text)
+    code = "\n".join([*_FENCED.findall(text), *_SPAN.findall(prose)])
+    return set(re.findall(r"\w+", code))
 
 
 def links(text: str) -> list[str]:

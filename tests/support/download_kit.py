@@ -20,7 +20,8 @@ from multicart_async._downloads.links import parse_link
 from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.config import Limits
 from multicart_async.models import DownloadLinks, Run
-from multicart_async.sinks import Sink, map_sink_errors
+from multicart_async.sinks import Sink
+from multicart_async.sinks._error_mapping import map_sink_errors
 
 BASE = "https://multicartapi.com/api/v1"
 
@@ -100,25 +101,6 @@ async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:
     """What a sink is given."""
     for piece in pieces:
         yield piece
-
-
-class MemorySink:
-    """A `Sink` that is no folder."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.order: list[str] = []
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        content = b"".join([chunk async for chunk in chunks])
-        self.files[name] = content
-        self.order.append(name)
-
-    async def read(self, name: str) -> bytes | None:
-        return self.files.get(name)
-
-    async def size(self, name: str) -> int | None:
-        return len(self.files[name]) if name in self.files else None
 
 
 def files_below(folder: Path, *, staged: bool = True) -> dict[str, bytes]:

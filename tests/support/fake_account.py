@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from multicart_async import RetryPolicy
@@ -38,20 +38,6 @@ class Account:
         self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
     ) -> AsyncGenerator[ByteStream, None]:
         yield self._page()
-
-
-class Hole:
-    """A sink that forgets."""
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        async for _ in chunks:
-            pass
-
-    async def read(self, name: str) -> bytes | None:
-        return None
-
-    async def size(self, name: str) -> int | None:
-        return None
 
 
 async def mirrored(ids: Iterable[int], sink: Sink, account: Account) -> SyncReport:

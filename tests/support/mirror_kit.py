@@ -1,21 +1,18 @@
-"""What the tests of mirrors share: paths of the service, sinks that watch or refuse, and looks at a folder."""
+"""What the tests of mirrors share: paths of the service, and what lies in a folder."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from multicart_async._sync.engine import Synchronizer
 from multicart_async._sync.options import SyncOptions
-from multicart_async.errors import DiskError
 from multicart_async.sandbox import Sandbox
-from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks import Sink
 from support.groups import Groups
 
 LIST = "/schedules/get_schedules/"
@@ -85,57 +82,3 @@ async def stream_of(ids: Iterable[int]) -> AsyncIterator[int]:
     """Ids as they come."""
     for number in ids:
         yield number
-
-
-class WatchedSink(DirectorySink):
-    """A folder that counts what is done with it: ``seen["read manifest.json"]``."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.seen: Counter[str] = Counter()
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        self._note("put", name)
-        await super().put(name, chunks)
-
-    async def read(self, name: str) -> bytes | None:
-        self._note("read", name)
-        return await super().read(name)
-
-    def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
-        self._note("chunks", name)
-        return super().iter_bytes(name)
-
-    def _note(self, verb: str, name: str) -> None:
-        self.seen[f"{verb} {name.rpartition('/')[2]}"] += 1
-
-
-class FullSink(DirectorySink):
-    """A folder on a disk that refuses after so many files."""
-
-    def __init__(self, root: Path, room: int, number: int = errno.ENOSPC) -> None:
-        super().__init__(root)
-        self._room = room
-        self._number = number
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        self._room -= 1
-        if self._room < 0:
-            raise DiskError(name, "no", self._number)
-        await super().put(name, chunks)
-
-
-class PlainSink:
-    """The least that a `Sink` can do."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        self.files[name] = b"".join([chunk async for chunk in chunks])
-
-    async def read(self, name: str) -> bytes | None:
-        return self.files.get(name)
-
-    async def size(self, name: str) -> int | None:
-        return len(self.files[name]) if name in self.files else None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 import pytest
-from support.mirror_kit import HISTORY, LIST, PlainSink, asked, tree
+from support.fake_sinks import PlainSink, UnlistableSink
+from support.mirror_kit import HISTORY, LIST, asked, tree
 from support.pruning_kit import add_runs, drop_collection, drop_run, unlist
 
-from multicart_async import errors
 from multicart_async._downloads.manifest import dump_checksummed
 from multicart_async.sandbox.faults import Envelope, Status
-from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink
+from multicart_async.sinks._protocol import put_bytes
 
 GET = "/schedules/get/"
 
@@ -327,19 +327,6 @@ async def test_a_sink_that_cannot_be_listed_says_nothing(sandbox, client) -> Non
     assert GET not in asked(sandbox)
 
 
-class Unlistable(DirectorySink):
-    """A folder of which some may not be listed."""
-
-    def __init__(self, root: Path, secret: str) -> None:
-        super().__init__(root)
-        self._secret = secret
-
-    async def list(self, folder: str) -> dict[str, int | None]:
-        if folder == self._secret:
-            raise errors.DiskError(folder, "Permission denied", errno.EACCES)
-        return await super().list(folder)
-
-
 @pytest.mark.parametrize("secret", ["", "101"])
 async def test_a_folder_that_may_not_be_listed_is_mirrored_still(sandbox, client, tmp_path, caplog, secret) -> None:
     """What is gone is not known then; a log says so."""
@@ -348,7 +335,7 @@ async def test_a_folder_that_may_not_be_listed_is_mirrored_still(sandbox, client
     drop_run(sandbox, 88)
     add_runs(sandbox, 101, 1)
 
-    report = await client.sync(Unlistable(tmp_path, secret))
+    report = await client.sync(UnlistableSink(tmp_path, secret))
 
     assert (report.gone, report.ok, report.files) == ((), True, 2)
     assert "cannot be listed" in caplog.text
@@ -373,13 +360,7 @@ async def test_a_collection_whose_folder_cannot_be_read_is_kept(sandbox, client,
         await client.collections.delete(number)
     (tmp_path / str(ids[0]) / "collection.json").unlink()
 
-    class Closed(DirectorySink):
-        async def list(self, folder: str) -> dict[str, int | None]:
-            if folder == str(ids[0]):
-                raise errors.DiskError(folder, "Permission denied", errno.EACCES)
-            return await super().list(folder)
-
-    report = await client.sync(Closed(tmp_path))
+    report = await client.sync(UnlistableSink(tmp_path, str(ids[0])))
 
     assert report.gone == (str(ids[1]),)
     assert "its folder cannot be read, so it is kept" in caplog.text

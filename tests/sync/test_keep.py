@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 
 import pytest
-from support.mirror_kit import FILE, HISTORY, FullSink, asked, results, runs_below, stream_of, tree
-from support.pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
+from support.fake_sinks import FullSink, StubbornSink
+from support.mirror_kit import FILE, HISTORY, asked, results, runs_below, stream_of, tree
+from support.pruning_kit import add_runs, drop_run, folders, unlist
 from test_gone import plant, runs_of
 
 from multicart_async import errors
 from multicart_async.sandbox.faults import Cut, Envelope
-from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink
+from multicart_async.sinks._protocol import put_bytes
 
 
 async def test_older_runs_are_deleted(sandbox, client, tmp_path) -> None:

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from support.eventually import until
-from support.mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, stream_of, tree
+from support.fake_sinks import WatchedSink
+from support.mirror_kit import FILE, HISTORY, LIST, asked, results, runs_below, stream_of, tree
 
 from multicart_async import Limits, errors
 from multicart_async._sync.options import SyncOptions
@@ -319,7 +320,7 @@ async def test_a_destination_that_cannot_be_is_refused_at_once(sandbox, client, 
     """A file, or no path at all."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(errors.DiskError, match="expected a folder, but "):
+    with pytest.raises(errors.DiskError, match="expected a folder, got the file "):
         await client.sync(tmp_path / "file")
     with pytest.raises(errors.ArgumentError, match="dest: expected a path or a Sink"):
         await client.sync(7)  # type: ignore[arg-type]

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from support.eventually import until
-from support.fake_account import PAGE, Account, Hole, mirrored
+from support.fake_account import PAGE, Account, mirrored
+from support.fake_sinks import FullSink, NullSink, WatchedSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
-from support.mirror_kit import FILE, HISTORY, LIST, FullSink, WatchedSink, asked, results, runs_below, temporaries, tree
+from support.mirror_kit import FILE, HISTORY, LIST, asked, results, runs_below, temporaries, tree
 
 from multicart_async import Limits, RetryPolicy, errors
 from multicart_async._http import Response
@@ -231,8 +232,8 @@ async def test_closing_the_client_ends_a_mirror_that_waits_for_ids(sandbox, tmp_
             await mirror
 
 
-async def test_a_client_that_is_closed_between_two_calls_ends_a_mirror() -> None:
-    """Whether a list or a file is refused first: it is no failure of a run."""
+async def test_a_client_closed_between_two_calls_ends_a_mirror() -> None:
+    """Closing the client ends sync, and is not reported as the failure of a run, whether a list or a file is rejected first."""
 
     class Closed(Account):
         async def post(self, path: str, *rest: object, **more: object) -> Response:
@@ -245,7 +246,7 @@ async def test_a_client_that_is_closed_between_two_calls_ends_a_mirror() -> None
 
     for account in (Closed(), Account(closed)):
         with pytest.raises(errors.ClientClosedError):
-            await mirrored(range(1, 50), Hole(), account)
+            await mirrored(range(1, 50), NullSink(), account)
 
 
 async def test_a_closed_client_mirrors_nothing(sandbox, tmp_path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.fake_sinks import RejectingSink, UnlistableSink
 from support.mirror_kit import results
 
-from multicart_async import DirectorySink, errors
 from multicart_async.sinks import MemorySink
 
 
@@ -83,13 +81,7 @@ async def test_folders_of_others_are_not_touched(client, half) -> None:
 async def test_a_folder_that_cannot_be_listed_stops_nothing(client, half, folder) -> None:
     """The newest run is fetched although another folder cannot be listed."""
 
-    class Closed(DirectorySink):
-        async def list(self, name: str) -> dict[str, int | None]:
-            if name == folder:
-                raise errors.DiskError(name, "Permission denied", errno.EACCES)
-            return await super().list(name)
-
-    report = await client.sync(Closed(half.parents[1]))
+    report = await client.sync(UnlistableSink(half.parents[1], folder))
 
     assert (half.parent / "90" / "manifest.json").exists()
     assert report.runs == 1
@@ -110,23 +102,10 @@ async def test_a_mirror_in_memory_is_finished_too(client, half) -> None:
     assert (await client.verify(sink)).ok
 
 
-class RefusingSink(DirectorySink):
-    """A folder that takes no file of one run."""
-
-    def __init__(self, root: Path, run: str) -> None:
-        super().__init__(root)
-        self._run = run
-
-    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        if name.startswith(f"{self._run}/"):
-            raise errors.DiskError(name, "Input/output error", errno.EIO)
-        await super().put(name, chunks)
-
-
 @pytest.mark.parametrize("run", ["101/89", "101/90"])
 async def test_what_failed_is_tried_again_by_the_next_call(client, half, run) -> None:
     """The run that was interrupted, and the newest one: nothing is taken for complete because the other one is."""
-    first = await client.sync(RefusingSink(half.parents[1], run))
+    first = await client.sync(RejectingSink(half.parents[1], run))
     second = await client.sync(half.parents[1])
 
     assert [f"{failure.collection}/{failure.run}" for failure in first.failures] == [run]

@@ -7,7 +7,8 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from support.fake_account import PAGE, Account, Hole, mirrored
+from support.fake_account import PAGE, Account, mirrored
+from support.fake_sinks import NullSink
 from support.fakes import FakeFile
 from support.leaks import chain_of
 
@@ -57,9 +58,9 @@ async def most_held(runs: int, sink: Sink, account: Account) -> int:
 @pytest.mark.timeout(60)
 async def test_a_thousand_runs_cost_no_more_than_a_hundred() -> None:
     """Whatever is allocated, with a sink that keeps nothing."""
-    await mirrored(range(1, 20), Hole(), Account())  # what is made once is there
-    few = await held_by(100, Hole(), Account())
-    many = await held_by(1_000, Hole(), Account())
+    await mirrored(range(1, 20), NullSink(), Account())  # what is made once is there
+    few = await held_by(100, NullSink(), Account())
+    many = await held_by(1_000, NullSink(), Account())
 
     # what is under way varies by 90,000 bytes, with 4,000 runs as well; a report that is kept takes 500
     assert max(many) - max(few) < 160_000
@@ -72,9 +73,9 @@ async def test_failures_hold_their_texts_alone() -> None:
     def broken() -> FakeFile:
         return FakeFile.whole(PAGE[:-1] + b" " * 65_000)
 
-    assert len((await mirrored(range(1, 20), Hole(), Account(broken))).failures) == 19
-    few = await most_held(20, Hole(), Account(broken))
-    many = await most_held(120, Hole(), Account(broken))
+    assert len((await mirrored(range(1, 20), NullSink(), Account(broken))).failures) == 19
+    few = await most_held(20, NullSink(), Account(broken))
+    many = await most_held(120, NullSink(), Account(broken))
 
     assert (many - few) / 100 < 8_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.mirror_kit import FILE, PlainSink, asked, results
+from support.fake_sinks import PlainSink
+from support.mirror_kit import FILE, asked, results
 
 from multicart_async.sandbox.faults import Content
 

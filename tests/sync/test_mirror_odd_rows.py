@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_account import Account, Hole
+from support.fake_account import Account
+from support.fake_sinks import NullSink, UnreadableSink
 from support.fakes import ok
 from support.groups import BASE, Groups, groups_over
 from support.mirror_kit import mirror_over, runs_below
@@ -144,19 +145,6 @@ async def test_an_odd_value_of_a_run_stops_nothing(tmp_path, name) -> None:
     assert runs_below(tmp_path) == {f"{number}/{number}" for number in rows}
 
 
-class Broken(DirectorySink):
-    """A folder with a fault of ours in it."""
-
-    def __init__(self, root: Path, error: Exception) -> None:
-        super().__init__(root)
-        self._error = error
-
-    async def read(self, name: str) -> bytes | None:
-        if name.startswith("101/"):
-            raise self._error
-        return await super().read(name)
-
-
 UNFORESEEN = [ValueError("n/a\x1b"), OverflowError("no"), RecursionError("no"), MemoryError(), KeyError("x")]
 
 
@@ -169,7 +157,7 @@ async def test_an_unforeseen_error_is_one_failure(tmp_path, error, check) -> Non
     (tmp_path / "101/88").mkdir(parents=True)
     (tmp_path / "101/88/manifest.json").write_text("{}")
 
-    report = await mirror_over(groups, Broken(tmp_path, error), check=check).run(None)
+    report = await mirror_over(groups, UnreadableSink(tmp_path, "101/", error), check=check).run(None)
 
     (failure,) = report.failures
     assert (failure.collection, failure.run) == (101, None if check == "changed" else 88)
@@ -230,7 +218,7 @@ async def test_refusals_of_many_words_are_not_kept(answer, work) -> None:
     tracemalloc.start()
     try:
         if work == "a mirror":
-            mirror = mirror_over(groups, Hole())
+            mirror = mirror_over(groups, NullSink())
             mirror._list_all = _nothing
             failed: list[Any] = [failure.error for failure in (await mirror.run(ids)).failures]
         else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
-from support.mirror_kit import PlainSink
+from support.fake_sinks import PlainSink
 
 from multicart_async import errors
 from multicart_async.sandbox.faults import Cut
-from multicart_async.sinks import ListableSink, MemorySink, map_sink_errors
+from multicart_async.sinks import ListableSink, MemorySink
+from multicart_async.sinks._error_mapping import map_sink_errors
 
 
 class Broken(PlainSink):
@@ -62,8 +63,8 @@ async def test_a_sink_that_cannot_tell_a_size_is_an_error_of_ours(sandbox, clien
         await client.runs.download(run, sink)
 
 
-async def test_a_broken_transfer_stays_one_whatever_the_sink_makes_of_it(sandbox, client) -> None:
-    """The sink wraps what its chunks raised; the transfer is tried again all the same."""
+async def test_a_transfer_error_that_a_sink_wraps_is_still_retried(sandbox, client) -> None:
+    """A sink may wrap the error of its chunks: the transfer is retried all the same."""
 
     class Wrapping(PlainSink):
         async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
@@ -158,5 +159,5 @@ async def test_a_foreign_sink_is_verified_with_errors_of_ours(sandbox, client) -
 
     with pytest.raises(errors.DownloadError, match="the sink failed"):
         await client.verify(sink)
-    with pytest.raises(errors.ArgumentError, match="dest: expected a sink that can be listed"):
+    with pytest.raises(errors.ArgumentError, match="dest: expected a ListableSink"):
         await client.verify(PlainSink())

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.mirror_kit import FILE, HISTORY, LIST, WatchedSink, asked, results, runs_below, tree
+from support.fake_sinks import WatchedSink
+from support.mirror_kit import FILE, HISTORY, LIST, asked, results, runs_below, tree
 
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed, parse_manifest
 from multicart_async._sync.state import SyncState, render_state

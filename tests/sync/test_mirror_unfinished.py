@@ -29,8 +29,8 @@ async def mirrored(folder: Path, status: str, *runs: dict[str, object]) -> list[
     return sorted(int(path.partition("/")[2]) for path in runs_below(folder))
 
 
-async def test_a_run_that_is_listed_and_not_finished_is_looked_for_again(tmp_path) -> None:
-    """The row says Completed already, and need not change when the files are there: it cannot be relied on yet."""
+async def test_a_listed_unfinished_run_is_checked_by_the_next_sync(tmp_path) -> None:
+    """While a listed run is unfinished, the next sync checks its collection again, even if the row does not change."""
     first = await mirrored(tmp_path, "Completed", finished(88), finished(89, ready=False))
     then = await mirrored(tmp_path, "Completed", finished(88), finished(89))
 

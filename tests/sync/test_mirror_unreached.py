@@ -56,8 +56,8 @@ class Service:
         return await mirror_over(groups, DirectorySink(self.folder), now=self.clock.now, **wish).run(None)
 
 
-async def test_a_service_that_is_gone_is_not_asked_for_every_collection(tmp_path) -> None:
-    """After half a minute in which nothing could be reached, what is left is left for the next call, and that is told."""
+async def test_an_unreachable_service_stops_the_mirror(tmp_path) -> None:
+    """After half a minute in which nothing could be reached, sync stops, leaves the rest to the next call and reports that."""
     service = Service(tmp_path, 5.0, lambda _: True)
 
     report = await service.sync()
@@ -88,8 +88,8 @@ async def test_a_long_outage_between_answers_is_several(tmp_path) -> None:
     assert (service.asked, report.failed) == (MANY, MANY * 7 // 8)
 
 
-async def test_collections_that_nobody_has_to_be_asked_for_are_no_answers(tmp_path) -> None:
-    """Every second one is known to be unchanged; that says nothing of the service."""
+async def test_unchanged_collections_do_not_count_as_responses(tmp_path) -> None:
+    """Collections that need no request, because they are unchanged, do not prove that the service can be reached."""
     await Service(tmp_path, 0.0, lambda number: number % 2).sync()
     service = Service(tmp_path, 5.0, lambda _: True)
 

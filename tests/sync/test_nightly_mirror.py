@@ -121,7 +121,9 @@ async def test_a_night_that_cannot_begin(account, tmp_path, monkeypatch) -> None
 
     ended = [refused, in_the_way, without]
     assert [each.status for each in ended] == [1, 1, 1]
-    for each, word in zip(ended, ("Invalid key.", "expected a folder, but ", "MULTICART_API_KEY"), strict=True):
+    for each, word in zip(
+        ended, ("Invalid key.", "expected a folder, got the file ", "MULTICART_API_KEY"), strict=True
+    ):
         assert word in each.err
         assert len(each.err.splitlines()) == 1
         assert each.out == ""

@@ -13,7 +13,8 @@ from multicart_async import errors
 from multicart_async._downloads.manifest import Manifest, render_manifest
 from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
-from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink
+from multicart_async.sinks._protocol import put_bytes
 
 
 async def mirror_of(*runs: int, collection: int = 101) -> MemorySink:

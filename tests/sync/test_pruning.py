@@ -6,14 +6,16 @@ import errno
 from pathlib import Path
 
 import pytest
-from support.mirror_kit import HISTORY, LIST, PlainSink, asked, results, runs_below, temporaries, tree
-from support.pruning_kit import StubbornSink, add_runs, drop_run, folders, unlist
-from test_gone import GET, Unlistable, plant, runs_of
+from support.fake_sinks import PlainSink, StubbornSink, UnlistableSink
+from support.mirror_kit import HISTORY, LIST, asked, results, runs_below, temporaries, tree
+from support.pruning_kit import add_runs, drop_run, folders, unlist
+from test_gone import GET, plant, runs_of
 
 from multicart_async import errors
 from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
 from multicart_async.sandbox.faults import Cut, Envelope, Status
-from multicart_async.sinks import DirectorySink, MemorySink, put_bytes
+from multicart_async.sinks import DirectorySink, MemorySink
+from multicart_async.sinks._protocol import put_bytes
 
 
 async def test_what_is_gone_is_deleted(sandbox, client, tmp_path) -> None:
@@ -476,7 +478,7 @@ async def test_a_mirror_in_memory_is_pruned_too(sandbox, client) -> None:
 async def test_a_sink_that_cannot_be_listed_is_refused(sandbox, client, asked_for) -> None:
     """Before anything is sent; the error says what such a sink needs."""
     with pytest.raises(
-        errors.ArgumentError, match="a ListableSink, which has list, iter_bytes, delete and rename"
+        errors.ArgumentError, match="a ListableSink, with list, iter_bytes, delete and rename"
     ) as caught:
         await client.sync(PlainSink(), **asked_for)
 
@@ -487,7 +489,7 @@ async def test_a_sink_that_cannot_be_listed_is_refused(sandbox, client, asked_fo
 async def test_a_destination_that_may_not_be_listed_is_not_pruned(sandbox, client, tmp_path) -> None:
     """The call ends before anything is sent."""
     with pytest.raises(errors.DiskError):
-        await client.sync(Unlistable(tmp_path, ""), keep=1)
+        await client.sync(UnlistableSink(tmp_path, ""), keep=1)
 
     assert asked(sandbox) == {}
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from support.eventually import until
+from support.fake_sinks import DyingSink, KilledError
 from support.mirror_kit import asked, results, runs_below, tree
-from support.pruning_kit import DyingSink, KilledError, folders
+from support.pruning_kit import folders
 from test_gone import plant, runs_of
 
 from multicart_async.sandbox import Sandbox

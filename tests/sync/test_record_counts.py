@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from support.fake_sinks import PlainSink, WatchedSink
 from support.fakes import FakeFile, FakeTransport
 from support.groups import BASE, groups_over
-from support.mirror_kit import FILE, PlainSink, WatchedSink, asked, results, tree
+from support.mirror_kit import FILE, asked, results, tree
 
 from multicart_async import errors
 from multicart_async._downloads.formats import ContentError
@@ -241,8 +242,8 @@ async def test_a_mirror_takes_a_run_with_odd_records(sandbox, client, tmp_path) 
     assert FILE not in asked(sandbox)
 
 
-async def test_a_run_without_pages_that_counts_results_is_a_difference(tmp_path) -> None:
-    """Told without reading anything, and an error with `strict`; a run without both is simply empty."""
+async def test_a_run_with_results_but_no_pages_is_a_difference(tmp_path) -> None:
+    """A run without pages that counts results is a difference, with strict an error; a run without both is empty."""
     groups = groups_over(FakeTransport())
 
     def run(**counts: int) -> Run:

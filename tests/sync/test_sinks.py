@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.mirror_kit import PlainSink, WatchedSink, asked, open_below, stream_of
+from support.fake_sinks import PlainSink, WatchedSink
+from support.mirror_kit import asked, open_below, stream_of
 
 from multicart_async import DirectorySink, Sink, errors
 from multicart_async.sandbox.faults import Cut
-from multicart_async.sinks import ListableSink, MemorySink, put_bytes
+from multicart_async.sinks import ListableSink, MemorySink
 from multicart_async.sinks._open_folder import OpenFolder
+from multicart_async.sinks._protocol import put_bytes
 
 
 @pytest.fixture(params=["memory", "folder"])

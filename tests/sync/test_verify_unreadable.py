@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.fake_sinks import UnlistableSink
 from support.mirror_kit import asked
 
 from multicart_async._downloads.manifest import dump_checksummed, load_checksummed
 from multicart_async.errors import DiskError
 from multicart_async.models import VerifyReport
 from multicart_async.sandbox import Sandbox
-from multicart_async.sinks import DirectorySink
 
 DAMAGED = "103/90/page-0001.json"
 
@@ -109,13 +108,7 @@ async def test_what_cannot_be_read_does_not_hide_the_rest(client, mirror, kind) 
 async def test_a_folder_that_cannot_be_listed_does_not_hide_the_rest(client, mirror, folder) -> None:
     """It is a failure of its own."""
 
-    class Closed(DirectorySink):
-        async def list(self, name: str) -> dict[str, int | None]:
-            if name == folder:
-                raise DiskError(name, "Permission denied", errno.EACCES)
-            return await super().list(name)
-
-    report = await client.verify(Closed(mirror))
+    report = await client.verify(UnlistableSink(mirror, folder))
 
     assert [str(failure) for failure in report.failures] == [
         f"{folder}: cannot be read: Permission denied",
@@ -152,12 +145,8 @@ async def _as_another(client, mirror: Path) -> VerifyReport:
 async def test_an_unreadable_root_raises(client, mirror) -> None:
     """There is nothing to report then."""
 
-    class Closed(DirectorySink):
-        async def list(self, name: str) -> dict[str, int | None]:
-            raise DiskError(name, "Permission denied", errno.EACCES)
-
     with pytest.raises(DiskError, match="Permission denied"):
-        await client.verify(Closed(mirror))
+        await client.verify(UnlistableSink(mirror, ""))
 
 
 async def test_notes_that_cannot_be_read_are_no_notes(client, mirror) -> None:

@@ -27,6 +27,7 @@ from multicart_async import (
     Timeouts,
     errors,
     events,
+    plan_shards,
     sandbox,
 )
 from multicart_async._core.unset import Unset
@@ -62,7 +63,6 @@ from multicart_async.models import (
     User,
     Zipcode,
 )
-from multicart_async.resources._items.shard_plan import plan_shards
 
 
 @attrs.frozen

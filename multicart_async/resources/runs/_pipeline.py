@@ -18,8 +18,9 @@ from multicart_async.errors import (
     UnreachableResultError,
 )
 from multicart_async.models import Run, RunDownload, StartedRun
-from multicart_async.models.outcome import Outcome, outcome_of
+from multicart_async.models.outcome import Outcome
 from multicart_async.resources._base import ClientContext
+from multicart_async.resources._outcomes import outcome_of
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, was_sent
 from multicart_async.resources.runs._api import RunApi
 from multicart_async.resources.runs._journal import RunJournal

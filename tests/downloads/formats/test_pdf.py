@@ -41,8 +41,8 @@ def test_a_pdf_that_is_cut_anywhere_is_refused(full, cut) -> None:
         check(WHOLE[:cut], full=full)
 
 
-def test_something_behind_the_end_is_forgiven_where_the_length_was_proved() -> None:
-    """As readers do, up to a kilobyte of it."""
+def test_data_after_the_end_is_accepted_with_a_proved_length() -> None:
+    """Up to a kilobyte after the end of a PDF is accepted if the transfer proved the length, as readers accept it."""
     check(WHOLE + b"<!-- made by a machine -->")
     with pytest.raises(ContentError, match="cut off"):
         check(WHOLE + b"x" * 1020)

@@ -112,8 +112,8 @@ async def test_what_is_refused_is_told() -> None:
     assert shard.asins == ("A", "B")
 
 
-async def test_when_the_first_are_all_refused_no_further_collection_is_created() -> None:
-    """It would be as with the first: a postcode that is unknown leaves empty drafts, which nobody lists."""
+async def test_no_second_collection_after_all_items_were_rejected() -> None:
+    """If all ASINs of the first collection are rejected, as with an unknown postcode, no further drafts are created."""
     groups = over(made(101), took(0, A="Invalid postcode", B="Invalid postcode"))
     error = await failure(groups, "A", "B", "C")
 
@@ -182,10 +182,10 @@ async def test_a_collection_that_could_not_be_filled_is_named() -> None:
         *[("journal", {"journal": journal}) for journal in (5, b"journal", "a\0b", "")],
     ],
 )
-async def test_what_cannot_be_right_is_refused_before_anything_is_sent(
+async def test_a_wrong_argument_is_rejected_before_any_request(
     argument: str, changed: dict[str, Any], tmp_path: Path
 ) -> None:
-    """And before there is a journal."""
+    """A wrong argument is an ArgumentError before any request is sent and before a journal exists."""
     groups = over()
     arguments = {"name": "AU", "asins": ["A"], **NEEDED, "journal": tmp_path / "journal", **changed}
     with pytest.raises(MultiCartError, match=rf"\A{argument}: "):
@@ -195,8 +195,8 @@ async def test_what_cannot_be_right_is_refused_before_anything_is_sent(
     assert [*tmp_path.iterdir()] == []  # noqa: ASYNC240 -- nothing else runs here
 
 
-async def test_names_and_schedules_that_make_trouble_are_a_warning_each() -> None:
-    """Once, not for each collection; it points at the caller's line."""
+async def test_troublesome_names_and_schedules_warn_once_each() -> None:
+    """A troublesome name or schedule is one warning for all collections, which points at the caller's line."""
     groups = over(made(101), took(1), made(102), took(1))
     with pytest.warns(MultiCartWarning) as told:
         await groups.collections.create_sharded("A/B", ["A", "B"], size=1, schedule="Daily", **NEEDED)

@@ -111,8 +111,8 @@ async def test_up_to_five_thousand_rows_are_sent(count: int) -> None:
     assert rows(count) == (await form_of(rows(count))).content
 
 
-async def test_a_lost_import_is_repeated_and_its_duplicates_are_success() -> None:
-    """What the lost attempt added is added; without a loss a duplicate is one."""
+async def test_a_lost_import_is_repeated_with_duplicates_as_success() -> None:
+    """After a lost answer the import is repeated and its duplicates count as added; otherwise a duplicate is an error row."""
     twins = [{"asin": "B0DJQQ38TG", "error": "Duplicate entry"}]
     answer = ok({"success_count": 1, "error_rows": twins})
     groups = groups_over(FakeTransport(lost(), answer, answer))

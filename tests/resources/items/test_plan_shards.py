@@ -42,8 +42,8 @@ def test_very_many_items_are_planned_in_one_go() -> None:
     assert items == flat(plan_shards(reversed(items), size=1, existing=plan))
 
 
-def test_new_items_fill_the_room_there_is_and_then_new_collections() -> None:
-    """From the first collection on."""
+def test_new_items_fill_existing_collections_first() -> None:
+    """New items fill the free places, from the first collection on, and then new collections."""
     plan = plan_shards(["E", "F", "G", "H"], size=2, existing=[["A"], ["B", "C"], []])
 
     assert plan == (("A", "E"), ("B", "C"), ("F", "G"), ("H",))

@@ -18,8 +18,8 @@ STEPS = 21
 
 
 @pytest.mark.parametrize("how", ["before", "half", "after"])
-async def test_after_a_crash_at_any_step_the_same_call_finishes_the_work(how: How, tmp_path: Path) -> None:
-    """Each ASIN once, every collection known but the one whose creation was interrupted: that is warned of."""
+async def test_the_same_call_finishes_the_work_after_any_crash(how: How, tmp_path: Path) -> None:
+    """After a crash at any step the same call adds each ASIN once, and warns of the collection whose creation was interrupted."""
     drafts = []
     for step in range(1, STEPS + 1):
         service, path = ShardService(), tmp_path / f"{step}"

@@ -86,8 +86,8 @@ async def test_what_is_finished_is_not_touched(journal: Path) -> None:
     assert first[0].added.error_rows == (ErrorRow(asin="B", error="Invalid ASIN"),)
 
 
-async def test_new_asins_go_where_there_is_room_and_then_into_new_collections(journal: Path) -> None:
-    """What was placed stays, also what is not in the list any more, which takes up room."""
+async def test_new_asins_fill_existing_collections_first(journal: Path) -> None:
+    """New ASINs fill free places, then new collections; earlier ones keep their places, also if the list lacks them now."""
     service = ShardService()
     before = await call(service, ["A", "B", "C"], journal)
     service.arm()
@@ -114,8 +114,8 @@ async def test_without_a_journal_nothing_is_on_disk(tmp_path: Path, monkeypatch:
     assert [*tmp_path.iterdir()] == []
 
 
-async def test_a_creation_whose_answer_was_lost_is_made_anew_with_a_warning(journal: Path) -> None:
-    """The name is what to look for in the dashboard. When its successor is known, there is nothing more to say."""
+async def test_a_creation_with_a_lost_answer_is_repeated_with_warning(journal: Path) -> None:
+    """A creation whose answer was lost is repeated with a warning that names the draft; once it is known, the warning ends."""
     error = await failed(FakeTransport(lost()), ["A"], journal)
     shards, drafts = await warned(ShardService(), ["A"], journal)
 
@@ -188,8 +188,8 @@ async def test_a_journal_is_for_one_name_domain_and_postcode(journal: Path, othe
     assert content == journal.read_text()
 
 
-async def test_a_journal_of_runs_is_none_of_collections_nor_the_other_way(journal: Path, tmp_path: Path) -> None:
-    """Neither takes the other's for its own."""
+async def test_journals_of_runs_and_collections_are_not_mixed_up(journal: Path, tmp_path: Path) -> None:
+    """The journals of runs and of collections each reject the other."""
     await call(ShardService(), FIVE, journal)
     async with RunJournal(tmp_path / "runs"):
         pass

@@ -210,8 +210,8 @@ def at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_full_disk_is_a_disk_error_and_no_other_when_the_journal_is_closed(path: Path) -> None:
-    """Whoever notes is told, so that nothing is started; the way out has nothing to add. It can be read afterwards."""
+async def test_a_full_disk_is_reported_on_write_but_not_on_close(path: Path) -> None:
+    """On a full disk a note is a DiskError, so nothing is started; closing adds no error, and the journal can be read later."""
     with at_most(len(HEAD) + 20):
         async with RunJournal(path) as journal:
             with pytest.raises(DiskError) as refusal:
@@ -221,8 +221,8 @@ async def test_a_full_disk_is_a_disk_error_and_no_other_when_the_journal_is_clos
     assert await noted(path) == {}
 
 
-async def test_a_full_disk_that_gets_room_again_leaves_a_sound_journal(path: Path) -> None:
-    """The rest of the torn note comes before the next one."""
+async def test_a_journal_is_sound_after_a_full_disk_has_room_again(path: Path) -> None:
+    """When a full disk has room again, the rest of the torn note is written before the next one."""
     async with RunJournal(path) as journal:
         with at_most(len(HEAD) + 20), pytest.raises(DiskError):
             await journal.record("intent", ONE)
@@ -232,8 +232,8 @@ async def test_a_full_disk_that_gets_room_again_leaves_a_sound_journal(path: Pat
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_notes_reach_the_disk_and_so_does_the_name_of_a_new_journal(path: Path) -> None:
-    """Each write is followed by an fsync before the note returns; the folder is flushed once, for the new file."""
+def test_notes_and_the_name_of_a_new_journal_are_flushed(path: Path) -> None:
+    """Each note is flushed before the call returns; the folder is flushed once, for the new file."""
     script = (
         "import asyncio, sys\n"
         "from multicart_async.resources.runs._journal import RunJournal\n"

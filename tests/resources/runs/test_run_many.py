@@ -174,8 +174,8 @@ async def test_an_id_that_comes_twice_is_run_once(sandbox: Sandbox, client: Asyn
     assert starts(sandbox) == {one: 1, two: 1}
 
 
-async def test_one_without_credits_does_not_stop_the_others_and_is_not_tried_again(sandbox: Sandbox) -> None:
-    """402 is an outcome; each collection was asked to run exactly once."""
+async def test_a_lack_of_credits_is_one_outcome_and_not_retried(sandbox: Sandbox) -> None:
+    """A 402 is the outcome of one collection: the others go on, and each was asked to run exactly once."""
     small, big = sandbox.add_collections(8, items=2), sandbox.add_collections(1, items=500)
     sandbox.set_credits(100)
 
@@ -216,8 +216,8 @@ async def test_a_lost_answer_to_a_start_is_no_second_start(sandbox: Sandbox) -> 
     assert dict.fromkeys([lost, never, *good], 1) == starts(sandbox)
 
 
-async def test_the_first_files_are_there_before_the_last_run_is_started(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It is one pipeline, not three stages: the second id is only given when the first is done."""
+async def test_first_files_are_complete_before_the_last_start(sandbox: Sandbox, tmp_path: Path) -> None:
+    """run_many is one pipeline: the second id is only requested when the files of the first run are complete."""
     first, second = sandbox.add_collections(2, items=1)
     downloaded = asyncio.Event()
 
@@ -240,10 +240,10 @@ async def test_the_first_files_are_there_before_the_last_run_is_started(sandbox:
     ("arguments", "argument"),
     [({"files": "pdf"}, "files"), ({"files": None}, "files"), ({"journal": "."}, "journal"), ({"journal": ".."}, None)],
 )
-async def test_what_cannot_be_right_is_refused_before_anything_is_started(
+async def test_a_wrong_argument_is_rejected_before_any_start(
     sandbox: Sandbox, client: AsyncMultiCart, tmp_path: Path, arguments: dict[str, Any], argument: str | None
 ) -> None:
-    """A mistyped argument must not show when the credits are spent."""
+    """A wrong argument is an ArgumentError before anything is started, not after credits are spent."""
     ids = sandbox.add_collections(3)
 
     with pytest.raises(ArgumentError if argument else DiskError) as refusal:
@@ -253,10 +253,10 @@ async def test_what_cannot_be_right_is_refused_before_anything_is_started(
     assert sum(sandbox.counts.values()) == 0
 
 
-async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_started(
+async def test_an_unwritable_folder_is_an_error_before_any_start(
     sandbox: Sandbox, client: AsyncMultiCart, tmp_path: Path
 ) -> None:
-    """Files that cannot be kept are not worth a credit."""
+    """A folder that cannot be written is an error before anything is started, because its files could not be stored."""
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(DiskError):
@@ -283,10 +283,10 @@ SIZED: list[Any] = [list, tuple, set, frozenset, dict.fromkeys, lambda ids: dict
 
 @pytest.mark.parametrize("sized", SIZED, ids=["list", "tuple", "set", "frozenset", "dict", "keys", "deque"])
 @pytest.mark.parametrize("call", ["start_many", "run_many"])
-async def test_all_ids_of_a_list_are_checked_before_anything_is_started(
+async def test_all_ids_of_a_list_are_checked_before_any_start(
     sandbox: Sandbox, client: AsyncMultiCart, sized: Any, call: str
 ) -> None:
-    """A mistyped one at the end must not show when the others are paid."""
+    """All ids of a list are checked before anything is started: a wrong one at the end must not show after payment."""
     ids = sandbox.add_collections(2, items=3)
     given = sized([*ids, "7"])
     index = list(given).index("7")
@@ -326,10 +326,10 @@ async def test_a_wrong_id_of_a_generator_names_the_argument(client: AsyncMultiCa
 
 
 @pytest.mark.parametrize("wrong", [101, None, (101, 88), StartedRun("101", 88), StartedRun(101, -1)], ids=repr)
-async def test_all_items_of_a_list_are_checked_before_anything_is_waited_for(
+async def test_all_items_of_a_list_are_checked_before_any_wait(
     sandbox: Sandbox, client: AsyncMultiCart, wrong: Any
 ) -> None:
-    """As those that are to be started."""
+    """wait_many checks all items of a list before it waits for any, as run_many does before it starts any."""
     with pytest.raises(ArgumentError, match=r"^started: item 1: "):
         await all_of(client.runs.wait_many([StartedRun(101, 88), wrong]))
 

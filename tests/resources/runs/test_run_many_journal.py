@@ -246,10 +246,10 @@ async def test_what_fails_before_the_intent_leaves_no_note(client: AsyncMultiCar
 
 
 @pytest.mark.parametrize("content", ["a shopping list", '{"journal": "multicart_async", "version": 1}\n?\n'])
-async def test_a_file_that_is_no_sound_journal_is_refused_before_anything_is_asked(
+async def test_an_unsound_journal_is_rejected_before_any_request(
     sandbox: Sandbox, client: AsyncMultiCart, journal: Path, content: str
 ) -> None:
-    """Foreign or damaged: nothing is started on its account, and it stays as it is."""
+    """A foreign or damaged journal is rejected before any request, and the file stays as it is."""
     journal.write_text(content)  # noqa: ASYNC240 -- nothing else runs here meanwhile
 
     with pytest.raises(ArgumentError):

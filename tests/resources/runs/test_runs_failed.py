@@ -67,8 +67,8 @@ async def test_failed_of_the_run_before_does_not_end_a_fresh_wait() -> None:
         (failed(message="an old reason"), failed(message="a new reason")),
     ],
 )
-async def test_failed_that_differs_from_before_the_start_is_believed_at_once(before: Any, now: Any) -> None:
-    """Another status, another time or another reason than before: it is about this run."""
+async def test_a_failed_status_that_changed_is_trusted_at_once(before: Any, now: Any) -> None:
+    """ "Failed" with another status, time or reason than before the start concerns this run, and ends the wait at once."""
     groups = over([before, now], [[run_row(87)], [run_row(88)]])
     started = await groups.runs.start(101)
 

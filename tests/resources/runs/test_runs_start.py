@@ -49,8 +49,8 @@ async def test_the_first_run_of_a_collection_comes_after_zero() -> None:
 
 
 @pytest.mark.parametrize("count", [49, 50, 51, 130])
-async def test_the_baseline_is_the_highest_id_of_all_pages_in_any_order(count: int) -> None:
-    """Trap 19: the order of the list is no promise, so every page is read."""
+async def test_the_baseline_is_the_highest_id_of_all_pages(count: int) -> None:
+    """Trap 19: the baseline is the highest run id of all pages, in any order of the list."""
     rows = [run_row(number) for number in range(1, count + 1)]
     random.Random(count).shuffle(rows)
     rows.append(rows.pop(rows.index(run_row(count))))  # the newest on the last page
@@ -118,8 +118,8 @@ async def test_a_lost_answer_without_a_new_run_is_an_unknown_outcome() -> None:
     assert isinstance(caught.value.__cause__, OutcomeUnknownError)
 
 
-async def test_an_answer_that_is_no_envelope_without_a_new_run_is_an_unknown_outcome() -> None:
-    """It was sent, and nobody understands what came back."""
+async def test_no_envelope_and_no_new_run_is_an_unknown_outcome() -> None:
+    """A start whose response has no envelope, and after which no run appears, is an OutcomeUnknownError."""
     transport = service([run_row(88)], Response(200, b"<html>"))
     with pytest.raises(OutcomeUnknownError) as caught:
         await groups_over(transport).runs.start(101)
@@ -129,8 +129,8 @@ async def test_an_answer_that_is_no_envelope_without_a_new_run_is_an_unknown_out
 
 
 @pytest.mark.parametrize("code", [408, 425, 499, 500, 502, 503])
-async def test_a_proxy_that_gives_up_without_a_new_run_stays_what_it_is(code: int) -> None:
-    """It may have passed the request on, or not: thirty seconds later nothing speaks for that."""
+async def test_a_proxys_error_without_a_new_run_is_raised_unchanged(code: int) -> None:
+    """If a proxy gives up and no run appears for thirty seconds, its own error is raised."""
     transport = service([run_row(88)], Response(code, b"<html>"))
     groups = groups_over(transport)
 
@@ -226,8 +226,8 @@ async def test_two_starts_at_once_get_different_baselines() -> None:
     assert transport.count(RUN) == 3
 
 
-async def test_starts_of_different_collections_do_not_wait_for_each_other() -> None:
-    """Only the same collection can mix up its runs."""
+async def test_starts_of_different_collections_are_independent() -> None:
+    """Starts of different collections do not wait for each other, since their runs cannot be mixed up."""
     gate = asyncio.Event()
 
     class Slow(ByPath):
@@ -246,8 +246,8 @@ async def test_starts_of_different_collections_do_not_wait_for_each_other() -> N
     assert StartedRun(101, 0) == await first
 
 
-async def test_an_earlier_start_whose_row_never_comes_holds_the_next_one_up_for_thirty_seconds() -> None:
-    """Then it is told in the log, and the next start goes out."""
+async def test_a_start_waits_30_seconds_for_the_run_before() -> None:
+    """If the run of an earlier start never appears, the next start waits thirty seconds, logs that, and is sent."""
     transport = service([run_row(88)])
     groups = groups_over(transport)
     await groups.runs.start(101)
@@ -257,8 +257,8 @@ async def test_an_earlier_start_whose_row_never_comes_holds_the_next_one_up_for_
     assert transport.count(RUN) == 2
 
 
-async def test_a_start_whose_run_was_seen_does_not_hold_the_next_one_up() -> None:
-    """A wait has seen the row, so there is nothing to look for."""
+async def test_a_start_does_not_wait_for_a_run_that_was_seen() -> None:
+    """If a wait has seen the run of the earlier start, the next start does not look for it."""
     rows = [run_row(88)]
     transport = service(rows)
     groups = groups_over(transport)

@@ -116,8 +116,8 @@ async def test_a_run_that_was_seen_is_not_lost_when_patience_ends(monkeypatch, t
     assert (await groups.runs.wait(StartedRun(101, 499), policy=SLOW)).id == 500
 
 
-async def test_a_rest_of_the_history_that_cannot_be_had_is_asked_for_again_while_there_is_patience() -> None:
-    """A smaller run would be the right one: it is worth another look."""
+async def test_unread_history_is_requested_again_until_the_timeout() -> None:
+    """If the rest of the history cannot be read, it is requested again until the timeout, as it may hold a smaller run."""
     rows = [run_row(number, finished=True) for number in range(120, 0, -1)]
     pages, failures = pages_of(rows), [refused(500)]
 
@@ -151,8 +151,8 @@ async def test_a_smaller_new_run_on_a_later_page_is_the_right_one() -> None:
     assert run.ambiguous
 
 
-async def test_a_new_run_behind_a_page_of_old_ones_is_found_at_the_tenth_look() -> None:
-    """A first page without anything new, strictly falling, and yet not the newest."""
+async def test_a_new_run_behind_old_ones_is_found_at_poll_ten() -> None:
+    """The tenth poll finds a new run behind a first page that shows only old runs in falling order."""
     rows = [run_row(number, finished=True) for number in range(50, 0, -1)]
     groups = groups_over(ByPath({RUNS: pages_of([*rows, run_row(51, finished=True)]), GET: in_turn(collection_row())}))
 
@@ -262,8 +262,8 @@ async def test_start_and_wait_is_both() -> None:
     assert (await groups.runs.start_and_wait(101)).id == 88
 
 
-async def test_the_deadline_carries_what_was_waited_for_and_the_last_state() -> None:
-    """Trap 21: waiting again goes on; the run itself goes on as well."""
+async def test_a_wait_timeout_holds_the_start_and_the_last_state() -> None:
+    """Trap 21: a WaitTimeoutError has the StartedRun, which can be waited for again, and the last state."""
     groups = over([run_row(88)])
     policy = PollPolicy(poll_interval=10, growth=1, jitter=0, wait_timeout=25)
     with pytest.raises(WaitTimeoutError, match=r"no finished run of collection 101 above 87 in 25 s") as caught:
@@ -392,8 +392,8 @@ BAD_STARTED: list[Any] = [
 
 
 @pytest.mark.parametrize("started", BAD_STARTED)
-async def test_what_was_not_started_is_refused_before_anything_is_sent(started: Any) -> None:
-    """As when the two integers come from elsewhere, as texts."""
+async def test_a_wrong_started_run_is_rejected_before_any_request(started: Any) -> None:
+    """A StartedRun of wrong values, such as strings from elsewhere, is rejected before any request."""
     groups = groups_over(ByPath({}))
     with pytest.raises(ArgumentError, match=r"^started: "):
         await groups.runs.wait(started)

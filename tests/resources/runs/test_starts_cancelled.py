@@ -119,8 +119,8 @@ async def test_a_start_that_was_not_sent_has_no_note(path: str) -> None:
     assert await notes_of(groups_over(service).runs.start(101), service) == []
 
 
-async def test_a_start_that_is_cancelled_while_its_run_is_looked_for_says_so() -> None:
-    """Its answer was lost; the search takes up to thirty seconds."""
+async def test_a_start_cancelled_during_the_search_has_a_note() -> None:
+    """A start that is cancelled while it looks for the run of a lost answer has a note about it."""
     service = Hanging("none", **{RUN: in_turn(lost())})
 
     async def sleep(_: float) -> None:
@@ -195,8 +195,8 @@ async def test_a_wait_after_a_start_names_the_run_that_goes_on() -> None:
     assert note == f"the run continues: {STARTED!r}; wait for it again with runs.wait"
 
 
-async def test_a_cancelled_start_and_wait_before_it_was_sent_has_no_note() -> None:
-    """There is nothing to wait for."""
+async def test_start_and_wait_cancelled_before_sending_has_no_note() -> None:
+    """A start_and_wait that is cancelled before its request was sent has no note, since there is nothing to wait for."""
     service = Hanging(RUNS)
 
     assert await notes_of(groups_over(service).runs.start_and_wait(101), service) == []
@@ -266,8 +266,8 @@ async def test_many_starts_that_are_closed_early_are_told_in_the_log(caplog: pyt
     )
 
 
-async def test_many_starts_that_are_closed_with_nothing_under_way_are_silent(caplog: pytest.LogCaptureFixture) -> None:
-    """All that was started was yielded."""
+async def test_start_many_closed_without_open_starts_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing start_many logs nothing if all that was started was yielded."""
     starts = groups_over(Hanging("none")).runs.start_many(iter([101]))
     await anext(starts)
     await starts.aclose()
@@ -366,8 +366,8 @@ async def test_a_submission_that_may_have_been_sent_says_so(call: Callable[[Grou
     assert await notes_of(call(groups_over(service)), service) == []
 
 
-async def test_a_wait_after_a_submission_names_the_scrape_that_goes_on() -> None:
-    """It can be waited for again."""
+async def test_a_cancelled_submit_and_wait_names_its_scrape() -> None:
+    """A submit_and_wait that is cancelled while it waits names the scrape, which can be waited for again."""
     service = Hanging(RESULT, stuck=(20326,))
 
     (note,) = await notes_of(submitted(groups_over(service)), service)

@@ -73,8 +73,8 @@ def test_a_row_that_was_seen_by_a_wait_is_not_waited_for_again() -> None:
     assert len(world.asked(HISTORY)) == 1
 
 
-def test_what_is_seen_of_an_older_start_says_nothing_of_a_newer_one() -> None:
-    """A wait for the first start that goes on does not let the third share the baseline of the second."""
+def test_seeing_an_older_run_does_not_release_a_newer_start() -> None:
+    """A wait for the first of two starts does not let the third start use the baseline of the second."""
     world = world_of(3.0)
 
     async def story() -> StartedRun:
@@ -86,8 +86,8 @@ def test_what_is_seen_of_an_older_start_says_nothing_of_a_newer_one() -> None:
     assert StartedRun(1, 89) == run_virtually(story())
 
 
-def test_a_start_that_was_cancelled_while_it_waited_leaves_that_wait_to_the_next() -> None:
-    """The row of the first is still to come: the third must not share its baseline either."""
+def test_a_cancelled_start_leaves_its_wait_to_the_next_one() -> None:
+    """If a start is cancelled while it waits for the first run to appear, the next start waits for that run."""
     world = world_of(10.0)
 
     async def story() -> StartedRun:
@@ -102,8 +102,8 @@ def test_a_start_that_was_cancelled_while_it_waited_leaves_that_wait_to_the_next
     assert StartedRun(1, 88) == run_virtually(story())
 
 
-def test_a_row_that_never_comes_holds_the_next_start_up_for_thirty_seconds(caplog: pytest.LogCaptureFixture) -> None:
-    """Then it is started all the same, with a word in the log."""
+def test_a_missing_row_delays_the_next_start_by_30_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    """If the row of a start never appears, the next start is sent after thirty seconds, with a log record."""
     world = world_of(1e6)
 
     async def story() -> tuple[StartedRun, float]:
@@ -244,8 +244,8 @@ def test_the_steps_are_all_that_a_start_asks() -> None:
     assert [path for _, path, _ in world.calls] == [GET, HISTORY, START]
 
 
-def test_a_run_that_was_found_after_a_lost_answer_is_not_looked_for_again() -> None:
-    """The next start knows that it is there."""
+def test_a_run_found_after_a_lost_answer_is_not_sought_again() -> None:
+    """After the run of a lost answer was found, the next start does not look for it."""
     world = world_of(0.0)
 
     def trouble(path: str, number: int, now: float) -> Any:

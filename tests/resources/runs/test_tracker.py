@@ -100,8 +100,8 @@ def test_the_order_of_rows_does_not_matter(rows: list[Run], random: object) -> N
     assert found == judge().find_finished(rows)
 
 
-def test_more_than_one_new_run_is_refused_where_that_was_asked_for() -> None:
-    """Even while none of them is finished; the error holds them all, smallest first."""
+def test_several_new_runs_are_an_error_on_request() -> None:
+    """With on_ambiguous="raise" several new runs are an error, also unfinished ones; it has all of them, smallest first."""
     with pytest.raises(AmbiguousRunError, match="88, 89") as caught:
         judge(reject_ambiguous=True).find_finished([run(89), run(87), run(88)])
 
@@ -124,8 +124,8 @@ def test_a_state_tells_the_smallest_new_run() -> None:
     assert state is verdict.last
 
 
-def test_a_state_tells_the_finished_run_rather_than_a_smaller_one() -> None:
-    """What `wait` will return is what `watch` shows."""
+def test_a_state_shows_the_finished_run_not_a_smaller_one() -> None:
+    """The state that watch yields has the run that wait will return, not a smaller unfinished one."""
     state = judge().snapshot([run(88), run(89, done=True)], "Completed", 2.0)
 
     assert state.finished
@@ -166,8 +166,8 @@ def test_failed_after_another_status_is_believed_at_once() -> None:
     ],
     ids=["another status", "an older moment", "no moment", "another reason"],
 )
-def test_failed_that_differs_from_before_the_start_is_believed_at_once(before: Collection) -> None:
-    """The row has changed since the start, so it tells of this run."""
+def test_a_failed_status_that_changed_is_trusted_at_once(before: Collection) -> None:
+    """ "Failed" with another status, time or reason than before the start concerns this run, and ends the wait at once."""
     assert failed_looks(judge(before=before), [run(88)]) == 1
 
 

@@ -18,8 +18,8 @@ ACCIDENTS = [refused(404), Response(403, b"<html>"), Response(409, b""), Respons
 
 @pytest.mark.parametrize("accident", ACCIDENTS, ids=["404", "403 of a proxy", "409 of a proxy", "no envelope"])
 @pytest.mark.parametrize("path", [LIST, HISTORY, GET])
-def test_what_may_be_an_accident_ends_no_wait_before_the_third_in_a_row(path: str, accident: Response) -> None:
-    """Of the list, which is asked in each tick, or of the runs or the status of a collection."""
+def test_an_accident_ends_waits_only_at_the_third_in_a_row(path: str, accident: Response) -> None:
+    """A possible accident, of the list or of a collection's own calls, ends no wait before the third in a row."""
     world = World(trouble=lambda asked, _, now: accident if asked == path and now % 30 > 5 else None)
 
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
@@ -29,8 +29,8 @@ def test_what_may_be_an_accident_ends_no_wait_before_the_third_in_a_row(path: st
 
 
 @pytest.mark.parametrize("accident", ACCIDENTS, ids=["404", "403 of a proxy", "409 of a proxy", "no envelope"])
-def test_a_list_that_stays_as_it_is_ends_all_at_the_third_in_a_row(accident: Response) -> None:
-    """With its own error."""
+def test_a_list_failing_three_times_in_a_row_ends_all_waits(accident: Response) -> None:
+    """A list that is not found or has a wrong shape three times in a row ends all waits with its error."""
     world = World(trouble=lambda path, _, now: accident if path == LIST and now > 15 else None)
 
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
@@ -110,8 +110,8 @@ def test_a_deadline_in_such_a_pause_is_kept_without_a_last_look() -> None:
     assert not [at for at, _, _ in world.calls if at > 20.1]
 
 
-def test_a_look_that_is_under_way_in_such_a_pause_is_the_last_one() -> None:
-    """Its wait comes to its deadline meanwhile, and ends with what the look sees; the other one ends without."""
+def test_a_poll_running_in_a_requested_pause_is_the_last_one() -> None:
+    """A poll that runs when a pause passes its deadline decides that wait; the other wait times out without a poll."""
     policy = attrs.evolve(STEADY, poll_interval=19, max_poll_interval=19, wait_timeout=95.5)
 
     def trouble(_: str, number: int, now: float) -> Response | float | None:

@@ -120,8 +120,8 @@ def test_one_that_comes_after_all_have_ended_is_looked_at() -> None:
     assert [(each.id, round(each.at)) for each in told] == [(1, 20), (2, 33)]
 
 
-def test_patience_counts_for_each_from_the_moment_it_was_taken_in() -> None:
-    """Two that never end, taken in at different times, time out at different times."""
+def test_each_timeout_counts_from_when_the_run_was_added() -> None:
+    """Two runs that were added at different times time out at different times."""
     world = World()
     items = [(0.0, world.add(1, ready=NEVER)), (53.0, world.add(2, ready=NEVER))]
 
@@ -192,8 +192,8 @@ def test_a_failed_run_stops_nothing(others: int) -> None:
     assert others == sum(each.outcome.ok for each in told)
 
 
-def test_a_failure_that_the_list_has_seen_come_is_believed_at_once() -> None:
-    """It was at work in the list before, though nobody had looked at it directly."""
+def test_a_failure_after_processing_in_the_list_is_trusted() -> None:
+    """A failure is trusted at once if the list showed the collection as processing before, without a poll of its own."""
     world = World()
     started = [world.add(number, ready=95) for number in range(2, 9)]
     started.append(world.add(1, ready=NEVER, shown=25, status="Failed"))
@@ -204,8 +204,8 @@ def test_a_failure_that_the_list_has_seen_come_is_believed_at_once() -> None:
     assert len(world.asked(HISTORY, 1)) == 1
 
 
-def test_a_failure_of_a_run_of_this_client_is_told_from_the_one_before() -> None:
-    """The row from before the start, Failed too, had another date."""
+def test_a_failure_is_told_apart_from_that_of_the_run_before() -> None:
+    """A "Failed" with another date than that before the start is the failure of the run that is waited for."""
     world = World()
     world.add(1, ready=0, shown=0, run=87, status="Failed")
     world.fakes[1].statuses.append((5.0, "Failed"))
@@ -222,8 +222,8 @@ def test_a_failure_of_a_run_of_this_client_is_told_from_the_one_before() -> None
     assert told.at < 7
 
 
-def test_a_second_run_of_a_collection_is_looked_for_although_its_row_has_not_changed() -> None:
-    """The row may tell of its end since before it was taken in."""
+def test_a_second_run_is_polled_though_its_row_is_unchanged() -> None:
+    """A second run of a collection is polled once without a change of the row, which may have changed before it was added."""
     world = World()
     first = world.add(1, ready=NEVER, shown=35, after=1_002, run=1_003)
     second = world.add(1, ready=20, shown=NEVER, after=1_001, run=1_002)
@@ -235,8 +235,8 @@ def test_a_second_run_of_a_collection_is_looked_for_although_its_row_has_not_cha
 
 
 @pytest.mark.parametrize("others", [1, 8], ids=["asked directly", "watched by the list"])
-def test_a_status_that_was_failed_from_the_first_look_on_is_believed_when_it_stays(others: int) -> None:
-    """It may be of the run before. With a new run in the history three looks confirm it, ticks apart, as in `wait`."""
+def test_a_failed_status_from_the_first_poll_on_needs_three(others: int) -> None:
+    """ "Failed" from the first poll on may be of the run before: with a new run listed, three polls confirm it."""
     world = World()
     started = world.add(1, ready=NEVER, shown=0, status="Failed")
 
@@ -247,8 +247,8 @@ def test_a_status_that_was_failed_from_the_first_look_on_is_believed_when_it_sta
     assert told[0].at < 31
 
 
-def test_a_failed_status_without_a_new_run_is_believed_after_ten_looks() -> None:
-    """Also when many are watched: the end is that of `wait`, not a deadline."""
+def test_a_failed_status_without_a_new_run_needs_ten_polls() -> None:
+    """ "Failed" without a new run is trusted after ten polls, as by wait, also if many are watched."""
     world = World()
     world.add(1, ready=0, shown=0, run=87, status="Failed")
     started = StartedRun(1, after_run_id=87)

@@ -87,8 +87,8 @@ def test_every_tenth_tick_all_are_asked() -> None:
         assert [round(at) for at in between(world.asked(HISTORY, number), 5, 210)] == [90, 190]
 
 
-def test_a_run_whose_row_never_changes_is_found_by_the_tenth_tick() -> None:
-    """A list that hides an end delays it, no more."""
+def test_a_run_with_an_unchanged_row_is_found_at_tick_ten() -> None:
+    """A run whose row never changes is found at the tenth tick."""
     world = World()
     hidden = world.add(1, ready=15, shown=NEVER)
     told = world.wait(hidden, *(world.add(number, ready=150) for number in range(2, 6)))
@@ -142,8 +142,8 @@ def test_a_collection_that_is_not_listed_is_asked_directly() -> None:
     assert [round(at) for at in between(world.asked(HISTORY, 5), 5, 99)] == [70]
 
 
-def test_after_a_hundred_ends_that_the_list_has_shown_all_are_asked_in_every_fiftieth_tick() -> None:
-    """A list that has proved itself is confirmed more rarely."""
+def test_after_100_ends_in_the_list_all_are_polled_every_50() -> None:
+    """After a hundred ends that the list has shown, all collections are polled only in every fiftieth tick."""
     world = World()
     started = [world.add(number, ready=35) for number in range(1, 121)]
     started += [world.add(number, ready=NEVER) for number in range(121, 125)]
@@ -153,8 +153,8 @@ def test_after_a_hundred_ends_that_the_list_has_shown_all_are_asked_in_every_fif
     assert [round(at) for at in between(world.asked(HISTORY, 123), 15, 540)] == [490]
 
 
-def test_one_end_that_the_list_has_hidden_brings_every_tenth_tick_back() -> None:
-    """It was trusted, and it should not have been."""
+def test_one_hidden_end_restores_polls_at_every_tenth_tick() -> None:
+    """One end that a trusted list did not show brings back the polls of all at every tenth tick."""
     world = World()
     started = [world.add(number, ready=35) for number in range(1, 121)]
     started += [world.add(number, ready=NEVER) for number in range(121, 125)]
@@ -169,10 +169,8 @@ def test_one_end_that_the_list_has_hidden_brings_every_tenth_tick_back() -> None
 @pytest.mark.parametrize(
     ("shown", "confirmed"), [(95, []), (NEVER, [190])], ids=["shown by the next list", "never shown"]
 )
-def test_an_end_found_before_its_row_changed_counts_as_hidden_only_if_the_next_list_hides_it(
-    shown: float, confirmed: list[int]
-) -> None:
-    """A look at all takes its time; an end within that time says nothing against the list."""
+def test_an_end_is_hidden_only_if_the_next_list_hides_it(shown: float, confirmed: list[int]) -> None:
+    """An end that a poll finds before the row changed counts as hidden only if the next list does not show it either."""
     world = World()
     started = [world.add(number, ready=35) for number in range(1, 100)]
     started += [world.add(100, ready=85, shown=shown)]  # found by the look at all, at 90
@@ -184,8 +182,8 @@ def test_an_end_found_before_its_row_changed_counts_as_hidden_only_if_the_next_l
     assert confirmed == [round(at) for at in between(world.asked(HISTORY, 108), 100, 240)]
 
 
-def test_ends_that_the_list_did_not_show_are_no_reason_to_trust_it() -> None:
-    """They were found by asking all; what the list showed afterwards came too late to count."""
+def test_ends_found_by_polls_do_not_make_the_list_trusted() -> None:
+    """Ends that were found by polling all do not count in favour of the list, even if it shows them afterwards."""
     world = World()
     started = [world.add(number, ready=85, shown=95) for number in range(1, 121)]
     started += [world.add(number, ready=NEVER) for number in range(121, 125)]
@@ -195,8 +193,8 @@ def test_ends_that_the_list_did_not_show_are_no_reason_to_trust_it() -> None:
     assert [round(at) for at in between(world.asked(HISTORY, 123), 15, 240)] == [90, 190]
 
 
-def test_a_slow_look_at_a_row_that_changed_is_still_one_that_the_list_has_shown() -> None:
-    """Asking all, in the meantime, does not make it a hidden one."""
+def test_a_slow_poll_of_a_changed_row_counts_for_the_list() -> None:
+    """An end that the list showed counts for it, also if polls of all begin before the slow poll of that row ends."""
     world = World(trouble=lambda path, number, now: 35.0 if number == 100 and 55 < now < 65 else None)
     started = [world.add(number, ready=35) for number in range(1, 100)]
     started += [world.add(100, ready=55), *(world.add(number, ready=NEVER) for number in range(101, 105))]
@@ -230,8 +228,8 @@ def test_looks_are_bounded_by_the_limit_on_requests() -> None:
     assert world.most["list"] == 1
 
 
-def test_a_row_that_changed_goes_before_those_that_are_asked_to_be_sure() -> None:
-    """The look at all, at 90, has forty seconds to go when the row changes; its end is known in the next tick."""
+def test_a_changed_row_is_polled_before_routine_polls() -> None:
+    """A changed row is polled in the next tick, before the rest of a routine poll of all, which takes forty seconds more."""
     world = World(latency=0.5, requests=1)
     started = [world.add(number, ready=NEVER) for number in range(1, 41)]
     started.append(world.add(41, ready=96))
@@ -243,8 +241,8 @@ def test_a_row_that_changed_goes_before_those_that_are_asked_to_be_sure() -> Non
     assert between(world.asked(HISTORY, 40), told[0].at, 199)
 
 
-def test_ticks_come_less_often_while_nothing_ends_and_as_often_as_before_when_something_does() -> None:
-    """The pause grows as that of one wait does, up to its bound, and an end is a reason to look closer."""
+def test_ticks_slow_down_until_a_run_ends() -> None:
+    """The pause between ticks grows up to its bound while nothing ends, and an end resets it."""
     world = World(latency=0)
     policy = attrs.evolve(STEADY, growth=2, max_poll_interval=40)
     started = [world.add(number, ready=140) for number in range(1, 6)]
@@ -268,8 +266,8 @@ def test_ticks_are_spread() -> None:
     assert max(pauses) <= 15
 
 
-def test_a_look_asks_for_the_status_only_while_the_run_is_not_finished() -> None:
-    """A finished run needs no second call."""
+def test_a_poll_reads_the_status_only_of_an_unfinished_run() -> None:
+    """A poll that finds the finished run sends no second call for the collection's status."""
     world = World()
 
     world.wait(*(world.add(number, ready=35) for number in range(1, 31)))
@@ -277,8 +275,8 @@ def test_a_look_asks_for_the_status_only_while_the_run_is_not_finished() -> None
     assert not between(world.asked(GET), 10.1, 99)
 
 
-def test_the_end_of_patience_is_no_reason_to_ask_without_a_pause() -> None:
-    """Last looks at many take their time; meanwhile the list is asked at its pace, not over and over."""
+def test_timeouts_do_not_make_the_list_polled_without_pause() -> None:
+    """While the last polls of many expired waits run, the list is requested at its usual pace."""
     world = World(latency=0.4, requests=2)
 
     told = world.wait(*(world.add(number, ready=NEVER) for number in range(1, 41)), policy=for_seconds(50))
@@ -306,8 +304,8 @@ def test_patience_that_ends_is_no_reason_to_list_all() -> None:
     assert all(later - earlier >= 9.9 for earlier, later in pairwise(world.asked(LIST)))
 
 
-def test_a_change_that_shows_while_a_look_is_under_way_gets_a_look_of_its_own() -> None:
-    """The look may have been answered before the run ended, and only its answer is late."""
+def test_a_change_seen_during_a_poll_gets_another_poll() -> None:
+    """A row that changes during a poll is polled again, because that poll may have been answered before the end."""
     world = World()
     at_work = [world.add(number, ready=NEVER) for number in range(2, 6)]
 
@@ -325,8 +323,8 @@ def test_a_change_that_shows_while_a_look_is_under_way_gets_a_look_of_its_own() 
     assert told[0].at < 40
 
 
-def test_an_end_that_shows_while_a_look_finds_it_is_not_taken_for_hidden() -> None:
-    """All are asked at the tenth tick, which takes longer than a tick; the list shows ends meanwhile, and is trusted for it."""
+def test_an_end_listed_while_a_poll_finds_it_is_not_hidden() -> None:
+    """Ends that the list shows during a long poll of all at the tenth tick count in favour of the list."""
     world = World(latency=0.5, requests=1)
     world.trouble = lambda path, *_: 0.001 if path == LIST else None
     started = [world.add(number, ready=number, shown=number) for number in range(1, 131)]

@@ -43,8 +43,8 @@ def test_a_refused_key_ends_all_with_that_error() -> None:
     assert all(isinstance(each.outcome.error, AuthenticationError) and round(each.at) == 40 for each in told[1:])
 
 
-def test_a_run_taken_in_after_the_end_of_all_is_waited_for_by_itself() -> None:
-    """Also one of the same collection, whose look from before comes back late: it is of no account any more."""
+def test_a_run_added_after_all_ended_is_waited_for() -> None:
+    """A run that is added after all waits ended is waited for, also if a late poll of the same collection comes back."""
 
     def trouble(path: str, number: int, now: float) -> Response | float | None:
         if path == LIST and now < 25:
@@ -98,8 +98,8 @@ def test_a_failure_that_passes_does_not_end_the_wait(path: str, failure: Respons
     assert all(each.outcome.ok for each in told)
 
 
-def test_a_list_that_fails_to_the_end_leaves_a_last_look_at_each() -> None:
-    """Patience ends for each; a run that has ended meanwhile is an outcome, not a timeout."""
+def test_a_list_that_keeps_failing_leaves_a_last_poll_of_each() -> None:
+    """If the list fails until the timeout, each run is polled a last time: one that has ended is an outcome, not a timeout."""
     world = World(trouble=lambda path, _, now: refused(500) if path == LIST else None)
     started = [world.add(1, ready=41), *(world.add(number, ready=NEVER) for number in range(2, 6))]
 
@@ -166,8 +166,8 @@ def test_two_times_not_found_and_then_found_is_a_hiccup() -> None:
     assert round(told.at) == 90
 
 
-def test_a_list_that_is_not_found_twice_and_then_found_is_a_hiccup() -> None:
-    """What holds for a look holds for the list: three times in a row is the end."""
+def test_a_list_that_is_not_found_twice_ends_no_wait() -> None:
+    """A list that is not found twice and then found ends no wait; three times in a row would."""
     world = World(trouble=lambda path, _, now: refused(404) if path == LIST and now % 30 > 5 else None)
 
     told = world.wait(*(world.add(number, ready=80) for number in range(1, 6)))
@@ -299,8 +299,8 @@ def test_an_error_of_the_callers_iterable_leaves_as_itself() -> None:
     run_virtually(story())
 
 
-def test_an_error_of_the_callers_async_iterable_leaves_as_itself() -> None:
-    """However late it comes."""
+def test_an_error_of_the_callers_iterable_is_raised_unchanged() -> None:
+    """An error of the caller's async iterable is raised unchanged, at any time."""
     world = World()
 
     async def source() -> AsyncIterator[StartedRun]:
