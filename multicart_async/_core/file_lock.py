@@ -18,12 +18,8 @@ from typing import Any, BinaryIO, Final, Self, cast
 
 import attrs
 
+from multicart_async._core.advisory_lock import try_lock
 from multicart_async._core.regular_file import open_regular, read_whole
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover -- Windows has no advisory locks
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["FileLock"]
 
@@ -58,10 +54,8 @@ class FileLock:
 
 def _flock(file: BinaryIO) -> bool:
     """Return whether the file was locked; ``False`` where the file system has no locks."""
-    if fcntl is None:
-        return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(file)
     except BlockingIOError as error:
         raise BlockingIOError(errno.EAGAIN, "is in use by another process; wait until it has ended") from error
     except OSError as error:

@@ -19,13 +19,9 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
+from multicart_async._core.advisory_lock import can_lock, try_lock
 from multicart_async.errors import DiskError, IncompleteDownloadError, MultiCartError
 from multicart_async.sinks._open_folder import FolderOpener, OpenFolder
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover -- Windows has no advisory locks: files become stale by age
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "AtomicFile",
@@ -242,14 +238,12 @@ class AtomicFile:
 
 def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:
     """Lock a new temporary file; return false if another process locked or removed it first."""
-    if fcntl is None:  # pragma: no cover -- Windows
-        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(descriptor)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # this file system has no locks
+        return True  # there are no locks here
     file = os.fstat(descriptor)
     if file.st_nlink:
         return True
@@ -262,7 +256,7 @@ def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:
 @contextlib.contextmanager
 def _still_locked(descriptor: int) -> Generator[None, None, None]:
     """Hold the lock of a file while it is closed, so that no other process removes it as stale before the rename."""
-    if fcntl is None:  # pragma: no cover -- Windows cannot rename an open file
+    if not can_lock():  # pragma: no cover -- Windows cannot rename an open file
         yield
         return
     keeper = os.dup(descriptor)
@@ -306,13 +300,10 @@ def _remove_stale_file(folder: OpenFolder, name: str) -> None:
 
 
 def _abandoned(descriptor: int) -> bool:
-    if fcntl is not None:  # pragma: no branch -- Windows
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass  # this file system has no locks
-        else:
-            return True
-    return time.time() - os.fstat(descriptor).st_mtime > _OLD
+    try:
+        try_lock(descriptor)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks here: files become stale by age
+        return time.time() - os.fstat(descriptor).st_mtime > _OLD
+    return True

@@ -9,14 +9,10 @@ from pathlib import Path
 
 import anyio
 
+from multicart_async._core.advisory_lock import can_lock, try_lock
 from multicart_async._core.threads import run_in_thread
 from multicart_async.sinks._atomic_file import disk_error
 from multicart_async.sinks._open_folder import FolderOpener
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover -- Windows has no advisory locks
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["locked"]
 
@@ -33,7 +29,7 @@ class _FolderLock:
 
     def acquire(self) -> bool:
         """Try to acquire the lock, without waiting, and return whether it is held."""
-        if fcntl is None:  # pragma: no cover -- Windows
+        if not can_lock():  # pragma: no cover -- Windows cannot open a folder either
             return True
         try:
             with self._open_folder(False) as folder:
@@ -41,7 +37,7 @@ class _FolderLock:
         except OSError as error:
             raise disk_error(self._folder, error) from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(self._descriptor)
         except BlockingIOError:
             self.release()
             return False

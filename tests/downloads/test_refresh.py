@@ -252,7 +252,7 @@ async def test_verify_leaves_its_own_clients_refresh_alone(folder, monkeypatch) 
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr("multicart_async.sinks._folder_lock.fcntl.flock", refused)
+    monkeypatch.setattr("fcntl.flock", refused)
     staged = folder / FOLDER / ".new" / "page-0001.json"
     staged.parent.mkdir()
     staged.write_bytes(b"[]")
@@ -387,7 +387,7 @@ async def test_where_there_are_no_locks_a_refresh_works_all_the_same(folder, mon
     def refused(*_: object) -> None:
         raise OSError(number, "no locks")
 
-    monkeypatch.setattr("multicart_async.sinks._folder_lock.fcntl.flock", refused)
+    monkeypatch.setattr("fcntl.flock", refused)
 
     await deliver(NEW, folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_atomic_file.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
 
 
 async def test_only_the_file_of_a_killed_writer_is_removed(tmp_path) -> None:
@@ -187,7 +188,7 @@ def test_sweeping_where_there_is_no_folder_is_nothing(tmp_path) -> None:
 
 def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A temporary file that was taken away at once is made anew under another name."""
-    flock, removed = _atomic_file.fcntl.flock, []
+    flock, removed = fcntl.flock, []
 
     def swept_first(descriptor: int, flags: int) -> None:
         if len(removed) < 2:
@@ -198,7 +199,7 @@ def test_somebody_sweeps_between_our_open_and_our_lock(tmp_path, monkeypatch: py
             removed.append(path)
         flock(descriptor, flags)
 
-    monkeypatch.setattr(_atomic_file.fcntl, "flock", swept_first)
+    monkeypatch.setattr(fcntl, "flock", swept_first)
     one = temporary(tmp_path, "a")
     one.write(b"who")
     one.commit(b"le")
@@ -229,14 +230,14 @@ def test_a_file_system_may_count_no_links(tmp_path, monkeypatch: pytest.MonkeyPa
 def test_a_sweep_takes_only_the_file_that_it_has_looked_at(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one may have the name by then."""
     (tmp_path / STALE).touch()
-    flock = _atomic_file.fcntl.flock
+    flock = fcntl.flock
 
     def replaced(descriptor: int, flags: int) -> None:
         (tmp_path / "new").write_bytes(b"another's")
         (tmp_path / "new").rename(tmp_path / STALE)
         flock(descriptor, flags)
 
-    monkeypatch.setattr(_atomic_file.fcntl, "flock", replaced)
+    monkeypatch.setattr(fcntl, "flock", replaced)
 
     remove_stale_files(opener(tmp_path))
 
@@ -260,7 +261,7 @@ def test_a_temporary_file_that_cannot_be_kept_is_an_error(tmp_path, monkeypatch:
     def locked(*_: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "locked")
 
-    monkeypatch.setattr(_atomic_file.fcntl, "flock", locked)
+    monkeypatch.setattr(fcntl, "flock", locked)
 
     with pytest.raises(OSError, match="each of 5 temporary files was removed by another process"):
         temporary(tmp_path, "a").write(b"1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -108,7 +109,7 @@ async def test_a_lock_that_is_waited_for_is_opened_once(tmp_path, monkeypatch) -
             held.pop()
             raise BlockingIOError(errno.EWOULDBLOCK, "held")
 
-    monkeypatch.setattr(_folder_lock.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     monkeypatch.setattr(_folder_lock, "_POLL", 0.0)
 
     async with DirectorySink(tmp_path).exclusive("101") as had:
@@ -135,7 +136,7 @@ async def test_where_there_are_no_locks_each_is_had(tmp_path, monkeypatch) -> No
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_folder_lock.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
 
     async with DirectorySink(tmp_path).exclusive("101") as had:
         assert had

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from support.shard_service import ShardService, call
 
-from multicart_async._core import file_lock
+from multicart_async._core import advisory_lock, file_lock
 from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.models import StartedRun
 from multicart_async.resources._items.shard_journal import ShardJournal
@@ -103,7 +103,7 @@ def owned_by(host: str, pid: int, token: str = "0" * 16) -> str:
 async def test_a_journal_needs_no_locks(path, lock, monkeypatch, number) -> None:
     """Each error that means so is accepted; the lock file is there while the journal is open, and no longer."""
     if number is None:
-        monkeypatch.setattr(file_lock, "fcntl", None)
+        monkeypatch.setattr(advisory_lock, "fcntl", None)
     else:
         refuse_locks(monkeypatch, number)
 
@@ -399,8 +399,8 @@ async def test_the_journal_that_was_refused_leaves_no_lock_file(path, lock) -> N
 FORK = """
 import os, sys
 from pathlib import Path
-from multicart_async._core import file_lock
-file_lock.fcntl = None
+from multicart_async._core import advisory_lock, file_lock
+advisory_lock.fcntl = None
 one = file_lock.FileLock(Path(sys.argv[1]))
 one.acquire(None)
 child = os.fork()
