@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 LIBRARIES = """
 import asyncio, logging, sys
-import structlog, rich.console, rich.traceback
+import loguru, structlog, rich.console, rich.traceback
 rich.traceback.install()
 from multicart_async import AsyncMultiCart, RetryPolicy
 from multicart_async.errors import MultiCartError
@@ -96,7 +96,7 @@ def test_a_record_tells_where_an_error_happened(
 
 
 def test_nothing_is_printed_beside_other_logging_libraries() -> None:
-    """With structlog and rich installed and loaded, a call that fails three times writes to no stream."""
+    """With structlog, loguru and rich installed and loaded, a call that fails three times writes to no stream."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LIBRARIES],
         cwd=ROOT,
