@@ -1,7 +1,7 @@
-"""The CSV of a category scrape, made from its JSON: the service's dashboard has one, its API has not.
+"""Convert the JSON of a category scrape to CSV, which the service offers in its dashboard but not in its API.
 
-The columns are the documented ones. How the dashboard writes a value is not documented: here a text stays as it is,
-true, false and numbers are written as in JSON, and what a record lacks is left empty. A lone surrogate becomes U+FFFD.
+The columns are the documented ones. How the dashboard writes a value is not documented: here a string is written as it
+is, booleans and numbers as in JSON, and a missing value as an empty cell. A lone surrogate becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -38,91 +38,91 @@ COLUMNS: Final = (
     "price_cents",
     "in_stock",
 )
-_ROWS = 2_000  # written at a time
-_READ = 1 << 16
-_NAMED = 10  # values that are left out
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # UTF-8 has no bytes for it
+_ROWS_PER_PIECE = 2_000
+_READ_BYTES = 1 << 16
+_MAX_NUMBERS = 10  # of values that were left out, in one message
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # not encodable as UTF-8
 
 
 @attrs.frozen
 class CategoryCsv(FetchedFile):
-    """The CSV that was written; ``left_out`` tells which values of the JSON it lacks."""
+    """The CSV that was written; ``left_out`` describes the values of the JSON that are not in it."""
 
     left_out: str = ""
 
 
 async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limits()) -> CategoryCsv:
-    """Write *name* from *source*, both in *sink*, without holding either in memory where the sink is a folder.
+    """Convert *source* to *name*, both in *sink*; neither is held in memory if the sink is a folder.
 
     Raises:
-        IntegrityError: The source is not JSON that can be read; then there is no CSV.
+        IntegrityError: The source is not readable JSON. No CSV is written.
     """
-    return await retry_if_removed(lambda: _written(sink, source, name, limits))
+    return await retry_if_removed(lambda: _convert(sink, source, name, limits))
 
 
-async def _written(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
+async def _convert(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
     file: BinaryIO
     if isinstance(sink, DirectorySink):
         file = await sink.opened(source)
     else:
         file = io.BytesIO(await sink.read(source) or b"")
     records = _Records(file, source, limits)
-    meter = _SizeAndHash()
+    totals = _Totals()
     try:
-        async with aclosing(_pieces(records, meter)) as pieces:
+        async with aclosing(_pieces(records, totals)) as pieces:
             await sink.put(name, pieces)
     finally:
         await run_in_thread(file.close)
-    return CategoryCsv(name, meter.size, meter.hash.hexdigest(), left_out=records.left_out)
+    return CategoryCsv(name, totals.size, totals.hash.hexdigest(), left_out=records.left_out)
 
 
-class _SizeAndHash:
+class _Totals:
     def __init__(self) -> None:
         self.size = 0
         self.hash = hashlib.sha256()
 
 
-async def _pieces(records: _Records, meter: _SizeAndHash) -> AsyncGenerator[bytes, None]:
+async def _pieces(records: _Records, totals: _Totals) -> AsyncGenerator[bytes, None]:
     rows = iter(records)
-    while piece := await run_in_thread(_piece, rows, meter):
+    while piece := await run_in_thread(_render_piece, rows, totals):
         yield piece
 
 
-def _piece(rows: Iterator[dict[str, Any]], meter: _SizeAndHash) -> bytes:
+def _render_piece(rows: Iterator[dict[str, Any]], totals: _Totals) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    if not meter.size:
+    if not totals.size:
         writer.writerow(COLUMNS)
-    for _, row in zip(range(_ROWS), rows, strict=False):
-        writer.writerow([_text(row.get(column)) for column in COLUMNS])
+    for _, row in zip(range(_ROWS_PER_PIECE), rows, strict=False):
+        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
     piece = _LONE_SURROGATE.sub("\ufffd", text.getvalue()).encode()
-    meter.size += len(piece)
-    meter.hash.update(piece)
+    totals.size += len(piece)
+    totals.hash.update(piece)
     return piece
 
 
 class _Records:
-    """The objects of the JSON, and the numbers of the values that are none."""
+    """Iterate over the objects of a JSON file, and count the values that are not objects."""
 
     def __init__(self, file: BinaryIO, source: str, limits: Limits) -> None:
         self._file = file
         self._source = source
         self._parser = RecordParser(limits)
-        self._others = 0
-        self._first: list[str] = []
+        self._skipped = 0
+        self._numbers: list[str] = []
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for number, value in enumerate(self._values(), 1):
             if isinstance(value, dict):
                 yield cast("dict[str, Any]", value)
             else:
-                self._others += 1
-                if len(self._first) < _NAMED:
-                    self._first.append(str(number))
+                self._skipped += 1
+                if len(self._numbers) < _MAX_NUMBERS:
+                    self._numbers.append(str(number))
 
     def _values(self) -> Iterator[object]:
         try:
-            while piece := self._file.read(_READ):
+            while piece := self._file.read(_READ_BYTES):
                 yield from self._parser.feed(piece)
             self._parser.finish()
         except NotRecordsError as error:
@@ -130,14 +130,15 @@ class _Records:
 
     @property
     def left_out(self) -> str:
-        """Which values are no objects; empty if all are."""
-        if not self._others:
+        """A description of the values that are not objects; empty if there are none."""
+        if not self._skipped:
             return ""
-        more = f" and {self._others - len(self._first)} more" if self._others > len(self._first) else ""
-        return f"left out as no objects: {self._others} of the JSON's values, number {', '.join(self._first)}{more}"
+        more = f" and {self._skipped - len(self._numbers)} more" if self._skipped > len(self._numbers) else ""
+        numbers = ", ".join(self._numbers)
+        return f"values left out because they are not objects: {self._skipped} (number {numbers}{more})"
 
 
-def _text(value: object) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What all downloads of one client share: the transport, the retries, the slots, the free space."""
+"""The infrastructure shared by all downloads of one client: transport, retries, slots, free space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DownloadContext"]
 
 
 class DownloadContext:
-    """The infrastructure of downloads. ``limits.downloads`` of them are under way at once in the whole client."""
+    """Infrastructure for downloads. At most ``limits.downloads`` files are transferred at once by the whole client."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class DownloadContext:
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[None, None]:
-        """Hold one of the client's downloads, and wait for the pause that the service has asked for.
+        """Hold one of the client's download slots, and wait while the service asks for a pause.
 
-        It belongs to no task: a generator may be closed in another task than the one in which it began.
+        The slot is not bound to a task, because a generator may be closed in another task than the one that started it.
         """
         borrower = object()
         try:

@@ -1,4 +1,4 @@
-"""The records of pages, counted where they lie, and compared with what the run says."""
+"""Count the records of stored pages, and compare them with the counts of the run."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from multicart_async.sinks._protocol import closing, join_name
 
 __all__ = ["PageCount", "count_differences", "count_records"]
 
-_NAMED: Final = 10  # odd pages that are named one by one
+_MAX_PAGES: Final = 10  # with an anomaly, in one report
 
 
 @attrs.frozen
 class PageCount:
-    """The records of a page, unless they cannot be counted, and what is odd about it."""
+    """The number of records in a page, ``None`` if they cannot be counted, and what is unusual about the page."""
 
     records: int | None
-    oddity: str | None = None
+    anomaly: str | None = None
 
 
 async def count_records(sink: Sink, folder: str, name: str, limits: Limits) -> PageCount:
-    """Count the records of a page in a folder of *sink*; it is read to its end.
+    """Count the records of a page in a folder of *sink*, reading the whole file.
 
     Raises:
-        IntegrityError: It is no page any more.
+        IntegrityError: The file is no longer a valid page.
     """
     count, path = RecordCount(full=False, limits=limits), join_name(folder, name)
     try:
@@ -43,20 +43,20 @@ async def count_records(sink: Sink, folder: str, name: str, limits: Limits) -> P
         else:
             await run_in_thread(count.feed, await sink.read(path) or b"")
         await run_in_thread(count.finish)
-    except ContentError as defect:
-        error = IntegrityError(path, str(defect))
+    except ContentError as content_error:
+        error = IntegrityError(path, str(content_error))
         error.file = name
-        raise error from defect
-    return PageCount(count.records, count.oddity)
+        raise error from content_error
+    return PageCount(count.records, count.anomaly)
 
 
 def count_differences(counts: Mapping[str, PageCount], expected: Sequence[int]) -> list[str]:
-    """Return where the pages are odd, and where their records do not add up to one of the *expected* numbers."""
-    found = [f"{name}: {count.oddity}" for name, count in counts.items() if count.oddity]
-    if len(found) > _NAMED:
-        found[_NAMED:] = [f"{len(found) - _NAMED} more pages with such values or faults"]
+    """Describe the anomalies of pages, and a total that is none of the *expected* numbers."""
+    found = [f"{name}: {count.anomaly}" for name, count in counts.items() if count.anomaly]
+    if len(found) > _MAX_PAGES:
+        found[_MAX_PAGES:] = [f"{len(found) - _MAX_PAGES} more pages with values or errors of this kind"]
     known = [count.records for count in counts.values() if count.records is not None]
     if counts and len(known) == len(counts) and expected and sum(known) not in expected:
-        rows = " or ".join(map(str, expected))
-        found.append(f"{sum(known)} records in the files, and the run's row counts {rows}")
+        counts_of_run = " or ".join(map(str, expected))
+        found.append(f"expected {counts_of_run} records, as the run counts, got {sum(known)} in the files")
     return found

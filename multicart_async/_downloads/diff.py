@@ -1,4 +1,4 @@
-"""What a run's folder lacks, holds and must lose: computed from what the folder says of itself, without I/O."""
+"""Compute which files of a run's folder are missing, present or stale, from its manifest and without I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["DownloadOptions", "FolderDiff", "diff"]
 
 @attrs.frozen(kw_only=True)
 class DownloadOptions:
-    """How a run is downloaded. ``refetch`` names files that are fetched again though they have their size."""
+    """Options for the download of a run. The files in ``refetch`` are fetched again even if they have the right size."""
 
     overwrite: bool = False
     csv: bool = False
@@ -28,33 +28,33 @@ class DownloadOptions:
 
 @attrs.frozen(kw_only=True)
 class FolderDiff:
-    """What is between a folder and the files that are wanted in it."""
+    """The difference between a folder and the files requested for it."""
 
     missing: tuple[FileRequest, ...]
     """The files to fetch."""
     present: Mapping[str, ManifestFile]
-    """The files that stay, by name: their sizes are those that a trusted manifest, or trusted notes, list."""
+    """The files to keep, by name: a trusted manifest or progress file lists them with the size they have."""
     stale: frozenset[str]
-    """The names that another version of the run had, and this one has not."""
+    """The names that only another version of the run has."""
     complete: bool
-    """Whether there is a manifest of this version that lists exactly what is present."""
+    """Whether a manifest of this version lists exactly the files that are present."""
     has_work: bool
     """Whether anything will be written."""
     replaces: bool
-    """Whether files of a version that has a manifest have to go; what is only added harms nothing."""
+    """Whether files of a version with a manifest are replaced or removed; adding files does not count."""
     csv_differences: tuple[str, ...]
-    """What the manifest says about the CSV of a category scrape."""
+    """The differences in the manifest that concern the CSV of a category scrape."""
 
 
 def diff(
-    state: FolderState, snapshot: Mapping[str, Any], wanted: Sequence[FileRequest], options: DownloadOptions
+    state: FolderState, snapshot: Mapping[str, Any], requests: Sequence[FileRequest], options: DownloadOptions
 ) -> FolderDiff:
-    """Compare the folder with the files that are *wanted* of the run, which is as *snapshot* has it now."""
+    """Compare the folder with the *requests* for files of a run, of which *snapshot* is the current description."""
     present, stale, listed = _trusted(state, snapshot)
-    names = frozenset(file.name for file in wanted)
+    names = frozenset(file.name for file in requests)
     for name in names if options.overwrite else options.refetch:
         present.pop(name, None)
-    missing = tuple(file for file in wanted if file.name not in present)
+    missing = tuple(file for file in requests if file.name not in present)
     stale -= present.keys() | names
     complete = listed == present.keys()
     return FolderDiff(
@@ -71,7 +71,7 @@ def diff(
 def _trusted(
     state: FolderState, snapshot: Mapping[str, Any]
 ) -> tuple[dict[str, ManifestFile], frozenset[str], frozenset[str] | None]:
-    """Return the files of this version, the names of other versions, and the names that the manifest of this one lists."""
+    """Return the present files of this version, the names in other versions, and the names in this version's manifest."""
     present: dict[str, ManifestFile] = {}
     stale: frozenset[str] = frozenset()
     listed = None
@@ -87,7 +87,7 @@ def _trusted(
 
 
 def _needs_more(present: Mapping[str, ManifestFile], names: frozenset[str], options: DownloadOptions) -> bool:
-    """Return whether records of pages that are there have to be counted, or the CSV made."""
+    """Return whether the records of present pages have to be counted, or the CSV has to be written."""
     pages = [name for name in names & present.keys() if name.endswith(".json")]
     uncounted = options.count_records and any(present[name].records is None for name in pages)
     return uncounted or (options.csv and CATEGORY_JSON in names and CATEGORY_CSV not in present)

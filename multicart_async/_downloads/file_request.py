@@ -1,4 +1,4 @@
-"""A file to fetch, and what is known of it when it is in place."""
+"""A file to fetch, and the result once it is in place."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["CheckFactory", "FetchedFile", "FileRequest", "Refresh"]
 
 
 class CheckFactory(Protocol):
-    """Makes the check of a file's content. ``full``: the transfer does not prove its end, so the content must."""
+    """Create content checks. With ``full`` the content must prove its own end, because the transfer does not."""
 
     def __call__(self, *, full: bool, limits: Limits = ...) -> ContentCheck:
-        """Return a check for one file."""
+        """Create the check for one file."""
         ...
 
 
 @attrs.frozen
 class FileRequest:
-    """A file to fetch: where it comes from, where it belongs, how its content is checked.
+    """A file to fetch: its link, its folder and name, and the check for its content.
 
-    On a disk, a *sensitive* one can be read by its owner alone.
+    On a disk, a *sensitive* file is readable only by its owner.
     """
 
     link: FileLocation
@@ -38,13 +38,13 @@ class FileRequest:
 
     @property
     def path(self) -> str:
-        """The name of the file for events and sinks."""
+        """The name of the file in events and sinks."""
         return join_name(self.folder, self.name)
 
 
 @attrs.frozen
 class FetchedFile:
-    """A file that is in place; ``records`` where its check has counted them."""
+    """A file that is in place. ``records`` is set if its check has counted them."""
 
     name: str
     size: int
@@ -53,4 +53,4 @@ class FetchedFile:
 
 
 Refresh = Callable[[FileRequest], Awaitable[FileLocation]]
-"""Asks the service for a fresh link to the same file."""
+"""Ask the service for a fresh link to the same file."""

@@ -1,4 +1,4 @@
-"""The folder of one run while it is filled: what lies in it so far, the notes of progress, in the end the manifest."""
+"""Write the folder of one run: record its files, save progress, and write the manifest at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from multicart_async._downloads.file_request import FetchedFile
 from multicart_async._downloads.folder import STAGING, SUMS, render_sums, without_query
 from multicart_async._downloads.links import FileLocation
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, render_manifest
-from multicart_async._downloads.plan import folder_of, is_ours
+from multicart_async._downloads.plan import folder_of, is_run_file
 from multicart_async._downloads.staging import discard, swap_in
 from multicart_async.models import CategoryRun, Run
 from multicart_async.sinks import ListableSink
@@ -24,16 +24,16 @@ from multicart_async.sinks._protocol import VerifyingSink, join_name, put_bytes
 
 __all__ = ["FolderWriter"]
 
-_SAVE_EVERY: Final = 0.25  # seconds between two notes of progress: a killed process loses no more than that,
-_NOTED_FAST: Final = 10_000  # or a second for each so many files: all of them are noted each time
-_MANY: Final = 100  # files from which on their list is encoded off the loop
+_SAVE_EVERY: Final = 0.25  # seconds between two progress files: a killed process loses no more than that,
+_FILES_PER_SECOND: Final = 10_000  # or one second for this many files, because each progress file lists all of them
+_LARGE: Final = 100  # files; a manifest of this many or more is encoded in a thread
 
 
 class FolderWriter:
-    """Record the files of one run as they come, and write its notes and its manifest.
+    """Record the files of one run as they complete, and write its progress file and its manifest.
 
-    With *staging*, a new version is made beside the old one, in a folder inside of it, and swapped in by `finish`.
-    ``changed`` is whether the manifest has to be written.
+    With *staging*, a new version is built in a subfolder, beside the old one, and swapped in by `finish`. ``changed`` is
+    true if the manifest has to be written.
     """
 
     def __init__(
@@ -54,21 +54,21 @@ class FolderWriter:
         self._folder = folder_of(run)
         self._staging = staging
         self._written: set[str] = set()  # by this call
-        self._ending = False  # the manifest is being written, or a new version is to be completed
+        self._finishing = False  # the manifest is being written, or a sealed new version is being swapped in
         self._now = now
         self._saved = now()
 
     @property
     def target(self) -> str:
-        """The folder to which this call writes."""
+        """The folder that this call writes to."""
         return self._folder if self._staging is None else join_name(self._folder, STAGING)
 
     def folder_with(self, name: str) -> str:
-        """Return the folder in which a file is now."""
+        """Return the folder that contains the file *name* now."""
         return self.target if name in self._written else self._folder
 
     def record(self, name: str, fetched: FetchedFile, link: FileLocation | None = None) -> None:
-        """Record a file that is in place; *link* is where it came from, if it was not made here."""
+        """Record a file that is in place; *link* is its source, ``None`` for a file that was generated here."""
         self.changed = True
         self._written.add(name)
         self.files[name] = ManifestFile(
@@ -81,60 +81,60 @@ class FolderWriter:
         )
 
     def record_count(self, name: str, records: int | None) -> None:
-        """Record how many records a file holds that was there before it was counted."""
+        """Record the number of records in a file that was present but not counted."""
         self.changed = True
         self.files[name] = attrs.evolve(self.files[name], records=records)
 
     async def save_if_due(self) -> None:
-        """Note what is there, if the last notes are old enough. Only a sink that can be listed can lose the notes again."""
+        """Write the progress file if the last one is old enough, and the sink can delete it later."""
         now = self._now()
-        pause = max(_SAVE_EVERY, len(self.files) / _NOTED_FAST)
-        if self._staging is None and now - self._saved >= pause and isinstance(self._sink, ListableSink):
+        interval = max(_SAVE_EVERY, len(self.files) / _FILES_PER_SECOND)
+        if self._staging is None and now - self._saved >= interval and isinstance(self._sink, ListableSink):
             self._saved = now
             await self._write(PROGRESS, self._manifest(), render_manifest)
 
     async def finish(self, differences: tuple[str, ...]) -> None:
-        """Write the sums and then the manifest beside the files; swap a new version in."""
+        """Write the checksums and then the manifest; swap in a new version."""
         manifest = self._manifest(differences)
-        self._ending = self._staging is None
+        self._finishing = self._staging is None
         if isinstance(self._sink, ListableSink):
             await self._write(SUMS, manifest, render_sums)
         await self._write(MANIFEST, manifest, render_manifest)
         if self._staging is None:
             await self.remove(PROGRESS)
         else:
-            self._ending = True  # from here on the new version is the one that is completed
+            self._finishing = True  # the manifest seals the new version: an interrupted swap is completed later
             await swap_in(self._staging, self._folder, manifest)
 
     async def abandon(self) -> None:
-        """Clean up after an error, also of a cancelled call; a failure to do so is logged, because the first error counts.
+        """Clean up after an error or a cancellation. Errors of the cleanup are logged, so that the first error is raised.
 
-        Files that are whole need not be fetched again, so they are noted, also in a sink that cannot lose the notes: then
-        the next call writes its manifest beside them. A new version is removed, unless its manifest is there: then the
-        next call completes it.
+        Complete files need not be fetched again, so a progress file is written, even in a sink that cannot delete it: there
+        the next call writes its manifest beside it. A new version is removed unless its manifest was written: in that
+        case the next call completes it.
         """
-        if self._ending:
+        if self._finishing:
             return
         with anyio.CancelScope(shield=True):
             if self._staging is not None:
-                await self._logged("files of the refresh that failed could not be removed", self._discard)
+                await self._log_errors("files of the failed refresh could not be removed", self._discard)
             elif self._written:
-                await self._logged("progress could not be noted", self._save)
+                await self._log_errors("progress could not be saved", self._save)
 
     async def remove_stale(self, names: Iterable[str]) -> None:
-        """Remove files of another version, but not those of an old version that stays until the new one is whole."""
+        """Remove files of another version, unless a new version is staged: then the old one stays until the swap."""
         if self._staging is None:
-            for name in sorted(filter(is_ours, names)):
+            for name in sorted(filter(is_run_file, names)):
                 await self.remove(name)
 
     async def forget(self, name: str) -> None:
-        """Remove a file that cannot be made any more; the swap removes that of an old version."""
+        """Remove a file that can no longer be generated; the file of an old version is removed by the swap."""
         self.files.pop(name, None)
         if self._staging is None:
             await self.remove(name)
 
     async def remove(self, name: str) -> None:
-        """Remove a file from the folder, where the sink can."""
+        """Remove a file from the folder if the sink can delete."""
         if isinstance(self._sink, ListableSink):
             await self._sink.delete(join_name(self._folder, name))
 
@@ -145,7 +145,7 @@ class FolderWriter:
     async def _save(self) -> None:
         await self._write(PROGRESS, self._manifest(), render_manifest)
 
-    async def _logged(self, what: str, work: Callable[[], Any]) -> None:
+    async def _log_errors(self, what: str, work: Callable[[], Any]) -> None:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 -- a sink may raise anything
@@ -156,6 +156,6 @@ class FolderWriter:
         return Manifest(self._run.collection, self._run.id, self._snapshot, files, differences)
 
     async def _write(self, name: str, manifest: Manifest, render: Callable[[Manifest], bytes]) -> None:
-        many = len(manifest.files) >= _MANY
+        many = len(manifest.files) >= _LARGE
         content = await run_in_thread(render, manifest) if many else render(manifest)
         await put_bytes(self._sink, join_name(self.target, name), content)

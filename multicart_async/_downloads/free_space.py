@@ -1,6 +1,7 @@
-"""Does a file of known length still fit? Asked before it is written, so that a disk is not filled to no purpose.
+"""Check before a file of known length is written that it fits, so that a disk is not filled in vain.
 
-What counts is what the file system has free, less what the transfers of the same client still have to write there.
+The available space is what the file system reports as free, less what other transfers of the same client still have to
+write there.
 """
 
 from __future__ import annotations
@@ -21,99 +22,100 @@ from multicart_async.sinks import DirectorySink, Sink
 
 __all__ = ["FreeSpace", "Transfer"]
 
-_FRESH: Final = 1.0  # seconds for which a look counts: small files come by the hundred
-_REMEMBERED: Final = 64  # folders
+_MAX_AGE: Final = 1.0  # seconds; small files arrive by the hundred, so a measurement serves several of them
+_MAX_FOLDERS: Final = 64  # whose file system is remembered
 
 
 class Transfer(Protocol):
-    """A file under way."""
+    """A transfer in progress."""
 
     @property
-    def rest(self) -> int:
-        """The bytes that are still to be written."""
+    def remaining(self) -> int:
+        """The number of bytes that are still to be written."""
         ...
 
 
 @attrs.define
-class _Look:
-    """The free space of a file system as it was seen; *left* is what no transfer has claimed."""
+class _Measurement:
+    """The free space of a file system at one moment; *unclaimed* is the part that no transfer has reserved."""
 
     at: float
     device: int
     free: float
-    left: float
+    unclaimed: float
 
 
 class FreeSpace:
-    """The free space of the file systems to which one client writes."""
+    """Track the free space of the file systems that one client writes to."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._devices: dict[Path, int] = {}
-        self._looks: dict[int, _Look] = {}
-        self._under_way: dict[Transfer, int] = {}
+        self._measurements: dict[int, _Measurement] = {}
+        self._active: dict[Transfer, int] = {}
 
     async def prepare(self, sink: Sink) -> None:
-        """Look at the free space, before a response is waited for: a pause between its head and its body may lose bytes."""
+        """Measure the free space before the request, because a pause before the body of a response may lose bytes."""
         if isinstance(sink, DirectorySink):
-            look = self._last_look(sink.root)
-            if look is None or self._now() - look.at >= _FRESH:
-                await self._look(sink.root)
+            measured = self._last_measurement(sink.root)
+            if measured is None or self._now() - measured.at >= _MAX_AGE:
+                await self._measure(sink.root)
 
-    async def admit(self, sink: Sink, name: str, length: int | None, transfer: Transfer) -> None:
-        """Let *transfer* write *length* bytes to *name* in *sink*; it counts until `forget`.
+    async def reserve(self, sink: Sink, name: str, length: int | None, transfer: Transfer) -> None:
+        """Reserve *length* bytes for *transfer*, which writes to *name* in *sink*, until `release`.
 
-        An unknown length, another sink than a folder, or a file system that does not report its free space, is let pass.
+        Nothing is checked if the length is unknown, the sink is not a folder, or the file system does not report its free
+        space.
 
         Raises:
-            DiskError: It does not fit, with errno ENOSPC.
+            DiskError: The file does not fit; errno is ENOSPC.
         """
         if length is None or not isinstance(sink, DirectorySink):
             return
-        look = self._last_look(sink.root)
-        if look is None or look.left <= length:
-            look = await self._look(sink.root)
-            if look.left <= length:
-                raise _no_space(sink, name, length, look)
-        look.left -= length
-        self._under_way[transfer] = look.device
+        measured = self._last_measurement(sink.root)
+        if measured is None or measured.unclaimed <= length:
+            measured = await self._measure(sink.root)
+            if measured.unclaimed <= length:
+                raise _no_space(sink, name, length, measured)
+        measured.unclaimed -= length
+        self._active[transfer] = measured.device
 
-    def forget(self, transfer: Transfer) -> None:
-        """It is done, or given up. One that was not admitted is passed over."""
-        self._under_way.pop(transfer, None)
+    def release(self, transfer: Transfer) -> None:
+        """Release the reservation of a transfer that has ended; without one, do nothing."""
+        self._active.pop(transfer, None)
 
-    def _last_look(self, root: Path) -> _Look | None:
-        return self._looks.get(self._devices[root]) if root in self._devices else None
+    def _last_measurement(self, root: Path) -> _Measurement | None:
+        return self._measurements.get(self._devices[root]) if root in self._devices else None
 
-    async def _look(self, root: Path) -> _Look:
-        device, free = await run_in_thread(_look, root)
+    async def _measure(self, root: Path) -> _Measurement:
+        device, free = await run_in_thread(_measure, root)
         self._devices[root] = device
-        if len(self._devices) > _REMEMBERED:
+        if len(self._devices) > _MAX_FOLDERS:
             del self._devices[next(iter(self._devices))]
-        claimed = sum(other.rest for other, place in self._under_way.items() if place == device)
-        look = self._looks[device] = _Look(self._now(), device, free, free - claimed)
-        return look
+        claimed = sum(other.remaining for other, place in self._active.items() if place == device)
+        measured = self._measurements[device] = _Measurement(self._now(), device, free, free - claimed)
+        return measured
 
 
-def _look(root: Path) -> tuple[int, float]:
-    """Return the file system of a folder that may still have to be made, and its free bytes; infinite if not reported."""
+def _measure(root: Path) -> tuple[int, float]:
+    """Return the device of a folder, which need not exist yet, and its free bytes; infinite if not reported."""
     place = root
     while True:
         try:
-            device = os.stat(place).st_dev  # noqa: PTH116 -- as the next line has it
+            device = os.stat(place).st_dev  # noqa: PTH116 -- like the next line
             usage = shutil.disk_usage(place)
         except FileNotFoundError:
             place = place.parent
-        except OSError:  # writing will show what is wrong
+        except OSError:  # writing raises the error that matters
             return -1, math.inf
         else:
             return device, usage.free if usage.total else math.inf
 
 
-def _no_space(sink: DirectorySink, name: str, length: int, look: _Look) -> DiskError:
-    others = int(look.free - look.left)
+def _no_space(sink: DirectorySink, name: str, length: int, measured: _Measurement) -> DiskError:
+    others = int(measured.free - measured.unclaimed)
     needed = f"{others + length:,} bytes are needed"
     if others:
-        needed += f" ({length:,} of this file, {others:,} of others that are under way)"
-    reason = f"not enough free space in {sink.root}: {needed}, {int(look.free):,} are free"
+        needed += f" ({length:,} of this file, {others:,} of other transfers in progress)"
+    reason = f"not enough free space in {sink.root}: {needed}, {int(measured.free):,} are free"
     return DiskError(str(sink.path(name)), reason, errno.ENOSPC)

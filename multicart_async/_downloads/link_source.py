@@ -1,4 +1,4 @@
-"""Which URL to ask for to get a file, and which one after it was refused: one rule for files and records."""
+"""Choose the URL to request for a file, and the next one after a rejection; the same rule for files and records."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ _STALE: Final = frozenset({401, 403, 404, 410})
 
 
 class LinkSource:
-    """The links to one file; ``url`` is what to ask for."""
+    """The links to one file; ``url`` is the one to request."""
 
-    def __init__(self, wanted: FileRequest, refresh: Refresh | None = None) -> None:
-        self.url = wanted.link.url
-        self._wanted = wanted
-        self._alternate = wanted.link.alternate_url
+    def __init__(self, request: FileRequest, refresh: Refresh | None = None) -> None:
+        self.url = request.link.url
+        self._request = request
+        self._alternate = request.link.alternate_url
         self._refresh = refresh
 
     async def replace(self, error: MultiCartError) -> bool:
-        """Return whether ``url`` is another one after *error*.
+        """Replace ``url`` after *error* if there is another link; return whether it was replaced.
 
-        That is the other reading of an ambiguous link, once and only after a 404, or else a fresh link, once.
+        The alternate interpretation of an ambiguous link is tried once, and only after a 404. A fresh link is requested
+        once.
 
         Raises:
-            MultiCartError: The service was asked for a fresh link and gave none.
+            MultiCartError: The fresh link was requested and not received.
         """
         if not isinstance(error, APIError):
             return False
         if error.code == 404 and self._alternate is not None:
             self.url = self._alternate
         elif error.code in _STALE and self._refresh is not None:
-            self.url, self._refresh = (await self._refresh(self._wanted)).url, None
+            self.url, self._refresh = (await self._refresh(self._request)).url, None
         else:
             return False
         self._alternate = None

@@ -1,4 +1,4 @@
-"""The files of a run, to disk or as records: what several groups offer."""
+"""Download the files of runs, or read their records; shared by several resource groups."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ R = TypeVar("R", bound=Run | CategoryRun)
 
 
 def check_run(run: object) -> None:
-    """Raises unless it is one, of a collection or of a category."""
+    """Raise `ArgumentError` unless *run* is the run of a collection or of a category scrape."""
     if not isinstance(run, Run | CategoryRun):
         raise wrong_argument("run", "a run from wait, list or latest", run)
 
 
 class DownloadManager:
-    """Brings files of runs to their folders, and reads their records; brings other files of the service too."""
+    """Download the files of runs and other files of the service, and read records."""
 
     def __init__(self, context: DownloadContext, base_url: str) -> None:
         self._context = context
-        self._base = base_url
-        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()  # by folder
+        self._base_url = base_url
+        self._folder_locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
     async def download_run(
         self,
@@ -66,26 +66,30 @@ class DownloadManager:
         files: Files,
         *,
         relist: FetchRun,
-        terms: DownloadOptions,
+        options: DownloadOptions,
     ) -> RunDownload[R]:
-        """The run's files, each whole and verified, and a manifest; or an error, and what was whole before it stays.
+        """Download the files of a run, complete and verified, and write a manifest.
+
+        Files that were complete before an error remain.
 
         Raises:
-            ArgumentError: The run is not finished, or *dest* or *files* is not right.
-            DownloadError: A file could not be had whole, or the disk refused.
-            APIError: The service refused a file.
+            ArgumentError: The run is not finished, or *dest* or *files* is invalid.
+            DownloadError: A file could not be downloaded completely, or the disk failed.
+            APIError: The service rejected the request for a file.
         """
-        wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
+        requests = await plan_in_thread_if_large(self._plan, run, files, options)
         sink = await self.sink(dest)
         with self._context.lifetime.track():
-            fresh, turn = LinkRefresher(relist, self._base), self._turn(folder_of(run))
-            return await RunDownloader(self._context, run, sink, fresh=fresh, terms=terms, turn=turn).run(wanted)
+            refresher, lock = LinkRefresher(relist, self._base_url), self._folder_lock(folder_of(run))
+            return await RunDownloader(self._context, run, sink, refresher=refresher, options=options, lock=lock).run(
+                requests
+            )
 
-    def _turn(self, folder: str) -> anyio.Lock:
-        return self._turns.setdefault(folder, anyio.Lock())
+    def _folder_lock(self, folder: str) -> anyio.Lock:
+        return self._folder_locks.setdefault(folder, anyio.Lock())
 
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> VerifyingSink:
-        """What *dest* means. Raises `DiskError` for a folder that cannot be written to."""
+        """Return the sink for *dest*. Raises `DiskError` for a folder that cannot be written to."""
         if isinstance(dest, Sink):
             return map_sink_errors(dest)
         directory = DirectorySink(dest)
@@ -95,35 +99,35 @@ class DownloadManager:
     async def download_file(
         self, path: str, name: str, check: CheckFactory, dest: str | os.PathLike[str] | Sink
     ) -> DownloadedFile:
-        """A file of no run: what is at *path* below the base URL, under *name* in *dest*, whole and verified or not there.
+        """Download a file that belongs to no run, at *path* below the base URL, to *name* in *dest*.
 
-        It is about the account: in a folder its owner alone can read it.
+        A failed download leaves nothing behind. The file is about the account: in a folder it is readable only by its owner.
 
         Raises:
-            ArgumentError: *dest* is not right.
-            DownloadError: It could not be had whole, or the disk refused.
-            APIError: The service refused it.
+            ArgumentError: *dest* is invalid.
+            DownloadError: The file could not be downloaded completely, or the disk failed.
+            APIError: The service rejected the request.
         """
         sink = await self.sink(dest)
         link = FileLocation(
-            url=self._base + path, alternate_url=None, name=path.rpartition("/")[2], label=path.removeprefix("/")
+            url=self._base_url + path, alternate_url=None, name=path.rpartition("/")[2], label=path.removeprefix("/")
         )
         fetched = await FileTransfer(self._context, FileRequest(link, "", name, check, sensitive=True), sink).run()
         place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
         return DownloadedFile(name, place, fetched.size, fetched.sha256)
 
-    async def count_missing(self, run: Run, sink: Sink, files: Files, terms: DownloadOptions) -> int:
-        """Return how many files `download_run` would fetch."""
-        wanted = await plan_in_thread_if_large(self._plan, run, files, terms)
+    async def count_missing(self, run: Run, sink: Sink, files: Files, options: DownloadOptions) -> int:
+        """Return the number of files that `download_run` would fetch."""
+        requests = await plan_in_thread_if_large(self._plan, run, files, options)
         state = await FolderState.load(sink, folder_of(run))
-        return len(diff(state, run_snapshot(run), wanted, terms).missing)
+        return len(diff(state, run_snapshot(run), requests, options).missing)
 
     async def is_complete(self, sink: Sink, collection_id: int, run_id: int, files: Files) -> bool:
-        """Whether a run lies in *sink* with all its files, by its manifest and their sizes, without asking the service."""
+        """Return whether *sink* has all files of a run, by the manifest and the file sizes; no request is made."""
         folder = f"{collection_id}/{run_id}"
         state = await FolderState.load(sink, folder)
         if state.staged and isinstance(sink, ListableSink):
-            async with working_in(sink, folder, self._turn(folder)):
+            async with working_in(sink, folder, self._folder_lock(folder)):
                 await recover(sink, folder)
             state = await FolderState.load(sink, folder)
         found = state.complete
@@ -131,32 +135,32 @@ class DownloadManager:
             return False
         try:
             run = decode(dict(found.manifest.run), Run, "manifest")
-            wanted = await plan_in_thread_if_large(plan, run, files, self._base)
+            requests = await plan_in_thread_if_large(plan, run, files, self._base_url)
         except MultiCartError:
             return False
-        there = {file.name for file in found.files}
-        return (run.collection, run.id) == (collection_id, run_id) and all(file.name in there for file in wanted)
+        present = {file.name for file in found.files}
+        return (run.collection, run.id) == (collection_id, run_id) and all(file.name in present for file in requests)
 
     async def recover(self, sink: ListableSink, folder: str) -> None:
-        """Complete the new version of a run that a killed process has left sealed in *folder*; remove any other one.
+        """Complete a sealed new version that a killed process left in *folder*; remove one that is not sealed.
 
         Raises:
-            DiskError: The disk refuses.
+            DiskError: The disk failed.
         """
-        await recover_if_abandoned(sink, folder, self._turn(folder))
+        await recover_if_abandoned(sink, folder, self._folder_lock(folder))
 
-    def _plan(self, run: Run | CategoryRun, files: Files, terms: DownloadOptions) -> tuple[FileRequest, ...]:
+    def _plan(self, run: Run | CategoryRun, files: Files, options: DownloadOptions) -> tuple[FileRequest, ...]:
         check_choice("files", files, Files)
-        return plan(run, files, self._base, RecordCount if terms.count_records else DocumentCheck)
+        return plan(run, files, self._base_url, RecordCount if options.count_records else DocumentCheck)
 
     async def records(
         self, run: Run | CategoryRun, reader: RecordReader[T], on_invalid: OnInvalid, *, relist: FetchRun
     ) -> AsyncGenerator[T, None]:
-        """Each record of each page of the run, as *reader* makes it."""
-        fresh = LinkRefresher(relist, self._base)
+        """Yield each record of each page of the run, as *reader* makes it."""
+        refresher = LinkRefresher(relist, self._base_url)
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
-        for wanted in await plan_in_thread_if_large(pages_of, run, self._base):
-            async with aclosing(read_records(self._context, wanted, fresh.link, reader, on_invalid)) as records:
+        for request in await plan_in_thread_if_large(pages_of, run, self._base_url):
+            async with aclosing(read_records(self._context, request, refresher.link, reader, on_invalid)) as records:
                 async for record in records:
                     yield record

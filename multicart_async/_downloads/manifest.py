@@ -1,7 +1,7 @@
-"""Read and write manifests: the snapshot of a run, and name, source, size and SHA-256 of each file. Written last.
+"""Read and write manifests: a snapshot of the run, and the name, source, size and SHA-256 of each file.
 
-A folder with a manifest is complete. The last line of a manifest is the SHA-256 of all bytes before that line, so that
-one that was cut, edited or written by another program is not trusted: then the files are fetched again.
+The manifest is written last, so a folder with a manifest is complete. Its last line is the SHA-256 of all bytes before
+that line. A manifest that was cut, edited or written by another program is not trusted, and its files are fetched again.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = [
 
 MANIFEST: Final = "manifest.json"
 PROGRESS: Final = "progress.json"
-"""The same for a folder that is not complete yet: the files that are there. Removed when the manifest is written."""
+"""A manifest of the files so far, in a folder that is not complete. Removed when the manifest is written."""
 
 VERSION: Final = 2
-_HEAD: Final = {"version": VERSION, "written_by": f"multicart_async {__version__}"}
+_HEADER: Final = {"version": VERSION, "written_by": f"multicart_async {__version__}"}
 _LAST_LINE: Final = ' "checksum": "%s"}\n'
 _LAST_LINE_SIZE: Final = len(_LAST_LINE % ("0" * 64))
 _FIELDS = ("name", "sha256", "url", "service_name", "records")
@@ -40,9 +40,9 @@ _FIELDS = ("name", "sha256", "url", "service_name", "records")
 
 @attrs.frozen
 class ManifestFile:
-    """One file that was complete when it was put in place. ``url`` has no query: a signature is a secret.
+    """One file, which was complete when it was put in place.
 
-    ``records`` is the number of its records, where they were counted.
+    ``url`` has no query, because a signature is a secret. ``records`` is the number of records, if they were counted.
     """
 
     name: str
@@ -54,15 +54,15 @@ class ManifestFile:
 
     @cached_property
     def text(self) -> str:
-        """Its JSON, encoded once: notes of progress are written again and again."""
+        """The JSON of this entry, cached because progress files are written repeatedly."""
         return json.dumps({name: getattr(self, name) for name in ("name", "size", *_FIELDS[1:])})
 
 
 @attrs.frozen
 class Manifest:
-    """The contents of a folder. ``run`` is the run as the service described it, links without their queries.
+    """The contents of a folder. ``run`` is the service's description of the run, with links without queries.
 
-    ``differences`` state where that and the files do not agree; what the service counts is not documented.
+    ``differences`` describe where the files do not match it; what the service counts is not documented.
     """
 
     collection_id: int
@@ -72,13 +72,13 @@ class Manifest:
     differences: tuple[str, ...] = ()
 
     def file(self, name: str) -> ManifestFile | None:
-        """Return the file of that name, or None if it is not listed."""
+        """Return the file with that name, or ``None`` if it is not listed."""
         return next((file for file in self.files if file.name == name), None)
 
 
 def render_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest as JSON that people can read, with one line for each file and the checksum in the last line."""
-    fields = {**_HEAD, "collection_id": manifest.collection_id, "differences": list(manifest.differences)}
+    """Return the manifest as readable JSON, with one line for each file and the checksum in the last line."""
+    fields = {**_HEADER, "collection_id": manifest.collection_id, "differences": list(manifest.differences)}
     run = ",\n  ".join(_lines(manifest.run))
     files = ",\n  ".join(file.text for file in manifest.files)
     lines = [*_lines({**fields, "run_id": manifest.run_id}), f'"run": {{\n  {run}\n }}', f'"files": [\n  {files}\n ]']
@@ -86,24 +86,24 @@ def render_manifest(manifest: Manifest) -> bytes:
 
 
 def dump_checksummed(fields: Mapping[str, Any]) -> bytes:
-    """Return *fields* as JSON, with a version, and in the last line the checksum of the bytes before it."""
-    return _join_with_checksum(_lines({**_HEAD, **fields}))
+    """Return *fields* and a version as JSON, with the checksum of the preceding bytes in the last line."""
+    return _join_with_checksum(_lines({**_HEADER, **fields}))
 
 
 def load_checksummed(payload: bytes) -> dict[str, Any] | str:
-    """Return the fields that `dump_checksummed` was given, and version, or the reason why *payload* is not trusted."""
+    """Return the fields passed to `dump_checksummed`, and the version, or the reason why *payload* is not trusted."""
     try:
         content: Any = json.loads(payload)
         if not isinstance(content, dict):
-            return "it is not an object"
+            return f"expected a JSON object, got {type(content).__name__}"
         fields = cast("dict[str, Any]", content)
         if fields.get("version") != VERSION:
-            return f"its version is {str(fields.get('version'))[:20]}, not {VERSION}"
+            return f"expected version {VERSION}, got {str(fields.get('version'))[:20]}"
     except (ValueError, RecursionError):
-        return "it is not JSON"
+        return "it is not valid JSON"
     before = memoryview(payload)[:-_LAST_LINE_SIZE]
     if payload[len(before) :] != _last_line(before):
-        return "its checksum does not fit: it was changed or cut"
+        return "the checksum does not match, so it was changed or cut"
     fields.pop("checksum")
     return fields
 
@@ -122,26 +122,26 @@ def _last_line(before: bytes | memoryview) -> bytes:
 
 
 def parse_manifest(payload: bytes) -> Manifest | str:
-    """Return the manifest, or the reason why it is not trusted. Unknown fields, of later library versions, are ignored."""
+    """Return the manifest, or the reason why it is not trusted. Unknown fields, from later versions, are ignored."""
     fields = load_checksummed(payload)
     if isinstance(fields, str):
         return fields
     try:
-        files = tuple(_file(row) for row in fields["files"])
+        files = tuple(_file(entry) for entry in fields["files"])
         differences = tuple(str(text) for text in fields.get("differences", ()))
         return Manifest(_id(fields["collection_id"]), _id(fields["run_id"]), dict(fields["run"]), files, differences)
     except (KeyError, TypeError, ValueError) as error:
-        return f"it lacks something ({error})"
+        return f"a field is missing or invalid ({error})"
 
 
-def _file(row: object) -> ManifestFile:
-    if not isinstance(row, Mapping):
+def _file(entry: object) -> ManifestFile:
+    if not isinstance(entry, Mapping):
         raise TypeError("files")
-    row = cast("Mapping[str, Any]", row)
-    values = {name: row.get(name) for name in _FIELDS}
-    if not isinstance(row["size"], int) or not isinstance(row["name"], str) or not isinstance(row["sha256"], str):
+    entry = cast("Mapping[str, Any]", entry)
+    values = {name: entry.get(name) for name in _FIELDS}
+    if not isinstance(entry["size"], int) or not isinstance(entry["name"], str) or not isinstance(entry["sha256"], str):
         raise TypeError("files")
-    return ManifestFile(size=row["size"], **cast("dict[str, Any]", values))
+    return ManifestFile(size=entry["size"], **cast("dict[str, Any]", values))
 
 
 def _id(value: object) -> int:

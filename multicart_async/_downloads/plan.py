@@ -1,4 +1,4 @@
-"""Which files a run has, and what each is called here: made of numbers and fixed words, never of what the service says."""
+"""Plan the files of a run. Their names consist of numbers and fixed words, never of names from the service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "Files",
     "LinkRefresher",
     "folder_of",
-    "is_ours",
+    "is_run_file",
     "pages_of",
     "plan",
     "plan_in_thread_if_large",
@@ -41,12 +41,12 @@ CATEGORY_JSON = "category_asins.json"
 CATEGORY_CSV = "category_asins.csv"
 ARCHIVE = "all-pages.zip"
 _PAGE = re.compile(r"/page ([0-9]+)\Z")
-_OURS = re.compile(r"page-[0-9]+\.json\Z")
-_MANY = 200  # links: looked through off the loop, for they may hold it for tens of milliseconds
+_PAGE_FILE = re.compile(r"page-[0-9]+\.json\Z")
+_LARGE = 200  # links; more are parsed in a thread, because that may take tens of milliseconds
 
 
-class _ArchiveOf:
-    """Makes the check of a ZIP with the pages of its run. It proves its own end, whatever the transfer promised."""
+class _ArchiveCheckFactory:
+    """Create the check for the ZIP of a run with these pages. An archive always proves its own end."""
 
     def __init__(self, pages: Sequence[FileLocation]) -> None:
         self._names = tuple(page.name for page in pages)
@@ -57,28 +57,28 @@ class _ArchiveOf:
 
 
 def folder_of(run: Run | CategoryRun) -> str:
-    """The folder of a run: ``<collection>/<run>``."""
+    """Return the folder of a run: ``<collection>/<run>``."""
     return f"{run.collection}/{run.id}"
 
 
-def is_ours(name: str) -> bool:
-    """Whether a file of that name may be one of a run's."""
-    return name in {ARCHIVE, CATEGORY_JSON, CATEGORY_CSV} or _OURS.match(name) is not None
+def is_run_file(name: str) -> bool:
+    """Return whether a file with this name may belong to a run."""
+    return name in {ARCHIVE, CATEGORY_JSON, CATEGORY_CSV} or _PAGE_FILE.match(name) is not None
 
 
 async def plan_in_thread_if_large(
     work: Callable[[Run | CategoryRun, Unpack[Args]], T], run: Run | CategoryRun, *args: *Args
 ) -> T:
-    """What *work* makes of the links of *run*, off the loop if they are many."""
-    many = len(run.download_links.pages) > _MANY
+    """Return what *work* makes of the links of *run*; it runs in a thread if there are many."""
+    many = len(run.download_links.pages) > _LARGE
     return await run_in_thread(work, run, *args) if many else work(run, *args)
 
 
 def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCheck) -> tuple[FileRequest, ...]:
-    """The JSON files of a run, in the order of its pages, each to be checked by *check*.
+    """Return the requests for the JSON files of a run, in the order of its pages, with *check* for each.
 
     Raises:
-        UnreachableResultError: A link leads elsewhere, to another run, or cannot be asked for.
+        UnreachableResultError: A link leads to another host or run, or cannot be requested.
     """
     links = [
         parse_link(text, base=base, collection_id=run.collection, run_id=run.id) for text in run.download_links.pages
@@ -92,11 +92,13 @@ def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCh
 def plan(
     run: Run | CategoryRun, files: Files, base: str, check: CheckFactory = DocumentCheck
 ) -> tuple[FileRequest, ...]:
-    """The files of a run that are asked for. A category scrape has no ZIP: its one JSON file is meant by any of *files*.
+    """Return the requests for *files* of a run.
+
+    A category scrape has no ZIP: any value of *files* stands for its only JSON file.
 
     Raises:
-        ArgumentError: The run is not finished, or has no ZIP; or no folder can be named by its ids.
-        UnreachableResultError: As `pages_of`.
+        ArgumentError: The run is not finished or has no ZIP, or its ids cannot name a folder.
+        UnreachableResultError: A link leads to another host or run, or cannot be requested.
     """
     if not run.is_download_generated:
         raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
@@ -109,14 +111,14 @@ def plan(
     if not text:
         if not pages:
             return ()
-        raise ArgumentError("files", f"run {run.id} has no ZIP; ask for its pages")
+        raise ArgumentError("files", f"run {run.id} has no ZIP; pass files='pages'")
     link = parse_link(text, base=base, collection_id=run.collection, run_id=run.id)
-    archive = FileRequest(link, folder_of(run), ARCHIVE, _ArchiveOf([page.link for page in pages]))
+    archive = FileRequest(link, folder_of(run), ARCHIVE, _ArchiveCheckFactory([page.link for page in pages]))
     return (archive,) if files == "zip" else (*pages, archive)
 
 
 def _names(links: Sequence[ResultLink]) -> list[str]:
-    """``page-0001.json``: the service's own number of the page, where each has one; else its place in the list."""
+    """Return names such as ``page-0001.json``, numbered as by the service if each page has a number, else in order."""
     if len(links) == 1 and links[0].name == CATEGORY_JSON:
         return [CATEGORY_JSON]
     found = [_PAGE.search(link.label) for link in links]
@@ -127,11 +129,11 @@ def _names(links: Sequence[ResultLink]) -> list[str]:
 
 
 FetchRun = Callable[[], Awaitable[Run | CategoryRun | None]]
-"""Asks for the run's row again; ``None`` if there is no such run any more."""
+"""Fetch the run again; ``None`` if it no longer exists."""
 
 
 class LinkRefresher:
-    """Links may be signed, and hold the collection's name, which may change: both make them stale."""
+    """Fetch fresh links. Links become stale when a signature expires or the collection, whose name they contain, is renamed."""
 
     def __init__(self, relist: FetchRun, base: str) -> None:
         self._relist = relist
@@ -139,23 +141,23 @@ class LinkRefresher:
         self._lock = anyio.Lock()
         self._links: dict[str, FileLocation] | None = None
 
-    async def link(self, wanted: FileRequest) -> FileLocation:
-        """A fresh link to the same file.
+    async def link(self, request: FileRequest) -> FileLocation:
+        """Return a fresh link to the same file.
 
         Raises:
-            UnreachableResultError: The service lists the run or the file no more.
+            UnreachableResultError: The run or the file is no longer listed by the service.
         """
-        async with self._lock:  # whoever asks first lists for all
-            links = self._links = await self._all() if self._links is None else self._links
-        if wanted.name not in links:
-            raise UnreachableResultError(wanted.link.label, "the service lists it no more")
-        return links[wanted.name]
+        async with self._lock:  # the first caller fetches the links for all
+            links = self._links = await self._fetch_links() if self._links is None else self._links
+        if request.name not in links:
+            raise UnreachableResultError(request.link.label, "no longer listed by the service")
+        return links[request.name]
 
-    async def _all(self) -> dict[str, FileLocation]:
+    async def _fetch_links(self) -> dict[str, FileLocation]:
         run = await self._relist()
         if run is None:
             return {}
-        wanted = await plan_in_thread_if_large(
+        requests = await plan_in_thread_if_large(
             plan, run, "both" if run.download_links.all_pages else "pages", self._base
         )
-        return {file.name: file.link for file in wanted}
+        return {file.name: file.link for file in requests}

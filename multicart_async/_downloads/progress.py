@@ -1,4 +1,4 @@
-"""What a listener is told of one file: its bytes add up, whatever breaks."""
+"""Emit the events of one file, such that the reported bytes always add up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INTERVAL: Final = 0.1  # seconds between two FileProgress of one file
 
 
 class FileReporter:
-    """Emit the events of one file. Before bytes are taken off a listener's sum, they have been added to it."""
+    """Emit the events of one file. Discarded bytes were always reported as received before."""
 
     def __init__(self, name: str, emit: Emit, now: Callable[[], float]) -> None:
         self.received = 0
@@ -27,7 +27,7 @@ class FileReporter:
         self._reported_at = 0.0
 
     def start(self, expected: int | None) -> None:
-        """Report the first response that can be the file; later ones bring *expected* bytes too."""
+        """Report the first acceptable response of the file, of *expected* bytes; call it for each attempt."""
         self.expected = expected
         if not self._started:
             self._started = True
@@ -50,7 +50,7 @@ class FileReporter:
         self.received = self._reported = 0
 
     def fail(self, error: MultiCartError) -> None:
-        """Report that the file could not be fetched, if it was begun."""
+        """Report that the file could not be fetched, if its start was reported."""
         if self._started:
             self._report()
             self._emit(FileFailed(name=self._name, discarded=self.received, error=error))

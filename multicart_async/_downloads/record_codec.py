@@ -1,4 +1,4 @@
-"""Records of result files to values of a caller's class. Stricter than cattrs: a string is no list, and 1 is no string."""
+"""Structure records as values of a caller's class, stricter than cattrs: a string is not a list, and 1 not a string."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["RecordReader", "record_reader"]
 T = TypeVar("T")
 _Hook = Callable[[Any, Any], Any]
 
-_SHOWN = 80  # characters of a value
-_FAULTS = 5  # named in one error
+_MAX_CHARACTERS = 80  # of a value in an error
+_MAX_MISMATCHES = 5  # in one error
 _SCALARS = {str, bool, int, float, NoneType}
 _LISTS: Mapping[Any, Any] = {list: list, Sequence: list, tuple: tuple, set: set, frozenset: frozenset}
 _MAPPINGS = {dict, Mapping}
@@ -29,23 +29,23 @@ _MAPPINGS = {dict, Mapping}
 
 @attrs.frozen
 class RecordReader(Generic[T]):
-    """How a value of a file becomes a record: see `record_reader`. ``structure`` raises any exception if it does not fit."""
+    """Convert values of a file to records. ``structure`` may raise any exception for a value that does not fit."""
 
     structure: Callable[[object], T]
     into: Any
 
-    def misfit(self, value: object, redactor: Redactor = Redactor()) -> str:
-        """Return why *value* does not fit, without the secrets that *redactor* knows."""
+    def mismatch(self, value: object, redactor: Redactor = Redactor()) -> str:
+        """Return why *value* does not fit, with the secrets known to *redactor* removed."""
         if self.into is dict or not _is_object(value):
-            return f"expected an object, got {_shown(value, redactor)}"
+            return f"expected an object, got {_describe(value, redactor)}"
         try:
-            return "; ".join(_misfits(value, self.into, "", redactor))
+            return "; ".join(_mismatches(value, self.into, "", redactor))
         except RecursionError:
             return "it is nested too deeply"
 
 
 def record_reader(into: type[T]) -> RecordReader[T]:
-    """Return the reader of records that are dicts, or values of an attrs class, a dataclass or a `TypedDict`.
+    """Return a reader that makes dicts, or values of an attrs class, a dataclass or a `TypedDict`.
 
     Raises:
         ArgumentError: *into* is something else, or has a field that cannot be made from JSON.
@@ -53,18 +53,18 @@ def record_reader(into: type[T]) -> RecordReader[T]:
     if into is dict or into == dict[str, Any]:
         return RecordReader(cast("Callable[[object], T]", _an_object), dict)
     if not _has_fields(into):
-        got = repr(into)[:_SHOWN]
+        got = repr(into)[:_MAX_CHARACTERS]
         raise ArgumentError("into", f"expected dict, or an attrs class, a dataclass or a TypedDict, got {got}")
     try:
-        _refuse_unknown(into, into.__name__, set())
-    except Exception as error:  # annotations are code of the caller
+        _check_supported(into, into.__name__, set())
+    except Exception as error:  # evaluating annotations runs code of the caller
         raise ArgumentError("into", f"expected a class whose fields can be made from JSON: {error}") from error
     hook = _converter.get_structure_hook(into)
     return RecordReader(lambda value: hook(value, into), into)
 
 
-def _refuse_unknown(kind: Any, path: str, seen: set[Any]) -> None:
-    """Raise for a type that cannot be made from JSON, wherever it stands in *kind*."""
+def _check_supported(kind: Any, path: str, seen: set[Any]) -> None:
+    """Raise `TypeError` if *kind*, or a type within it, cannot be made from JSON."""
     if kind in seen:
         return
     seen.add(kind)
@@ -75,15 +75,15 @@ def _refuse_unknown(kind: Any, path: str, seen: set[Any]) -> None:
     else:
         inner = {path: _without_none(kind)}
     for place, part in inner.items():
-        _refuse_unknown(part, place, seen)
+        _check_supported(part, place, seen)
     try:
         _converter.get_structure_hook(kind)
     except Exception as error:
         raise TypeError(f"{path} is {_name(kind)}") from error
 
 
-def _misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
-    """Yield each place where *value* is not what *kind* says."""
+def _mismatches(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
+    """Yield a description of each part of *value* that does not match *kind*."""
     if value is not None:
         kind = _without_none(kind)
     try:
@@ -91,39 +91,40 @@ def _misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterato
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001 -- hooks raise many kinds, and so does a class of the caller
-        inner = list(islice(_inner_misfits(value, kind, path, redactor), _FAULTS))
+        inner = list(islice(_inner_mismatches(value, kind, path, redactor), _MAX_MISMATCHES))
         if not inner and _is_object(value) and _has_fields(kind):
-            inner = [f"{path or 'it'}: {_name(kind)} raises {type(error).__name__}: {_cut(str(error), redactor)}"]
-        yield from inner or [f"{path}: expected {_name(kind)}, got {_shown(value, redactor)}"]
+            inner = [f"{path or 'it'}: {_name(kind)} raises {type(error).__name__}: {_preview(str(error), redactor)}"]
+        yield from inner or [f"{path}: expected {_name(kind)}, got {_describe(value, redactor)}"]
 
 
-def _inner_misfits(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
+def _inner_mismatches(value: object, kind: Any, path: str, redactor: Redactor) -> Iterator[str]:
     if _is_object(value) and _has_fields(kind):
-        for name, (hint, needed) in _fields_of(kind).items():
+        for name, (hint, required) in _fields_of(kind).items():
             place = f"{path}.{name}".removeprefix(".")
             if name in value:
-                yield from _misfits(value[name], hint, place, redactor)
-            elif needed:
+                yield from _mismatches(value[name], hint, place, redactor)
+            elif required:
                 yield f"{place}: expected {_name(hint)}, got nothing"
     elif _is_object(value) and _is_mapping(kind):
         for name, item in value.items():
-            yield from _misfits(item, _inner(kind), f"{path}[{_cut(name, redactor)!r}]", redactor)
+            yield from _mismatches(item, _inner(kind), f"{path}[{_preview(name, redactor)!r}]", redactor)
     elif _is_array(value) and _is_list(kind):
         for number, item in enumerate(value):
-            yield from _misfits(item, _inner(kind), f"{path}[{number}]", redactor)
+            yield from _mismatches(item, _inner(kind), f"{path}[{number}]", redactor)
 
 
-def _shown(value: object, redactor: Redactor) -> str:
+def _describe(value: object, redactor: Redactor) -> str:
     if value is None:
         return "null"
     if _is_object(value) or _is_array(value):
         return f"{type(value).__name__} of {len(value)}"
-    text = repr(_cut(value, redactor)) if isinstance(value, str) else repr(value)[:_SHOWN]
+    text = repr(_preview(value, redactor)) if isinstance(value, str) else repr(value)[:_MAX_CHARACTERS]
     return f"{type(value).__name__} {text}"
 
 
-def _cut(text: str, redactor: Redactor) -> str:
-    return redactor.text(text[:MAX_ESCAPED])[:_SHOWN]  # half a credential could not be found
+def _preview(text: str, redactor: Redactor) -> str:
+    # Redact before cutting: part of a credential would not be recognized.
+    return redactor.text(text[:MAX_ESCAPED])[:_MAX_CHARACTERS]
 
 
 def _name(kind: Any) -> str:
@@ -131,7 +132,7 @@ def _name(kind: Any) -> str:
 
 
 def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Return the type of each field, and whether a record must have it."""
+    """Return the type of each field, and whether it is required."""
     hints = get_type_hints(kind)
     if _is_typed(kind):
         return {name: (hint, name in kind.__required_keys__) for name, hint in hints.items()}
@@ -143,7 +144,7 @@ def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
             (field.name, field.init, field.default is missing and field.default_factory is missing)
             for field in dataclasses.fields(kind)
         ]
-    return {name: (hints.get(name, Any), needed) for name, init, needed in fields if init}
+    return {name: (hints.get(name, Any), required) for name, init, required in fields if init}
 
 
 def _has_fields(kind: Any) -> bool:
@@ -210,7 +211,7 @@ def _number(value: object, kind: Any) -> Any:
     return float(value) if kind is float and type(value) is int else _exactly(value, kind)
 
 
-def _moment(value: object, _: object) -> datetime:
+def _datetime(value: object, _: object) -> datetime:
     moment = datetime.fromisoformat(_exactly(value, str))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -219,7 +220,7 @@ def _items(kind: Any) -> _Hook:
     make, inner = _LISTS[get_origin(kind) or kind], _inner(kind)
 
     def structure(value: object, _: object) -> Any:
-        hook = _converter.get_structure_hook(inner)  # not before: a class may hold itself
+        hook = _converter.get_structure_hook(inner)  # looked up late, because a class may contain itself
         return make([hook(item, inner) for item in _exactly(value, list)])
 
     return structure
@@ -240,17 +241,17 @@ def _instance(kind: Any) -> _Hook:
     if _is_typed(kind):
         make = makers.gen_structure_typeddict(kind)
     else:
-        hooks = {name: cattrs.override(struct_hook=_later(hint)) for name, hint in _resolved(kind).items()}
+        hooks = {name: cattrs.override(struct_hook=_lazy_hook(hint)) for name, hint in _resolved(kind).items()}
         make = cattrs.gen.make_dict_structure_fn(kind, _converter, **cast("Any", hooks))
 
     def structure(value: object, into: Any) -> Any:
-        return make(_an_object(value), into)  # a string has no names, and would be an object without fields
+        return make(_an_object(value), into)  # cattrs would accept a string as an object without fields
 
     return structure
 
 
 def _resolved(kind: Any) -> dict[str, Any]:
-    """Return the types of those fields of which cattrs cannot: a name as a text within a type, as in ``list["Node"]``."""
+    """Return the types of fields that cattrs cannot resolve: with a forward reference inside, as in ``list["Node"]``."""
     given = attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
     hints = {name: hint for name, (hint, _) in _fields_of(kind).items()}
     return {
@@ -260,15 +261,16 @@ def _resolved(kind: Any) -> dict[str, Any]:
     }
 
 
-def _later(kind: Any) -> _Hook:
-    return lambda value, _: _converter.get_structure_hook(kind)(value, kind)  # not before: a class may hold itself
+def _lazy_hook(kind: Any) -> _Hook:
+    """Return a hook that looks up the one for *kind* when it is called, because a class may contain itself."""
+    return lambda value, _: _converter.get_structure_hook(kind)(value, kind)
 
 
 _converter = cattrs.Converter(detailed_validation=False)
 for _kind in (bool, int, str):
     _converter.register_structure_hook(_kind, _exactly)
 _converter.register_structure_hook(float, _number)
-_converter.register_structure_hook(datetime, _moment)
+_converter.register_structure_hook(datetime, _datetime)
 _converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
 _converter.register_structure_hook_func(_is_scalars, _one_of)
 _converter.register_structure_hook_factory(_is_list, _items)

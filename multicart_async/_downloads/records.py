@@ -53,7 +53,7 @@ async def read_records(
                     yield record
                     continue
                 if on_invalid == "raise":
-                    reason = reader.misfit(value, context.redactor)
+                    reason = reader.mismatch(value, context.redactor)
                     del values, value  # which may repeat the credential
                     raise stream.with_headers(InvalidResponseError(request.link.label, f"record {number}: {reason}"))
     finally:

@@ -1,7 +1,7 @@
-"""May a broken transfer go on where it stopped? Only if the server proved that it can, and then proves that it did.
+"""Decide whether a broken transfer may be resumed: only if the server has proved support, and the response proves it again.
 
-Appending whatever a range request brings makes a corrupt file with nine of thirteen kinds of server, twice with exactly
-the right length.
+Appending the response to any range request corrupts the file with nine of thirteen kinds of server, in two cases with
+exactly the right length.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})\Z", re.ASCII)
 
 @attrs.frozen
 class ResumeToken:
-    """The right to go on: the version of the file and its whole length, as the first answer gave them."""
+    """The condition for resuming: the version and the full length of the file, from the first response."""
 
     etag: str
     length: int
 
     @classmethod
     def from_response(cls, stream: ByteStream) -> ResumeToken | None:
-        """What the first answer proves: a strong ETag, ranges in bytes, no coding, a length. ``None`` for anything less."""
+        """Return a token if the response has a strong ETag, byte ranges, a length and no coding; ``None`` otherwise."""
         headers = stream.headers
         etag = headers.get("etag", "")
         ranges = [word.strip() for word in headers.get("accept-ranges", "").lower().split(",")]
@@ -38,17 +38,17 @@ class ResumeToken:
         return cls(etag, stream.length)
 
     def headers(self, offset: int) -> Mapping[str, str]:
-        """What to ask with: the rest of this very version, or all of another."""
+        """Return the headers that request the rest of this version, or all of another one."""
         return {"Range": f"bytes={offset}-", "If-Range": self.etag}
 
     def accepts(self, stream: ByteStream, offset: int) -> bool:
-        """Whether *stream* is exactly the rest: 206, the same version, from *offset* to the end, uncoded, in one part."""
+        """Return whether *stream* is exactly the rest: 206, the same version, *offset* to the end, uncoded, in one part."""
         span = _RANGE.match(stream.headers.get("content-range", ""))
         if stream.status != 206 or span is None or stream.headers.get("etag") != self.etag:
             return False
         if codings(stream.headers.get("content-encoding", "")):
             return False
         if stream.headers.get("content-type", "").strip().lower().startswith("multipart/"):
-            return False  # whatever its header says, the body has headers and boundaries between the bytes
+            return False  # its body contains headers and boundaries between the bytes
         exact = (offset, self.length - 1, self.length)
         return tuple(map(int, span.groups())) == exact and stream.length == self.length - offset

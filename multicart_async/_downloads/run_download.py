@@ -1,4 +1,4 @@
-"""One run into its folder: what is missing is fetched, what is there is kept, the manifest comes last."""
+"""Download one run to its folder: fetch missing files, keep present ones, and write the manifest last."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COUNTS_OF_RUN = ("total_exacted_result", "total_results", "asin_count")
 
 
 class RunDownloader(Generic[R]):
-    """Download one run once. *turn* keeps apart the calls of one client that would share the run's staging folder."""
+    """Download one run, once. *lock* serializes the calls of one client that use the run's staging folder."""
 
     def __init__(
         self,
@@ -43,66 +43,67 @@ class RunDownloader(Generic[R]):
         run: R,
         sink: VerifyingSink,
         *,
-        fresh: LinkRefresher,
-        terms: DownloadOptions,
-        turn: anyio.Lock,
+        refresher: LinkRefresher,
+        options: DownloadOptions,
+        lock: anyio.Lock,
     ) -> None:
         self._context = context
         self._run = run
         self._snapshot = run_snapshot(run)
         self._sink = sink
         self._folder = folder_of(run)
-        self._fresh = fresh
-        self._terms = terms
-        self._turn = turn
+        self._refresher = refresher
+        self._options = options
+        self._lock = lock
         self._fetched_bytes = 0
 
-    async def run(self, wanted: Sequence[FileRequest]) -> RunDownload[R]:
-        """Fetch what is missing, and write the manifest if anything changed.
+    async def run(self, requests: Sequence[FileRequest]) -> RunDownload[R]:
+        """Fetch missing files, and write the manifest if anything changed.
 
-        What replaces files of a version that has a manifest is made beside it; the old one stays until it is whole.
+        If files of a version with a manifest are replaced, the new version is staged, and the old one stays until the new
+        one is complete.
         """
         sink = self._sink
-        state, changes = await self._compare(wanted)
+        state, changes = await self._compare(requests)
         if not isinstance(sink, ListableSink) or not (state.staged or (MANIFEST in state.names and changes.has_work)):
-            return await self._deliver(wanted, changes)  # nothing to do, or a first download
-        async with working_in(sink, self._folder, self._turn):
+            return await self._deliver(requests, changes)  # nothing to do, or the first download
+        async with working_in(sink, self._folder, self._lock):
             await recover(sink, self._folder)
-            _, changes = await self._compare(wanted)
-            return await self._deliver(wanted, changes, staging=sink if changes.replaces else None)
+            _, changes = await self._compare(requests)
+            return await self._deliver(requests, changes, staging=sink if changes.replaces else None)
 
-    async def _compare(self, wanted: Sequence[FileRequest]) -> tuple[FolderState, FolderDiff]:
+    async def _compare(self, requests: Sequence[FileRequest]) -> tuple[FolderState, FolderDiff]:
         state = await FolderState.load(self._sink, self._folder)
-        return state, diff(state, self._snapshot, wanted, self._terms)
+        return state, diff(state, self._snapshot, requests, self._options)
 
     async def _deliver(
-        self, wanted: Sequence[FileRequest], changes: FolderDiff, *, staging: ListableSink | None = None
+        self, requests: Sequence[FileRequest], changes: FolderDiff, *, staging: ListableSink | None = None
     ) -> RunDownload[R]:
         writer = FolderWriter(
             self._sink, self._run, self._snapshot, changes, staging=staging, now=self._context.clock.now
         )
         try:
-            return await self._fetch_all(wanted, changes, writer)
+            return await self._fetch_all(requests, changes, writer)
         except BaseException:
             await writer.abandon()
             raise
 
     async def _fetch_all(
-        self, wanted: Sequence[FileRequest], changes: FolderDiff, writer: FolderWriter
+        self, requests: Sequence[FileRequest], changes: FolderDiff, writer: FolderWriter
     ) -> RunDownload[R]:
-        names = [file.name for file in wanted]
-        skipped = len(wanted) - len(changes.missing)
-        notes = changes.csv_differences
+        names = [file.name for file in requests]
+        skipped = len(requests) - len(changes.missing)
+        csv_differences = changes.csv_differences
         await writer.remove_stale(changes.stale)
         workers = min(self._context.workers, len(changes.missing))
         await run_workers(workers, changes.missing, partial(self._fetch, writer))
-        if self._terms.csv and CATEGORY_JSON in names:
+        if self._options.csv and CATEGORY_JSON in names:
             if CATEGORY_CSV in writer.files and not changes.missing:
                 skipped += 1
             else:
-                notes = await self._convert(writer)
+                csv_differences = await self._write_csv(writer)
             names += [CATEGORY_CSV] if CATEGORY_CSV in writer.files else []
-        differences = (*notes, *await self._differences(wanted, writer))
+        differences = (*csv_differences, *await self._differences(requests, writer))
         if writer.changed:
             await writer.finish(differences)
         return self._result([writer.files[name] for name in names], skipped, differences)
@@ -114,53 +115,53 @@ class RunDownloader(Generic[R]):
         self._context.emit(RunDownloaded(collection_id=run.collection, run_id=run.id, files=len(files), size=size))
         return RunDownload(run, folder, downloaded, skipped, self._fetched_bytes, differences)
 
-    async def _fetch(self, writer: FolderWriter, wanted: FileRequest) -> None:
+    async def _fetch(self, writer: FolderWriter, request: FileRequest) -> None:
         try:
-            transfer = FileTransfer(self._context, wanted, self._sink, self._fresh.link, folder=writer.target)
+            transfer = FileTransfer(self._context, request, self._sink, self._refresher.link, folder=writer.target)
             fetched = await transfer.run()
         except MultiCartError as error:
-            error.file = wanted.name
+            error.file = request.name
             raise
         self._fetched_bytes += fetched.size
-        writer.record(wanted.name, fetched, wanted.link)
+        writer.record(request.name, fetched, request.link)
         await writer.save_if_due()
 
-    async def _convert(self, writer: FolderWriter) -> tuple[str, ...]:
-        """Make the CSV of a category scrape from its JSON, if that is possible; return what it lacks."""
+    async def _write_csv(self, writer: FolderWriter) -> tuple[str, ...]:
+        """Convert the JSON of a category scrape to CSV if possible; return what is missing in it."""
         source = join_name(writer.folder_with(CATEGORY_JSON), CATEGORY_JSON)
         target = join_name(writer.target, CATEGORY_CSV)
         try:
             table = await category_csv(self._sink, source, target, self._context.limits)
-        except IntegrityError as error:  # the JSON is what the service has: it stays
+        except IntegrityError as error:  # the JSON is kept as the service has sent it
             await writer.forget(CATEGORY_CSV)
-            return (f"{CATEGORY_CSV}: not made: {CATEGORY_JSON}: {error.reason}",)
+            return (f"{CATEGORY_CSV}: not written: {CATEGORY_JSON}: {error.reason}",)
         writer.record(CATEGORY_CSV, table)
         return (f"{CATEGORY_CSV}: {table.left_out}",) if table.left_out else ()
 
-    async def _differences(self, wanted: Sequence[FileRequest], writer: FolderWriter) -> tuple[str, ...]:
-        """Return where the files and the run do not agree.
+    async def _differences(self, requests: Sequence[FileRequest], writer: FolderWriter) -> tuple[str, ...]:
+        """Return descriptions of the differences between the files and the run.
 
         Raises:
-            IncompleteRunError: They do not, and the options are strict.
+            IncompleteRunError: There are differences, and the options are strict.
         """
         found: list[str] = []
-        pages = [file.name for file in wanted if file.name.endswith(".json")]
+        pages = [file.name for file in requests if file.name.endswith(".json")]
         counts = [self._snapshot.get(name) for name in _COUNTS_OF_RUN]
-        expected = sorted({count for count in counts if type(count) is int})  # the service may write anything
+        expected = sorted({count for count in counts if type(count) is int})  # the service may send any value
         if not self._run.download_links.pages and any(expected):
-            found.append(f"no pages, and the run's row counts {expected[-1]} results")
-        if self._terms.count_records:
+            found.append(f"expected {expected[-1]} results, as the run counts, got no pages")
+        if self._options.count_records:
             found += count_differences({name: await self._count(name, writer) for name in pages}, expected)
-        if found and self._terms.strict:
+        if found and self._options.strict:
             raise IncompleteRunError(self._folder, "; ".join(found))
         return tuple(found)
 
     async def _count(self, name: str, writer: FolderWriter) -> PageCount:
-        """Return the records of a page. One that was there uncounted is read again, and so is an odd one."""
+        """Return the number of records in a page. A page that was not counted, or has an anomaly, is read again."""
         known = writer.files[name].records
         if known is not None:
             return PageCount(known)
         count = await count_records(self._sink, writer.folder_with(name), name, self._context.limits)
-        if not count.oddity:
+        if not count.anomaly:
             writer.record_count(name, count.records)
         return count

@@ -1,8 +1,8 @@
-"""A new version of a run's folder, made beside the old one and swapped in when it is whole.
+"""Stage a new version of a run's folder, and swap it in when it is complete.
 
-The new files go to ``<run>/.new/``. Its manifest, written last, seals it. Then each file is moved into the folder, what
-is stale is removed, and the manifest is moved last of all. Until then the folder is the old version; from the seal on,
-however the process ends, the next call that works in the folder moves what is left, without the service.
+New files are written to ``<run>/.new/``; the manifest is written there last and seals the new version. Then each file is
+moved into the folder, stale files are removed, and the manifest is moved last. If the process ends after the seal, the
+next call that works in the folder completes the swap without any request.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import anyio
 
 from multicart_async._downloads.folder import STAGING, SUMS, FolderState, decode_manifest
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest
-from multicart_async._downloads.plan import is_ours
+from multicart_async._downloads.plan import is_run_file
 from multicart_async.sinks import DirectorySink, ListableSink
 
 __all__ = ["discard", "recover", "recover_if_abandoned", "swap_in", "working_in"]
 
 
 @asynccontextmanager
-async def working_in(sink: ListableSink, folder: str, turn: anyio.Lock) -> AsyncGenerator[None, None]:
-    """Wait for other calls that stage in *folder*, and keep them from it: of this client, and of other processes too.
+async def working_in(sink: ListableSink, folder: str, lock: anyio.Lock) -> AsyncGenerator[None, None]:
+    """Exclude other calls that stage in *folder*, in this client and in other processes.
 
-    Where the sink is no local folder, other processes are not seen.
+    Other processes are excluded only if the sink is a local folder.
     """
-    async with turn:
+    async with lock:
         if isinstance(sink, DirectorySink):
             async with sink.exclusive(folder):
                 yield
@@ -34,20 +34,20 @@ async def working_in(sink: ListableSink, folder: str, turn: anyio.Lock) -> Async
             yield
 
 
-async def recover_if_abandoned(sink: ListableSink, folder: str, turn: anyio.Lock) -> None:
-    """Do what `recover` does, but leave alone a new version that another call is still fetching."""
+async def recover_if_abandoned(sink: ListableSink, folder: str, lock: anyio.Lock) -> None:
+    """Call `recover`, except for a new version that another call is still fetching."""
     if await sink.size(f"{folder}/{STAGING}/{MANIFEST}") is not None:
-        async with working_in(sink, folder, turn):  # a swap is short
+        async with working_in(sink, folder, lock):  # waiting is fine, because a swap is short
             await recover(sink, folder)
-    elif not turn.locked() and isinstance(sink, DirectorySink):
-        async with sink.exclusive(folder, wait=False) as had:
-            if had:
+    elif not lock.locked() and isinstance(sink, DirectorySink):
+        async with sink.exclusive(folder, wait=False) as acquired:
+            if acquired:
                 await recover(sink, folder)
 
 
 async def recover(sink: ListableSink, folder: str) -> None:
-    """Complete a swap that was sealed, or remove what was not. Call it inside `working_in`."""
-    payload = await sink.read(f"{folder}/{STAGING}/{MANIFEST}")  # if it is there and cannot be read, nothing is touched
+    """Complete a sealed new version, or remove one that is not sealed. Call it inside `working_in`."""
+    payload = await sink.read(f"{folder}/{STAGING}/{MANIFEST}")  # an error here leaves everything unchanged
     manifest = None if payload is None else await decode_manifest(payload, folder)
     if isinstance(manifest, Manifest):
         await swap_in(sink, folder, manifest)
@@ -56,7 +56,7 @@ async def recover(sink: ListableSink, folder: str) -> None:
 
 
 async def swap_in(sink: ListableSink, folder: str, manifest: Manifest) -> None:
-    """Move a sealed new version into its folder. Doing it again goes on where it ended."""
+    """Move a sealed new version into its folder; repeat the call after an interruption."""
     staging = f"{folder}/{STAGING}"
     staged = await sink.list(staging)
     old = await FolderState.load(sink, folder)
@@ -64,14 +64,14 @@ async def swap_in(sink: ListableSink, folder: str, manifest: Manifest) -> None:
         if name in staged:
             await sink.rename(f"{staging}/{name}", f"{folder}/{name}")
     stale = old.listed - {file.name for file in manifest.files}
-    for name in (*sorted(filter(is_ours, stale)), PROGRESS):  # while there is a manifest that knows of them
+    for name in (*sorted(filter(is_run_file, stale)), PROGRESS):  # before the manifest that lists them is replaced
         await sink.delete(f"{folder}/{name}")
     await sink.rename(f"{staging}/{MANIFEST}", f"{folder}/{MANIFEST}")
     await discard(sink, folder)
 
 
 async def discard(sink: ListableSink, folder: str) -> None:
-    """Remove a new version that is not sealed: its manifest, should it have one, goes first."""
+    """Remove a new version that is not to be completed; a manifest, if there is one, is removed first."""
     staging = f"{folder}/{STAGING}"
     names = await sink.list(staging)
     for name in sorted(names, key=lambda name: name != MANIFEST):

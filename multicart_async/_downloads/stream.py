@@ -1,4 +1,4 @@
-"""The raw bytes of a result file for a caller who wants to do something else with them than keep them in a folder."""
+"""Stream the raw bytes of a result file to the caller, verified, without storing them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from multicart_async.errors import MultiCartError
 
 __all__ = ["checked_stream"]
 
-_HEAD = 1 << 16  # up to here an error envelope may stand in place of the file
+_MAX_ENVELOPE = 1 << 16  # bytes; an error envelope in place of the file is not larger
 
 
 @asynccontextmanager
 async def checked_stream(context: DownloadContext, url: str, base: str) -> AsyncGenerator[ByteStream, None]:
-    """A `ByteStream` that raises instead of ending when it was not the whole file."""
+    """Open a `ByteStream` that raises instead of ending if the file was not complete."""
     link = parse_link(url, base=base)
     context.lifetime.ensure_open()
     async with context.slot(), context.transport.stream(link.url, label=link.label) as stream:
@@ -31,13 +31,13 @@ async def checked_stream(context: DownloadContext, url: str, base: str) -> Async
             await check_response(stream, link.label, context.redactor)
         except MultiCartError as error:
             context.retrier.record_failure(link.label, error, 1)
-            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            error.__traceback__ = None  # its frames hold the body, which may repeat the credential
             raise
         verifier = StreamVerifier(link.label, stream, _check(link, stream, context.limits), context.redactor)
         try:
-            yield _Checked(stream, verifier)
+            yield _VerifiedStream(stream, verifier)
         finally:
-            await verifier.aclose()  # who leaves early may leave a thread at work
+            await verifier.aclose()  # if the caller stops early, a thread may still be working
 
 
 def _check(link: ResultLink, stream: ByteStream, limits: Limits) -> ContentCheck:
@@ -49,29 +49,31 @@ def _check(link: ResultLink, stream: ByteStream, limits: Limits) -> ContentCheck
 
 
 class _OtherCheck:
-    """A file whose content shows no end, such as a CSV: the transfer must prove it, and nothing else may be in its place."""
+    """Check a file whose content does not show its end, such as a CSV: the transfer must prove it, and HTML is rejected."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._head = b""
 
     def feed(self, piece: bytes) -> None:
-        if len(self._head) <= _HEAD:
-            self._head += piece[: _HEAD + 1]
+        if len(self._head) <= _MAX_ENVELOPE:
+            self._head += piece[: _MAX_ENVELOPE + 1]
 
     def finish(self) -> None:
         if (envelope := envelope_in(self._head)) is not None:
             raise EnvelopeReceivedError(envelope)
         start = self._head.lstrip()[:1]
         html = self._stream.headers.get("content-type", "").lower().startswith("text/html")
-        if html or start in {b"", b"<"}:  # nothing in such a file contradicts the label
-            raise ContentError("HTML or XML came in place of the file" if start else "the file is empty or blank")
+        if html or start in {b"", b"<"}:  # unlike in JSON or ZIP, the content cannot disprove the label
+            raise ContentError(
+                "expected the file, got HTML or XML" if start else "the file is empty or has only whitespace"
+            )
         if not self._stream.self_delimited:
-            raise ContentError("nothing proves that the transfer came to its end")
+            raise ContentError("nothing proves that the transfer is complete")
 
 
-class _Checked:
-    """A `ByteStream` whose bytes are verified as they pass."""
+class _VerifiedStream:
+    """A `ByteStream` whose bytes are verified while they are read."""
 
     def __init__(self, stream: ByteStream, verifier: StreamVerifier) -> None:
         self._stream = stream
@@ -82,7 +84,7 @@ class _Checked:
 
     @property
     def self_delimited(self) -> bool:
-        """Whether the end of the body shows."""
+        """Whether the body marks its own end."""
         return self._stream.self_delimited
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -93,6 +95,6 @@ class _Checked:
                 yield piece
             await self._verifier.finish()
         except (MultiCartError, asyncio.CancelledError) as error:
-            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            error.__traceback__ = None  # its frames hold the body, which may repeat the credential
             del piece
             raise

@@ -1,4 +1,4 @@
-"""One file: its response is opened, checked, read, written, verified and put in place, or nothing is there."""
+"""Transfer one file: open, check and read the response, write and verify it, and put it in place."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from multicart_async.sinks._protocol import VerifyingSink, Write
 
 __all__ = ["FileTransfer"]
 
-_UNWRITTEN: Final = 3 << 20  # bytes of a file that a sink holds at most: a block that is written, and the next one
+_MAX_UNWRITTEN: Final = 3 << 20  # bytes in the memory of a sink: the block that is being written, and the next one
 
 
 class FileTransfer:
-    """Fetch one file into a sink, whole and verified. A failed transfer leaves nothing of it behind."""
+    """Fetch one file into a sink, complete and verified. A failed transfer leaves nothing behind."""
 
     def __init__(
         self,
         context: DownloadContext,
-        wanted: FileRequest,
+        request: FileRequest,
         sink: VerifyingSink,
         refresh: Refresh | None = None,
         *,
         folder: str | None = None,
     ) -> None:
-        """Prepare the transfer; *folder* is where the file is put, if not where it belongs."""
+        """Prepare the transfer; *folder* replaces the folder of the request."""
         self._context = context
-        self._wanted = wanted
-        self._label = wanted.link.label
+        self._request = request
+        self._label = request.link.label
         self._sink = sink
-        self._folder = wanted.folder if folder is None else folder
-        self._links = LinkSource(wanted, refresh)
+        self._folder = request.folder if folder is None else folder
+        self._links = LinkSource(request, refresh)
         self._begin_link()
 
     def _begin_link(self) -> None:
         self._tries = 0
-        self._failure: MultiCartError | None = None  # of the attempt before
-        self._reporter = FileReporter(self._wanted.path, self._context.emit, self._context.clock.now)
+        self._failure: MultiCartError | None = None  # of the previous attempt
+        self._reporter = FileReporter(self._request.path, self._context.emit, self._context.clock.now)
         self._begin_attempt()
 
     def _begin_attempt(self) -> None:
@@ -63,17 +63,17 @@ class FileTransfer:
         self._token: ResumeToken | None = None
 
     @property
-    def rest(self) -> int:
-        """See `free_space.Transfer`. The last bytes that came may still be in memory, or in a thread that writes."""
+    def remaining(self) -> int:
+        """The number of bytes that are still to be written; the last ones received may not be on the disk yet."""
         reporter = self._reporter
-        return max((reporter.expected or 0) - max(reporter.received - _UNWRITTEN, 0), 0)
+        return max((reporter.expected or 0) - max(reporter.received - _MAX_UNWRITTEN, 0), 0)
 
     async def run(self) -> FetchedFile:
         """Fetch the file; call it once.
 
         Raises:
-            DownloadError: It could not be fetched whole; nothing is there under its name.
-            APIError: The service refused it, with a fresh link too.
+            DownloadError: The file could not be downloaded completely; nothing is left under its name.
+            APIError: The service rejected the request, also with a fresh link.
         """
         with self._context.lifetime.track():
             while True:
@@ -110,41 +110,41 @@ class FileTransfer:
             self._failure = error
             raise
         except (MultiCartError, asyncio.CancelledError) as error:
-            error.__traceback__ = None  # its frames hold what came, which may repeat the credential
+            error.__traceback__ = None  # its frames hold the body, which may repeat the credential
             self._failure = error if isinstance(error, MultiCartError) else None
             raise
         finally:
-            self._context.space.forget(self)  # not before it is in place, or gone
+            self._context.space.release(self)  # only after the file is in place, or removed
 
     async def _put(self) -> FetchedFile:
-        wanted = self._wanted
+        request = self._request
         async with self._context.slot():
             await self._sink.put_verified(
-                self._folder, wanted.name, self._receive, self._verify, private=wanted.sensitive
+                self._folder, request.name, self._receive, self._verify, private=request.sensitive
             )
         verifier = self._verifier
         if verifier is None or not verifier.verified:
-            raise IntegrityError(self._label, "the sink did not take the file to its end")
-        return FetchedFile(wanted.name, self._reporter.received, verifier.sha256, verifier.records)
+            raise IntegrityError(self._label, "the sink has not read the file to its end")
+        return FetchedFile(request.name, self._reporter.received, verifier.sha256, verifier.records)
 
     def _verify(self) -> None:
-        assert self._verifier is not None  # all bytes have come
+        assert self._verifier is not None  # all bytes have arrived
         self._verifier.verify()
 
     async def _receive(self, write: Write) -> None:
-        """Hand the whole body to *write*. After a break, go on in the middle if the server proves that it can."""
+        """Pass the whole body to *write*. Resume after an interruption if the server has proved that it can."""
         await self._context.space.prepare(self._sink)
         try:
             while (failure := await self._receive_response(write)) is not None:
                 await self._prepare_resume(failure)
-            assert self._verifier is not None  # a response has come to its end
+            assert self._verifier is not None  # a response is complete
             await self._verifier.join()
         finally:
             if self._verifier is not None:
                 await self._verifier.aclose()
 
     async def _receive_response(self, write: Write) -> MultiCartError | None:
-        """Hand what one response brings to *write*; return why it broke off, unless it came to its end."""
+        """Pass the body of one response to *write*; return the error that interrupted it, ``None`` if it is complete."""
         reporter, token = self._reporter, self._token
         headers: Mapping[str, str] = token.headers(reporter.received) if token else {}
         async with self._context.transport.stream(
@@ -170,22 +170,22 @@ class FileTransfer:
                 await write(piece)
 
     async def _begin(self, stream: ByteStream) -> StreamVerifier:
-        """Check that the first response of an attempt can be the file, and that there is room for it."""
+        """Check that the first response of an attempt can be the file, and that it fits on the disk."""
         context = self._context
         await check_response(stream, self._label, context.redactor)
-        check = self._wanted.check(full=not stream.self_delimited, limits=context.limits)
+        check = self._request.check(full=not stream.self_delimited, limits=context.limits)
         self._verifier = StreamVerifier(self._label, stream, check, context.redactor)
         self._token = ResumeToken.from_response(stream)
-        await context.space.admit(self._sink, self._wanted.path, stream.length, self)
+        await context.space.reserve(self._sink, self._request.path, stream.length, self)
         self._reporter.start(stream.length)
         return self._verifier
 
     async def _check_rest(self, stream: ByteStream) -> MultiCartError | None:
-        """Return a transient refusal of the rest of the file, or ``None`` if *stream* is that rest.
+        """Return a transient error in place of the rest of the file, or ``None`` if *stream* is that rest.
 
         Raises:
-            APIError: The service refuses it for good.
-            IncompleteDownloadError: It is not the rest: the file must come again from its start.
+            APIError: The service rejected the request permanently.
+            IncompleteDownloadError: *stream* is not the rest: the file has to be transferred from its start.
         """
         if stream.status not in {200, 206, 416}:
             try:
@@ -196,11 +196,13 @@ class FileTransfer:
                 self._context.retrier.record_failure(self._label, error, self._tries)
                 return error
         if self._token is None or not self._token.accepts(stream, self._reporter.received):
-            raise IncompleteDownloadError(self._label, "the rest did not fit to what was there already")
+            raise IncompleteDownloadError(
+                self._label, "expected the rest of the file, got a response that does not continue it"
+            )
         return None
 
     async def _prepare_resume(self, failure: MultiCartError) -> None:
-        """Wait before the rest is asked for, or raise *failure*: then the next attempt begins at the start."""
+        """Wait before the rest is requested, or raise *failure*: then the next attempt starts from the first byte."""
         retrier = self._context.retrier
         if (
             self._token is None

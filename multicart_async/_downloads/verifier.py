@@ -1,4 +1,4 @@
-"""What comes for a file: may it be the file at all, how much is it, is it whole? Looked at as it passes."""
+"""Check the response for a file, and measure and verify the body while it is read."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from multicart_async.errors import (
 
 __all__ = ["StreamVerifier", "check_response"]
 
-PIECE = 1 << 20  # looked at in one thread hop
-SMALL = 1 << 16  # up to here an error envelope may stand in place of the file, and hashing costs less than a thread hop
+BATCH = 1 << 20  # bytes that are checked in one thread hop
+MAX_ENVELOPE = 1 << 16  # bytes; an error envelope is not larger, and checking this much costs less than a thread hop
 
 
 async def check_response(stream: ByteStream, label: str, redactor: Redactor) -> None:
-    """Raise unless the response can be the file: HTTP 200, and not coded in a way that cannot be decoded.
+    """Raise unless the response can be the file: HTTP 200, with a content coding that can be decoded.
 
-    What it is called decides nothing: a file labelled ``text/html`` is looked at like any other.
+    The content type is ignored: a file labelled ``text/html`` is checked like any other.
     """
     if stream.status != 200:
-        error = _refused(stream, label, await _beginning(stream), redactor)
+        error = _status_error(stream, label, await _read_start(stream), redactor)
         note_headers(error, stream.headers, redactor.text)
         raise redactor.error(error)
-    label_of_coding = stream.headers.get("content-encoding", "")
-    if codings(label_of_coding) not in {(), ("gzip",)}:
-        shown = redactor.text(label_of_coding)[:40]
+    coding = stream.headers.get("content-encoding", "")
+    if codings(coding) not in {(), ("gzip",)}:
+        shown = redactor.text(coding)[:40]
         raise IntegrityError(
             label, f"the body has Content-Encoding {shown!r}, which was not requested and cannot be checked"
         )
 
 
-def _refused(stream: ByteStream, label: str, body: bytes, redactor: Redactor) -> APIError:
-    """The error that a status other than 200 means, with what *body* says."""
+def _status_error(stream: ByteStream, label: str, body: bytes, redactor: Redactor) -> APIError:
+    """Return the error for a status other than 200, with the message in *body*."""
     status, headers = stream.status, stream.headers
     envelope = envelope_in(body)
     if envelope is not None:
@@ -54,20 +54,20 @@ def _refused(stream: ByteStream, label: str, body: bytes, redactor: Redactor) ->
     return APIError.of(label, status, preview(body, redactor), http_status=status, retry_after=pause, in_envelope=False)
 
 
-async def _beginning(stream: ByteStream) -> bytes:
+async def _read_start(stream: ByteStream) -> bytes:
     body = b""
     try:
         async for part in stream:
             body += part
-            if len(body) > SMALL:
+            if len(body) > MAX_ENVELOPE:
                 break
     except DownloadError:
-        pass  # the status has said it already
-    return body[:SMALL]
+        pass  # the status is error enough
+    return body[:MAX_ENVELOPE]
 
 
 class StreamVerifier:
-    """Measures and checks a file as it passes: off the loop, while the next bytes come, unless it is small."""
+    """Hash and check a file while it is read, in a thread while the next bytes arrive unless the file is small."""
 
     def __init__(self, label: str, stream: ByteStream, check: ContentCheck, redactor: Redactor = Redactor()) -> None:
         self._redactor = redactor
@@ -76,84 +76,86 @@ class StreamVerifier:
         self._hash = hashlib.sha256()
         self._stream = stream
         self._head = b""
-        self._held: list[bytes] = []
-        self._size = 0
-        self._looking: asyncio.Future[None] | None = None
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._checking: asyncio.Future[None] | None = None
         self.verified = False
 
     async def update(self, piece: bytes) -> None:
-        """Look at the next bytes, soon. Raises what those before them mean if they cannot be of the file."""
-        if len(self._head) <= SMALL:
-            self._head += piece[: SMALL + 1]
-        self._held.append(piece)
-        self._size += len(piece)
-        if self._size >= PIECE:
+        """Queue the next bytes for checking. Raises the error of earlier bytes that cannot belong to the file."""
+        if len(self._head) <= MAX_ENVELOPE:
+            self._head += piece[: MAX_ENVELOPE + 1]
+        self._pending.append(piece)
+        self._pending_size += len(piece)
+        if self._pending_size >= BATCH:
             await self.join()
-            held, self._held, self._size = self._held, [], 0
-            self._looking = submit_batched(self._look_at, held)
+            pending, self._pending, self._pending_size = self._pending, [], 0
+            self._checking = submit_batched(self._check_pieces, pending)
 
     async def finish(self) -> str:
-        """Verify the file, which has come to its end; return its SHA-256."""
+        """Verify the file after its last byte; return its SHA-256."""
         await self.join()
-        if len(self._head) <= SMALL:
+        if len(self._head) <= MAX_ENVELOPE:
             self.verify()
         else:
-            self._looking = submit_batched(self.verify)
+            self._checking = submit_batched(self.verify)
             await self.join()
         return self.sha256
 
     def verify(self) -> None:
-        """Raise unless the file is good to its end. Call it in any thread, after `join`."""
-        held, self._held = self._held, []
-        self._look_at(held)
-        fault: MultiCartError | None = None
+        """Check the pending bytes and the end of the file; raise if it is not valid. Call it after `join`, in any thread."""
+        pending, self._pending = self._pending, []
+        self._check_pieces(pending)
+        error: MultiCartError | None = None
         try:
             self._check.finish()
-        except ContentError as defect:
-            fault = self._judge(defect)
-        if fault is not None:
-            raise fault  # not from the defect: it may hold an answer with a credential in it
+        except ContentError as content_error:
+            error = self._error_for(content_error)
+        if error is not None:
+            raise error  # not from the ContentError, which may hold a response that repeats the credential
         self.verified = True
 
     async def join(self) -> None:
-        """Wait for the thread that looks at the file; raise what it found."""
-        if self._looking is not None:
-            await join_thread(self._looking)
+        """Wait for the thread that checks the file, and raise its error."""
+        if self._checking is not None:
+            await join_thread(self._checking)
 
     async def aclose(self) -> None:
-        """Wait for the thread, without an error for what it found."""
-        if self._looking is not None:
-            with suppress(MultiCartError):  # the error that ended the transfer is the one that counts
-                await join_thread(self._looking)
+        """Wait for the thread, and ignore its error."""
+        if self._checking is not None:
+            with suppress(MultiCartError):  # the error that ended the transfer is raised instead
+                await join_thread(self._checking)
 
     @property
     def records(self) -> int | None:
-        """How many records passed, if the check counts them and found nothing odd."""
-        return self._check.records if isinstance(self._check, RecordCount) and not self._check.oddity else None
+        """The number of records, if the check counts them and found no anomaly."""
+        return self._check.records if isinstance(self._check, RecordCount) and not self._check.anomaly else None
 
     @property
     def sha256(self) -> str:
-        """Of all that was looked at."""
+        """The SHA-256 of all bytes that were checked."""
         return self._hash.hexdigest()
 
-    def _look_at(self, pieces: list[bytes]) -> None:
-        fault: MultiCartError | None = None
+    def _check_pieces(self, pieces: list[bytes]) -> None:
+        error: MultiCartError | None = None
         try:
             for piece in pieces:
                 self._hash.update(piece)
                 self._check.feed(piece)
-        except ContentError as defect:
-            fault = self._judge(defect)
-        if fault is not None:
-            raise fault
+        except ContentError as content_error:
+            error = self._error_for(content_error)
+        if error is not None:
+            raise error
 
-    def _judge(self, defect: ContentError) -> MultiCartError:
-        envelope = defect.envelope if isinstance(defect, EnvelopeReceivedError) else envelope_in(self._head)
+    def _error_for(self, content_error: ContentError) -> MultiCartError:
+        envelope = (
+            content_error.envelope if isinstance(content_error, EnvelopeReceivedError) else envelope_in(self._head)
+        )
         if envelope is not None and envelope["status"] == 0:
             redactor, status = self._redactor, self._stream.status
             error = error_from_envelope(self._label, envelope, http_status=status, headers={}, redactor=redactor)
             note_headers(error, self._stream.headers, redactor.text)
             return error
-        if not self._stream.self_delimited and not defect.final:  # nothing proves that all of it came
-            return IncompleteDownloadError(self._label, str(defect))
-        return IntegrityError(self._label, str(defect))
+        if not self._stream.self_delimited and not content_error.final:  # the transfer may have been cut
+            return IncompleteDownloadError(self._label, str(content_error))
+        return IntegrityError(self._label, str(content_error))

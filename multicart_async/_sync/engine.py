@@ -158,7 +158,7 @@ class Synchronizer:
     async def _list(self, collection_id: int, send: MemoryObjectSendStream[FetchJob]) -> None:
         """Queue the runs of a collection that are to be fetched."""
         self._report.collections += 1
-        self._pruner.name(collection_id)
+        self._pruner.add_named(collection_id)
         if collection_id < 1:
             reason = f"expected a positive integer as the id of a collection, got {collection_id}"
             raise InvalidResponseError(COLLECTIONS.path, reason)
@@ -198,14 +198,14 @@ class Synchronizer:
         if options.dry_run:
             missing = await self._downloads.count_missing(run, self._sink, options.files, options.download_options)
             self._report.add_missing(missing)
-            self._pruner.expect(run.collection, run.id)
+            self._pruner.add_expected(run.collection, run.id)
             return
         done = await self._downloads.download_run(
             run,
             self._sink,
             options.files,
             relist=lambda: find_run(self._runs.iterate(run.collection), run.id),
-            terms=options.download_options,
+            options=options.download_options,
         )
         self._report.add(done)
         if done.skipped < len(done.files):

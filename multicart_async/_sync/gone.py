@@ -1,4 +1,4 @@
-"""What a mirror holds that the service no longer has: by the lists that a `sync` reads anyway, and by asking where in doubt."""
+"""Find what a mirror holds that the service no longer has, from the lists that `sync` reads and by requests if in doubt."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ __all__ = ["GoneFinder"]
 
 
 class GoneFinder:
-    """Compares a mirror, as it was at the beginning, with what the service lists. Of both, only ids are remembered.
+    """Compare the initial state of a mirror with what the service lists. Only ids are kept in memory.
 
-    *get* asks for a collection. Drafts, disabled collections and perhaps category scrapes exist without being listed, so
-    only a collection that is not found either is gone.
+    *get* requests a collection. Drafts, disabled collections and perhaps category scrapes exist without being listed, so
+    a collection is gone only if that request reports that it is not found.
     """
 
     def __init__(self, tree: MirrorTree, get: Callable[[int], Awaitable[object]], *, workers: int) -> None:
         self._tree = tree
         self._get = get
         self._workers = workers
-        self.before: frozenset[int] = frozenset()  # collections that had a folder at the beginning
-        self.size = 0  # how many of those are the mirror's
+        self.initial: frozenset[int] = frozenset()  # collections that had a folder at the start
+        self.initial_count = 0  # of those that belong to the mirror
         self.collections: set[int] = set()  # gone
         self.runs: dict[int, list[int]] = {}  # gone, by collection
-        self.unsure: list[SyncFailure] = []  # the service did not say whether they exist
-        self.unreached = False
+        self.undetermined: list[SyncFailure] = []  # the service has not reported whether they exist
+        self.unreachable = False
 
     def paths(self) -> tuple[str, ...]:
         """Return what is gone: ``101`` for a collection, ``101/88`` for a run."""
@@ -46,58 +46,61 @@ class GoneFinder:
         return tuple("/".join(map(str, path)) for path in sorted(ids))
 
     async def begin(self, includes: Callable[[int], bool]) -> None:
-        """Note which collections have a folder, of those that are this call's."""
-        self.before = frozenset(filter(includes, await self._tree.collections()))
+        """Record which of the collections of this call have a folder."""
+        self.initial = frozenset(filter(includes, await self._tree.collections()))
 
     async def compare(self, collection: int, listed: AbstractSet[int]) -> None:
-        """Note the runs of the mirror that are not among *listed*, which must be all runs of the collection."""
-        if collection not in self.before:
+        """Record the runs of the mirror that are not in *listed*, which must contain all runs of the collection."""
+        if collection not in self.initial:
             return
         try:
-            there = await self._tree.runs(collection)
-            missing = [run for run in sorted(there - listed) if await self._tree.is_run(collection, run)]
-        except DownloadError as error:  # it says nothing about the service, and what is to be fetched comes first
+            present = await self._tree.runs(collection)
+            missing = [run for run in sorted(present - listed) if await self._tree.is_run(collection, run)]
+        except DownloadError as error:  # a local problem, which must not keep the call from fetching runs
             LOGGER.warning(
-                "%s: its runs in the mirror cannot be listed: %s", collection, error, extra=error_info(error)
+                "%s: the runs of this collection in the mirror cannot be listed: %s",
+                collection,
+                error,
+                extra=error_info(error),
             )
         else:
             if missing:
                 self.runs[collection] = missing
 
     async def find_collections(self, listed: Collection[int]) -> None:
-        """Ask for each collection of the mirror that is not among *listed*."""
-        unlisted = sorted(self.before.difference(listed))
-        self.size = len(self.before) - len(unlisted)
-        await run_workers(min(self._workers, len(unlisted)), unlisted, self._look_at)
+        """Request each collection of the mirror that is not in *listed*."""
+        unlisted = sorted(self.initial.difference(listed))
+        self.initial_count = len(self.initial) - len(unlisted)
+        await run_workers(min(self._workers, len(unlisted)), unlisted, self._check_collection)
 
-    async def _look_at(self, collection: int) -> None:
+    async def _check_collection(self, collection: int) -> None:
         try:
             if not await self._tree.is_collection(collection):
                 return
         except DownloadError as error:
             LOGGER.warning(
-                "%s: not listed any more, and its folder cannot be read, so it is kept: %s",
+                "%s: no longer listed by the service, but kept because its folder cannot be read: %s",
                 collection,
                 error,
                 extra=error_info(error),
             )
             return
-        self.size += 1
-        if self.unreached:
+        self.initial_count += 1
+        if self.unreachable:
             return
         try:
             await self._get(collection)
-        except Exception as error:  # noqa: BLE001 -- no error of one may stop the others
-            self._note(collection, failure_of(error))
+        except Exception as error:  # noqa: BLE001 -- one failure must not stop the others
+            self._record(collection, failure_of(error))
 
-    def _note(self, collection: int, error: MultiCartError) -> None:
+    def _record(self, collection: int, error: MultiCartError) -> None:
         if isinstance(error, NotFoundError) and error.in_envelope:
             self.collections.add(collection)
             return
-        self.unreached = self.unreached or isinstance(error, APIConnectionError | AuthenticationError)
-        self.unsure.append(SyncFailure(collection, None, None, error))
+        self.unreachable = self.unreachable or isinstance(error, APIConnectionError | AuthenticationError)
+        self.undetermined.append(SyncFailure(collection, None, None, error))
         LOGGER.warning(
-            "%s: not listed any more, and not known to be gone, so it is kept: %s",
+            "%s: no longer listed by the service, but kept because it may still exist: %s",
             collection,
             error,
             extra=error_info(error),

@@ -1,4 +1,4 @@
-"""What is too much in a mirror: what the service no longer has, and runs beyond those that are to be kept. Deleted last."""
+"""Find and delete what a mirror no longer needs: what is gone from the service, and runs beyond the number to keep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["PruneOptions", "PruneService", "Pruned", "Pruner"]
 
 @attrs.frozen(kw_only=True)
 class PruneOptions:
-    """What is to be deleted. *named*: the caller chose the collections; *includes*: which are this worker's."""
+    """What to delete. *named*: the caller has named the collections; *includes*: whether a collection is in the shard."""
 
     prune: bool
     keep: int | None
@@ -38,7 +38,7 @@ class PruneOptions:
 
 @attrs.frozen(kw_only=True)
 class PruneService:
-    """What is asked of the service: for a collection, and for the ids of all runs of one."""
+    """The requests to the service: for a collection, and for the ids of all its runs."""
 
     get: Callable[[int], Awaitable[object]]
     run_ids: Callable[[int], Awaitable[AbstractSet[int]]]
@@ -46,7 +46,7 @@ class PruneService:
 
 @attrs.frozen(kw_only=True)
 class Pruned:
-    """What is gone, the folders of runs that were removed, what was left in place there, and what failed."""
+    """The result: what is gone, the removed folders of runs, the files left in place there, and the failures."""
 
     gone: tuple[str, ...]
     removed: tuple[str, ...]
@@ -55,7 +55,7 @@ class Pruned:
 
 
 class Pruner:
-    """One call's view of what the mirror in *sink* holds beside what the call brings."""
+    """Track what the mirror in *sink* holds during one call, and prune it at the end."""
 
     def __init__(self, sink: Sink, service: PruneService, options: PruneOptions, *, workers: int) -> None:
         if options.deletes:
@@ -67,13 +67,13 @@ class Pruner:
         self._options = options
         self._prunes = options.prune and not options.named
         self._named: set[int] = set()
-        self._coming: defaultdict[int, set[int]] = defaultdict(set)
+        self._expected: defaultdict[int, set[int]] = defaultdict(set)
 
     async def begin(self) -> None:
-        """Note which collections the mirror has before anything is brought.
+        """Record which collections the mirror has before anything is downloaded.
 
         Raises:
-            DownloadError: The destination cannot be listed, and something may have to be deleted.
+            DownloadError: The destination cannot be listed, although the options may require deletions.
         """
         try:
             await self._gone.begin(self._options.includes)
@@ -81,52 +81,52 @@ class Pruner:
             if self._options.deletes:
                 raise
             LOGGER.warning(
-                "the mirror cannot be listed, so what is gone from the service is not known: %s",
+                "the mirror cannot be listed, so it is not known what is gone from the service: %s",
                 error,
                 extra=error_info(error),
             )
 
-    def name(self, collection: int) -> None:
-        """Note that the caller has named *collection*."""
+    def add_named(self, collection: int) -> None:
+        """Record that the caller has named *collection*."""
         if self._options.named and self._options.keep is not None:
             self._named.add(collection)
 
     async def compare(self, collection: int, listed: AbstractSet[int]) -> None:
-        """Note the runs of the mirror that are not among *listed*, which must be all runs of the collection."""
+        """Record the runs of the mirror that are not in *listed*, which must contain all runs of the collection."""
         await self._gone.compare(collection, listed)
 
-    def wanted(self, collection: int, runs: Collection[int]) -> AbstractSet[int]:
-        """Return those of *runs* that are to be fetched: not what would be deleted at once, in favour of newer ones."""
+    def select_kept(self, collection: int, runs: Collection[int]) -> AbstractSet[int]:
+        """Return those of *runs* to fetch, without those that ``keep`` would delete at the end of the call."""
         if self._options.keep is None:
             return set(runs)
-        others = [] if self._prunes else self._gone.runs.get(collection, [])  # they stay, and count
+        others = [] if self._prunes else self._gone.runs.get(collection, [])  # they stay, so they count
         return set(sorted({*runs, *others}, reverse=True)[: self._options.keep]).intersection(runs)
 
-    def expect(self, collection: int, run: int) -> None:
-        """Note a run that a call would have brought if it were no dry run."""
+    def add_expected(self, collection: int, run: int) -> None:
+        """Record a run that this call would have downloaded if it were not a dry run."""
         if self._options.keep is not None:
-            self._coming[collection].add(run)
+            self._expected[collection].add(run)
 
     async def finish(self, listed: Collection[int], failures: Sequence[SyncFailure]) -> Pruned:
-        """Find out what is gone from the service, which lists the collections *listed*; delete what is to be deleted.
+        """Find what is gone from the service, which lists the collections *listed*, and delete what the options say.
 
-        After *failures* nothing that is gone is deleted, nor any run of the collections that failed.
+        With *failures*, neither what is gone is deleted, nor any run of a collection that failed.
         """
         keep = self._options.keep
         if not self._options.named:
             await self._gone.find_collections(listed)
         if self._options.prune:
-            self._removal.failures += self._gone.unsure
-        prunes = self._prunes and bool(listed) and not failures and not self._gone.unreached
-        if prunes and 2 * len(self._gone.collections) > self._gone.size:
-            self._removal.failures.append(SyncFailure(None, None, None, self._too_much()))
+            self._removal.failures += self._gone.undetermined
+        prunes = self._prunes and bool(listed) and not failures and not self._gone.unreachable
+        if prunes and 2 * len(self._gone.collections) > self._gone.initial_count:
+            self._removal.failures.append(SyncFailure(None, None, None, self._too_many_gone()))
         else:
             if prunes:
                 await self._prune()
             if keep is not None:
                 failed = {failure.collection for failure in [*failures, *self._removal.failures]}
-                for collection in sorted(self._scope() - failed):
-                    await self._removal.guarded(self._trim(collection, keep), collection)
+                for collection in sorted(self._collections_in_scope() - failed):
+                    await self._removal.guarded(self._remove_older_runs(collection, keep), collection)
         removal = self._removal
         return Pruned(
             gone=self._gone.paths(),
@@ -135,10 +135,10 @@ class Pruner:
             failures=removal.failures,
         )
 
-    def _too_much(self) -> MultiCartError:
+    def _too_many_gone(self) -> MultiCartError:
         return MultiCartError(
-            f"prune: {len(self._gone.collections)} of the {self._gone.size} collections in the mirror are gone from the"
-            " service, which is more than half, so nothing was deleted; check that this is the right account and"
+            f"prune: expected at most half of the {self._gone.initial_count} collections in the mirror to be gone from the"
+            f" service, got {len(self._gone.collections)}, so nothing was deleted; check that this is the right account and"
             " destination, and if it is, remove the folders of those collections by hand"
         )
 
@@ -148,29 +148,29 @@ class Pruner:
         await self._removal.collections(sorted(self._gone.collections))
 
     async def _prune_runs(self, collection: int) -> None:
-        """Remove the runs that are gone, after a second look: a list may lack a row that moved while it was read."""
+        """Remove the runs that are gone, after listing again: a list may miss a run that moved while it was read."""
         listed = await self._service.run_ids(collection)
         missing = self._gone.runs[collection] = [run for run in self._gone.runs[collection] if run not in listed]
-        if listed:  # an empty list may be the service's mistake
+        if listed:  # an empty list may be an error of the service
             await self._removal.runs([(collection, run) for run in missing])
 
-    def _scope(self) -> set[int]:
-        """Return the collections whose runs are counted."""
-        return set(self._gone.before & self._named if self._options.named else self._gone.before)
+    def _collections_in_scope(self) -> set[int]:
+        """Return the collections that ``keep`` applies to."""
+        return set(self._gone.initial & self._named if self._options.named else self._gone.initial)
 
-    async def _trim(self, collection: int, keep: int) -> None:
-        """Remove all but the newest runs, if those are complete."""
-        coming = self._coming.get(collection, set())
+    async def _remove_older_runs(self, collection: int, keep: int) -> None:
+        """Remove all but the newest *keep* runs, if those are complete."""
+        expected = self._expected.get(collection, set())
         runs = {run for run in await self._tree.runs(collection) if (collection, run) not in self._removal.removed}
-        newest = sorted(runs | coming, reverse=True)
+        newest = sorted(runs | expected, reverse=True)
         if len(newest) <= keep or not await self._tree.is_collection(collection):
             return
         kept = 0
-        for place, run in enumerate(newest):
+        for index, run in enumerate(newest):
             if kept == keep:
-                await self._removal.runs([(collection, older) for older in newest[place:]])
+                await self._removal.runs([(collection, older) for older in newest[index:]])
                 return
             folder = await self._tree.run(collection, run)
-            if run not in coming and folder.has_files and not folder.complete:
+            if run not in expected and folder.has_files and not folder.complete:
                 return
-            kept += run in coming or folder.has_files
+            kept += run in expected or folder.has_files

@@ -1,9 +1,9 @@
-"""Damaged runs of a mirror, fetched again: exactly what is missing or changed."""
+"""Repair the damaged runs of a mirror by fetching exactly the files that are missing or changed."""
 
 from __future__ import annotations
 
 from multicart_async._downloads.manager import DownloadManager, DownloadOptions
-from multicart_async._downloads.plan import ARCHIVE, CATEGORY_CSV, Files, is_ours
+from multicart_async._downloads.plan import ARCHIVE, CATEGORY_CSV, Files, is_run_file
 from multicart_async._sync.verify import DamagedRun
 from multicart_async.errors import UnreachableResultError
 from multicart_async.resources.runs._api import find_run
@@ -16,38 +16,38 @@ __all__ = ["Repairer"]
 class Repairer:
     """Fetch the damaged files of runs again."""
 
-    def __init__(self, sink: Sink, runs: Runs, results: DownloadManager) -> None:
+    def __init__(self, sink: Sink, runs: Runs, downloads: DownloadManager) -> None:
         self._sink = sink
         self._runs = runs
-        self._results = results
+        self._downloads = downloads
 
     async def repair(self, damaged: DamagedRun) -> frozenset[str]:
-        """Return the names of the files that were fetched, or made, again.
+        """Fetch damaged files again; return the names of the files that were fetched or generated.
 
         Raises:
             UnreachableResultError: The service no longer lists the run.
-            MultiCartError: A file could not be fetched; the folder is as it was.
+            MultiCartError: A file could not be fetched; the folder is unchanged.
         """
         if damaged.files and not damaged.damaged:
-            return frozenset()  # something surplus lies there, which is not ours to remove
+            return frozenset()  # only surplus files, which are left to the user
         collection_id, run_id = damaged.collection, damaged.run
         run = await find_run(self._runs.iterate(collection_id), run_id)
         if run is None:
             reason = f"run {run_id} of collection {collection_id} is no longer listed by the service"
             raise UnreachableResultError(f"results/{collection_id}/{run_id}", reason)
-        done = await self._results.download_run(
+        done = await self._downloads.download_run(
             run,
             self._sink,
-            _kinds(damaged.files or damaged.names),
+            _files_option(damaged.files or damaged.names),
             relist=lambda: find_run(self._runs.iterate(collection_id), run_id),
-            terms=DownloadOptions(csv=not damaged.files or CATEGORY_CSV in damaged.files, refetch=damaged.damaged),
+            options=DownloadOptions(csv=not damaged.files or CATEGORY_CSV in damaged.files, refetch=damaged.damaged),
         )
         return damaged.damaged or frozenset(file.name for file in done.files)
 
 
-def _kinds(names: frozenset[str]) -> Files:
-    """Return which files of the run the folder was made of."""
-    others = any(is_ours(name) and name != ARCHIVE for name in names)
+def _files_option(names: frozenset[str]) -> Files:
+    """Return the ``files`` option with which the folder was downloaded."""
+    others = any(is_run_file(name) and name != ARCHIVE for name in names)
     if ARCHIVE not in names:
         return "pages"
     return "both" if others else "zip"

@@ -1,7 +1,7 @@
-"""A run out of a mirror: its manifest goes first, what is not ours stays, and what a killed removal leaves is recognised.
+"""Remove runs from a mirror, such that an interrupted removal is recognized; files of other programs stay.
 
-A folder with a manifest is complete, so the manifest becomes the notes of progress before the first file goes. They go
-last: until then the folder says of itself that it holds a part of a run, to `verify`, to a download, and to the next removal.
+A folder with a manifest is complete, so the manifest is renamed to the progress file before the first file is deleted.
+The progress file is deleted last: until then `verify`, a download and the next removal see an incomplete run.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from multicart_async.sinks import DirectorySink, ListableSink
 
 __all__ = ["Removal"]
 
-_NAMED = 3  # foreign files of a folder in a report
+_MAX_NAMES = 3  # of foreign files of one folder, in a report
 
 
 class Removal:
-    """Removes runs and collections from *tree*, or with *dry_run* only notes them; one that fails stops no other."""
+    """Remove runs and collections from *tree*, or only record them with *dry_run*; a failure does not stop the others."""
 
     def __init__(self, tree: MirrorTree, *, dry_run: bool, workers: int) -> None:
         self._tree = tree
@@ -34,20 +34,20 @@ class Removal:
         self.failures: list[SyncFailure] = []
 
     def paths(self) -> tuple[str, ...]:
-        """Return the folders of the runs that were removed, or would be."""
+        """Return the folders of the runs that were removed, or would have been."""
         return tuple(f"{collection}/{run}" for collection, run in sorted(self.removed))
 
     async def runs(self, runs: Iterable[tuple[int, int]]) -> None:
-        """Remove the folders of *runs*; what is none is left."""
+        """Remove the folders of *runs*; a folder that belongs to no run stays."""
         await run_workers(self._workers, runs, self._run)
 
     async def collections(self, collections: Iterable[int]) -> None:
-        """Remove *collections*, with all their runs."""
+        """Remove *collections* with all their runs."""
         for collection in collections:
             await self.guarded(self._collection(collection), collection)
 
     async def guarded(self, work: Awaitable[None], collection: int, run: int | None = None) -> None:
-        """Do *work*; that it fails is noted."""
+        """Await *work*, and record its error as a failure."""
         try:
             await work
         except ClientClosedError:
@@ -65,37 +65,37 @@ class Removal:
         if not self._dry_run:
             await _remove_run(self._tree.sink, folder)
         self.removed.add((collection, run))
-        self._leave(folder.path, folder.foreign)
+        self._report_foreign(folder.path, folder.foreign_files)
 
     async def _collection(self, collection: int) -> None:
         runs = await self._tree.runs(collection)
         await self.runs([(collection, run) for run in sorted(runs)])
         names = await self._tree.sink.list(str(collection))
         gone = {str(run) for run in runs if (collection, run) in self.removed}
-        self._leave(str(collection), sorted(names.keys() - gone - {STATE_FILE}))
+        self._report_foreign(str(collection), sorted(names.keys() - gone - {STATE_FILE}))
         if any(failure.collection == collection for failure in self.failures) or self._dry_run:
-            return  # the next call shall know it again by its note
+            return  # the state file lets the next call recognize the folder
         await self._tree.sink.delete(f"{collection}/{STATE_FILE}")
         await _remove_empty_folder(self._tree.sink, str(collection))
 
-    def _leave(self, path: str, names: list[str]) -> None:
+    def _report_foreign(self, path: str, names: list[str]) -> None:
         if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            shown = ", ".join(repr(name[:80]) for name in names[:_NAMED])
-            self.differences.append(f"{path}: files that are not the mirror's were left in place: {shown}{more}")
+            more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+            shown = ", ".join(repr(name[:80]) for name in names[:_MAX_NAMES])
+            self.differences.append(f"{path}: files that do not belong to the mirror were left in place: {shown}{more}")
 
 
 async def _remove_run(sink: ListableSink, folder: RunFolder) -> None:
     path, staging = folder.path, f"{folder.path}/{STAGING}"
     staged = await sink.list(staging) if folder.has_staging else {}
-    if MANIFEST in staged:  # first: it is what makes the files beside it valid
+    if MANIFEST in staged:  # first, because it seals the files beside it
         await sink.delete(f"{staging}/{MANIFEST}")
-    if MANIFEST in folder.ours:
+    if MANIFEST in folder.own_files:
         await sink.rename(f"{path}/{MANIFEST}", f"{path}/{PROGRESS}")
-    for name in folder.ours:
+    for name in folder.own_files:
         if name not in {MANIFEST, PROGRESS}:
             await sink.delete(f"{path}/{name}")
-    for name in RunFolder(staging, staged, folder.listed).ours:
+    for name in RunFolder(staging, staged, folder.listed).own_files:
         await sink.delete(f"{staging}/{name}")
     if folder.has_staging:
         await _remove_empty_folder(sink, staging)
@@ -104,5 +104,5 @@ async def _remove_run(sink: ListableSink, folder: RunFolder) -> None:
 
 
 async def _remove_empty_folder(sink: ListableSink, path: str) -> None:
-    if isinstance(sink, DirectorySink):  # elsewhere there is none without files
+    if isinstance(sink, DirectorySink):  # other sinks have no empty folders
         await sink.remove_folder(path)

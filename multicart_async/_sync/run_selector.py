@@ -75,9 +75,9 @@ class RunSelector:
                     insort(newest, run, key=lambda one: one.id)
                     del newest[:-keep]
         await self._pruner.compare(collection_id, listed)
-        wanted = self._pruner.wanted(collection_id, [run.id for run in newest])
+        selected = self._pruner.select_kept(collection_id, [run.id for run in newest])
         for run in newest:
-            if run.id in wanted:
+            if run.id in selected:
                 yield FetchJob(run)
 
     async def newest_run(
@@ -101,8 +101,8 @@ class RunSelector:
                     newest = run
         await self._pruner.compare(collection_id, listed)
         last = newest.id if newest else 0
-        wanted = self._pruner.wanted(collection_id, {last, *older}) - {last}
-        jobs = [FetchJob(run) for run in older.values() if run.id in wanted]
+        selected = self._pruner.select_kept(collection_id, {last, *older}) - {last}
+        jobs = [FetchJob(run) for run in older.values() if run.id in selected]
         unfinished = max(listed, default=0) > last
         if jobs or (unfinished and (collection is None or not collection.is_failed)):
             collection = None  # their end need not show in the collection: the next call lists the runs again

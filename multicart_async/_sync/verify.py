@@ -1,4 +1,4 @@
-"""Is a mirror as it was written? Read again from end to end, without asking the service anything."""
+"""Verify a mirror: read all its files again and compare them with the manifests, without any request."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from multicart_async.sinks._protocol import closing
 
 __all__ = ["DamagedRun", "verify"]
 
-_OURS = frozenset({MANIFEST, PROGRESS, SUMS})
+_OWN_NAMES = frozenset({MANIFEST, PROGRESS, SUMS})
 
 
 @attrs.frozen
 class DamagedRun:
-    """A run that is not as its manifest says.
+    """A run that does not match its manifest.
 
-    ``names`` lie in its folder, ``files`` are those that its manifest lists, ``damaged`` those of them that are missing
-    or changed. Without a manifest that can be trusted the latter two are empty.
+    ``names`` are the entries of its folder, ``files`` the names in its manifest, and ``damaged`` those of them that are
+    missing or changed. Without a trusted manifest, the last two are empty.
     """
 
     collection: int
@@ -37,7 +37,7 @@ class DamagedRun:
 
 
 Repair = Callable[[DamagedRun], Awaitable[frozenset[str]]]
-"""Fetches what is damaged; returns the names of the files that are good now."""
+"""Fetch the damaged files again; return the names of the files that are valid now."""
 
 
 async def verify(
@@ -45,17 +45,17 @@ async def verify(
 ) -> VerifyReport:
     """Compare every file of every run below *sink* with its manifest, by size and SHA-256.
 
-    Folders that are not named by ids are not the mirror's, and are passed over. What cannot be read is a failure like
-    any other, but for the top. *recover* completes a new version that was sealed in a folder and not swapped in.
+    Folders whose names are not ids do not belong to the mirror and are skipped. A file or folder that cannot be read is
+    a failure, except for the destination itself. *recover* completes a sealed new version that was not swapped in.
     """
-    found = _Findings(sink, recover, repair)
+    verifier = _Verifier(sink, recover, repair)
     for collection in sorted(folder_ids(await sink.list(""))):
-        for run in sorted(folder_ids(await found.listed(str(collection)) or {})):
-            await found.check(collection, run)
-    return found.report()
+        for run in sorted(folder_ids(await verifier.listed(str(collection)) or {})):
+            await verifier.check(collection, run)
+    return verifier.report()
 
 
-class _Findings:
+class _Verifier:
     def __init__(self, sink: ListableSink, recover: Callable[[str], Awaitable[None]], repair: Repair | None) -> None:
         self._sink = sink
         self._recover = recover
@@ -65,7 +65,7 @@ class _Findings:
         self._repaired: list[str] = []
 
     def report(self) -> VerifyReport:
-        """All that was found."""
+        """Return the report on everything that was checked."""
         return VerifyReport(
             runs=self._runs,
             files=self._files,
@@ -75,7 +75,7 @@ class _Findings:
         )
 
     async def listed(self, folder: str) -> dict[str, int | None] | None:
-        """List *folder*; return ``None``, and note a failure, where it cannot be read."""
+        """List *folder*; if it cannot be read, record a failure and return ``None``."""
         try:
             return await self._sink.list(folder)
         except MultiCartError as error:
@@ -83,15 +83,15 @@ class _Findings:
             return None
 
     async def check(self, collection: int, run: int) -> None:
-        """Check a run, and repair it where that was asked for."""
+        """Check a run, and repair it if requested."""
         self._runs += 1
         folder = f"{collection}/{run}"
-        there = await self.listed(folder)
-        if there is not None and STAGING in there:
-            there = await self._recovered(folder)
-        if there is None:
+        entries = await self.listed(folder)
+        if entries is not None and STAGING in entries:
+            entries = await self._recovered(folder)
+        if entries is None:
             return
-        failures, damaged = await self._failures_of(DamagedRun(collection, run, frozenset(there), *_NOTHING), there)
+        failures, damaged = await self._failures_of(DamagedRun(collection, run, frozenset(entries), *_EMPTY), entries)
         if failures and self._repair is not None:
             failures = await self._repaired_of(self._repair, folder, failures, damaged)
         self._failures += failures
@@ -106,75 +106,79 @@ class _Findings:
     async def _repaired_of(
         self, repair: Repair, folder: str, failures: list[VerifyFailure], damaged: DamagedRun
     ) -> list[VerifyFailure]:
-        """Return the failures that stay. Without a trusted manifest, only the new one shows what is surplus."""
+        """Repair a run; return the failures that remain. Without a trusted manifest, only the new one shows surplus files."""
         try:
             good = await repair(damaged)
-        except MultiCartError as error:  # of a client that was closed too: the next wait ends the call
+        except MultiCartError as error:  # also of a closed client: then the next operation ends the call
             tried = {folder, f"{folder}/{MANIFEST}", *(f"{folder}/{name}" for name in damaged.damaged)}
             return [
-                VerifyFailure(one.path, f"{one.reason}; not repaired: {error}") if one.path in tried else one
-                for one in failures
+                attrs.evolve(failure, reason=f"{failure.reason}; not repaired: {error}")
+                if failure.path in tried
+                else failure
+                for failure in failures
             ]
         self._repaired += sorted(f"{folder}/{name}" for name in good)
         if damaged.files:
-            return [one for one in failures if one.path.removeprefix(f"{folder}/") not in good]
-        there = await self.listed(folder) or {}
-        failures, _ = await self._failures_of(attrs.evolve(damaged, names=frozenset(there)), there)
+            return [failure for failure in failures if failure.path.removeprefix(f"{folder}/") not in good]
+        entries = await self.listed(folder) or {}
+        failures, _ = await self._failures_of(attrs.evolve(damaged, names=frozenset(entries)), entries)
         return failures
 
     async def _failures_of(
-        self, found: DamagedRun, there: dict[str, int | None]
+        self, run: DamagedRun, entries: dict[str, int | None]
     ) -> tuple[list[VerifyFailure], DamagedRun]:
-        folder = f"{found.collection}/{found.run}"
+        folder = f"{run.collection}/{run.run}"
         path = f"{folder}/{MANIFEST}"
         try:
             payload = await self._sink.read(path)
         except MultiCartError as error:
-            return [_unreadable(path, error)], found
+            return [_unreadable(path, error)], run
         if payload is None:
-            return [VerifyFailure(folder, "there is no manifest: the run is not complete")], found
+            return [VerifyFailure(folder, "no manifest, so the run is incomplete")], run
         manifest = await decode_manifest(payload, folder)
         if isinstance(manifest, str):
-            return [VerifyFailure(path, f"the manifest is not trusted: {manifest}")], found
-        failures = [failure for file in manifest.files if (failure := await self._compare(folder, file, there))]
+            return [VerifyFailure(path, f"the manifest is not trusted: {manifest}")], run
+        failures = [failure for file in manifest.files if (failure := await self._compare(folder, file, entries))]
         damaged = frozenset(failure.path.rpartition("/")[2] for failure in failures)
         listed = frozenset(file.name for file in manifest.files)
         failures += [
-            VerifyFailure(f"{folder}/{name}", "surplus: the manifest does not list it")
-            for name in await self._surplus(folder, there, manifest)
+            VerifyFailure(f"{folder}/{name}", "surplus: not listed in the manifest")
+            for name in await self._surplus(folder, entries, manifest)
         ]
-        return failures, attrs.evolve(found, files=listed, damaged=damaged)
+        return failures, attrs.evolve(run, files=listed, damaged=damaged)
 
-    async def _surplus(self, folder: str, there: Iterable[str], manifest: Manifest) -> list[str]:
+    async def _surplus(self, folder: str, entries: Iterable[str], manifest: Manifest) -> list[str]:
         """Return the files that neither the manifest nor the progress file of an interrupted download lists."""
-        surplus = {name for name in there if not name.startswith(".")} - _OURS
+        surplus = {name for name in entries if not name.startswith(".")} - _OWN_NAMES
         surplus -= {file.name for file in manifest.files}
-        if surplus and PROGRESS in there:
-            notes = await self._notes(folder)
-            surplus -= {file.name for file in notes.files} if notes else set()
+        if surplus and PROGRESS in entries:
+            progress = await self._load_progress(folder)
+            surplus -= {file.name for file in progress.files} if progress else set()
         return sorted(surplus)
 
-    async def _notes(self, folder: str) -> Manifest | None:
+    async def _load_progress(self, folder: str) -> Manifest | None:
         try:
             payload = await self._sink.read(f"{folder}/{PROGRESS}")
         except DownloadError:
             return None
-        notes = None if payload is None else await decode_manifest(payload, folder)
-        return notes if isinstance(notes, Manifest) else None
+        progress = None if payload is None else await decode_manifest(payload, folder)
+        return progress if isinstance(progress, Manifest) else None
 
-    async def _compare(self, folder: str, file: ManifestFile, there: dict[str, int | None]) -> VerifyFailure | None:
+    async def _compare(self, folder: str, file: ManifestFile, entries: dict[str, int | None]) -> VerifyFailure | None:
         path = f"{folder}/{file.name}"
-        size = there.get(file.name)
+        size = entries.get(file.name)
         if size is None:
-            return VerifyFailure(path, "missing: what has its name is not a file" if file.name in there else "missing")
+            return VerifyFailure(
+                path, "missing: expected a file, got something else" if file.name in entries else "missing"
+            )
         self._files += 1
         if size != file.size:
-            return VerifyFailure(path, f"changed: {size} bytes, not {file.size}")
+            return VerifyFailure(path, f"changed: expected {file.size} bytes, got {size}")
         try:
             digest = await self._digest(path)
         except MultiCartError as error:
             return _unreadable(path, error)
-        return None if digest == file.sha256 else VerifyFailure(path, "changed: another SHA-256")
+        return None if digest == file.sha256 else VerifyFailure(path, "changed: the SHA-256 does not match")
 
     async def _digest(self, path: str) -> str:
         digest = hashlib.sha256()
@@ -185,11 +189,11 @@ class _Findings:
         return digest.hexdigest()
 
 
-_NOTHING: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+_EMPTY: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
 def _unreadable(path: str, error: MultiCartError) -> VerifyFailure:
     if isinstance(error, ArgumentError):
-        return VerifyFailure(path, "the manifest lists a file name that cannot occur in a run")
+        return VerifyFailure(path, "the manifest lists a name that no file of a run can have")
     reason = error.reason if isinstance(error, DownloadError) else str(error)
     return VerifyFailure(path, f"cannot be read: {reason}")

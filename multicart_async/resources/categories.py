@@ -394,5 +394,5 @@ class Categories(Resource):
             return await self._find_run(run.collection, run.id)
 
         return await self._context.downloads.download_run(
-            run, dest, "pages", relist=relist, terms=DownloadOptions(overwrite=overwrite, csv=csv)
+            run, dest, "pages", relist=relist, options=DownloadOptions(overwrite=overwrite, csv=csv)
         )

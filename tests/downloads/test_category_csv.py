@@ -180,19 +180,19 @@ async def test_no_rows_are_a_head(tmp_path) -> None:
 
 
 NOT_MADE = {
-    b"[{]": "it is not JSON: Expecting property name enclosed in double quotes, at byte 2 in record 1",
-    b'[{"a": 1}, }]': "it is not JSON: Expecting value, at byte 11 in record 2",
-    b'[{"a": "\xff"}]': "it is not JSON: byte 8 is no UTF-8",
-    b'[{"a": 1}, {"b": 2]]': "it is not JSON: Expecting ',' delimiter, at byte 18 in record 2",
-    b'{"a" 1}': "it is not JSON: Expecting ':' delimiter, at byte 5 in record 1",
-    b"[[}]]": "it is not JSON: Expecting value, at byte 2 in record 1",
+    b"[{]": "invalid JSON: Expecting property name enclosed in double quotes, at byte 2 in record 1",
+    b'[{"a": 1}, }]': "invalid JSON: Expecting value, at byte 11 in record 2",
+    b'[{"a": "\xff"}]': "invalid JSON: byte 8 is not UTF-8",
+    b'[{"a": 1}, {"b": 2]]': "invalid JSON: Expecting ',' delimiter, at byte 18 in record 2",
+    b'{"a" 1}': "invalid JSON: Expecting ':' delimiter, at byte 5 in record 1",
+    b"[[}]]": "invalid JSON: Expecting value, at byte 2 in record 1",
 }
 
 
 @pytest.mark.parametrize("content", NOT_MADE, ids=repr)
 async def test_a_json_that_cannot_be_read_has_no_csv(tmp_path, content) -> None:
     """The JSON is there as the service sent it, with a manifest, and a difference says why there is no CSV; each time."""
-    difference = f"category_asins.csv: not made: category_asins.json: {NOT_MADE[content]}"
+    difference = f"category_asins.csv: not written: category_asins.json: {NOT_MADE[content]}"
     for opened, skipped in ((1, 0), (0, 1)):
         groups = over(content)
 
@@ -218,9 +218,9 @@ async def test_a_csv_of_an_older_json_does_not_stay(tmp_path) -> None:
 
 
 ODD = [
-    (b'[{"asin": "B0"}, null]', [["B0"]], "1 of the JSON's values, number 2"),
-    (b'[1, [], "x", {"asin": "B0"}]', [["B0"]], "3 of the JSON's values, number 1, 2, 3"),
-    (b"[" + b"7," * 14 + b"7]", [], "15 of the JSON's values, number 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 5 more"),
+    (b'[{"asin": "B0"}, null]', [["B0"]], "1 (number 2)"),
+    (b'[1, [], "x", {"asin": "B0"}]', [["B0"]], "3 (number 1, 2, 3)"),
+    (b"[" + b"7," * 14 + b"7]", [], "15 (number 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 5 more)"),
 ]
 
 
@@ -232,7 +232,7 @@ async def test_values_that_are_no_records_are_left_out(tmp_path, content, rows, 
 
         table = rows_of((tmp_path / "7/3/category_asins.csv").read_bytes())
         assert [row[:1] for row in table[1:]] == rows
-        assert done.differences == (f"category_asins.csv: left out as no objects: {left_out}",)
+        assert done.differences == (f"category_asins.csv: values left out because they are not objects: {left_out}",)
         assert len(done.files) == 2
     assert json.loads((tmp_path / "7/3/manifest.json").read_bytes())["differences"] == list(done.differences)
 

@@ -178,7 +178,7 @@ async def test_what_is_under_way_counts_with_its_rest(tmp_path, disk, free, fits
         if fits:
             await fetch(groups.downloader, page(2), sink)
         else:
-            text = r"6,291,456 bytes are needed \(2,097,152 of this file, 4,194,304 of others that are under way\)"
+            text = r"6,291,456 bytes are needed \(2,097,152 of this file, 4,194,304 of other transfers in progress\)"
             with pytest.raises(DiskError, match=text):
                 await fetch(groups.downloader, page(2), sink)
         first.until.set()
@@ -196,7 +196,7 @@ async def test_what_has_come_is_not_on_the_disk_yet(tmp_path, disk) -> None:
         group.start_soon(fetch, groups.downloader, page(1), sink)
         await first.here.wait()
         groups.clock.advance(2)
-        with pytest.raises(DiskError, match="2,097,152 of others"):
+        with pytest.raises(DiskError, match="2,097,152 of other transfers"):
             await fetch(groups.downloader, page(2), sink)
         first.until.set()
 
@@ -220,7 +220,7 @@ async def test_a_file_counts_until_it_is_in_place(tmp_path, disk, monkeypatch) -
         await until(held_up.is_set)
         groups.clock.advance(2)
         try:
-            with pytest.raises(DiskError, match="2,000 of others"):
+            with pytest.raises(DiskError, match="2,000 of other transfers"):
                 await fetch(groups.downloader, page(2), sink)
         finally:
             go_on.set()
@@ -362,7 +362,7 @@ async def test_folders_of_one_file_system_share_its_space(tmp_path, disk) -> Non
 
 async def test_another_file_system_has_its_own_space(tmp_path, monkeypatch) -> None:
     """What is under way on one disk takes nothing from the other."""
-    monkeypatch.setattr(free_space, "_look", lambda root: (root.name == "b", 3 * MIB))
+    monkeypatch.setattr(free_space, "_measure", lambda root: (root.name == "b", 3 * MIB))
     first = held(PAGE, 1)
     groups = groups_for(first, FakeFile.whole(PAGE))
     async with anyio.create_task_group() as group:
@@ -383,7 +383,7 @@ async def test_folders_are_forgotten(tmp_path, disk) -> None:
         await fetch(groups.downloader, page(1), DirectorySink(tmp_path / str(number)))
 
     assert len(groups.downloader.space._devices) <= 64
-    assert groups.downloader.space._under_way == {}
+    assert groups.downloader.space._active == {}
 
 
 @pytest.fixture

@@ -330,7 +330,7 @@ async def test_what_is_wrong_with_deep_nesting_is_not_looked_for() -> None:
     record = '{"asin": "", "parts": [' * 400 + "]}" * 400
 
     with (
-        mock.patch.object(record_codec, "_misfits", wraps=record_codec._misfits) as looked,
+        mock.patch.object(record_codec, "_mismatches", wraps=record_codec._mismatches) as looked,
         pytest.raises(InvalidResponseError, match="record 1: it is nested too deeply"),
     ):
         await read(over(f"[{record}]".encode()), into=Product)
@@ -445,7 +445,7 @@ def test_a_class_may_name_itself_within_a_type(kind: Any) -> None:
         if kind is Branch
         else kind("a", type(found.children)([kind("b", type(found.children)([kind("c")]))]))
     )
-    assert record_reader(kind).misfit({"name": "a", "children": [{"name": 1}]}) == (
+    assert record_reader(kind).mismatch({"name": "a", "children": [{"name": 1}]}) == (
         "children[0].name: expected str, got int 1"
     )
 
@@ -457,4 +457,4 @@ def test_a_class_may_name_others_within_a_type() -> None:
     assert record_reader(Tree).structure(row) == Tree(
         nodes=[Node("a", named={"x": Node("b", first=Node("c"))})], leaves=[Leaf("d")]
     )
-    assert record_reader(Tree).misfit({"leaves": [{}]}) == "leaves[0].name: expected str, got nothing"
+    assert record_reader(Tree).mismatch({"leaves": [{}]}) == "leaves[0].name: expected str, got nothing"

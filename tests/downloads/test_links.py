@@ -378,9 +378,9 @@ def test_any_text_is_a_sound_link_or_refused(text) -> None:
         ("C#", ["#, [?] and %"]),
         ("why?", ["#, [?] and %"]),
         ("50%", ["#, [?] and %"]),
-        (" a", ["blanks"]),
-        ("a\xa0", ["blanks"]),
-        ("a/#\n", ["slash", "control", "#", "blanks"]),
+        (" a", ["whitespace"]),
+        ("a\xa0", ["whitespace"]),
+        ("a/#\n", ["slash", "control", "#", "whitespace"]),
     ],
 )
 def test_troubles_with_names(name, words) -> None:

@@ -23,7 +23,7 @@ from multicart_async._downloads.manifest import (
 AT_LENGTH = int(os.environ.get("MULTICART_FUZZ_EXAMPLES", "0"))
 PAGE = ManifestFile("page-0001.json", 3, "ab" * 32, "https://h/results/101/88/x", "AU é_88.json")
 CSV = ManifestFile("category_asins.csv", 0, "cd" * 32)
-MISMATCH = "its checksum does not fit: it was changed or cut"
+MISMATCH = "the checksum does not match, so it was changed or cut"
 MANIFEST = Manifest(101, 88, {"id": 88, "total_results": 1, "name": "é\ud800"}, (PAGE, CSV))
 
 
@@ -141,9 +141,9 @@ def test_fields_of_later_versions_are_passed_over() -> None:
 
 def test_another_version_is_not_believed() -> None:
     """It may mean something else by the same names."""
-    assert parse_manifest(sealed(version=3)) == "its version is 3, not 2"
-    assert parse_manifest(sealed(version=1)) == "its version is 1, not 2"
-    assert parse_manifest(b"{}") == "its version is None, not 2"
+    assert parse_manifest(sealed(version=3)) == "expected version 2, got 3"
+    assert parse_manifest(sealed(version=1)) == "expected version 2, got 1"
+    assert parse_manifest(b"{}") == "expected version 2, got None"
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def test_another_version_is_not_believed() -> None:
 )
 def test_what_is_no_json_is_not_believed(payload: bytes) -> None:
     """Nor does it raise."""
-    assert parse_manifest(payload) == "it is not JSON"
+    assert parse_manifest(payload) == "it is not valid JSON"
 
 
 @pytest.mark.parametrize("payload", [b"null", b"[]", b"5", b'"x"'])
 def test_what_is_no_object_is_not_believed(payload: bytes) -> None:
     """A manifest is an object."""
-    assert parse_manifest(payload) == "it is not an object"
+    assert parse_manifest(payload) == f"expected a JSON object, got {type(json.loads(payload)).__name__}"
 
 
 ODD = [
@@ -184,7 +184,7 @@ def test_an_odd_manifest_with_a_good_checksum_is_not_believed(changes: dict[str,
     found = parse_manifest(sealed(**changes))
 
     assert isinstance(found, str)
-    assert "it lacks something" in found
+    assert "a field is missing or invalid" in found
 
 
 def test_deep_nesting_is_not_believed() -> None:

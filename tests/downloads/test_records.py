@@ -326,7 +326,7 @@ async def test_an_object_in_another_encoding_is_no_page() -> None:
     """Looked at to its end, it is no refusal; one that is too long to be one is not looked at."""
     for content in (b'{"a": "\xe8"}', b'{"a": "\xe8' + b"x" * 200_000 + b'"}'):
         pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
-        with pytest.raises(InvalidResponseError, match="byte 7 is no UTF-8"):
+        with pytest.raises(InvalidResponseError, match="byte 7 is not UTF-8"):
             await records_of(FakeFile(pieces, headers={"content-length": str(len(content))}))
 
 

@@ -297,7 +297,7 @@ async def test_who_leaves_early_leaves_no_thread_at_work(monkeypatch) -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.answer(b"[" + b" " * (3 << 20))
 
-    monkeypatch.setattr(StreamVerifier, "_look_at", look)
+    monkeypatch.setattr(StreamVerifier, "_check_pieces", look)
     async with (
         RawServer(handler) as server,
         AsyncMultiCart(KEY, base_url=server.url) as client,

@@ -70,7 +70,7 @@ async def test_a_run_that_is_gone_from_the_list_is_unreachable(tmp_path: Path) -
     """There is no fresh link, and the error says why; nothing is there under the file's name."""
     groups, run = await a_run(FakeTransport(ok([run_row(90)]), ok([]), files={OLD: GONE}))
 
-    with pytest.raises(UnreachableResultError, match="lists it no more"):
+    with pytest.raises(UnreachableResultError, match="no longer listed by the service"):
         await groups.runs.download(run, tmp_path)
     assert not (tmp_path / "101" / "88" / "page-0001.json").exists()
 

@@ -363,4 +363,4 @@ async def test_a_collection_whose_folder_cannot_be_read_is_kept(sandbox, client,
     report = await client.sync(UnlistableSink(tmp_path, str(ids[0])))
 
     assert report.gone == (str(ids[1]),)
-    assert "its folder cannot be read, so it is kept" in caplog.text
+    assert "kept because its folder cannot be read" in caplog.text

@@ -221,7 +221,7 @@ async def test_folders_of_others_are_no_runs(sandbox, client, tmp_path) -> None:
 
     assert report.removed == (f"{number}/{ids[0]}",)
     assert report.differences == (
-        f"{number}/{ids[0]}: files that are not the mirror's were left in place: 'notes.txt'",
+        f"{number}/{ids[0]}: files that do not belong to the mirror were left in place: 'notes.txt'",
     )
     assert [path.name for path in (tmp_path / str(number) / str(ids[0])).iterdir()] == ["notes.txt"]
     for name in (f"{number}/5000/photo.jpg", f"{number}/1/photo.jpg", "2024/1/a"):

@@ -176,7 +176,7 @@ async def test_a_full_disk_leaves_whole_files_alone(sandbox, client, small_disk)
 
     assert errno.ENOSPC in {failure.error.errno for failure in report.failures}
     assert sandbox.counts[FILE] < 300
-    assert {"there is no manifest: the run is not complete"} >= {failure.reason for failure in checked.failures}
+    assert {"no manifest, so the run is incomplete"} >= {failure.reason for failure in checked.failures}
     assert temporaries(small_disk) == []
 
 
@@ -290,7 +290,7 @@ async def test_a_run_that_is_listed_no_more_is_named(sandbox, client, tmp_path) 
     (failure,) = (await client.sync(tmp_path)).failures
 
     assert isinstance(failure.error, errors.UnreachableResultError)
-    assert str(failure).endswith("the service lists it no more")
+    assert str(failure).endswith("no longer listed by the service")
     assert failure.file == "page-0001.json"
 
 

@@ -13,10 +13,10 @@ from multicart_async.sandbox.faults import Content
 NODE = "https://www.amazon.com.au/b/?node=4913309051"
 ODD = {
     b'[{"asin": "B0"}, {"asin" 2}]': (
-        "category_asins.csv: not made: category_asins.json: it is not JSON: Expecting ':' delimiter, at byte 25 in record 2"
+        "category_asins.csv: not written: category_asins.json: invalid JSON: Expecting ':' delimiter, at byte 25 in record 2"
     ),
     b'[{"asin": "B0", "price_cents": NaN}, null]': (
-        "category_asins.csv: left out as no objects: 1 of the JSON's values, number 2"
+        "category_asins.csv: values left out because they are not objects: 1 (number 2)"
     ),
 }
 

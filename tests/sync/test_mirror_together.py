@@ -97,6 +97,6 @@ async def test_a_process_that_is_killed(account, tmp_path) -> None:
         await client.sync(tmp_path, runs="all", files="both")
         checked = await client.verify(tmp_path)
 
-    assert {"there is no manifest: the run is not complete"} >= set(partly)
+    assert {"no manifest, so the run is incomplete"} >= set(partly)
     assert (checked.runs, checked.files, checked.ok) == (20, 60, True)
     assert temporaries(tmp_path) == []

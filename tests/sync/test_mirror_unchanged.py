@@ -233,12 +233,12 @@ def of_another_service(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("harm", "word"),
     [
-        (lambda content: content[:-30], "it is not JSON"),
-        (lambda content: content.replace(b'"size": ', b'"size": 1'), "its checksum does not fit"),
-        (lambda _: b"", "it is not JSON"),
-        (newer, "its version is 3, not 2"),
-        (lambda content: content.replace(b'"version": 2', b'"version": 1'), "its version is 1, not 2"),
-        (foreign, "it is of run"),
+        (lambda content: content[:-30], "it is not valid JSON"),
+        (lambda content: content.replace(b'"size": ', b'"size": 1'), "the checksum does not match"),
+        (lambda _: b"", "it is not valid JSON"),
+        (newer, "expected version 2, got 3"),
+        (lambda content: content.replace(b'"version": 2', b'"version": 1'), "expected version 2, got 1"),
+        (foreign, "expected the manifest of 101/88, got that of "),
     ],
 )
 async def test_a_manifest_that_cannot_be_believed_is_reported(sandbox, client, tmp_path, caplog, harm, word) -> None:

@@ -210,7 +210,7 @@ def test_a_file_in_the_place_of_a_new_version_is_of_others() -> None:
     """The library makes a folder of that name."""
     folder = RunFolder("101/88", {".new": 3})
 
-    assert (folder.has_files, folder.foreign) == (False, [".new"])
+    assert (folder.has_files, folder.foreign_files) == (False, [".new"])
 
 
 async def test_folders_of_others_do_not_make_a_run_too_many() -> None:
@@ -237,16 +237,16 @@ async def test_what_is_fetched_is_kept_and_what_is_kept_is_the_newest(mirrored, 
         pruner = pruner_of(sink, lambda: listed, prune=prune, keep=keep)
         await pruner.begin()
         await pruner.compare(101, listed)
-        wanted = pruner.wanted(101, sorted(listed)[-keep:])
+        kept = pruner.select_kept(101, sorted(listed)[-keep:])
         there = {int(name.split("/")[1]) for name in sink.files}
-        sink.files |= (await mirror_of(*wanted)).files
+        sink.files |= (await mirror_of(*kept)).files
 
         done = await pruner.finish([101], [])
 
         left = {int(name.split("/")[1]) for name in sink.files}
-        held = there | wanted if not (prune and listed) else (there | wanted) & listed
+        held = there | kept if not (prune and listed) else (there | kept) & listed
         assert left == set(sorted(held)[-keep:])
-        assert wanted <= left
-        assert done.removed == tuple(f"101/{run}" for run in sorted((there | wanted) - left))
-    assert wanted - there == set()
+        assert kept <= left
+        assert done.removed == tuple(f"101/{run}" for run in sorted((there | kept) - left))
+    assert kept - there == set()
     assert done.removed == ()

@@ -18,7 +18,7 @@ from test_gone import plant, runs_of
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
 
-NO_MANIFEST = "there is no manifest: the run is not complete"
+NO_MANIFEST = "no manifest, so the run is incomplete"
 
 
 async def prepared(sandbox, client, folder: Path, *, marked: bool, runs: int) -> list[int]:

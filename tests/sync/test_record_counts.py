@@ -60,7 +60,7 @@ async def short(sandbox, client) -> Run:
     return run
 
 
-DIFFERENCE = "4 records in the files, and the run's row counts 5"
+DIFFERENCE = "expected 5 records, as the run counts, got 4 in the files"
 
 
 async def test_a_difference_is_told(client, short, tmp_path) -> None:
@@ -117,7 +117,7 @@ async def test_two_counts_are_both_named(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(tmp_path, count_records=True)
 
-    assert report.differences == ("0 records in the files, and the run's row counts 3 or 5",)
+    assert report.differences == ("expected 3 or 5 records, as the run counts, got 0 in the files",)
 
 
 async def test_files_that_were_there_are_counted_once(sandbox, client, tmp_path) -> None:
@@ -166,16 +166,16 @@ async def test_a_file_that_is_no_page_any_more_is_named(sandbox, client, tmp_pat
 
 
 ODD = {
-    b'[{"asin": 1}, null, 7, []]': ("not counted as no objects: 3 of its values", 1),
-    b"[1, 2]": ("not counted as no objects: 2 of its values", 0),
+    b'[{"asin": 1}, null, 7, []]': ("values not counted because they are not objects: 3", 1),
+    b"[1, 2]": ("values not counted because they are not objects: 2", 0),
     b'[{"asin": 1}, {"asin" 2}]': (
-        "not counted: it is not JSON: Expecting ':' delimiter, at byte 22 in record 2",
+        "not counted: invalid JSON: Expecting ':' delimiter, at byte 22 in record 2",
         None,
     ),
-    b'[{"asin": "\xff"}]': ("not counted: it is not JSON: byte 11 is no UTF-8", None),
-    b'{"asin" 1}': ("not counted: it is not JSON: Expecting ':' delimiter, at byte 8 in record 1", None),
+    b'[{"asin": "\xff"}]': ("not counted: invalid JSON: byte 11 is not UTF-8", None),
+    b'{"asin" 1}': ("not counted: invalid JSON: Expecting ':' delimiter, at byte 8 in record 1", None),
     b'{"asin": 1}': (None, 1),
-    b'[{"asin": 1},]': ("not counted: it is not JSON: Expecting value, at byte 13 in record 2", None),
+    b'[{"asin": 1},]': ("not counted: invalid JSON: Expecting value, at byte 13 in record 2", None),
 }
 
 
@@ -190,7 +190,7 @@ async def test_a_page_with_odd_records_is_a_difference(content, framing) -> None
     headers = {"content-length": str(len(content))} if framing == "length" else {"transfer-encoding": "chunked"}
     sink, expected = MemorySink(), [f"page-0001.json: {oddity}"] if oddity else []
     if records is not None:
-        expected.append(f"{records} records in the files, and the run's row counts 5")
+        expected.append(f"expected 5 records, as the run counts, got {records} in the files")
     for opened in (1, 0):
         groups = groups_over(FakeTransport(files={URL: FakeFile([content], headers=headers)}))
 
@@ -210,10 +210,10 @@ async def test_an_odd_page_of_an_unproved_transfer_must_parse() -> None:
     broken = groups_over(FakeTransport(files={URL: FakeFile([b'[{"asin" 2}]'])}), retry=RetryPolicy(attempts=1))
     odd = groups_over(FakeTransport(files={URL: FakeFile([b"[null]"])}))
 
-    with pytest.raises(errors.IncompleteDownloadError, match="it is not JSON"):
+    with pytest.raises(errors.IncompleteDownloadError, match="invalid JSON"):
         await broken.runs.download(run, MemorySink(), count_records=True)
     download = await odd.runs.download(run, MemorySink(), count_records=True)
-    assert download.differences == ("page-0001.json: not counted as no objects: 1 of its values",)
+    assert download.differences == ("page-0001.json: values not counted because they are not objects: 1",)
 
 
 async def test_many_odd_pages_are_told_in_a_few_lines() -> None:
@@ -225,7 +225,7 @@ async def test_many_odd_pages_are_told_in_a_few_lines() -> None:
     differences = (await groups.runs.download(run, MemorySink(), count_records=True)).differences
 
     assert len(differences) == 11
-    assert differences[-1] == "5 more pages with such values or faults"
+    assert differences[-1] == "5 more pages with values or errors of this kind"
 
 
 async def test_a_mirror_takes_a_run_with_odd_records(sandbox, client, tmp_path) -> None:
@@ -237,7 +237,7 @@ async def test_a_mirror_takes_a_run_with_odd_records(sandbox, client, tmp_path) 
     asked(sandbox)
     second = await client.sync(tmp_path, count_records=True)
 
-    odd = ("page-0001.json: not counted as no objects: 1 of its values",)
+    odd = ("page-0001.json: values not counted because they are not objects: 1",)
     assert (first.ok, first.differences, second.ok, second.differences) == (True, odd, True, odd)
     assert FILE not in asked(sandbox)
 
@@ -250,7 +250,7 @@ async def test_a_run_with_results_but_no_pages_is_a_difference(tmp_path) -> None
         return Run(id=88, collection=101, is_download_generated=True, **counts)
 
     download = await groups.runs.download(run(total_results=3), tmp_path)
-    assert download.differences == ("no pages, and the run's row counts 3 results",)
+    assert download.differences == ("expected 3 results, as the run counts, got no pages",)
     assert (await groups.runs.download(run(total_results=0), tmp_path, strict=True)).differences == ()
     assert (await groups.runs.download(run(), tmp_path, strict=True, count_records=True)).differences == ()
     with pytest.raises(errors.IncompleteRunError, match="no pages"):
@@ -319,9 +319,9 @@ def test_records_are_counted_in_pieces_of_any_size(page: bytes, records: int, si
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
-        (b'[{"a": 1}', "the JSON is cut off"),
-        (b'{"code": 404, "data": "no", "status": 0}', "the service sent an answer in place of the file"),
-        (b"5", "is not a JSON array or object"),
+        (b'[{"a": 1}', "the JSON is incomplete"),
+        (b'{"code": 404, "data": "no", "status": 0}', "expected the file, got an envelope of the service"),
+        (b"5", "expected a JSON array or object, got a number"),
     ],
 )
 @pytest.mark.parametrize("full", [False, True])

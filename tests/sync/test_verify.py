@@ -70,37 +70,37 @@ PAGE, ZIP, MANIFEST = f"{RUN}/page-0002.json", f"{RUN}/all-pages.zip", f"{RUN}/m
 DAMAGES = {
     "missing": (PAGE, Path.unlink, "missing"),
     "a folder": (PAGE, _into_a_folder, "missing"),
-    "shorter": (PAGE, lambda path: path.write_bytes(path.read_bytes()[:-1]), "changed: 307 bytes, not 308"),
+    "shorter": (PAGE, lambda path: path.write_bytes(path.read_bytes()[:-1]), "changed: expected 308 bytes, got 307"),
     "longer": (ZIP, lambda path: path.write_bytes(path.read_bytes() + b"x"), "changed: "),
-    "empty": (PAGE, lambda path: path.write_bytes(b""), "changed: 0 bytes, not 308"),
-    "a bit": (PAGE, _turn_a_byte, "changed: another SHA-256"),
-    "a bit of the ZIP": (ZIP, _turn_a_byte, "changed: another SHA-256"),
-    "surplus": (f"{RUN}/page-0009.json", Path.touch, "surplus: the manifest does not list it"),
-    "a surplus folder": (f"{RUN}/more", Path.mkdir, "surplus: the manifest does not list it"),
+    "empty": (PAGE, lambda path: path.write_bytes(b""), "changed: expected 308 bytes, got 0"),
+    "a bit": (PAGE, _turn_a_byte, "changed: the SHA-256 does not match"),
+    "a bit of the ZIP": (ZIP, _turn_a_byte, "changed: the SHA-256 does not match"),
+    "surplus": (f"{RUN}/page-0009.json", Path.touch, "surplus: not listed in the manifest"),
+    "a surplus folder": (f"{RUN}/more", Path.mkdir, "surplus: not listed in the manifest"),
     "cut manifest": (
         MANIFEST,
         lambda path: path.write_bytes(path.read_bytes()[:-9]),
-        "the manifest is not trusted: it is not JSON",
+        "the manifest is not trusted: it is not valid JSON",
     ),
     "edited manifest": (
         MANIFEST,
         lambda path: path.write_text(path.read_text().replace('"size": 308', '"size": 309')),
-        "the manifest is not trusted: its checksum does not fit: it was changed or cut",
+        "the manifest is not trusted: the checksum does not match, so it was changed or cut",
     ),
     "later manifest": (
         MANIFEST,
         lambda path: path.write_text(path.read_text().replace('"version": 2', '"version": 3')),
-        "the manifest is not trusted: its version is 3, not 2",
+        "the manifest is not trusted: expected version 2, got 3",
     ),
     "manifest of another run": (
         MANIFEST,
         lambda path: _edit(path, run_id=87),
-        "the manifest is not trusted: it is of run",
+        "the manifest is not trusted: expected the manifest of 101/88, got that of 101/87",
     ),
     "manifest of another collection": (
         MANIFEST,
         lambda path: _edit(path, collection_id=100),
-        "the manifest is not trusted: it is of run",
+        "the manifest is not trusted: expected the manifest of 101/88, got that of 100/88",
     ),
 }
 
@@ -125,7 +125,7 @@ async def test_a_run_without_a_manifest_is_named(client, mirror) -> None:
 
     (failure,) = (await client.verify(mirror)).failures
 
-    assert f"{RUN}: there is no manifest: the run is not complete" == str(failure)
+    assert f"{RUN}: no manifest, so the run is incomplete" == str(failure)
 
 
 async def test_several_damages_are_all_named(client, mirror) -> None:
@@ -138,10 +138,10 @@ async def test_several_damages_are_all_named(client, mirror) -> None:
     report = await client.verify(mirror)
 
     assert [(failure.path, failure.reason) for failure in report.failures] == [
-        (ZIP, "changed: another SHA-256"),
+        (ZIP, "changed: the SHA-256 does not match"),
         (PAGE, "missing"),
-        (f"{RUN}/notes.txt", "surplus: the manifest does not list it"),
-        ("101/99", "there is no manifest: the run is not complete"),
+        (f"{RUN}/notes.txt", "surplus: not listed in the manifest"),
+        ("101/99", "no manifest, so the run is incomplete"),
     ]
     assert (report.runs, report.files) == (2, 3)
 
@@ -207,7 +207,7 @@ async def test_a_link_to_nowhere_hides_nothing(client, mirror, place) -> None:
 
     failures = {str(failure) for failure in (await client.verify(mirror)).failures}
 
-    assert failures - {"101/88/0: surplus: the manifest does not list it"} == {f"{PAGE}: missing"}
+    assert failures - {"101/88/0: surplus: not listed in the manifest"} == {f"{PAGE}: missing"}
 
 
 @pytest.mark.parametrize("name", ["101", "101/88"])

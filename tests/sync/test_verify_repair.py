@@ -80,7 +80,7 @@ async def test_what_cannot_be_fetched_stays_a_failure(sandbox, client, mirror) -
 
     (failure,) = report.failures
     assert failure.path == f"{RUN}/page-0002.json"
-    assert failure.reason.startswith("changed: another SHA-256; not repaired: results/101/88/page 2: ")
+    assert failure.reason.startswith("changed: the SHA-256 does not match; not repaired: results/101/88/page 2: ")
     assert report.repaired == ("102/89/page-0001.json",)
     assert (mirror / RUN / "manifest.json").read_bytes() == before
 
@@ -105,7 +105,7 @@ async def test_what_is_surplus_stays(sandbox, client, mirror) -> None:
     report = await client.verify(mirror, repair=True)
 
     assert [str(failure) for failure in report.failures] == [
-        f"{RUN}/page-0009.json: surplus: the manifest does not list it"
+        f"{RUN}/page-0009.json: surplus: not listed in the manifest"
     ]
     assert asked(sandbox) == {}
 
@@ -119,7 +119,7 @@ async def test_what_is_surplus_stays_without_a_manifest_too(sandbox, client, mir
 
     report = await client.verify(mirror, repair=True)
 
-    assert [str(failure) for failure in report.failures] == [f"{RUN}/notes.txt: surplus: the manifest does not list it"]
+    assert [str(failure) for failure in report.failures] == [f"{RUN}/notes.txt: surplus: not listed in the manifest"]
     assert len(report.repaired) == 4
     assert report.failures == (await client.verify(mirror)).failures
 

@@ -1,4 +1,4 @@
-"""Is this the whole file? Answered from the bytes as they pass, without a second look at the disk."""
+"""Check while a file is read that it is complete, without reading it again from the disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ContentCheck", "ContentError"]
 
 
 class ContentError(Exception):
-    """Why the bytes are not the promised file. Where it is ``final``, another transfer of them would not help."""
+    """The reason why the bytes are not the expected file. If it is ``final``, another transfer would not help."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -16,10 +16,10 @@ class ContentError(Exception):
 
 
 class ContentCheck(Protocol):
-    """Looks at a file as it passes, in order, in pieces of any size. Not thread-safe; used by one thread at a time."""
+    """Check a file that is fed in order, in pieces of any size. Not thread-safe; used by one thread at a time."""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a good file."""
+        """Check the next bytes. Raises `ContentError` as soon as they cannot belong to a valid file."""
 
     def finish(self) -> None:
-        """The file ended here. Raises `ContentError` if it must not end here."""
+        """Check the end of the file. Raises `ContentError` if the file is incomplete."""

@@ -1,4 +1,4 @@
-"""A PDF, checked as it passes: how it begins, and how it ends."""
+"""Check the beginning and the end of a PDF while it is read."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from multicart_async.config import Limits
 __all__ = ["PdfCheck"]
 
 _BEGINNING = b"%PDF-"
-_TAIL = 1024  # readers look for the end in here: some writers leave a little behind it
+_TAIL = 1024  # bytes in which readers look for the end marker, because some writers append to it
 _END = re.compile(rb"%%EOF")
-# A PDF made for the web has an end after its first page too: that one points to offset 0. Only the last does not.
+# A linearized PDF has an end marker after its first page too, which points to offset 0; only the last one does not.
 _VERY_END = re.compile(rb"startxref\s+0*[1-9][0-9]*\s+%%EOF[\s\0]*\Z")
 
 
 class PdfCheck:
-    """Is this a whole PDF?
+    """Check that a file is a complete PDF.
 
-    With *full*, the content alone must prove the end, so nothing but blanks may follow it.
+    With *full*, the content alone must prove its end, so only whitespace may follow the last end marker.
     """
 
     def __init__(self, *, full: bool, limits: Limits = Limits()) -> None:
@@ -29,17 +29,17 @@ class PdfCheck:
         self._tail = b""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes. Raises `ContentError` as soon as they cannot belong to a PDF."""
+        """Check the next bytes. Raises `ContentError` as soon as they cannot belong to a PDF."""
         if len(self._head) < len(_BEGINNING):
             self._head += piece[: len(_BEGINNING) - len(self._head)]
             if not _BEGINNING.startswith(self._head):
                 instead = "HTML or XML" if self._head.lstrip().startswith(b"<") else "something else"
-                raise ContentError(f"the file is not a PDF: it starts like {instead}")
+                raise ContentError(f"expected a PDF, got {instead}")
         self._tail = (self._tail + piece[-_TAIL:])[-_TAIL:]
 
     def finish(self) -> None:
-        """The file ended here. Raises `ContentError` unless a PDF ends here."""
+        """Check the end of the file. Raises `ContentError` unless a PDF may end here."""
         if not self._tail:
             raise ContentError("the file is empty")
         if not self._end.search(self._tail):
-            raise ContentError("the PDF is cut off: its end is missing")
+            raise ContentError("the PDF is incomplete: its end marker is missing")

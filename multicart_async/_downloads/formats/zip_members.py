@@ -1,4 +1,4 @@
-"""Unpack and checksum the data of one member of a ZIP archive as it passes, and find its end."""
+"""Unpack and checksum the data of one member of a ZIP archive while it is read, and find its end."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from multicart_async._downloads.formats.zip_reader import PieceReader, Reading
 
 __all__ = ["UnpackLimit", "unpack"]
 
-_STEP = 64 * 1024  # packed bytes per call: zlib copies what it leaves over
-_PART = 1024 * 1024  # unpacked bytes per call: what a bomb can make of one step
-_RATIO = 200
-_FREE = 64 * 2**20  # unpacked bytes: up to here any ratio is accepted
+_STEP = 64 * 1024  # packed bytes per call, because zlib copies the rest
+_PART = 1024 * 1024  # unpacked bytes per call, to limit what a bomb can make of one step
+_MAX_RATIO = 200
+_ALWAYS_ALLOWED = 64 * 2**20  # unpacked bytes up to which any ratio is accepted
 
 _NEXT_HEADER = re.compile(b"|".join(re.escape(signature) for signature in (LOCAL, CENTRAL)))
-_HELD = LONGEST_DESCRIPTOR + len(LOCAL) - 1  # bytes that may turn out to be no data as soon as one more has come
+_UNCERTAIN = LONGEST_DESCRIPTOR + len(LOCAL) - 1  # bytes at the end of a piece that may turn out to be a descriptor
 
 
 class UnpackLimit:
@@ -47,18 +47,18 @@ class UnpackLimit:
             )
 
     def check_so_far(self, packed: int) -> None:
-        """Reject a bomb early. Later data may still lower the ratio, so only what is far beyond it is rejected here."""
-        self._check(self._total - _FREE, packed)
+        """Reject a bomb early. Later data may still lower the ratio, so only a total far above it is rejected here."""
+        self._check(self._total - _ALWAYS_ALLOWED, packed)
 
     def check_all(self, packed: int) -> None:
-        """Compare all that was unpacked with the *packed* bytes of the archive."""
-        if self._total > _FREE:
+        """Check the ratio of the unpacked bytes to the *packed* bytes of the whole archive."""
+        if self._total > _ALWAYS_ALLOWED:
             self._check(self._total, packed)
 
     def _check(self, unpacked: int, packed: int) -> None:
-        if unpacked > _RATIO * packed:
+        if unpacked > _MAX_RATIO * packed:
             raise ContentError(
-                f"the archive unpacks to more than {_FREE // 2**20} MiB, and to more than {_RATIO} times its size",
+                f"the archive unpacks to more than {_ALWAYS_ALLOWED // 2**20} MiB, and to more than {_MAX_RATIO} times its size",
                 final=True,
             )
 
@@ -78,10 +78,10 @@ class _DataSums:
 
 
 def unpack(reader: PieceReader, header: MemberHeader, limit: UnpackLimit) -> Reading[MemberHeader]:
-    """Consume the data behind a local header; return the header with the checksum and sizes that the data has."""
+    """Consume the data after a local header; return the header with the actual checksum and sizes."""
     sums = _DataSums(limit)
     start, size = reader.position, header.stored_size
-    if header.method == DEFLATED and size != 0:  # older releases of zipstream-ng deflate a folder to no byte at all
+    if header.method == DEFLATED and size != 0:  # older releases of zipstream-ng deflate a folder to no bytes
         yield from _inflate(reader, sums, limit, None if header.streamed else header.packed)
     elif size is not None:
         while sums.size < size:
@@ -92,11 +92,11 @@ def unpack(reader: PieceReader, header: MemberHeader, limit: UnpackLimit) -> Rea
 
 
 def _inflate(reader: PieceReader, sums: _DataSums, limit: UnpackLimit, packed: int | None) -> Reading[None]:
-    """Consume a deflate stream, of *packed* bytes where that is known; otherwise it marks its own end."""
+    """Consume a deflate stream of *packed* bytes; if that is ``None``, the stream marks its own end."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     done = 0
     while not inflater.eof:
-        step = _STEP - done % _STEP  # when the ratio is checked must not depend on how the pieces are cut
+        step = _STEP - done % _STEP  # so that the ratio is checked at the same places however the pieces are cut
         if packed is not None:
             step = min(step, packed - done)
         if not step:
@@ -105,15 +105,15 @@ def _inflate(reader: PieceReader, sums: _DataSums, limit: UnpackLimit, packed: i
         rest: bytes | memoryview = view
         full = True
         try:
-            while full and not inflater.eof:  # behind a full part, zlib may hold more back
+            while full and not inflater.eof:  # zlib may have more after a full part
                 part = inflater.decompress(rest, _PART)
                 sums.add(part)
                 rest, full = inflater.unconsumed_tail, len(part) == _PART
         except zlib.error as error:
             raise ContentError("a member's compressed data is damaged") from error
-        behind = len(inflater.unused_data)  # bytes behind the end; zlib keeps them in `unconsumed_tail` too
-        reader.skip(-behind)
-        done += len(view) - behind
+        unused = len(inflater.unused_data)  # bytes after the end; zlib keeps them in `unconsumed_tail` too
+        reader.skip(-unused)
+        done += len(view) - unused
         if inflater.eof or done % _STEP == 0:
             limit.check_so_far(reader.position)
     if packed not in {None, done}:
@@ -129,13 +129,13 @@ def _read_until_descriptor(reader: PieceReader, sums: _DataSums) -> Reading[None
     while True:
         base, done = sums.size, 0
         for header in _NEXT_HEADER.finditer(view):
-            for start, crc in descriptors_before(view, header.start(), base):  # starts rise: each byte is summed once
+            for start, crc in descriptors_before(view, header.start(), base):  # in order: each byte is summed once
                 sums.add(view[done:start])
                 done = start
                 if sums.crc == crc:
                     reader.skip(done)
                     return
-        certain = max(done, len(view) - _HELD)
+        certain = max(done, len(view) - _UNCERTAIN)
         sums.add(view[done:certain])
         reader.skip(certain)
         view = yield from reader.peek(len(view) - certain + 1)

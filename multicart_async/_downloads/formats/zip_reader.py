@@ -13,16 +13,16 @@ Reading: TypeAlias = Generator[None, bytes, T]
 
 
 class PieceReader:
-    """Keep the bytes that were fed and not consumed; wait for more when they are too few."""
+    """Buffer the bytes that were fed and not consumed, and wait for more when there are too few."""
 
     def __init__(self) -> None:
         self._piece = memoryview(b"")
         self._at = 0
-        self._before = 0  # bytes in front of the piece
+        self._before = 0  # bytes before the piece
 
     @property
     def position(self) -> int:
-        """How many bytes have been consumed."""
+        """The number of bytes consumed."""
         return self._before + self._at
 
     @property
@@ -31,7 +31,7 @@ class PieceReader:
         return len(self._piece) > 0
 
     def peek(self, minimum: int) -> Reading[memoryview]:
-        """Return all bytes that are there, *minimum* or more, without consuming them."""
+        """Return all available bytes, at least *minimum*, without consuming them."""
         while len(self._piece) - self._at < minimum:
             rest = self._piece[self._at :]
             piece = yield
@@ -40,11 +40,11 @@ class PieceReader:
         return self._piece[self._at :]
 
     def skip(self, size: int) -> None:
-        """Consume *size* of the bytes that are there; a negative size gives back the last ones from `read_some`."""
+        """Consume *size* available bytes; a negative size returns the last ones from `read_some`."""
         self._at += size
 
     def read_some(self, maximum: int) -> Reading[memoryview]:
-        """Consume what is there, at least one byte and at most *maximum*."""
+        """Consume the available bytes, at least one and at most *maximum*."""
         view = yield from self.peek(1)
         taken = view[:maximum]
         self._at += len(taken)

@@ -332,7 +332,7 @@ class Runs(Resource):
             dest,
             files,
             relist=self._relist(run),
-            terms=DownloadOptions(overwrite=overwrite, count_records=count_records, strict=strict),
+            options=DownloadOptions(overwrite=overwrite, count_records=count_records, strict=strict),
         )
 
     @overload

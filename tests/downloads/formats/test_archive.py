@@ -272,7 +272,7 @@ def test_the_rows_may_come_in_another_order() -> None:
     check(WHOLE[:start] + WHOLE[second:end] + WHOLE[start:second] + WHOLE[end:])
 
 
-@pytest.mark.parametrize(("bound", "most"), [("_MOST_ENTRIES", 1), ("_MOST_NAMES", 30)])
+@pytest.mark.parametrize(("bound", "most"), [("_MAX_ENTRIES", 1), ("_MAX_NAMES", 30)])
 def test_bounds(bound, most, monkeypatch) -> None:
     """Members and the length of their names are bounded, because they are kept."""
     monkeypatch.setattr(archive_module, bound, most)
@@ -283,7 +283,7 @@ def test_a_defect_is_final() -> None:
     """A check that has found bytes behind the end does not forget them."""
     checker = ArchiveCheck()
     checker.feed(WHOLE)
-    with pytest.raises(ContentError, match="behind the end"):
+    with pytest.raises(ContentError, match="after the end"):
         checker.feed(b"\n")
     with pytest.raises(ContentError):
         checker.finish()

@@ -112,7 +112,7 @@ def test_descriptor_and_directory_prove_the_rest(method, field) -> None:
     wrong = told(method)[field] + 1
 
     assert reasons(patched(data, descriptor, "<L", wrong)) & ACCEPTED == set()
-    assert refused(patched(data, row, "<L", wrong)) == "the archive's directory does not agree with its members"
+    assert refused(patched(data, row, "<L", wrong)) == "the archive's directory does not match its members"
 
 
 # What header and directory need not agree on.
@@ -159,7 +159,7 @@ def test_bit_11_of_another_name(local, row) -> None:
     data = archive(Member(name="é".encode(), data=PAGE, flags=local, row_flags=row))
 
     assert members_of(data) is None
-    assert refused(data) == "the archive's directory does not agree with its members"
+    assert refused(data) == "the archive's directory does not match its members"
 
 
 def test_what_is_not_compared() -> None:
@@ -197,7 +197,10 @@ def test_a_wrong_value_in_a_rows_zip64_field(field) -> None:
 
 def test_a_full_disk_number_without_zip64() -> None:
     """65,535 refers to ZIP64; without it, it is a number."""
-    assert refused(archive(Member(data=PAGE, row={"disk": FULL_16}))) == "the archive is one of several disks"
+    assert (
+        refused(archive(Member(data=PAGE, row={"disk": FULL_16})))
+        == "expected a whole archive, got one part of several disks"
+    )
 
 
 @pytest.mark.parametrize("extra", [b"\x01\x00\x00\x00", b"\x01\x00\x07\x00abcdefg"], ids=["empty", "short"])
@@ -252,7 +255,7 @@ def test_a_locator_with_2_disks() -> None:
     """More than one is a part of an archive."""
     data = archive(Member(data=PAGE), ending=Ending(zip64=True, disks=2))
 
-    assert refused(data) == "the archive is one of several disks"
+    assert refused(data) == "expected a whole archive, got one part of several disks"
 
 
 @pytest.mark.parametrize("size", [1, 12, 44, 5_000, 2**20])
@@ -293,9 +296,9 @@ def test_a_comment(members, comment) -> None:
     sizes = (0, 4096)
 
     assert reasons(data, sizes) == ACCEPTED
-    assert reasons(data[:-1], sizes) == {"the archive is cut off"}
-    assert reasons(data[: -len(comment)], sizes) == {"the archive is cut off"}
-    assert reasons(data + b"\n", sizes) == {"there are bytes behind the end of the archive"}
+    assert reasons(data[:-1], sizes) == {"the archive is incomplete"}
+    assert reasons(data[: -len(comment)], sizes) == {"the archive is incomplete"}
+    assert reasons(data + b"\n", sizes) == {"there are bytes after the end of the archive"}
 
 
 def test_a_comment_with_another_archive_in_it() -> None:
@@ -304,7 +307,7 @@ def test_a_comment_with_another_archive_in_it() -> None:
     data = archive(Member(data=PAGE), ending=Ending(comment=other))
 
     assert members_of(data) == [("other.json", b"[]")]
-    assert refused(data) == "the archive's comment holds another end record"
+    assert refused(data) == "the archive's comment contains another end record"
 
 
 def test_an_end_record_half_in_the_comment() -> None:
@@ -312,7 +315,7 @@ def test_an_end_record_half_in_the_comment() -> None:
     comment = b"\x05\x06" + bytes(int.from_bytes(b"PK", "little") - 2)
     data = archive(Member(data=PAGE), ending=Ending(comment=comment))
 
-    assert reasons(data, (0, 4096)) == {"the archive's comment holds another end record"}
+    assert reasons(data, (0, 4096)) == {"the archive's comment contains another end record"}
 
 
 def test_a_locator_at_the_end_of_a_row() -> None:
@@ -323,7 +326,7 @@ def test_a_locator_at_the_end_of_a_row() -> None:
     data = archive(Member(data=PAGE, comment=hidden))
 
     assert members_of(data) != [("a.json", PAGE)]
-    assert refused(data) == "a row of the archive's directory holds a ZIP64 locator"
+    assert refused(data) == "an entry of the archive's directory contains a ZIP64 locator"
 
 
 def test_a_zip64_end_record_inside_another() -> None:
@@ -332,7 +335,7 @@ def test_a_zip64_end_record_inside_another() -> None:
     hidden = rows + Ending(zip64=True).record(1, len(rows), 0)[:56]
     data = archive(Member(data=PAGE), ending=Ending(zip64=True, sector=hidden))
 
-    assert refused(data) == "the archive's ZIP64 end record holds another one"
+    assert refused(data) == "the archive's ZIP64 end record contains another one"
 
 
 # Stored data of unknown length.
@@ -365,7 +368,7 @@ def test_many_descriptors_that_nearly_fit() -> None:
 
 def test_a_folder_that_is_streamed_with_data() -> None:
     """A folder holds nothing, whether its header tells its size or not."""
-    assert refused(archive(streamed(PAGE, name=b"folder/"))) == "a folder in the archive holds data"
+    assert refused(archive(streamed(PAGE, name=b"folder/"))) == "a folder in the archive contains data"
 
 
 def test_a_folder_that_is_streamed() -> None:
@@ -412,4 +415,7 @@ def test_a_locator_that_names_another_disk() -> None:
     data = archive(Member(data=PAGE), ending=Ending(zip64=True))
 
     assert reasons(data) == ACCEPTED
-    assert refused(patched(data, data.index(b"PK\x06\x07") + 4, "<L", 1)) == "the archive is one of several disks"
+    assert (
+        refused(patched(data, data.index(b"PK\x06\x07") + 4, "<L", 1))
+        == "expected a whole archive, got one part of several disks"
+    )

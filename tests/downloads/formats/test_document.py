@@ -76,10 +76,10 @@ def test_good_files(body, size, full) -> None:
 @pytest.mark.parametrize(
     ("reason", "body"),
     [
-        ("empty or blank", b""),
-        ("empty or blank", b" \n" * 100),
-        ("empty or blank", b"\xef\xbb\xbf \n"),
-        ("empty or blank", b"\xef\xbb"),
+        ("empty or has only whitespace", b""),
+        ("empty or has only whitespace", b" \n" * 100),
+        ("empty or has only whitespace", b"\xef\xbb\xbf \n"),
+        ("empty or has only whitespace", b"\xef\xbb"),
         ("HTML", b"<!DOCTYPE html><html></html>"),
         ("HTML", b"\xef\xbb\xbf\n<html>"),
         ("null", b"null"),
@@ -93,9 +93,9 @@ def test_good_files(body, size, full) -> None:
         ("something else", b"\x1f\x8b\x08"),
         ("something else", b" \xef\xbb\xbf[]"),
         ("something else", b"\xef\xbb\xbf\xef\xbb\xbf[]"),
-        ("cut off", b"["),
-        ("cut off", b'{"a": [1]'),
-        ("cut off", b"[1}"[:2]),
+        ("the JSON is incomplete", b"["),
+        ("the JSON is incomplete", b'{"a": [1]'),
+        ("the JSON is incomplete", b"[1}"[:2]),
     ],
     ids=range(20),
 )
@@ -169,7 +169,7 @@ def test_only_the_full_check_sees(body, size) -> None:
 def test_a_damaged_object_that_may_be_an_answer_is_refused(body, size, full) -> None:
     """Refusals are small objects: what looks like one, and is damaged, is no page of one record."""
     with pytest.raises(
-        ContentError, match=r"it may be an answer of the service in place of the file: it is not JSON"
+        ContentError, match=r"the file may be a damaged envelope of the service: (invalid|unsupported) JSON"
     ) as caught:
         check(body, full=full, size=size)
     assert not isinstance(caught.value, EnvelopeReceivedError)
@@ -192,7 +192,7 @@ def test_a_damaged_object_that_may_be_an_answer_is_refused(body, size, full) -> 
 def test_another_damaged_object_is_refused_by_the_full_check(body, size) -> None:
     """Where the transfer proved it, it is what the service has."""
     check(body, full=False, size=size)
-    with pytest.raises(ContentError, match=r"it is not JSON|nested too deeply"):
+    with pytest.raises(ContentError, match=r"invalid JSON|nested too deeply"):
         check(body, full=True, size=size)
 
 
@@ -268,7 +268,7 @@ def test_the_full_check_takes_what_json_loads_takes(page, places) -> None:
 
 @both
 @pieces
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \n"], ids=["plain", "BOM", "blanks"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \n"], ids=["plain", "BOM", "whitespace"])
 def test_an_envelope_in_place_of_the_file(mark, size, full) -> None:
     """A refusal with status 200 is handed out, not stored."""
     with pytest.raises(EnvelopeReceivedError) as caught:
