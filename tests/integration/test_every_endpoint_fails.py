@@ -225,7 +225,7 @@ async def all_at_once(place: Place, fault: Fault) -> dict[str, Seen]:
             group.start_soon(end, name)
         given_up = 0
         while len(ends) < len(acts):
-            waiting = [scope for scope in place.client._life._scopes if scope.deadline < math.inf]
+            waiting = [scope for scope in place.client._lifetime._scopes if scope.deadline < math.inf]
             if waiting and len(waiting) == len(CALLS) - place.sandbox.faults.pending - given_up:
                 given_up += len(waiting)  # all that is under way is held by the fault
                 for scope in waiting:
