@@ -1,4 +1,4 @@
-"""Asyncio client for MultiCartAPI: run collections, wait for the right result, download it whole.
+"""Asyncio client for MultiCartAPI: run collections, wait for the right result, download complete files.
 
 Each name is imported on first use: the import of the package itself loads neither the client nor aiohttp.
 """
@@ -27,7 +27,7 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "plan_shards": "resources._items.shard_plan",
 }
 
-# type checkers know the name, and importing typing would take longer than the rest of the import; it is no plain False,
+# type checkers know the name, and importing typing would take longer than the rest of the import; not a plain False,
 # because completion by jedi (IPython, Jupyter) would leave out what is below it
 TYPE_CHECKING = not __name__
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ class AsyncMultiCart:
 
     Args:
         api_key: The key, else ``MULTICART_API_KEY``. It is sent only to the origin of *base_url*.
-        token: A session token instead of the key, as returned by `Account.login`, else ``MULTICART_TOKEN``.
+        token: A session token instead of the key: the ``token`` of `Account.login`, else ``MULTICART_TOKEN``.
         api_key_file: A file that contains the key, if neither is given as an argument. Other users must not be able to
             read or change it; its group may read it.
         api_key_command: The same for a program that prints the key: a command line, or a sequence of words; no shell is
@@ -224,9 +224,9 @@ class AsyncMultiCart:
         """Make a call that has no method: POST *fields* as JSON to *path* below the base URL, and return its ``data``.
 
         Use it where the service has a new endpoint. Credential, retries and errors are those of all calls; *safety*
-        says what may be done when the response is lost: ``"safe"`` is retried, ``"unsafe"`` never is. The values of
-        *fields* may be secrets: tracebacks show dots, and so does an error of the service that repeats a value of at
-        least 3 characters.
+        says what may be done when the response is lost: ``"safe"`` and ``"idempotent"`` are retried; ``"unsafe"`` only if
+        it certainly had no effect: no byte was sent, or code 429. The values of *fields* may be secrets: tracebacks show
+        dots, and so does an error of the service that repeats a value of at least 3 characters.
 
         Raises:
             APIError: The service rejected the call.
@@ -274,11 +274,11 @@ class AsyncMultiCart:
         """Mirror finished runs into ``<dest>/<collection>/<run>/``, fetching only what is missing.
 
         The collections are all that are listed (drafts are not), or *collections*: ids, pulled as needed.
-        ``runs="latest"`` takes the newest finished run of each; with ``check="changed"`` the runs of a collection are
-        requested only if the collection has changed since the last sync, else always. A run that is complete according
-        to its manifest and the sizes of its files needs no file request; `verify` reads the files. ``dry_run`` only
-        counts. ``shard=(i, n)`` takes the collections assigned to worker *i* of *n*. *count_records* and *strict* are
-        those of ``runs.download``. A category scrape gets its CSV too.
+        ``runs="latest"`` takes the newest finished run of each. ``check="changed"`` lists the runs only of collections
+        that have changed since the last sync; it has no effect with ``runs="all"``, *overwrite* or *count_records*. A
+        run that is complete according to its manifest and the sizes of its files needs no file request; `verify` reads
+        the files. ``dry_run`` only counts. ``shard=(i, n)``, 0 <= i < n, takes the collections assigned to worker *i* of
+        *n*. *count_records* and *strict* are those of ``runs.download``. A category scrape gets its CSV too.
 
         ``report.gone`` names collections and runs of the mirror that the service no longer has. *prune* deletes them
         after everything else has succeeded: never with *collections*, after a failure or an empty list, nor if more

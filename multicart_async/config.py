@@ -53,11 +53,11 @@ def _name(owner: object, field: attrs.Attribute[Any]) -> str:
 class Timeouts:
     """How long to wait for the network, in seconds.
 
-    ``connect`` limits establishing a connection. ``request`` limits one JSON call, and the headers of a download.
-    ``read`` is the longest silence during a download; less than 1 KiB/s for that long is a stall too. ``transfer``
-    limits one attempt to receive a file: only the time spent waiting for the network counts, and exceeding it is not
-    retried. It is unlimited by default: a download may take as long as it makes progress. The time limit for a *run* is
-    `PollPolicy.wait_timeout`.
+    ``connect`` limits getting a connection, including a wait for a free one. ``request`` limits one JSON call, and the
+    headers of a download. ``read`` is the longest silence during a download; less than 1 KiB/s for that long is a stall
+    too. ``transfer`` limits one attempt to receive a file: only the time spent waiting for the network counts, and
+    exceeding it is not retried. It is unlimited by default: a download may take as long as it makes progress. The time
+    limit for a *run* is `PollPolicy.wait_timeout`.
     """
 
     connect: float = attrs.field(default=10.0, validator=_number("seconds", zero=False))

@@ -2,24 +2,25 @@
 
 ::
 
-    MultiCartError
+    MultiCartError  .report .file
     ├── ConfigurationError(ValueError)          a setting is missing or wrong
-    │   └── ArgumentError                       an argument of a call is wrong: nothing was sent
+    │   └── ArgumentError  .argument            an argument of a call is wrong: nothing was sent
     ├── ClientClosedError(RuntimeError)
-    ├── APIConnectionError(ConnectionError)     no response
+    ├── APIConnectionError(ConnectionError)  .path .sent .retryable .reused .attempts   no response
     │   ├── APITimeoutError(TimeoutError)
-    │   └── OutcomeUnknownError                 sent, no response, not safe to repeat
-    ├── InvalidResponseError  .request_id       not an envelope, not the documented shape or file
+    │   └── OutcomeUnknownError  .started       sent, no response, not safe to repeat
+    ├── InvalidResponseError  .path .http_status .request_id .headers   not an envelope, not the documented shape or file
     │   └── ResponseTooLargeError
-    ├── APIError  .code .http_status .detail .path .attempts .retry_after .request_id
+    ├── APIError  .code .http_status .detail .subject .path .attempts .maybe_applied .in_envelope
+    │             .retry_after .request_id .headers
     │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402 · PermissionDeniedError 403
     │   └── NotFoundError 404 · ConflictError 409 · RateLimitError 429 · ServerError 5xx
     ├── ItemsRejectedError                      some of the items were rejected
-    ├── WaitError
+    ├── WaitError  .started .last
     │   ├── WaitTimeoutError(TimeoutError) · ZipcodeFailedError
     │   └── RunFailedError · CategoryFailedError · RunCancelledError · AmbiguousRunError
-    └── DownloadError(OSError)
-        ├── IncompleteDownloadError · StalledDownloadError · IntegrityError
+    └── DownloadError(OSError)  .name
+        ├── IncompleteDownloadError · StalledDownloadError(TimeoutError) · IntegrityError
         └── IncompleteRunError · UnreachableResultError · DiskError
 
 Each message is one line of at most 500 characters, without control characters, headers, keys or queries of URLs. Errors
@@ -145,7 +146,10 @@ class InvalidResponseError(FromResponse, MultiCartError):
 
 
 class ResponseTooLargeError(InvalidResponseError):
-    """A response is larger than ``Limits.response_bytes``."""
+    """A response is larger than ``Limits.response_bytes`` (eight times that in memory).
+
+    Where it may hold a credential, the limit is 256 KiB.
+    """
 
 
 class APIError(FromResponse, MultiCartError):
@@ -153,14 +157,15 @@ class APIError(FromResponse, MultiCartError):
 
     ``code`` is the envelope's, or HTTP's if there is no envelope, or ``None`` if neither has one. ``detail`` is the
     service's explanation, mostly a sentence; do not rely on its wording. Above 4 KiB it is cut to its beginning; of an
-    object or array, to the beginning of its JSON text. ``subject`` is what the call
-    was about, such as ``collection 101``, if that is one object. ``maybe_applied`` is ``True`` if an earlier attempt of the same
-    call was sent and may have taken effect. ``in_envelope`` is ``False`` if there was no envelope, as on the error page
-    of a proxy. ``headers`` is a selection of the response's headers; ``request_id`` is the id to quote to the operators
-    of the service, or ``None``.
+    object or array, to the beginning of its JSON text. ``subject`` is what the call was about, such as
+    ``collection 101``, if that is one object. ``maybe_applied`` is ``True`` if an earlier attempt of the same call was
+    sent and may have taken effect. ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a
+    proxy. ``headers`` is a selection of the response's headers; ``request_id`` is the id to quote to the operators of
+    the service, or ``None``.
     """
 
     _shown = ("path", "code")
+    subject: str | None = None
 
     def __init__(
         self,
@@ -181,7 +186,6 @@ class APIError(FromResponse, MultiCartError):
         self.in_envelope = in_envelope
         self.attempts = 1
         self.maybe_applied = False
-        self.subject: str | None = None
 
     @classmethod
     def of(
@@ -201,7 +205,8 @@ class APIError(FromResponse, MultiCartError):
     def _text(self) -> str:
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         code = "no code" if self.code is None else f"code {self.code}"
-        return f"{self.subject or self.path}: {code}: {self.reason}{tries}"
+        about = self.subject if self.subject and self.in_envelope else self.path  # a proxy says nothing of the object
+        return f"{about}: {code}: {self.reason}{tries}"
 
 
 class BadRequestError(APIError):
@@ -346,7 +351,7 @@ class StalledDownloadError(DownloadError, TimeoutError):
 
 
 class IntegrityError(DownloadError):
-    """All bytes were received, and they are not the promised file."""
+    """The content is not the expected file, or exceeds a limit such as ``Limits.file_bytes``."""
 
 
 class IncompleteRunError(DownloadError):
@@ -354,7 +359,10 @@ class IncompleteRunError(DownloadError):
 
 
 class UnreachableResultError(DownloadError):
-    """The link cannot be requested: it has another host, or a file name with a slash or a control character."""
+    """The link leads to another origin or another run, or its file name has a slash or a control character.
+
+    Also raised for a run or file that the service no longer lists.
+    """
 
 
 class DiskError(DownloadError):

@@ -23,7 +23,7 @@ from multicart_async.resources.zipcodes import Zipcodes
 def groups_over(transport: Any, clock: Clock = Clock()) -> tuple[Collections, Runs]:
     """``client.collections`` and ``client.runs``, as a client composes them."""
     context = ClientContext(
-        api=ApiCaller(transport, retrier=Retrier(clock=clock.clock)),
+        api=ApiCaller(transport, retrier=Retrier(clock=clock)),
         downloads=DownloadManager(DownloadContext(transport), "https://multicartapi.com/api/v1"),
         limits=Limits(),
         lifetime=ClientLifetime(),

@@ -66,7 +66,7 @@ class ExtraHeaders:
         for name, good in [(name, _is_value(value)) for name, value in self._fields]:
             lower = _checked_name(name)
             if not good:
-                reason = f"expected the value of {name} as one line of ASCII without surrounding whitespace; correct it"
+                reason = f"expected one line of ASCII without surrounding whitespace as the value of {name}, which is not shown"
                 raise ArgumentError("headers", reason)
             if lower in seen:
                 raise ArgumentError(
@@ -117,7 +117,5 @@ def _checked_name(name: object) -> str:
         if lower.startswith(prefix):
             instead = reason
     if instead is not None:
-        raise ArgumentError(
-            "headers", f"expected extra headers only, got {name}, which the client sets itself: {instead}"
-        )
+        raise ArgumentError("headers", f"{name} is set by the client itself and cannot be an extra header: {instead}")
     return lower

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from multicart_async._core.exceptions import ClientClosedError, MultiCartError
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_warning
 
 __all__ = ["Listener", "ends_all", "failure_of"]
 
@@ -45,7 +45,7 @@ def failure_of(error: Exception) -> MultiCartError:
         return error
     failure = MultiCartError(f"unexpected {type(error).__name__}: {error}")
     failure.__cause__ = error
-    LOGGER.warning("%s; raised %s", failure, _place(error), extra=error_info(failure))
+    log_warning("%s; raised %s", failure, _place(error), extra=error_info(failure))
     return failure
 
 

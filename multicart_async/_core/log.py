@@ -12,7 +12,7 @@ from typing import Final
 from multicart_async._core.exceptions import MultiCartError
 from multicart_async._core.text import as_line
 
-__all__ = ["LOGGER", "error_info", "log_retry"]
+__all__ = ["LOGGER", "error_info", "log_info", "log_retry", "log_warning"]
 
 LOGGER: Final = logging.getLogger("multicart_async")
 
@@ -32,4 +32,21 @@ def log_retry(path: str, attempt: int, error: BaseException) -> None:
     if LOGGER.isEnabledFor(logging.INFO):
         about = error_info(error, path)
         text = "%s: attempt %d follows: %s"
-        LOGGER.info(text, about["path"], attempt, about["error"], extra={**about, "attempt": attempt})
+        _log(logging.INFO, text, (about["path"], attempt, about["error"]), {**about, "attempt": attempt})
+
+
+def log_info(message: str, *args: object, extra: dict[str, object]) -> None:
+    """Log *message* at INFO with *extra*, which is that of `error_info`."""
+    _log(logging.INFO, message, args, extra)
+
+
+def log_warning(message: str, *args: object, extra: dict[str, object]) -> None:
+    """Log *message* at WARNING with *extra*, which is that of `error_info`."""
+    _log(logging.WARNING, message, args, extra)
+
+
+def _log(level: int, message: str, args: tuple[object, ...], extra: dict[str, object]) -> None:
+    try:
+        LOGGER.log(level, message, *args, extra=extra, stacklevel=3)
+    except KeyError:  # the application's record factory sets an attribute of the same name
+        LOGGER.log(level, message, *args, stacklevel=3)

@@ -143,7 +143,7 @@ class _Walk:
         if not depth:
             return MASK
         if isinstance(value, Mapping):
-            return dict(self._members(cast("Mapping[Any, object]", value), depth - 1))
+            return _replaced(value, dict(self._members(cast("Mapping[Any, object]", value), depth - 1)))
         if isinstance(value, list | tuple):
             parts = [*self._parts(cast("list[Any]", value), depth - 1)]
             return parts if isinstance(value, list) else tuple(parts)
@@ -182,9 +182,22 @@ class _Walk:
         return duplicate
 
     def changed(self, fields: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        """Return the attributes that contain a secret, redacted. Plain numbers are ids or codes and are kept."""
+        """Return the attributes that had to be rebuilt, redacted. Plain numbers are ids or codes and are kept."""
         texts = {name: part for name, part in fields.items() if not isinstance(part, int | float)}
         return {name: redacted for name, part in texts.items() if (redacted := self.value(part, depth)) is not part}
+
+
+def _replaced(mapping: Any, redacted: dict[Any, Any]) -> Any:
+    """Return *mapping* if nothing in it was redacted; else *redacted*, as a copy of a class derived from `dict`."""
+    if redacted == mapping:
+        return mapping
+    kind = cast("type[object]", type(mapping))
+    if kind is dict or not issubclass(kind, dict):
+        return redacted
+    duplicate = copy.copy(mapping)
+    duplicate.clear()
+    duplicate.update(redacted)
+    return duplicate
 
 
 def _text(secret: Redacted) -> str:

@@ -69,7 +69,7 @@ def shorten(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def as_line(text: str) -> str:
-    """Return *text*, `printable`, as one line of at most `MAX_TEXT` characters; runs of whitespace become a space."""
+    """Return *text*, `printable`, as one line of at most `MAX_TEXT` characters; ASCII whitespace becomes one space."""
     return printable(_WHITESPACE.sub(" ", text).strip(" "), MAX_TEXT)
 
 

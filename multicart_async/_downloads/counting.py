@@ -58,5 +58,5 @@ def count_differences(counts: Mapping[str, PageCount], expected: Sequence[int]) 
     known = [count.records for count in counts.values() if count.records is not None]
     if counts and len(known) == len(counts) and expected and sum(known) not in expected:
         counts_of_run = " or ".join(map(str, expected))
-        found.append(f"expected {counts_of_run} records, as the run counts, got {sum(known)} in the files")
+        found.append(f"the run reports {counts_of_run} records, the files contain {sum(known)}")
     return found

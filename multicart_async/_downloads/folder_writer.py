@@ -8,7 +8,7 @@ from typing import Any, Final
 import anyio
 import attrs
 
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_warning
 from multicart_async._core.text import as_line
 from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.diff import FolderDiff
@@ -149,7 +149,7 @@ class FolderWriter:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 -- a sink may raise anything
-            LOGGER.warning("%s: %s: %s", self._folder, what, as_line(str(error)), extra=error_info(error))
+            log_warning("%s: %s: %s", self._folder, what, as_line(str(error)), extra=error_info(error))
 
     def _manifest(self, differences: tuple[str, ...] = ()) -> Manifest:
         files = tuple(self.files[name] for name in sorted(self.files))

@@ -49,7 +49,7 @@ class RecordResponse:
 
         Raises:
             APIError: The response is an error envelope.
-            IntegrityError: The bytes whose records were given out before have changed.
+            IntegrityError: The bytes whose records were yielded before have changed.
             IncompleteDownloadError: The text is cut, and nothing shows that the transfer was complete.
             InvalidResponseError: The file is not a JSON array or object of records.
         """
@@ -69,7 +69,7 @@ class RecordResponse:
         raise await self._error_for(fault)  # not from the fault: its frames hold the body
 
     def _parse(self, piece: bytes) -> list[Any]:
-        """Return the new values of *piece*, without those that were given out before."""
+        """Return the new values of *piece*, without those that were yielded before."""
         replayed, new = self._guard.split_replayed(piece)
         if replayed:
             self._feed(replayed)

@@ -1,4 +1,4 @@
-"""The records of one file across several transfers: a broken one is started again, and no record is given out twice."""
+"""The records of one file across several transfers: a broken one is started again, and no record is yielded twice."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class RecordStream:
         self._opened = AsyncExitStack()
 
     async def read(self) -> list[Any] | None:
-        """Return the next values, at least possibly none yet; ``None`` at the end of the file.
+        """Return the next values, possibly an empty list; ``None`` at the end of the file.
 
         Raises:
-            MultiCartError: The file could not be read on; transient errors only after the last attempt.
+            MultiCartError: The file could not be read further; transient errors only after the last attempt.
         """
         while True:
             try:

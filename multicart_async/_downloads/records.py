@@ -29,13 +29,13 @@ async def read_records(
 ) -> AsyncGenerator[T, None]:
     """Yield each record of one result file, as *reader* makes it.
 
-    A transfer that breaks is started again without giving out any record twice: the file must begin with the very
-    bytes whose records were given out before it gives more.
+    A transfer that breaks is started again without yielding any record twice: the file must begin with the very
+    bytes whose records were yielded before it yields more.
 
     Raises:
         InvalidResponseError: The file is not a JSON array or object, or a record is too large; or, unless invalid
             ones are skipped, a value is not an object or does not fit.
-        IntegrityError: The file has changed since its first records were given out.
+        IntegrityError: The file has changed since its first records were yielded.
         DownloadError: The file could not be read to its end.
         APIError: The service rejected the request.
     """

@@ -1,4 +1,4 @@
-"""Whether a file that is read again begins with the bytes whose records were given out before."""
+"""Whether a file that is read again begins with the bytes whose records were yielded before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Prefix:
 
 
 class ReplayGuard:
-    """Compare a new transfer of a file with the prefix whose records were given out.
+    """Compare a new transfer of a file with the prefix whose records were yielded.
 
     Feed each piece of a transfer with `update`, split by `split_replayed` first; `commit` moves the end of the prefix
     to what was fed.
@@ -41,11 +41,11 @@ class ReplayGuard:
         self._read, self.changed = _Prefix(), False
 
     def commit(self) -> None:
-        """Record that the records of all bytes so far were given out."""
+        """Record that the records of all bytes so far were yielded."""
         self._given = self._read
 
     def split_replayed(self, piece: bytes) -> tuple[bytes, bytes]:
-        """Split *piece* into bytes whose records were given out already, and new ones."""
+        """Split *piece* into bytes whose records were yielded already, and new ones."""
         replayed = max(self._given.size - self._read.size, 0)
         return piece[:replayed], piece[replayed:]
 

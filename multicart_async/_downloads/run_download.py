@@ -149,7 +149,7 @@ class RunDownloader(Generic[R]):
         counts = [self._snapshot.get(name) for name in _COUNTS_OF_RUN]
         expected = sorted({count for count in counts if type(count) is int})  # the service may send any value
         if not self._run.download_links.pages and any(expected):
-            found.append(f"expected {expected[-1]} results, as the run counts, got no pages")
+            found.append(f"the run reports {expected[-1]} results, but has no pages")
         if self._options.count_records:
             found += count_differences({name: await self._count(name, writer) for name in pages}, expected)
         if found and self._options.strict:

@@ -57,7 +57,7 @@ class Endpoint(Generic[T]):
         return f"{kind} {(fields.fields if isinstance(fields, MultipartForm) else fields)[name]}"
 
     def mismatch(self, fields: Mapping[str, object], value: T) -> str | None:
-        """Return why *value* cannot be the response to *fields*, or ``None`` unless it repeats another id.
+        """Return why *value* cannot be the response to *fields*, or ``None`` if it repeats no other id.
 
         HTTP/1.1 does not say which request a response belongs to: an extra response shifts all later ones on its
         connection by one.

@@ -17,7 +17,7 @@ _SECONDS: Final = 30.0  # between the first and the last of them, at least
 class CircuitBreaker:
     """Open after 8 failures to connect in a row, over at least 30 seconds.
 
-    Any other response or error shows that the service can be reached, and resets the count.
+    Any success, and any other error, resets the count.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

@@ -16,7 +16,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from multicart_async._core.failures import failure_of
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_info
 from multicart_async._core.tasks import to_async_iter
 from multicart_async._core.validation import check_id, check_iterable
 from multicart_async._downloads.manager import DownloadManager
@@ -116,7 +116,7 @@ class Synchronizer:
         except (APIConnectionError, APIError, InvalidResponseError) as error:
             if required or isinstance(error, AuthenticationError):
                 raise
-            LOGGER.info(
+            log_info(
                 "mirror: the collections could not be listed, so the runs of each one are listed: %s",
                 error,
                 extra=error_info(error),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from collections.abc import Set as AbstractSet
 
 from multicart_async._core.failures import failure_of
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_warning
 from multicart_async._core.tasks import run_workers
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async.errors import (
@@ -57,7 +57,7 @@ class GoneFinder:
             present = await self._tree.runs(collection)
             missing = [run for run in sorted(present - listed) if await self._tree.is_run(collection, run)]
         except DownloadError as error:  # a local problem, which must not keep the call from fetching runs
-            LOGGER.warning(
+            log_warning(
                 "%s: the runs of this collection in the mirror cannot be listed: %s",
                 collection,
                 error,
@@ -78,7 +78,7 @@ class GoneFinder:
             if not await self._tree.is_collection(collection):
                 return
         except DownloadError as error:
-            LOGGER.warning(
+            log_warning(
                 "%s: no longer listed by the service, but kept because its folder cannot be read: %s",
                 collection,
                 error,
@@ -99,7 +99,7 @@ class GoneFinder:
             return
         self.unreachable = self.unreachable or isinstance(error, APIConnectionError | AuthenticationError)
         self.undetermined.append(SyncFailure(collection, None, None, error))
-        LOGGER.warning(
+        log_warning(
             "%s: no longer listed by the service, but kept because it may still exist: %s",
             collection,
             error,

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_warning
 from multicart_async._sync.gone import GoneFinder
 from multicart_async._sync.mirror_tree import MirrorTree
 from multicart_async._sync.run_removal import Removal
@@ -80,7 +80,7 @@ class Pruner:
         except DownloadError as error:
             if self._options.deletes:
                 raise
-            LOGGER.warning(
+            log_warning(
                 "the mirror cannot be listed, so it is not known what is gone from the service: %s",
                 error,
                 extra=error_info(error),
@@ -137,9 +137,9 @@ class Pruner:
 
     def _too_many_gone(self) -> MultiCartError:
         return MultiCartError(
-            f"prune: expected at most half of the {self._gone.initial_count} collections in the mirror to be gone from the"
-            f" service, got {len(self._gone.collections)}, so nothing was deleted; check that this is the right account and"
-            " destination, and if it is, remove the folders of those collections by hand"
+            f"prune: {len(self._gone.collections)} of the {self._gone.initial_count} collections in the mirror are gone from"
+            " the service, more than half, so nothing was deleted; check that this is the right account and destination,"
+            " and if it is, remove the folders of those collections by hand"
         )
 
     async def _prune(self) -> None:

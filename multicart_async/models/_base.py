@@ -10,7 +10,7 @@ import attrs
 from multicart_async._core.redaction import MASK
 from multicart_async.models._serialization import Serializable, mask_credentials
 
-__all__ = ["SECRET", "STRICT", "Extra", "Model", "Strict", "Undocumented", "received_of"]
+__all__ = ["SECRET", "STRICT", "Extra", "Model", "Strict", "Undocumented", "merged_extra", "received_of"]
 
 T = TypeVar("T")
 
@@ -35,6 +35,13 @@ class Extra(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Extra, (dict(self),), (None, {"received": received_of(self)})
+
+
+def merged_extra(first: Mapping[str, Any], second: Mapping[str, Any]) -> Extra:
+    """Return the fields of both, and the notes of both."""
+    merged = Extra({**first, **second})
+    merged.received = received_of(first) | received_of(second)
+    return merged
 
 
 def received_of(extra: Mapping[str, Any]) -> int:

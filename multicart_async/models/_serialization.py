@@ -39,7 +39,8 @@ class Serializable:
         """Return a new dictionary of JSON values: dictionaries, lists, strings, numbers, booleans and ``None``.
 
         For a response of the service the keys are those of the wire format. Undocumented fields are included as
-        received; documented fields that the response lacked are left out. Dates are ISO 8601, with ``Z`` for UTC.
+        received; documented fields that the response lacked are left out. Dates are ISO 8601, with ``Z`` for UTC. Links
+        are complete, with their query.
 
         Credentials are masked with dots: the token of a login, and each undocumented value whose name is that of a key,
         token, password or secret. A number that JSON cannot represent becomes ``None``. An error has its ``type``, its

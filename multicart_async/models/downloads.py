@@ -34,7 +34,7 @@ class RunDownload(Serializable, Generic[Run_co]):
     ``skipped`` of them were present already; ``bytes`` is the number of bytes received in this call.
 
     ``differences`` say where the files disagree with the totals of the run; how the service counts is not documented.
-    They also report odd records in the files, and what the CSV of a category scrape lacks.
+    They also report unusual values in the files, and what the CSV of a category scrape lacks.
     """
 
     run: Run_co

@@ -14,7 +14,7 @@ import attrs
 from multicart_async._core.exceptions import MultiCartError
 from multicart_async._core.text import shorten
 from multicart_async._core.validation import check_bool, check_postcode, check_single_line, normalize_item
-from multicart_async.models._base import Extra, Model, Strict, received_of
+from multicart_async.models._base import Extra, Model, Strict, merged_extra, received_of
 from multicart_async.models._serialization import Serializable
 
 __all__ = [
@@ -201,7 +201,7 @@ class AddResult(Model):
             error_rows=self.error_rows + other.error_rows,
             assumed=self.assumed + other.assumed,
             blank_rows=self.blank_rows + other.blank_rows,
-            extra={**self.extra, **other.extra},
+            extra=merged_extra(self.extra, other.extra),
         )
 
 

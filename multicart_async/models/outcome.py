@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
+from multicart_async._core.short_repr import short_repr
 from multicart_async.models._serialization import Serializable
 
 __all__ = ["Failure", "Outcome", "Success"]
@@ -25,6 +27,9 @@ class Success(Serializable, Generic[K, V]):
 
     _also_written = ("ok", "error")
 
+    def _fields_to_write(self) -> Mapping[str, Any]:
+        return {**super()._fields_to_write(), "key": _key_to_write(self.key)}
+
     def unwrap(self) -> V:
         """Return the value."""
         return self.value
@@ -41,9 +46,17 @@ class Failure(Serializable, Generic[K]):
 
     _also_written = ("ok", "value")
 
+    def _fields_to_write(self) -> Mapping[str, Any]:
+        return {**super()._fields_to_write(), "key": _key_to_write(self.key)}
+
     def unwrap(self) -> NoReturn:
         """Raise the error."""
         raise self.error
+
+
+def _key_to_write(key: object) -> object:
+    """Return *key*, or its short form if it is an invalid item, which may be any object and even contain itself."""
+    return key if isinstance(key, Serializable | str | int | float | None) else short_repr(key)
 
 
 Outcome: TypeAlias = Success[K, V] | Failure[K]

@@ -3,11 +3,9 @@
 A *pass* reads from the first item to an empty page. With ``skip`` and ``limit`` alone, this is what it proves:
 
 * Where items are added or reordered, a pass without a repeated item is complete, however short its pages: it has seen
-  as
-many items as there are at its end.
+  as many items as there are at its end.
 * Where an item is removed, those behind it move up, and one can be missed between two pages. So a page begins with the
-  last
-item of the previous page; another item in that place shows that the list has changed.
+  last item of the previous page; another item in that place shows that the list has changed.
 
 A pass that shows that the list has changed is repeated, until one does not and finds nothing new; or until so many have
 found nothing new that a missing item is practically impossible.

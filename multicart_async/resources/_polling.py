@@ -13,7 +13,7 @@ import attrs
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.failures import ends_all
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import error_info, log_info, log_warning
 from multicart_async._core.validation import wrong_argument
 from multicart_async._http.retry_rules import is_transient, retry_delay
 from multicart_async.config import PollPolicy
@@ -209,20 +209,22 @@ def as_poll_failure(what: str, error: Exception) -> MultiCartError:
         raise error
     if isinstance(error, MultiCartError):
         return error
-    LOGGER.warning("%s: the poll raised %s", what, type(error).__name__, extra=error_info(error, what))
+    log_warning("%s: the poll raised %s", what, type(error).__name__, extra=error_info(error, what))
     failure = APIConnectionError(what, f"the poll raised {type(error).__name__}")
     failure.__cause__ = error
     return failure
 
 
 async def poll_changes(
-    poll: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[], WaitTimeoutError]
+    poll: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[S | None], WaitTimeoutError]
 ) -> AsyncGenerator[S, None]:
     """Yield each change that *poll* reports; the last value is the finished state.
 
+    After the deadline the error is what *timed_out* makes of the last state.
     A failed poll counts against the deadline, and ends the wait only if `PollFailures` says so. A pause that the
     service asks for is observed.
     """
+    last: S | None = None
     reported: object = None
     failures = PollFailures()
     while True:
@@ -235,20 +237,22 @@ async def poll_changes(
             if failures.is_final(error):
                 error.__traceback__ = None  # its frames hold responses, which may repeat the credential
                 raise
-        if seen is not None and seen.state is not None and seen.fingerprint != reported:
-            reported = seen.fingerprint
-            yield seen.state
+        if seen is not None and seen.state is not None:
+            last = seen.state
+            if seen.fingerprint != reported:
+                reported = seen.fingerprint
+                yield last
         if seen is not None and seen.finished:
             return
         if not await timer.sleep(failures.pause):
-            raise timed_out() from failures.last
+            raise timed_out(last) from failures.last
 
 
 async def poll_until_done(
-    look: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[], WaitTimeoutError]
+    poll: Callable[[], Awaitable[PollResult[S]]], timer: PollTimer, timed_out: Callable[[S | None], WaitTimeoutError]
 ) -> S:
     """Return the finished state; fails as `poll_changes` does."""
-    async with aclosing(poll_changes(look, timer, timed_out)) as states:
+    async with aclosing(poll_changes(poll, timer, timed_out)) as states:
         return [state async for state in states][-1]
 
 
@@ -268,7 +272,7 @@ async def poll_until_found(
                 if found is not None:
                     return found
         except MultiCartError as error:
-            LOGGER.info("searching for %s: %s", what, error, extra=error_info(error))
+            log_info("searching for %s: %s", what, error, extra=error_info(error))
         if last:
             return None
         await timer.sleep()

@@ -183,7 +183,7 @@ class Asins(Resource):
 
         The postcode is created if necessary, and waited for until it is active (see `Zipcodes.ensure`; a new one takes
         up to a minute); then `create_many`, then `wait_ingested`. *policy* applies to each of the two waits. The second
-        one counts items, so nothing else should add to the collection meanwhile; if none was accepted, it is skipped.
+        one counts items, so nothing else should add to the collection meanwhile; it is skipped if no item was accepted.
         After a lost response it searches for the items themselves, because some may have been there before. Rejected
         items are not an error: see `AddResult.raise_for_errors`.
 

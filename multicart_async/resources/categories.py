@@ -164,7 +164,7 @@ class Categories(Resource):
         csv: bool = True,
         policy: PollPolicy = PollPolicy(),
     ) -> AsyncGenerator[Outcome[CategoryRequest, CategoryRun | RunDownload[CategoryRun]], None]:
-        """Scrape many categories, download each with *dest*, and yield each outcome as it is known.
+        """Scrape many categories, with *dest* download each, and yield each outcome as it is known.
 
         Each is submitted once, waited for as in `wait`, downloaded as in `download` once it is finished. One failure
         does not stop the others. The value is the finished scrape, or with *dest* its download. An
@@ -180,7 +180,7 @@ class Categories(Resource):
         sink = None if dest is None else await self._context.downloads.sink(dest)
         lifetime = self._context.lifetime
         unfinished = Unfinished(
-            "wait for these scrapes with categories.wait; check for that of a URL before you submit it again"
+            "wait for these scrapes with categories.wait; before you submit a URL again, check whether its scrape exists"
         )
 
         async def submit(request: CategoryRequest) -> StartedCategory:
@@ -265,19 +265,16 @@ class Categories(Resource):
         else:
             collection_id, runner_id = check_id("started", started), None
         timer = PollTimer(policy, self._context.clock)
-        last: list[CategoryRun] = []
 
         async def poll() -> PollResult[CategoryRun]:
             run = await self._find_run(collection_id, runner_id)
-            if run is not None:
-                last[:] = [run]
             if run is None or not run.is_download_generated:
                 await self._raise_if_ended(started, run, collection_id)
             return PollResult(run, run, finished=run is not None and run.is_download_generated)
 
-        def timed_out() -> WaitTimeoutError:
+        def timed_out(last: CategoryRun | None) -> WaitTimeoutError:
             reason = f"category scrape {collection_id} is not finished after {timer.elapsed:.0f} s"
-            error = WaitTimeoutError(reason, started=started, last=next(iter(last), None))
+            error = WaitTimeoutError(reason, started=started, last=last)
             return self._context.api.redactor.error(error)
 
         async with aclosing(poll_changes(poll, timer, timed_out)) as runs:

@@ -84,8 +84,8 @@ class Zipcodes(Resource):
         Raises:
             ZipcodeFailedError: It is failed or inactive; ``zipcode`` is the postcode as listed.
             WaitTimeoutError: ``policy.wait_timeout`` has passed; ``last`` is the postcode as last listed.
-            NotFoundError: It was missing from `list` three times in a row. (No call returns one by id: this library
-                raises it.)
+            NotFoundError: It was missing from `list` three times in a row. (The service has no call for one
+                postcode, so this library raises the error itself.)
 
         Service documentation: https://multicartapi.com/api-docs/zipcodes
         """
@@ -93,8 +93,6 @@ class Zipcodes(Resource):
         return await self._active(zipcode_id, UNSET, PollTimer(policy, self._context.clock))
 
     async def _active(self, zipcode_id: int, domain_id: int | Unset, timer: PollTimer) -> Zipcode:
-        last: list[Zipcode] = []
-
         async def poll() -> PollResult[Zipcode]:
             listed = await self.list(domain_id=domain_id)
             zipcode = next((zipcode for zipcode in listed if zipcode.id == zipcode_id), None)
@@ -102,13 +100,12 @@ class Zipcodes(Resource):
                 missing = NotFoundError(LIST.path, 404, "it is not in the list")
                 missing.subject = f"zipcode {zipcode_id}"
                 raise missing
-            last[:] = [zipcode]
             return PollResult(zipcode, zipcode.status, finished=self._is_active(zipcode))
 
-        def timed_out() -> WaitTimeoutError:
-            status = (self._context.api.redactor.value(last[0].status) or "without a status") if last else "not seen"
+        def timed_out(last: Zipcode | None) -> WaitTimeoutError:
+            status = (self._context.api.redactor.value(last.status) or "without a status") if last else "not seen"
             reason = f"zipcode {zipcode_id} is {status}, not active, after {timer.elapsed:.0f} s"
-            error = WaitTimeoutError(reason, started=zipcode_id, last=next(iter(last), None))
+            error = WaitTimeoutError(reason, started=zipcode_id, last=last)
             return self._context.api.redactor.error(error)
 
         return await poll_until_done(poll, timer, timed_out)

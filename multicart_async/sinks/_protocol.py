@@ -70,11 +70,11 @@ class ListableSink(Sink, Protocol):
         ...
 
     def iter_bytes(self, name: str) -> AsyncIterator[bytes]:
-        """Yield the content of a file in pieces of any size. If it is a generator, it is closed after the last read."""
+        """Yield the content of a file in pieces of any size. If it is a generator, it is closed when reading stops."""
         ...
 
     async def delete(self, name: str) -> None:
-        """Delete the file *name*. It is no error if it does not exist."""
+        """Delete the file *name*. A missing file is not an error."""
         ...
 
     async def rename(self, old: str, new: str) -> None:
@@ -127,7 +127,7 @@ _WRITES: Final = 3
 
 
 async def retry_if_removed(write: Callable[[], Awaitable[T]]) -> T:
-    """Call *write* up to three times, until its temporary file was not removed meanwhile, and return its result.
+    """Call *write* again, up to three times in all, if its temporary file was removed, and return its result.
 
     Raises:
         IncompleteDownloadError: The temporary file was removed each time.

@@ -107,3 +107,22 @@ def test_nothing_is_printed_beside_other_logging_libraries() -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_a_record_factory_with_such_an_attribute_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    """An application may set ``path`` on each record, as for a web request: the record is logged without our attributes."""
+    made = logging.getLogRecordFactory()
+
+    def with_path(*args: object, **fields: object) -> logging.LogRecord:
+        record = made(*args, **fields)  # type: ignore[arg-type]
+        record.path = "/checkout"  # type: ignore[attr-defined]
+        return record
+
+    caplog.set_level(logging.INFO, "multicart_async")
+    logging.setLogRecordFactory(with_path)
+    try:
+        await groups_over(FakeTransport(refused(500, "a"), ok([]))).collections.list()
+    finally:
+        logging.setLogRecordFactory(made)
+
+    assert [(one.path, one.funcName) for one in caplog.records] == [("/checkout", "run")]  # type: ignore[attr-defined]

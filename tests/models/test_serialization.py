@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from multicart_async import Failure, Success, errors, models
 from multicart_async._core.redaction import MASK, Redacted, RedactedBytes, RedactedStr
+from multicart_async._core.redactor import Redactor
+from multicart_async._core.short_repr import short_repr
 from multicart_async._http.codec import decode
 from multicart_async.models import (
     AddResult,
@@ -362,3 +364,36 @@ def test_every_model_can_be_written() -> None:
     kinds = [kind for kind in (getattr(models, name) for name in models.__all__) if attrs.has(kind)]
 
     assert [kind for kind in kinds if not (hasattr(kind, "to_dict") and hasattr(kind, "to_json"))] == []
+
+
+def test_a_sum_of_results_keeps_what_was_received() -> None:
+    """An empty ``error_rows`` of the service is written, also after the results of batches were added."""
+    parts = [decode({"success_count": 2, "error_rows": [], "note": "x"}, AddResult, "/p/") for _ in range(2)]
+
+    assert (parts[0] + parts[1]).to_dict() == {"success_count": 4, "error_rows": [], "note": "x"}
+
+
+def test_a_redacted_copy_keeps_what_was_received() -> None:
+    """Only the text that repeats the key differs; nulls and empty arrays of the response stay."""
+    row = {
+        "id": 7,
+        "name": "a",
+        "schedule_status": None,
+        "domain": 3,
+        "note": "the key c4n4ry-c4n4ry",
+        "more": {"a": []},
+    }
+    collection = decode(row, Collection, "/p/")
+    shown = Redactor([Redacted("c4n4ry-c4n4ry")]).value(collection)
+    unchanged = Redactor([Redacted("another-secret")]).value(collection)
+
+    assert unchanged.to_dict() == collection.to_dict()
+    assert shown.to_dict() == {**collection.to_dict(), "note": f"the key {MASK}"}
+
+
+def test_a_key_that_contains_itself_is_written_short() -> None:
+    """An invalid item of a generator is the key of its failure, and may be any object."""
+    item: list[Any] = []
+    item.append(item)
+
+    assert Failure(item, FAILURE).to_dict()["key"] == short_repr(item)

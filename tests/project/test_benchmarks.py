@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.fakes import FakeTransport, ok
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -24,7 +25,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Its modules can be imported, as its scripts import them."""
     monkeypatch.syspath_prepend(os.fspath(BENCHMARKS))
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"harness", "jobs"}]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"harness", "jobs", "contenders"}]:
         del sys.modules[name]
 
 
@@ -128,3 +129,11 @@ def test_each_job_is_described() -> None:
 
     assert len(listed) > 10
     assert [name for name in listed if f"| `{name}` |" not in text] == []
+
+
+async def test_the_groups_of_the_benchmarks_work() -> None:
+    """They are composed as a client composes them, without a network."""
+    composed = importlib.import_module("contenders.composed")
+    collections, runs = composed.groups_over(FakeTransport(ok([]), ok([])))
+
+    assert (await collections.list(), await runs.list(1)) == ((), ())

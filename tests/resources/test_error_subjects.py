@@ -49,7 +49,7 @@ async def test_an_error_page_is_no_word_about_the_object() -> None:
     error = NotFoundError("/schedules/get/", 404, "<html>", http_status=404, in_envelope=False)
     error.subject = "collection 7"
 
-    assert str(error) == "collection 7: code 404: <html>"
+    assert str(error) == "/schedules/get/: code 404: <html>"
 
 
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])

@@ -64,7 +64,7 @@ class Wait:
     async def all(self) -> list[str]:
         """Everything that the wait tells."""
         pace = PollTimer(self.policy, self.clock.clock)
-        async with aclosing(poll_changes(self.look, pace, lambda: WaitTimeoutError("over"))) as told:
+        async with aclosing(poll_changes(self.look, pace, lambda _: WaitTimeoutError("over"))) as told:
             return [value async for value in told]
 
 
@@ -358,7 +358,7 @@ async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.Monk
 
     pace = PollTimer(PollPolicy(poll_interval=0, wait_timeout=0.02, jitter=0))
 
-    told = poll_changes(look, pace, lambda: WaitTimeoutError("over"))
+    told = poll_changes(look, pace, lambda _: WaitTimeoutError("over"))
 
     with anyio.fail_after(10), pytest.raises(WaitTimeoutError):
         await anext(told)
@@ -367,7 +367,7 @@ async def test_a_look_that_hangs_is_cut_at_the_deadline(monkeypatch: pytest.Monk
 async def test_a_cancellation_from_outside_is_not_a_hanging_look() -> None:
     """Only the wait's own deadline is taken for one."""
     with anyio.move_on_after(0.01) as scope:
-        await poll_changes(anyio.sleep_forever, PollTimer(STEADY), lambda: WaitTimeoutError("over")).__anext__()
+        await poll_changes(anyio.sleep_forever, PollTimer(STEADY), lambda _: WaitTimeoutError("over")).__anext__()
 
     assert scope.cancelled_caught
 
@@ -381,7 +381,7 @@ async def test_a_look_at_the_deadline_has_a_moment() -> None:
 
     pace = PollTimer(attrs.evolve(STEADY, wait_timeout=0), FakeClock().clock)
 
-    assert await poll_changes(look, pace, lambda: WaitTimeoutError("over")).__anext__() == "done"
+    assert await poll_changes(look, pace, lambda _: WaitTimeoutError("over")).__anext__() == "done"
 
 
 async def test_jumps_of_the_wall_clock_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:

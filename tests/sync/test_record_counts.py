@@ -60,7 +60,7 @@ async def short(sandbox, client) -> Run:
     return run
 
 
-DIFFERENCE = "expected 5 records, as the run counts, got 4 in the files"
+DIFFERENCE = "the run reports 5 records, the files contain 4"
 
 
 async def test_a_difference_is_told(client, short, tmp_path) -> None:
@@ -117,7 +117,7 @@ async def test_two_counts_are_both_named(sandbox, client, tmp_path) -> None:
 
     report = await client.sync(tmp_path, count_records=True)
 
-    assert report.differences == ("expected 3 or 5 records, as the run counts, got 0 in the files",)
+    assert report.differences == ("the run reports 3 or 5 records, the files contain 0",)
 
 
 async def test_files_that_were_there_are_counted_once(sandbox, client, tmp_path) -> None:
@@ -190,7 +190,7 @@ async def test_a_page_with_odd_records_is_a_difference(content, framing) -> None
     headers = {"content-length": str(len(content))} if framing == "length" else {"transfer-encoding": "chunked"}
     sink, expected = MemorySink(), [f"page-0001.json: {oddity}"] if oddity else []
     if records is not None:
-        expected.append(f"expected 5 records, as the run counts, got {records} in the files")
+        expected.append(f"the run reports 5 records, the files contain {records}")
     for opened in (1, 0):
         groups = groups_over(FakeTransport(files={URL: FakeFile([content], headers=headers)}))
 
@@ -250,7 +250,7 @@ async def test_a_run_with_results_but_no_pages_is_a_difference(tmp_path) -> None
         return Run(id=88, collection=101, is_download_generated=True, **counts)
 
     download = await groups.runs.download(run(total_results=3), tmp_path)
-    assert download.differences == ("expected 3 results, as the run counts, got no pages",)
+    assert download.differences == ("the run reports 3 results, but has no pages",)
     assert (await groups.runs.download(run(total_results=0), tmp_path, strict=True)).differences == ()
     assert (await groups.runs.download(run(), tmp_path, strict=True, count_records=True)).differences == ()
     with pytest.raises(errors.IncompleteRunError, match="no pages"):

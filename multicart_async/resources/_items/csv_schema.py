@@ -155,7 +155,7 @@ def _rows(content: str) -> Iterator[tuple[int, list[str], str]]:
             row = next(reader, None)
         except csv.Error as error:
             advice = "check for an unclosed quotation mark, or one inside a cell"
-            raise _row_error(number, f"expected a row of CSV, got an error ({error}); {advice}") from error
+            raise _row_error(number, f"the row cannot be read as CSV ({error}); {advice}") from error
         if row is None:
             return
         yield number, row, content[start : lines.tell()]

@@ -23,7 +23,7 @@ _ROWS = 100  # rows per write, as many as in a page
 
 
 async def export_asins(items: AsyncIterable[Asin], target: Path, endpoint: str) -> int:
-    """Write *rows*, which *endpoint* has returned, to *target*, and return their number.
+    """Write *items*, which *endpoint* has returned, to *target*, and return their number.
 
     Raises:
         InvalidResponseError: An item cannot be represented in the CSV.

@@ -18,15 +18,14 @@ async def wait_for_count(
     Raises:
         WaitTimeoutError: The deadline of *timer* has passed; ``last`` is the last number seen.
     """
-    seen: list[int] = []
 
     async def poll() -> PollResult[int]:
-        seen[:] = [await count_now()]
-        return PollResult(seen[0], seen[0], finished=seen[0] >= count)
+        number = await count_now()
+        return PollResult(number, number, finished=number >= count)
 
-    def timed_out() -> WaitTimeoutError:
-        number = seen[0] if seen else "an unknown number"
+    def timed_out(last: int | None) -> WaitTimeoutError:
+        number = "an unknown number" if last is None else last
         reason = f"expected {count} {what} in collection {collection_id}, got {number}; wait again or check its items"
-        return WaitTimeoutError(reason, started=collection_id, last=seen[0] if seen else None)
+        return WaitTimeoutError(reason, started=collection_id, last=last)
 
     return await poll_until_done(poll, timer, timed_out)

@@ -44,17 +44,18 @@ class _Starts:
     ) -> StartedRun:
         """Start a run; *intend* is awaited before anything is sent."""
         check_id("collection_ids", collection_id)
-        intended: list[StartedRun] = []
+        intended: StartedRun | None = None
 
         async def intending(started: StartedRun) -> None:
+            nonlocal intended
             await intend(started)
-            intended.append(started)
+            intended = started
 
         try:
             started = await self._starter.start(collection_id, intending)
         except CUT_SHORT as error:
-            if intended and was_sent(error):
-                self._unfinished.add(intended[0])
+            if intended is not None and was_sent(error):
+                self._unfinished.add(intended)
             raise
         self._unfinished.add(started)
         return started
@@ -150,17 +151,18 @@ class RunPipeline:
         return noted.started
 
     async def _start(self, collection_id: int) -> StartedRun:
-        intent: list[StartedRun] = []
+        intent: StartedRun | None = None
 
         async def intend(started: StartedRun) -> None:
-            intent.append(started)
+            nonlocal intent
+            intent = started
             await self._note("intent", started)
 
         try:
             started = await self._start_run(collection_id, intend)
         except MultiCartError as error:
-            if intent and is_definite_rejection(error):
-                await self._note("refused", intent[0])
+            if intent is not None and is_definite_rejection(error):
+                await self._note("refused", intent)
             raise
         await self._note("started", started)
         return started

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from multicart_async._core.clock import Clock
-from multicart_async._core.log import LOGGER, error_info
+from multicart_async._core.log import LOGGER, error_info, log_info
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.config import PollPolicy
 from multicart_async.errors import (
@@ -128,7 +128,7 @@ class RunStarter:
         try:
             return await self._collections.get(collection_id)
         except (APIConnectionError, APIError, InvalidResponseError) as error:
-            LOGGER.info("status of collection %s before its start: %s", collection_id, error, extra=error_info(error))
+            log_info("status of collection %s before its start: %s", collection_id, error, extra=error_info(error))
             return None
 
 

@@ -105,9 +105,9 @@ class Runs(Resource):
         read while earlier ones are waited for; ``policy.wait_timeout`` of each starts when it is read. Ticks come at
         ``policy.poll_interval``, and less often while nothing ends.
 
-        A single failed list ends no wait: all end with its error when it was rejected at two ticks in a row, or at
-        three ticks in a row was not found, rejected without an envelope, or had an invalid shape. The items of a list
-        are checked before any request.
+        A single failed list ends no wait. All waits end with its error if the list is rejected at two ticks in a row,
+        or if at three ticks in a row it is not found, is rejected without an envelope or has an invalid shape. The
+        items of a list in memory are checked before any request.
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
@@ -278,7 +278,7 @@ class Runs(Resource):
         def poll() -> Awaitable[PollResult[RunState]]:
             return self._poller.poll(tracker, started, timer)
 
-        async with aclosing(poll_changes(poll, timer, lambda: tracker.timeout_error(timer.elapsed))) as states:
+        async with aclosing(poll_changes(poll, timer, lambda _: tracker.timeout_error(timer.elapsed))) as states:
             async for state in states:
                 self._report(started, state)
                 yield state

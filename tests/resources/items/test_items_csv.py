@@ -101,8 +101,8 @@ BAD = {
         csv(ROW).decode().encode("utf-16"),
         'expected a CSV in UTF-8, got UTF-16; in Excel, save it as "CSV UTF-8"',
     ),
-    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: expected a row of CSV, got an error ("),
-    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: expected a row of CSV, got an error ("),
+    "an open quote": (csv(ROW, b'"amazon,1,2,3'), "row 3: the row cannot be read as CSV ("),
+    "a letter after a quote": (csv(b'"a"b,1,2,3'), "row 2: the row cannot be read as CSV ("),
 }
 
 
