@@ -13,6 +13,7 @@ import anyio
 import attrs
 import idna
 import pytest
+from support.bulk_client import set_clock
 from support.eventually import until
 from support.fake_transports import FILE, KEY, LABEL, fine, read_file, settings, transport_to
 from support.fakes import FakeClock
@@ -287,7 +288,7 @@ async def moody_client(sandbox: Sandbox, moody: Moody) -> AsyncIterator[AsyncMul
         aiohttp.ClientSession(middlewares=[moody]) as session,
         AsyncMultiCart(sandbox.api_key, base_url=sandbox.url, session=session) as client,
     ):
-        client.runs._clock = client.runs._starter._clock = FakeClock().clock
+        set_clock(client, FakeClock().clock)
         yield client
 
 

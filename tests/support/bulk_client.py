@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy
+from multicart_async._core.clock import Clock
 from multicart_async.sandbox import Sandbox
 from support.fakes import FakeClock
 
-__all__ = ["CREDITS", "START", "impatient", "starts"]
+__all__ = ["CREDITS", "START", "impatient", "set_clock", "starts"]
 
 START = "/schedules/run/result/"
 CREDITS = "/users/credits/"
@@ -22,9 +23,15 @@ async def impatient(
 ) -> AsyncIterator[AsyncMultiCart]:
     """The client as it is, but with a clock that moves when somebody sleeps on it."""
     async with sandbox.client(limits=limits, retry=RetryPolicy(attempts=attempts)) as client:
-        clock = FakeClock().clock
-        client.runs._clock = client.runs._starter._clock = client.categories._clock = clock
+        set_clock(client, FakeClock().clock)
         yield client
+
+
+def set_clock(client: AsyncMultiCart, clock: Clock) -> None:
+    """Give the waits of a client another clock."""
+    assert client._context.clock is client.runs._starter._clock
+    object.__setattr__(client._context, "clock", clock)
+    client.runs._starter._clock = clock
 
 
 def starts(sandbox: Sandbox) -> Counter[int]:

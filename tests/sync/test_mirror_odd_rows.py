@@ -211,7 +211,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("work", ["a mirror", "starts"])
-async def test_refusals_of_many_words_are_not_kept(answer, work) -> None:
+async def test_refusals_of_many_words_are_not_kept(answer, work, monkeypatch) -> None:
     """Of 20 refusals of 1 MiB neither text nor response stays in memory, not even in a frame of a traceback."""
     groups = groups_over(Refusing(answer), retry=RetryPolicy(attempts=1))  # type: ignore[arg-type]
     ids = range(1, 21)
@@ -219,7 +219,7 @@ async def test_refusals_of_many_words_are_not_kept(answer, work) -> None:
     try:
         if work == "a mirror":
             mirror = mirror_over(groups, NullSink())
-            mirror._list_all = _nothing
+            monkeypatch.setattr(groups.collections, "list", _nothing)
             failed: list[Any] = [failure.error for failure in (await mirror.run(ids)).failures]
         else:
             failed = [outcome.error async for outcome in groups.runs.start_many(ids)]
