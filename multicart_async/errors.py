@@ -86,6 +86,10 @@ __all__ = [
 _NAME = 300  # characters of a file's name in a message
 
 
+def _attempts_text(attempts: int) -> str:
+    return f" (after {attempts} attempts)" if attempts > 1 else ""
+
+
 class APIConnectionError(MultiCartError, ConnectionError):
     """No response was received.
 
@@ -107,8 +111,7 @@ class APIConnectionError(MultiCartError, ConnectionError):
         self.attempts = 1
 
     def _text(self) -> str:
-        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{self.path}: {self.reason}{tries}"
+        return f"{self.path}: {self.reason}{_attempts_text(self.attempts)}"
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -203,10 +206,9 @@ class APIError(FromResponse, MultiCartError):
         return kind(path, code, detail, http_status=http_status, retry_after=retry_after, in_envelope=in_envelope)
 
     def _text(self) -> str:
-        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         code = "no code" if self.code is None else f"code {self.code}"
         about = self.subject if self.subject and self.in_envelope else self.path  # a proxy says nothing of the object
-        return f"{about}: {code}: {self.reason}{tries}"
+        return f"{about}: {code}: {self.reason}{_attempts_text(self.attempts)}"
 
 
 class BadRequestError(APIError):
@@ -231,8 +233,7 @@ class NotFoundError(APIError):
     def _text(self) -> str:
         if self.subject is None or not self.in_envelope:
             return super()._text()
-        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{self.subject}: not found{tries}"
+        return f"{self.subject}: not found{_attempts_text(self.attempts)}"
 
 
 class ConflictError(APIError):

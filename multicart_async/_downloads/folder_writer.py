@@ -91,7 +91,7 @@ class FolderWriter:
         interval = max(_SAVE_EVERY, len(self.files) / _FILES_PER_SECOND)
         if self._staging is None and now - self._saved >= interval and isinstance(self._sink, ListableSink):
             self._saved = now
-            await self._write(PROGRESS, self._manifest(), render_manifest)
+            await self._save()
 
     async def finish(self, differences: tuple[str, ...]) -> None:
         """Write the checksums and then the manifest; swap in a new version."""

@@ -51,10 +51,10 @@ class Endpoint(Generic[T]):
 
     def subject_of(self, fields: Mapping[str, object] | MultipartForm) -> str | None:
         """Return what a call with *fields* is about, such as ``collection 101``, for the text of its errors."""
-        if self.subject is None:
+        if self.subject is None or isinstance(fields, MultipartForm):
             return None
         kind, name = self.subject
-        return f"{kind} {(fields.fields if isinstance(fields, MultipartForm) else fields)[name]}"
+        return f"{kind} {fields[name]}"
 
     def mismatch(self, fields: Mapping[str, object], value: T) -> str | None:
         """Return why *value* cannot be the response to *fields*, or ``None`` if it repeats no other id.
