@@ -41,6 +41,8 @@ def main() -> None:
     module, _, function = sys.argv[1].rpartition(".")
     options = json.loads(sys.argv[2])
     work = getattr(importlib.import_module(f"contenders.{module}"), function)
+    for needed in options["needs"]:
+        importlib.import_module(needed)
     forget_peak()
     idle, began, busy = memory("VmRSS"), time.perf_counter(), time.process_time()
     told = asyncio.run(metered(work, options)) if inspect.iscoroutinefunction(work) else work(options)

@@ -1,7 +1,7 @@
 """Waiting for many runs: requests made, peak rate, and how late the end of a run is noticed. In virtual time.
 
     python benchmarks/polling.py [--runs 10000] [--shortest 60] [--longest 1800] [--latency 0.05] [--hidden 0] [--seed 1]
-                                    [--alone]
+                                    [--alone] [--latest 10] [--most-requests 66000]
 
 Side by side, on one simulated service whose runs end after 1 to 30 minutes:
 
@@ -15,7 +15,8 @@ Side by side, on one simulated service whose runs end after 1 to 30 minutes:
 The service answers any number of requests at once in the same time, which is kind to the others: ``wait_many`` keeps to
 ``Limits.requests``. A collection's row shows the end of its run at once; ``--hidden`` is the share of those whose row
 never changes, so that only the look at all can find them. MB are the bodies of the answers, as JSON.
-``--alone`` leaves the others out: their simulation takes many minutes.
+``--alone`` leaves the others out: their simulation takes many minutes. ``--latest`` and ``--most-requests`` are targets
+for ``wait_many``: the delay that 99 of 100 runs stay below, and the number of requests.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import attrs
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from contenders.composed import groups_over
+from harness.figures import verdict
 from virtual_time import run_virtually
 
 from multicart_async import PollPolicy
@@ -198,12 +200,16 @@ class Line:
     def mean(self) -> float:
         return statistics.fmean(self.service.delays)
 
+    @property
+    def latest(self) -> float:
+        """The delay that 99 of 100 runs stayed below."""
+        return sorted(self.service.delays)[int(len(self.service.delays) * 0.99)]
+
     def __str__(self) -> str:
-        late = sorted(self.service.delays)
-        missed = len(self.service.ends) - len(late)
+        missed = len(self.service.ends) - len(self.service.delays)
         return (
             f"{self.name:<38} {self.requests:>10,} {self.service.bytes / 1e6:>8,.0f} "
-            f"{max(self.service.rate.values()):>8,} {self.mean:>8.2f} {late[int(len(late) * 0.99)]:>8.2f} {missed:>8,}"
+            f"{max(self.service.rate.values()):>8,} {self.mean:>8.2f} {self.latest:>8.2f} {missed:>8,}"
         )
 
 
@@ -212,6 +218,12 @@ def show(arguments: argparse.Namespace, *lines: Line) -> None:
     print(f"{'':<38} {'requests':>10} {'MB':>8} {'peak /s':>8} {'mean s':>8} {'p99 s':>8} {'missed':>8}")
     for line in lines:
         print(line)
+    ours, runs = lines[0], f"{arguments.runs:,} runs"
+    if arguments.latest is not None:
+        print(verdict(f"p99 of the delay of {runs} ≤ {arguments.latest:g} s", ours.latest, arguments.latest))
+    if arguments.most_requests is not None:
+        text = f"requests for {runs} ≤ {arguments.most_requests:,}"
+        print(verdict(text, ours.requests, arguments.most_requests))
 
 
 def main() -> None:
@@ -223,6 +235,8 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=5.0, help="PollPolicy.poll_interval of wait_many")
     parser.add_argument("--hidden", type=float, default=0.0, help="share of the collections whose row never changes")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--latest", type=float, help="seconds that p99 of wait_many ought not to exceed")
+    parser.add_argument("--most-requests", type=int, help="requests that wait_many ought not to exceed")
     parser.add_argument("--alone", action="store_true", help="runs.wait_many only")
     arguments = parser.parse_args()
 

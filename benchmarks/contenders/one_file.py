@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,11 +33,13 @@ def floor(options: Mapping[str, Any]) -> None:
 
 
 def sha256(options: Mapping[str, Any]) -> None:
-    """Nothing but the SHA-256 of the file, from where it lies: to be taken off where a verified copy is compared."""
-    digest, buffer = hashlib.sha256(), bytearray(MIB)
-    with open(options["source"], "rb", buffering=0) as file:  # noqa: PTH123 -- the least there is
-        while got := file.readinto(buffer):
-            digest.update(memoryview(buffer)[:got])
+    """Nothing but the SHA-256 of each file, from where it lies: to be taken off where a verified copy is compared."""
+    buffer = bytearray(MIB)
+    for source in Path(options["sources"]).read_text("utf-8").splitlines():
+        digest = hashlib.sha256()
+        with open(source, "rb", buffering=0) as file:  # noqa: PTH123 -- the least there is
+            while got := file.readinto(buffer):
+                digest.update(memoryview(buffer)[:got])
 
 
 def huggingface(options: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contenders.access import trust, write_synchronously
+from contenders.product import Product
 from multicart_async import AsyncMultiCart, Limits
 from multicart_async.events import Event
 
@@ -53,11 +54,21 @@ async def sync(options: Mapping[str, Any]) -> dict[str, Any]:
 
 async def records(options: Mapping[str, Any]) -> dict[str, Any]:
     """``runs.records`` of the one run."""
+    return await _read(options, dict)
+
+
+async def typed_records(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, as objects."""
+    return await _read(options, Product)
+
+
+async def _read(options: Mapping[str, Any], into: type[Any]) -> dict[str, Any]:
     count = 0
     async with Client(options).client as client:
         (number,) = options["ids"]
         run = await client.runs.latest(number)
         assert run is not None
-        async for _ in client.runs.records(run):
+        async for record in client.runs.records(run, into=into):
+            assert isinstance(record, into)
             count += 1
     return {"records": count}

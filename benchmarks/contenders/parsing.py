@@ -14,6 +14,14 @@ def with_json(options: Mapping[str, Any]) -> dict[str, Any]:
         return {"records": len(json.load(file))}
 
 
+def with_pandas(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`json.load`, and a `pandas.DataFrame` of the list."""
+    import pandas as pd  # noqa: PLC0415 -- not in the memory of the others
+
+    with Path(options["source"]).open("rb") as file:
+        return {"records": len(pd.DataFrame(json.load(file)))}
+
+
 def with_orjson(options: Mapping[str, Any]) -> dict[str, Any]:
     """`orjson.loads`."""
     import orjson  # noqa: PLC0415 -- not in the memory of the others

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import attrs
 
@@ -27,8 +27,9 @@ class Plan:
 
     collections: int = 1
     pages: int = 1
-    records: int = 20
-    record_bytes: int = 1000
+    records: int = 4
+    record_bytes: int = 5_000
+    content: Literal["products", "text"] = "products"
 
     @property
     def size(self) -> int:
@@ -42,7 +43,12 @@ class Plan:
             spread += 1
         items = self.records // spread
         return (
-            {"items_per_page": items, "records_per_item": spread, "record_bytes": self.record_bytes},
+            {
+                "items_per_page": items,
+                "records_per_item": spread,
+                "record_bytes": self.record_bytes,
+                "records": self.content,
+            },
             {"count": self.collections, "items": items * self.pages, "name": NAME},
         )
 

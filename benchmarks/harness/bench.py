@@ -33,8 +33,8 @@ class Bench:
         """A number of files or records at the size that was asked for."""
         return max(least, round(number * self.scale))
 
-    def site(self, plan: Plan, *, https: bool, answer_runs: bool = False) -> Site:
-        """A service with the files of *plan*; use it with ``with``.
+    def site(self, plan: Plan, *, https: bool, answer_runs: bool = False, name: str = "site") -> Site:
+        """A service with the files of *plan*; use it with ``with``. Those that run at one time have a *name* each.
 
         Raises:
             MissingError: There is no nginx, and it is the server.
@@ -43,7 +43,8 @@ class Bench:
             look_for_nginx()
         files = plan.collections * plan.pages
         say(f"  {self.server}: {files:,} {'file' if files == 1 else 'files'}, {plan.size / 2**10:,.0f} KiB in all")
-        return Site(plan, self.folder, self.track.environment, server=self.server, https=https, answer_runs=answer_runs)
+        environment = self.track.environment
+        return Site(plan, self.folder / name, environment, server=self.server, https=https, answer_runs=answer_runs)
 
     def schemes(self, *usual: bool) -> tuple[bool, ...]:
         """Whether https is to be used, one after the other."""
@@ -51,6 +52,7 @@ class Bench:
 
     def race(
         self,
+        key: str,
         title: str,
         contenders: Sequence[Contender],
         *,
@@ -60,7 +62,10 @@ class Bench:
         folder: Path | None = None,
         times: int = 1,
     ) -> Figures:
-        """Hold a race and print its table. A rival that the base of the ratios is must be there."""
+        """Hold a race and print its table. *key* names it in the raw figures, and stays the same at any size.
+
+        A rival that the base of the ratios is must be there.
+        """
         say(title)
         chosen = [each for each in contenders if not self.only or each.name == base or self._is_wanted(each.name)]
         results = self.track.race(chosen, check, folder, times)
@@ -69,12 +74,13 @@ class Bench:
         for target in targets:
             print(target.verdict(figures))
         print(flush=True)
-        self.keep(title, results)
+        self.keep(key, title, results)
         return figures
 
-    def keep(self, title: str, results: Sequence[Result]) -> None:
+    def keep(self, key: str, title: str, results: Sequence[Result]) -> None:
         """Remember raw figures, for ``--json``."""
-        self.raw.extend({"job": title, **attrs.asdict(result)} for result in results)
+        made = {"job": key, "title": title, "rounds": self.track.rounds, "scale": self.scale}
+        self.raw.extend({**made, **attrs.asdict(result)} for result in results)
 
     def _is_wanted(self, name: str) -> bool:
         return any(word in name for word in self.only)

@@ -57,25 +57,40 @@ class Figures:
 
 @attrs.frozen
 class Target:
-    """A figure that ought not to be above ``most``, or not below ``least``."""
+    """A figure that ought not to be above ``most``."""
 
     text: str
     value: Callable[[Figures], float | None]
-    most: float | None = None
-    least: float | None = None
+    most: float
 
     def verdict(self, figures: Figures) -> str:
         """One line."""
-        value = self.value(figures)
-        if value is None:
-            return f"target  {self.text}: not measured"
-        met = (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
-        return f"target  {self.text}: {value:.2f}, {'met' if met else 'MISSED'}"
+        return verdict(self.text, self.value(figures), self.most)
+
+
+def verdict(text: str, value: float | None, most: float) -> str:
+    """The line of a target."""
+    if value is None:
+        return f"target  {text}: not measured"
+    return f"target  {text}: {value:,.2f}, {'met' if value <= most else 'MISSED'}"
 
 
 def at_most(text: str, most: float, name: str, base: str, field: str) -> Target:
     """A target for a ratio: *name* to *base*."""
     return Target(f"{text} ≤ {most:g} × {base}", lambda figures: figures.ratio(name, base, field), most)
+
+
+def cpu_at_most(most: float, name: str, bases: Sequence[str], *, without: Sequence[str] = ()) -> Target:
+    """A target for the CPU of *name*, less that of those *without*, compared with the sum of *bases*."""
+
+    def ratio(results: Round) -> float:
+        own = results[name].cpu - sum(results[each].cpu for each in without)
+        return own / sum(results[each].cpu for each in bases)
+
+    less = "".join(f" without {each}" for each in without)
+    base = " + ".join(bases)
+    text = f"CPU{less} ≤ {most:g} × {f'({base})' if len(bases) > 1 else base}"
+    return Target(text, lambda figures: figures.per_round(ratio), most)
 
 
 def peak_at_most(mib: float, name: str) -> Target:

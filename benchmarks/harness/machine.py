@@ -10,6 +10,8 @@ from pathlib import Path
 import attrs
 
 MEMORY = Path("/dev/shm")
+_OURS = ("MULTICART_API_KEY", "MULTICART_TOKEN", "MULTICART_BASE_URL")
+_TRUSTED = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")  # requests prefers them to its own
 
 
 @attrs.frozen
@@ -34,7 +36,7 @@ class Cores:
 def clean_environment(home: Path) -> dict[str, str]:
     """The environment of everybody who takes part: no proxy, nobody's settings, no progress bars."""
     kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
-    for name in ("MULTICART_API_KEY", "MULTICART_TOKEN", "MULTICART_BASE_URL"):
+    for name in (*_OURS, *_TRUSTED):
         kept.pop(name, None)
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1"}
     return {**kept, **quiet, "HOME": os.fspath(home), "PYTHONDONTWRITEBYTECODE": "1"}

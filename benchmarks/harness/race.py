@@ -30,7 +30,7 @@ class Contender:
     command: Command
     missing: str | None = None
     slow: bool = False
-    """Takes part in the first round only, so that all jobs fit into a quarter of an hour."""
+    """Takes part in the first round only, so that all jobs fit into the time that the suite has."""
     brings: bool = True
     """Whether there is anything to check afterwards."""
 
@@ -66,10 +66,10 @@ def python(
     slow: bool = False,
     brings: bool = True,
 ) -> Contender:
-    """A function of the package ``contenders``; *needs* are the modules that it cannot do without."""
+    """A function of the package ``contenders``; *needs* are the modules that it imports, before it is measured."""
 
     def command(folder: Path) -> list[str]:
-        given = json.dumps({**options, "dest": os.fspath(folder)})
+        given = json.dumps({**options, "dest": os.fspath(folder), "needs": [*needs]})
         return [sys.executable, os.fspath(HERE / "contender.py"), work, given]
 
     absent = [module for module in needs if importlib.util.find_spec(module) is None]

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from harness.account import Account, Plan
-from harness.nginx import MissingError, Nginx, Tls
+from harness.nginx import Nginx, Tls
 from harness.race import FailedError
 
 RUNS = "/schedules/collections/results/download/"
@@ -45,7 +45,7 @@ class Site:
         answer_runs: bool = False,
     ) -> None:
         self._plan = plan
-        self._folder = folder / "site"
+        self._folder = folder
         self._environment = environment
         self._server = server
         self._https = https
@@ -117,18 +117,15 @@ class Site:
         self.requests()
         return os.fspath(place)
 
-    def replace_page(self, write: Callable[[Path], int]) -> None:
-        """Let *write* replace the first file where nginx takes it from; it returns the new size.
-
-        Raises:
-            MissingError: The files are the sandbox's, which makes them while it sends them.
-        """
+    def sources(self) -> str:
+        """A list of all files as they lie beside the service; without nginx it has the first one, as often."""
         if self._nginx is None:
-            raise MissingError("its files need nginx")
-        page = self.pages[0]
-        size = write(self._nginx.root / self._nginx.results / page.place)
-        self.pages[0] = attrs.evolve(page, size=size)
-        self.list.write_text(f"{page.url}\t{size}\n", "utf-8")
+            found = [self.source()] * len(self.pages)
+        else:
+            found = [os.fspath(self._nginx.root / self._nginx.results / page.place) for page in self.pages]
+        place = self._folder / "sources"
+        place.write_text("".join(f"{name}\n" for name in found), "utf-8")
+        return os.fspath(place)
 
     def check_size(self, folder: Path) -> None:
         """Raises unless the folder has the bytes of all files, and at most a little besides: a manifest."""

@@ -27,7 +27,7 @@ def strict(bench: Bench) -> None:
         ]
         targets = [at_most("wall", 1.2, OURS, BASE, "wall"), stall_at_most(20, OURS), peak_at_most(64, OURS)]
         title = f"a ZIP with {size / 2**20:,.0f} MiB of JSON, {name}, {place.stat().st_size / 2**20:,.0f} MiB"
-        bench.race(title, everybody, base=BASE, targets=targets)
+        bench.race(f"zip-{name}", title, everybody, base=BASE, targets=targets)
         place.unlink()
 
 

@@ -26,7 +26,7 @@ def poll(bench: Bench) -> None:
             python("httpx", "calls.with_httpx", options, needs=["httpx"], slow=True, brings=False),
         ]
         title = f"{calls:,} polls of one run over {'https' if https else 'http'}, 16 at once"
-        bench.race(title, everybody, base=RAW, targets=[at_most("CPU", 1.35, POLL, RAW, "cpu")])
+        bench.race("poll", title, everybody, base=RAW, targets=[at_most("CPU", 1.25, POLL, RAW, "cpu")])
 
 
 def long_list(bench: Bench) -> None:
@@ -40,7 +40,8 @@ def long_list(bench: Bench) -> None:
         python(LIST, "calls.list_to_models", options, brings=False),
     ]
     targets = [at_most("CPU", 2.5, LIST, "json.loads", "cpu"), stall_at_most(20, LIST)]
-    bench.race(f"a list of {rows:,} collections, {times} times", everybody, base="json.loads", targets=targets)
+    title = f"a list of {rows:,} collections, {times} times"
+    bench.race("list", title, everybody, base="json.loads", targets=targets)
 
 
 def _row(number: int) -> dict[str, object]:

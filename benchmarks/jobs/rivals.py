@@ -62,11 +62,26 @@ def wget2(site: Site, at_once: int = 1) -> Contender:
     return tool("wget2", command)
 
 
+def rclone(site: Site, at_once: int = 1) -> Contender:
+    """`rclone copy`, which does not ask for sizes first; its folders are the service's."""
+    root = site.pages[0].url.partition("/results/")[0] + "/results/"
+    trusted = [f"--ca-cert={site.authority}"] if site.authority else []
+
+    def command(folder: Path) -> list[str]:
+        given = _given(site, "rclone", "".join(f"{page.place}\n" for page in site.pages))
+        asked = ["copy", "--quiet", "--config=", f"--http-url={root}", "--http-no-head", "--no-traverse", *trusted]
+        limits = [f"--transfers={at_once}", "--multi-thread-streams=0", f"--header={_credential(site)}"]
+        return [*asked, *limits, f"--files-from-raw={given}", ":http:", os.fspath(folder)]
+
+    return tool("rclone", command)
+
+
 def libraries(options: Mapping[str, Any]) -> list[Contender]:
     """The libraries that fetch any number of files."""
     return [
         python("aiohttp at its best", "many_files.best", options),
         python("aiohttp as most write it", "many_files.plain", options),
+        python("requests in threads", "many_files.with_requests", options, needs=["requests"], slow=True),
         python("httpx", "many_files.with_httpx", options, needs=["httpx"], slow=True),
         python("parfive", "many_files.with_parfive", options, needs=["parfive"], slow=True),
     ]

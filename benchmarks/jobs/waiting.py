@@ -13,7 +13,8 @@ from harness.race import HERE, say
 def simulated(bench: Bench) -> None:
     """`wait_many` of 10,000 runs, and of 1,000 beside others who wait: requests, and how late (polling.py)."""
     _script(bench, "polling.py", "--runs", str(bench.scaled(1_000, 50)))
-    _script(bench, "polling.py", "--alone", "--runs", str(bench.scaled(10_000, 50)))
+    targets = ("--latest", "10", "--most-requests", "66000") if bench.scale >= 1 else ()
+    _script(bench, "polling.py", "--alone", "--runs", str(bench.scaled(10_000, 50)), *targets)
 
 
 def pipeline(bench: Bench) -> None:

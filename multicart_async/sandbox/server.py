@@ -17,6 +17,7 @@ from aiohttp import web
 from multicart_async._core.loopback import is_loopback
 from multicart_async._core.short_repr import short_repr
 from multicart_async.errors import MultiCartWarning
+from multicart_async.sandbox._content.records import RecordKind
 from multicart_async.sandbox._state import run_lifecycle, seed
 from multicart_async.sandbox._state.options import AuthErrors, ClockKind, FileErrors, Options, RunsOrder
 from multicart_async.sandbox._state.state import SandboxState, open_state
@@ -98,7 +99,10 @@ class Sandbox:
         row_delay: Seconds from the start of a run until it is listed; 0.2 unless ``instant``.
         items_per_page: Items in one page file.
         records_per_item: Records in a result file for each item.
-        record_bytes: Size of a record in a file; below 600 it has few fields, and no record is smaller than 150.
+        record_bytes: Size of a record in a file. A smaller one has fewer fields, a larger one longer lists, and none is
+            smaller than 160.
+        records: The fields that the service does not document, all made up: ``"products"`` has about 100 of them, with
+            nested lists and some text beyond ASCII, ``"text"`` one long text.
         category_items: Products that a category scrape finds.
         category_items_per_page: Products on one page of a category.
         zipcode_seconds: Seconds that a new postcode of a scraping domain is ``in-progress``; 5 unless ``instant``.
@@ -132,7 +136,8 @@ class Sandbox:
         row_delay: float | None = None,
         items_per_page: int = 100,
         records_per_item: int = 1,
-        record_bytes: int = 1024,
+        record_bytes: int = 5000,
+        records: RecordKind = "products",
         category_items: int = 48,
         category_items_per_page: int = 16,
         zipcode_seconds: float | None = None,
@@ -158,6 +163,7 @@ class Sandbox:
             items_per_page=items_per_page,
             records_per_item=records_per_item,
             record_bytes=record_bytes,
+            records=records,
             category_items=category_items,
             category_items_per_page=category_items_per_page,
             zipcode_seconds=zipcode_seconds,

@@ -60,6 +60,7 @@ def test_each_option_reaches_the_sandbox() -> None:
         "database": Path("x.db"),
         "instant": True,
         "ranges": True,
+        "records": "text",
         "runs_order": "oldest",
         "auth_errors": "http",
         "file_errors": "envelope",

@@ -17,6 +17,7 @@ _SHELL = re.compile(r"^```sh\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`[^`\n]+`")
 _MAKE = re.compile(r"\bmake (?:[A-Z]+=\S+ )?([a-z]+)")
 _LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
+_IMAGE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -90,8 +91,9 @@ def words(text: str) -> set[str]:
 
 
 def links(text: str) -> list[str]:
-    """The targets of a document's links, those to other sites left out."""
-    return [target for target in _LINK.findall(_FENCED.sub("", text)) if "://" not in target]
+    """The targets of a document's links and the places of its images, those on other sites left out."""
+    prose = _FENCED.sub("", text)
+    return [target for target in [*_LINK.findall(prose), *_IMAGE.findall(prose)] if "://" not in target]
 
 
 def targets(text: str) -> set[str]:

@@ -12,8 +12,9 @@ from multicart_async.sandbox import Sandbox
 
 @pytest_asyncio.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """Two items on a page, runs that end at once, and a clock that is turned by hand."""
-    async with Sandbox(instant=True, clock="manual", items_per_page=2, record_bytes=200, category_items=3) as running:
+    """Two small items on a page, runs that end at once, and a clock that is turned by hand."""
+    files = {"items_per_page": 2, "record_bytes": 200, "records": "text", "category_items": 3}
+    async with Sandbox(instant=True, clock="manual", **files) as running:
         yield running
 
 

@@ -1,20 +1,22 @@
 """Records of result files, generated from numbers alone: the same seed, collection, run and index give the same bytes.
 
-All records of a run have the same length: a short varying head, spaces, and a tail that all records of a kind share.
-So the size of a file is known in advance, any part of it can be generated alone, and gigabytes cost little.
+All records of a run have the same length: a short varying head, spaces, and one of the tails that the records of a kind
+share: dozens for products, one with a long text otherwise. So the size of a file is known in advance, any part of it can
+be generated alone, and gigabytes cost little.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 import attrs
 
 from multicart_async.sandbox._content.body import PIECE_SIZE
 from multicart_async.sandbox._content.envelope import dump
+from multicart_async.sandbox._content.products import product_tails
 
 _BRANDS = ("Nordvik", "Kestrel", "Bluegum", "Halcyon", "Tamarin", "Ostara", "Quoll & Co", "Café Noir")
 _PRODUCTS = ("Laptop 15.6 inch", "Wireless Mouse", "USB-C Hub", "Office Chair", "Desk Lamp", "Water Bottle", "Backpack")
@@ -25,6 +27,8 @@ _HEAD_SIZE = 128  # bytes; longer than any head without its ASIN
 _CATEGORY_HEAD_SIZE = 272
 
 Head = Callable[[int, str], bytes]
+Tails = Callable[[int], tuple[bytes, ...]]
+RecordKind = Literal["products", "text"]
 
 
 def synthetic_asin(collection: int, index: int) -> str:
@@ -97,8 +101,14 @@ def category_head(seed: int, item_name: str) -> Head:
     return head
 
 
+def record_tails(kind: RecordKind, seed: int) -> Tails:
+    """Return the function for the tails of records, which gets their length in bytes."""
+    return partial(product_tails, seed) if kind == "products" else text_tails
+
+
 @lru_cache(maxsize=4)
-def _tail(length: int) -> bytes:
+def text_tails(length: int) -> tuple[bytes, ...]:
+    """Return a single tail of *length* bytes, most of it one text; below 490 bytes it is the shortest one."""
     extra = {
         "brand": {"name": "Nordvik", "store": "https://www.amazon.com.au/stores/Nordvik"},
         "rating": {"stars": 4.5, "count": 1284, "histogram": [71, 15, 6, 3, 5]},
@@ -110,8 +120,8 @@ def _tail(length: int) -> bytes:
     text = b'"extra":' + dump(extra)[:-2]
     fill = length - len(text) - 3
     if fill < 0:
-        return b'"extra":{}}'  # the record is to be small
-    return text + (_FILLER * (fill // len(_FILLER) + 1))[:fill].encode() + b'"}}'
+        return (b'"extra":{}}',)  # the record is to be small
+    return (text + (_FILLER * (fill // len(_FILLER) + 1))[:fill].encode() + b'"}}',)
 
 
 @attrs.frozen
@@ -120,23 +130,30 @@ class Template:
 
     head: Head
     head_size: int
-    tail: bytes
+    tails: Sequence[bytes]  # all of one length
     asins: Sequence[str] | None
     collection: int
 
     @property
     def size(self) -> int:
         """The number of bytes of each record."""
-        return self.head_size + len(self.tail)
+        return self.head_size + len(self.tails[0])
 
     def record(self, item: int, number: int) -> bytes:
         """Return the record *number*, which belongs to *item*."""
         asin = f'"{synthetic_asin(self.collection, item)}"' if self.asins is None else self.asins[item]
-        return self.head(number, asin).ljust(self.head_size) + self.tail
+        return self.head(number, asin).ljust(self.head_size) + self.tails[number % len(self.tails)]
 
 
 def template(
-    kind: str, item_name: str, *, seed: int, collection: int, record_bytes: int, asins: Sequence[str] | None
+    kind: str,
+    item_name: str,
+    *,
+    seed: int,
+    collection: int,
+    record_bytes: int,
+    tails: Tails,
+    asins: Sequence[str] | None,
 ) -> Template:
     """Return the template for ``full``, ``availability_only`` or ``category`` records of about *record_bytes* bytes.
 
@@ -145,9 +162,9 @@ def template(
     quoted = None if asins is None else [json.dumps(asin, ensure_ascii=False) for asin in asins]
     longest = max((len(asin.encode()) for asin in quoted or ()), default=12)
     if kind == "availability_only":
-        return Template(availability_head(seed, item_name), _HEAD_SIZE + longest, b"}", quoted, collection)
+        return Template(availability_head(seed, item_name), _HEAD_SIZE + longest, (b"}",), quoted, collection)
     head, size = (category_head, _CATEGORY_HEAD_SIZE) if kind == "category" else (product_head, _HEAD_SIZE)
-    return Template(head(seed, item_name), size + longest, _tail(record_bytes - size - longest), quoted, collection)
+    return Template(head(seed, item_name), size + longest, tails(record_bytes - size - longest), quoted, collection)
 
 
 @attrs.frozen

@@ -40,11 +40,13 @@ CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER, collection INTEGER, name TEXT, kind TEXT, fetch_mode TEXT,
     state TEXT, items INTEGER, extracted INTEGER, reserved INTEGER, started REAL, visible REAL, pace REAL,
     ends REAL, failure TEXT, first_output INTEGER, asins TEXT, seed INTEGER, items_per_page INTEGER,
-    records_per_item INTEGER, record_bytes INTEGER, item_name TEXT DEFAULT 'asin');
+    records_per_item INTEGER, record_bytes INTEGER, item_name TEXT DEFAULT 'asin', records TEXT DEFAULT 'text');
 CREATE INDEX IF NOT EXISTS runs_of_collection ON runs (collection, id);
 CREATE INDEX IF NOT EXISTS runs_under_way ON runs (ends) WHERE state = 'running';
 CREATE INDEX IF NOT EXISTS runs_with_outputs ON runs (first_output);
 """
+# Databases from before the column existed have runs with long texts alone.
+_ADD_RECORDS = "ALTER TABLE runs ADD COLUMN records TEXT DEFAULT 'text'"
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -61,6 +63,8 @@ def connect(path: Path | None) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")  # a commit survives the end of the process, but needs no fsync
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_TABLES)
+    if not db.execute("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'records'").fetchone():
+        db.execute(_ADD_RECORDS)
     return db
 
 

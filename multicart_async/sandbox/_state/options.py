@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from multicart_async._core.validation import wrong_argument
+from multicart_async.sandbox._content.records import RecordKind
 from multicart_async.sandbox._web.hosts import check_host_names
 
 __all__ = [
@@ -170,7 +171,14 @@ class Options:
         default=1, validator=InRange(1), metadata=_on_command_line("records for each item", _FILES)
     )
     record_bytes: int = attrs.field(
-        default=1024, validator=InRange(1), metadata=_on_command_line("size of a record, at least 150", _FILES)
+        default=5000, validator=InRange(1), metadata=_on_command_line("size of a record, at least 160", _FILES)
+    )
+    records: RecordKind = attrs.field(
+        default="products",
+        validator=OneOf(get_args(RecordKind)),
+        metadata=_on_command_line(
+            "whether a record has many short fields and nested lists, or mostly one long text", _FILES
+        ),
     )
     category_items: int = attrs.field(
         default=48, validator=InRange(0), metadata=_on_command_line("products that a category scrape finds", _FILES)

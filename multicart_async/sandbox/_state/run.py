@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import attrs
 
-from multicart_async.sandbox._content.records import Page, Template, template
+from multicart_async.sandbox._content.records import Page, RecordKind, Template, record_tails, template
 
 State = Literal["running", "done", "failed", "cancelled"]
 Kind = Literal["product", "category"]
@@ -42,6 +42,7 @@ class Run:
     items_per_page: int
     records_per_item: int
     record_bytes: int
+    records: RecordKind
     item_name: str  # the field of a record with its item: asin or sku
 
     @property
@@ -99,7 +100,12 @@ def _template(run: Run) -> Template:
     asins = None if run.asins is None else cast("list[str]", json.loads(run.asins))
     seed = (run.seed * 1_000_003 + run.id) & 0xFFFFFFFF
     return template(
-        *(kind, run.item_name), seed=seed, collection=run.collection, record_bytes=run.record_bytes, asins=asins
+        *(kind, run.item_name),
+        seed=seed,
+        collection=run.collection,
+        record_bytes=run.record_bytes,
+        tails=record_tails(run.records, run.seed),
+        asins=asins,
     )
 
 

@@ -100,6 +100,7 @@ def _start(
         "items_per_page": options.category_items_per_page if kind == "category" else options.items_per_page,
         "records_per_item": 1 if kind == "category" else options.records_per_item,
         "record_bytes": options.record_bytes,
+        "records": options.records,
         "item_name": "sku" if collection["request_type"] == "officeworks.com.au" else "asin",
     }
     return _insert(state, fields)

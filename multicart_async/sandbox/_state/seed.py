@@ -128,13 +128,13 @@ def _add_runs(state: SandboxState, ids: range, runs: int, items: int, name: str,
             yield (
                 *(first + index, user, ids[at], f"{name} {ids[at]}", items, items, items, started, started),
                 *(ends, output + index * items, options.seed, options.items_per_page),
-                *(options.records_per_item, options.record_bytes),
+                *(options.records_per_item, options.record_bytes, options.records),
             )
 
     state.db.executemany(
         "INSERT INTO runs (id, user, collection, name, items, extracted, reserved, started, visible,"
-        " ends, first_output, seed, items_per_page, records_per_item, record_bytes, kind, fetch_mode, state, pace)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'product', 'full', 'done', 0)",
+        " ends, first_output, seed, items_per_page, records_per_item, record_bytes, records, kind, fetch_mode, state,"
+        " pace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'product', 'full', 'done', 0)",
         rows(),
     )
 
