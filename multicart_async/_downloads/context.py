@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 import anyio
 
 from multicart_async._core.clock import Clock
@@ -44,20 +41,34 @@ class DownloadContext:
         self.clock = clock
         self.space = FreeSpace(clock.now)
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncGenerator[None, None]:
-        """Hold one of the client's download slots, and wait while the service asks for a pause.
+    def slot(self) -> _Slot:
+        """Return a context manager that holds one of the client's download slots.
 
-        The slot is not bound to a task, because a generator may be closed in another task than the one that started it.
+        It waits for the slot, and while the service asks for a pause.
         """
-        borrower = object()
+        return _Slot(self)
+
+
+class _Slot:
+    """A download slot. It is not bound to a task: a generator may be closed in another task than the one that began it."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: DownloadContext) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        context, limiter = self._context, self._context.limiter
         try:
-            self.limiter.acquire_on_behalf_of_nowait(borrower)
+            limiter.acquire_on_behalf_of_nowait(self)
         except anyio.WouldBlock:
-            with self.lifetime.track():
-                await self.limiter.acquire_on_behalf_of(borrower)
+            with context.lifetime.track():
+                await limiter.acquire_on_behalf_of(self)
         try:
-            await self.retrier.wait_for_rate_limit()
-            yield
-        finally:
-            self.limiter.release_on_behalf_of(borrower)
+            await context.retrier.wait_for_rate_limit()
+        except BaseException:
+            limiter.release_on_behalf_of(self)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._context.limiter.release_on_behalf_of(self)

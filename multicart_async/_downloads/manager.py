@@ -112,7 +112,9 @@ class DownloadManager:
         link = FileLocation(
             url=self._base_url + path, alternate_url=None, name=path.rpartition("/")[2], label=path.removeprefix("/")
         )
-        fetched = await FileTransfer(self._context, FileRequest(link, "", name, check, sensitive=True), sink).run()
+        request = FileRequest(link, "", name, check, sensitive=True)
+        with self._context.lifetime.track():
+            fetched = await FileTransfer(self._context, request, sink).run()
         place = sink.path(name) if isinstance(sink, DirectorySink) else Path(name)
         return DownloadedFile(name, place, fetched.size, fetched.sha256)
 

@@ -60,7 +60,8 @@ class FileTransfer:
 
     def _begin_attempt(self) -> None:
         self._verifier: StreamVerifier | None = None  # until the first response of the attempt
-        self._token: ResumeToken | None = None
+        self._first: ByteStream | None = None
+        self._token: ResumeToken | None = None  # from the first response, once it was interrupted
 
     @property
     def remaining(self) -> int:
@@ -69,29 +70,25 @@ class FileTransfer:
         return max((reporter.expected or 0) - max(reporter.received - _MAX_UNWRITTEN, 0), 0)
 
     async def run(self) -> FetchedFile:
-        """Fetch the file; call it once.
+        """Fetch the file; call it once, within an operation that the client's lifetime tracks.
 
         Raises:
             DownloadError: The file could not be downloaded completely; nothing is left under its name.
             APIError: The service rejected the request, also with a fresh link.
         """
-        with self._context.lifetime.track():
-            while True:
-                try:
-                    return await self._run_link()
-                except APIError as error:
-                    if not await self._links.replace(error):
-                        raise
+        while True:
+            try:
+                fetched = await self._context.retrier.run(
+                    self._label, self._attempt, self._may_retry, emit_events=False
+                )
+            except MultiCartError as error:
+                self._reporter.fail(error)
+                if not await self._links.replace(error):
+                    raise
                 self._begin_link()
-
-    async def _run_link(self) -> FetchedFile:
-        try:
-            fetched = await self._context.retrier.run(self._label, self._attempt, self._may_retry, emit_events=False)
-        except MultiCartError as error:
-            self._reporter.fail(error)
-            raise
-        self._reporter.complete()
-        return fetched
+            else:
+                self._reporter.complete()
+                return fetched
 
     def _may_retry(self, error: BaseException) -> bool:
         return is_transient(error) and self._tries < self._context.retrier.max_attempts
@@ -104,8 +101,13 @@ class FileTransfer:
             self._context.emit(Retrying(path=self._label, attempt=self._tries, error=self._failure))
             self._reporter.restart(self._failure)
             self._begin_attempt()
+        request = self._request
         try:
-            return await self._put()
+            async with self._context.slot():
+                await self._sink.put_verified(
+                    self._folder, request.name, self._receive, self._verify, private=request.sensitive
+                )
+            return self._fetched()
         except DiskError as error:
             self._failure = error
             raise
@@ -116,16 +118,11 @@ class FileTransfer:
         finally:
             self._context.space.release(self)  # only after the file is in place, or removed
 
-    async def _put(self) -> FetchedFile:
-        request = self._request
-        async with self._context.slot():
-            await self._sink.put_verified(
-                self._folder, request.name, self._receive, self._verify, private=request.sensitive
-            )
+    def _fetched(self) -> FetchedFile:
         verifier = self._verifier
         if verifier is None or not verifier.verified:
             raise IntegrityError(self._label, "the sink has not read the file to its end")
-        return FetchedFile(request.name, self._reporter.received, verifier.sha256, verifier.records)
+        return FetchedFile(self._request.name, self._reporter.received, verifier.sha256, verifier.records)
 
     def _verify(self) -> None:
         assert self._verifier is not None  # all bytes have arrived
@@ -175,7 +172,7 @@ class FileTransfer:
         await check_response(stream, self._label, context.redactor)
         check = self._request.check(full=not stream.self_delimited, limits=context.limits)
         self._verifier = StreamVerifier(self._label, stream, check, context.redactor)
-        self._token = ResumeToken.from_response(stream)
+        self._first = stream
         await context.space.reserve(self._sink, self._request.path, stream.length, self)
         self._reporter.start(stream.length)
         return self._verifier
@@ -204,6 +201,8 @@ class FileTransfer:
     async def _prepare_resume(self, failure: MultiCartError) -> None:
         """Wait before the rest is requested, or raise *failure*: then the next attempt starts from the first byte."""
         retrier = self._context.retrier
+        if self._token is None and self._first is not None:
+            self._token = ResumeToken.from_response(self._first)
         if (
             self._token is None
             or self._reporter.received == 0

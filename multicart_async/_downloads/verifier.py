@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from contextlib import suppress
 
 from multicart_async._core.redactor import Redactor
 from multicart_async._core.response_headers import note_headers
-from multicart_async._core.threads import join_thread, submit_batched
+from multicart_async._core.thread_batches import submit_batched
+from multicart_async._core.threads import ThreadJob, join_thread
 from multicart_async._downloads.formats import ContentCheck, ContentError
 from multicart_async._downloads.formats.json_document import EnvelopeReceivedError, RecordCount, envelope_in
 from multicart_async._http import ByteStream, codings
@@ -78,7 +78,7 @@ class StreamVerifier:
         self._head = b""
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._checking: asyncio.Future[None] | None = None
+        self._checking: ThreadJob[None] | None = None
         self.verified = False
 
     async def update(self, piece: bytes) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Self
 
 import aiohttp
 import anyio.lowlevel
@@ -61,6 +61,10 @@ class AiohttpStream:
         self._gunzip = Gunzip() if codings(self.headers.get(_CODING, "")) == ("gzip",) else None
         rest = _REST.match(answer.request_info.headers.get("Range", "")) if answer.status == 206 else None
         self._start = 0 if rest is None else int(rest[1])  # bytes of the file that an earlier response transferred
+        self._parts: Iterator[bytes] = iter(())  # decoded, but not yielded yet
+        self._received = self._decoded = 0
+        self._waited = self._paced = 0.0  # seconds for the network: in all, and until the pace was last checked
+        self._fresh = 0  # bytes since then
 
     def check_length(self) -> None:
         """Raise `IntegrityError` if the headers announce a file above ``Limits.file_bytes``."""
@@ -95,80 +99,94 @@ class AiohttpStream:
         framed = self._promised is not None or outermost == "chunked"
         return framed or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        decoded = 0
-        async with aclosing(self._received()) as pieces:
-            async for piece in pieces:
-                if self._gunzip is None:
-                    yield piece
-                    continue
-                try:
-                    for part in self._gunzip.feed(piece):
-                        decoded += len(part)
-                        self._check_size(decoded)
-                        yield part
-                        await anyio.lowlevel.checkpoint()  # a few bytes may decode to very many pieces
-                except GzipError as error:
-                    raise IntegrityError(self._label, str(error)) from error
-        if self._gunzip is not None and not self._gunzip.whole:
-            raise IncompleteDownloadError(self._label, "the transfer ended in the middle of the gzip data")
+    def __aiter__(self) -> Self:
+        return self
 
-    async def _received(self) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes as they are received, before decoding."""
-        received = 0
-        waited = total = 0.0
-        fresh = 0
-        while True:
-            asked = self._now()
-            piece = await self._next(received, self._transfer - total)
-            took = self._now() - asked  # without the time that the consumer takes
-            waited, total = waited + took, total + took
+    async def __anext__(self) -> bytes:
+        piece = await (self._receive() if self._gunzip is None else self._decode(self._gunzip))
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def _decode(self, gunzip: Gunzip) -> bytes:
+        """Return the next decoded bytes; none at the end."""
+        await anyio.lowlevel.checkpoint()  # a few bytes may decode to very many pieces
+        while not (part := self._next_part()):
+            piece = await self._receive()
+            if not piece and not gunzip.whole:
+                raise IncompleteDownloadError(self._label, "the transfer ended in the middle of the gzip data")
             if not piece:
                 break
-            received += len(piece)
-            self._check_size(received)
-            if total > self._transfer:
-                raise self._too_slow(received)
-            fresh += len(piece)
-            if waited >= self._read:
-                if fresh < SLOWEST * waited:
-                    raise StalledDownloadError(
-                        self._label,
-                        f"expected at least {SLOWEST:.0f} bytes per second, got {fresh} bytes in {waited:.0f} s",
-                    )
-                waited, fresh = 0.0, 0
-            yield piece
-        if self._promised is not None and received != self._promised:
-            raise IncompleteDownloadError(self._label, f"expected {self._promised} bytes, got {received}")
+            self._parts = gunzip.feed(piece)
+        return part
 
-    def _too_slow(self, received: int) -> StalledDownloadError:
-        reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), got {received} bytes"
+    def _next_part(self) -> bytes:
+        try:
+            part = next(self._parts, b"")
+        except GzipError as error:
+            raise IntegrityError(self._label, str(error)) from error
+        self._decoded += len(part)
+        self._check_size(self._decoded)
+        return part
+
+    async def _receive(self) -> bytes:
+        """Return the next bytes as they are received, before decoding; none at the end."""
+        piece = await self._next()
+        self._received += len(piece)
+        if piece:
+            self._fresh += len(piece)
+            self._check_size(self._received)
+            self._check_pace()
+        elif self._promised is not None and self._received != self._promised:
+            raise IncompleteDownloadError(self._label, f"expected {self._promised} bytes, got {self._received}")
+        return piece
+
+    def _check_pace(self) -> None:
+        if self._waited > self._transfer:
+            raise self._too_slow()
+        waited = self._waited - self._paced
+        if waited >= self._read:
+            if self._fresh < SLOWEST * waited:
+                raise StalledDownloadError(
+                    self._label,
+                    f"expected at least {SLOWEST:.0f} bytes per second, got {self._fresh} bytes in {waited:.0f} s",
+                )
+            self._paced, self._fresh = self._waited, 0
+
+    def _too_slow(self) -> StalledDownloadError:
+        reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), got {self._received} bytes"
         error = StalledDownloadError(self._label, reason)
         error.retryable = False  # another attempt would take as long
         return error
 
-    async def _next(self, received: int, left: float) -> bytes:
+    async def _next(self) -> bytes:
+        fault: MultiCartError
+        body, left = self._answer.content, self._transfer - self._waited
+        asked = self._now()
+        try:
+            if self._lifetime.closed or not ((piece := body.read_nowait()) or body.at_eof()):
+                piece = await self._wait(body, left)
+        except MultiCartError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a borrowed session may raise anything
+            if isinstance(error, TimeoutError) and left <= self._read:
+                fault = self._too_slow()
+            else:
+                fault = stream_error(self._label, error, self._received, self._read, self._route)
+        else:
+            self._waited += self._now() - asked  # without the time that the consumer takes
+            return piece
+        raise fault
+
+    async def _wait(self, body: aiohttp.StreamReader, left: float) -> bytes:
         """Wait for the next bytes of the body, for *left* seconds at most.
 
         The wait is timed here, because aiohttp's ``sock_read`` restarts with any byte, also one outside the body, and
         keeps running in the pool, where it ends the next request on the connection.
         """
-        fault: MultiCartError
-        try:
-            body = self._answer.content
-            if not self._lifetime.closed and ((piece := body.read_nowait()) or body.at_eof()):
-                return piece  # without the cost of a wait
-            with self._lifetime.track(min(self._read, left)):
-                try:
-                    return await body.readany()
-                except asyncio.CancelledError as error:
-                    forget_request(error)
-                    raise
-        except MultiCartError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- a borrowed session may raise anything
-            if isinstance(error, TimeoutError) and left <= self._read:
-                fault = self._too_slow(received)
-            else:
-                fault = stream_error(self._label, error, received, self._read, self._route)
-        raise fault
+        with self._lifetime.track(min(self._read, left)):
+            try:
+                return await body.readany()
+            except asyncio.CancelledError as error:
+                forget_request(error)
+                raise

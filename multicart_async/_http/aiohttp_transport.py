@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 import aiohttp
@@ -34,6 +35,7 @@ from multicart_async._http.transport import ByteStream, MultipartForm, Response
 from multicart_async.config import Limits, Timeouts
 from multicart_async.errors import (
     ConfigurationError,
+    IntegrityError,
     InvalidResponseError,
     MultiCartError,
     ResponseTooLargeError,
@@ -223,21 +225,26 @@ class AiohttpTransport:
         note_headers(error, lower(answer), self.redactor.text)
         return error
 
-    @asynccontextmanager
-    async def stream(
+    def stream(
         self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
-    ) -> AsyncGenerator[ByteStream, None]:
+    ) -> AbstractAsyncContextManager[ByteStream]:
         """See `Transport.stream`."""
+        return _OpenFile(partial(self._open_stream, url, label, headers, "new files" if new_connection else "files"))
+
+    async def _open_stream(
+        self, url: str, label: str, headers: Mapping[str, str], kind: _Kind
+    ) -> tuple[aiohttp.ClientResponse, ByteStream]:
         prime_allocator()
-        answer = await _forgetful(self._open(url, label, headers, "new files" if new_connection else "files"))
+        answer = await _forgetful(self._open(url, label, headers, kind))
         stream = AiohttpStream(
             answer, label, self._timeouts, self._limits.file_bytes, self._lifetime, self._now, self._route
         )
         try:
             stream.check_length()
-            yield stream if self._throttle is None else ThrottledStream(stream, self._throttle)
-        finally:
-            answer.close()  # after the end of the body the connection is back in the pool; before it, it cannot be reused
+        except IntegrityError:
+            answer.close()
+            raise
+        return answer, stream if self._throttle is None else ThrottledStream(stream, self._throttle)
 
     async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
         place, hops = URL(url, encoded=True), 0
@@ -305,6 +312,21 @@ class AiohttpTransport:
             kind, session = next(iter(self._sessions.items()))
             await session.close()
             self._sessions.pop(kind, None)  # only now: after a cancellation, the next call must close it
+
+
+class _OpenFile:
+    """The response for a file, as a context manager."""
+
+    def __init__(self, start: Callable[[], Awaitable[tuple[aiohttp.ClientResponse, ByteStream]]]) -> None:
+        self._start = start
+
+    async def __aenter__(self) -> ByteStream:
+        self._answer, stream = await self._start()
+        return stream
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._answer.content.at_eof():  # otherwise the connection is back in the pool
+            self._answer.close()  # it cannot be reused
 
 
 class _Pieces:

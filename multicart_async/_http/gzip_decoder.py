@@ -23,6 +23,8 @@ def codings(header: str) -> tuple[str, ...]:
 
     Other words are ignored, because servers also send ``utf-8``, ``binary``, ``none`` and ``aws-chunked``.
     """
+    if not header:  # nearly always, and files arrive by the thousand
+        return ()
     words = (word.partition(";")[0].strip().lower() for word in header.split(","))
     known = tuple(word for word in words if word in _REGISTERED or word in _IN_USE)
     return tuple("gzip" if word == "x-gzip" else word for word in known)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import re
 import secrets
 import stat
 import time
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.advisory_lock import can_lock, try_lock
@@ -42,12 +40,12 @@ _TRIES = 5
 _REMOVED = frozenset({errno.ENOENT, errno.ESTALE})  # network file systems report a removed file as stale
 
 
-def disk_error(path: Path, error: OSError) -> DiskError:
+def disk_error(path: str | os.PathLike[str], error: OSError) -> DiskError:
     """Return *error* as a `DiskError` of *path*."""
     return DiskError(str(path), error.strerror or str(error), error.errno)
 
 
-def translate_os_errors(path: Path, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+def translate_os_errors(path: str | os.PathLike[str], work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """Return the result of *work*.
 
     Raises:
@@ -73,10 +71,20 @@ class AtomicFile:
     in the folder in which it was written, even if the folder's path leads elsewhere by then.
     """
 
-    def __init__(self, open_folder: FolderOpener, target: Path, *, durable: bool, mode: int = 0o666) -> None:
+    def __init__(
+        self,
+        open_folder: FolderOpener,
+        target: str | os.PathLike[str],
+        *,
+        durable: bool,
+        mode: int = 0o666,
+        open_shared: FolderOpener | None = None,
+    ) -> None:
+        """Prepare the file. A file of one piece is written in the folder that *open_shared* opens, which may stay open."""
         self._open_folder = open_folder
+        self._open_shared = open_shared or open_folder
         self._target = target
-        self._name = target.name
+        self._name = os.path.basename(target)  # noqa: PTH119 -- a `Path` costs more than the file
         self._durable = durable
         self._mode = mode
         self._folder: OpenFolder | None = None
@@ -171,22 +179,28 @@ class AtomicFile:
         """
         try:
             self._write_at_once(content)
+            self._done()
         except OSError as error:
-            if self._was_removed(error):
-                self._part = None
-                self._leave()
-                return False
-            raise
-        self._done()
+            if not self._was_removed(error):
+                raise
+            return False
+        finally:
+            self.abort()  # now, because a shared folder does not stay open
         return True
 
     def _write_at_once(self, content: bytes) -> None:
-        with io.FileIO(self._new(), "wb") as file:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[file.write(rest) :]
+        descriptor = self._new(self._open_shared)
+        try:
+            written = os.write(descriptor, content)
+            while written < len(content):
+                written += os.write(descriptor, memoryview(content)[written:])
             if self._durable:
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error is raised
+                os.close(descriptor)
+            raise
+        os.close(descriptor)  # some file systems report a full disk only here
         self._put_in_place()
 
     def abort(self) -> None:
@@ -209,7 +223,7 @@ class AtomicFile:
 
     def _open(self) -> None:
         for _ in range(_TRIES):
-            descriptor = self._new()
+            descriptor = self._new(self._open_folder)
             self._file = os.fdopen(descriptor, "wb")
             assert self._folder is not None
             assert self._part is not None
@@ -220,20 +234,18 @@ class AtomicFile:
             errno.EAGAIN, f"each of {_TRIES} temporary files was removed by another process before it was locked"
         )
 
-    def _new(self) -> int:
+    def _new(self, open_folder: FolderOpener) -> int:
         """Create the temporary file and return its descriptor."""
         part = f".mc-{secrets.token_hex(8)}.part"
+        folder = self._folder = open_folder(True)
         try:
-            descriptor = self._made(part)
+            descriptor = folder.open_new(part, _FLAGS, self._mode)
         except FileNotFoundError:  # the folder was removed after it was opened, for example by pruning
-            self._leave()
-            descriptor = self._made(part)
+            folder.discard()
+            folder = self._folder = open_folder(True)
+            descriptor = folder.open_new(part, _FLAGS, self._mode)
         self._part = part
         return descriptor
-
-    def _made(self, part: str) -> int:
-        folder = self._folder = self._open_folder(True)
-        return folder.open_new(part, _FLAGS, self._mode)
 
 
 def _own(descriptor: int, folder: OpenFolder, name: str) -> bool:

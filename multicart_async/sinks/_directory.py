@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
 from multicart_async._core.short_repr import short_repr
-from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit_batched
+from multicart_async._core.thread_batches import shared_in_batch, submit_batched
+from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread
 from multicart_async._core.validation import check_local_path
 from multicart_async.errors import ArgumentError
 from multicart_async.sinks._atomic_file import (
@@ -27,7 +28,7 @@ from multicart_async.sinks._atomic_file import (
 )
 from multicart_async.sinks._file_writer import FileWriter
 from multicart_async.sinks._folder_lock import locked
-from multicart_async.sinks._open_folder import OpenFolder
+from multicart_async.sinks._open_folder import OpenFolder, SharedFolder
 from multicart_async.sinks._protocol import Receive, Write, join_name
 from multicart_async.sinks._pulled_put import put_pulled
 
@@ -60,6 +61,7 @@ class DirectorySink:
             self.root = Path(os.path.realpath(root))
         except (TypeError, ValueError) as error:
             raise ArgumentError("dest", f"expected a path or a Sink, got {type(root).__name__}") from error
+        self._top = str(self.root).rstrip(os.sep)
         self._durable = durable
         self._swept: dict[str, None] = {}  # the most recent ones; a mirror may have 100,000
 
@@ -72,11 +74,14 @@ class DirectorySink:
         Raises:
             ArgumentError: *name* has other characters than the names of result files, or leads out of *root*.
         """
+        return Path(self._checked(name))
+
+    def _checked(self, name: str) -> str:
         if not _NAME.match(name):
             raise ArgumentError(
                 "name", f"expected words of letters, digits, '.', '_' and '-', joined by '/', got {short_repr(name)}"
             )
-        return self.root / name
+        return f"{self._top}{os.sep}{name}"
 
     async def check(self) -> None:
         """Check that files can be written.
@@ -103,7 +108,8 @@ class DirectorySink:
             async for chunk in chunks:
                 await write(chunk)
 
-        await self._write(self.path(name), _split(name)[0], receive, _accept, 0o666)
+        self._checked(name)
+        await self._write(*_split(name), receive, _accept, 0o666)
 
     async def put_verified(
         self, folder: str, name: str, receive: Receive, verify: Callable[[], None], *, private: bool = False
@@ -112,17 +118,26 @@ class DirectorySink:
 
         A small file needs a single thread hop. A *private* file can be read by its owner only.
         """
-        await self._write(self.path(join_name(folder, name)), folder, receive, verify, 0o600 if private else 0o666)
+        await self._write(folder, name, receive, verify, 0o600 if private else 0o666)
 
-    async def _write(self, target: Path, folder: str, receive: Receive, verify: Callable[[], None], mode: int) -> None:
-        file = AtomicFile(partial(self._open, folder), target, durable=self._durable, mode=mode)
+    async def _write(self, folder: str, name: str, receive: Receive, verify: Callable[[], None], mode: int) -> None:
+        target = self._checked(join_name(folder, name))
+        file = AtomicFile(
+            partial(self._open, folder),
+            target,
+            durable=self._durable,
+            mode=mode,
+            open_shared=partial(self._open_shared, folder),
+        )
         writer = FileWriter(file, target, durable=self._durable)
         try:
-            await self._sweep_once(folder)
+            if folder not in self._swept:
+                await self._sweep(folder)
             await receive(writer.write)  # an OSError of the network is not the disk's and is raised as it is
             await writer.commit(verify)
         finally:
-            await writer.aclose()
+            if writer.unfinished:
+                await writer.aclose()
 
     async def read(self, name: str) -> bytes | None:
         """See `Sink.read`.
@@ -196,19 +211,23 @@ class DirectorySink:
     async def _look(self, look: Callable[[str, Unpack[Args]], T], name: str, *args: *Args) -> T:
         return await run_in_thread(translate_os_errors, self.path(name), partial(look, name, *args))
 
-    async def _sweep_once(self, folder: str) -> None:
-        if folder not in self._swept:
-            path = self.root / folder
-            await join_thread(
-                submit_batched(translate_os_errors, path, remove_stale_files, partial(self._open, folder))
-            )
-            self._swept[folder] = None  # only now, because a concurrent call must remove them too
-            if len(self._swept) > _REMEMBERED:
-                del self._swept[next(iter(self._swept))]
+    async def _sweep(self, folder: str) -> None:
+        path = self.root / folder
+        await join_thread(submit_batched(translate_os_errors, path, remove_stale_files, partial(self._open, folder)))
+        self._swept[folder] = None  # only now, because a concurrent call must remove them too
+        if len(self._swept) > _REMEMBERED:
+            del self._swept[next(iter(self._swept))]
 
     def _open(self, folder: str, create: bool = False) -> OpenFolder:  # noqa: FBT001, FBT002 -- a `FolderOpener`
-        parts = folder.split("/") if folder else ()
-        return OpenFolder.open(self.root, parts, create=create, durable=self._durable)
+        return OpenFolder.open(self.root, _parts(folder), create=create, durable=self._durable)
+
+    def _open_shared(self, folder: str, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `FolderOpener`
+        """Open *folder* once for all files that a batch of jobs writes to it."""
+
+        def make() -> SharedFolder:
+            return SharedFolder.open(self.root, _parts(folder), create=create, durable=self._durable)
+
+        return shared_in_batch((self, folder), make) or self._open(folder, create)
 
     def _read(self, name: str) -> bytes | None:
         folder, word = _split(name)
@@ -276,6 +295,10 @@ class DirectorySink:
             raise OSError(errno.ENOTDIR, f"dest: expected a folder, got the file {place.name}")
         if not os.access(place, os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, f"dest: expected a writable folder; change the permissions of {place.name}")
+
+
+def _parts(folder: str) -> Sequence[str]:
+    return folder.split("/") if folder else ()
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 
-from multicart_async._core.threads import join_thread, run_in_thread, submit, submit_batched
+from multicart_async._core.thread_batches import submit_batched
+from multicart_async._core.threads import ThreadJob, join_thread, run_in_thread, submit
 from multicart_async.errors import MultiCartError
 from multicart_async.sinks._atomic_file import AtomicFile, translate_os_errors
 
@@ -19,13 +18,18 @@ _BLOCK = 1 << 20  # bytes written at a time; a thread hop for each 64 KiB would 
 class FileWriter:
     """Write an `AtomicFile` in threads. The last step of a *durable* file waits for the disk in a thread of its own."""
 
-    def __init__(self, file: AtomicFile, target: Path, *, durable: bool) -> None:
+    def __init__(self, file: AtomicFile, target: str, *, durable: bool) -> None:
         self._file = file
         self._target = target
         self._durable = durable
         self._held: list[bytes] = []
         self._size = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: ThreadJob[None] | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `aclose` has anything to do."""
+        return self._writing is not None or self._file.there
 
     async def write(self, piece: bytes) -> None:
         """Append *piece*; wait only if a block is full while the one before is still being written."""
@@ -55,6 +59,7 @@ class FileWriter:
     async def _join(self) -> None:
         if self._writing is not None:
             await join_thread(self._writing)
+            self._writing = None
 
 
 def _write(file: AtomicFile, pieces: list[bytes]) -> None:
@@ -62,6 +67,6 @@ def _write(file: AtomicFile, pieces: list[bytes]) -> None:
         file.write(piece)
 
 
-def _commit(target: Path, file: AtomicFile, pieces: list[bytes], verify: Callable[[], None]) -> None:
+def _commit(target: str, file: AtomicFile, pieces: list[bytes], verify: Callable[[], None]) -> None:
     verify()
     translate_os_errors(target, file.commit, pieces[0] if len(pieces) == 1 else b"".join(pieces))

@@ -18,7 +18,7 @@ from typing import Final, Self, TypeAlias
 
 from multicart_async._core.regular_file import open_regular
 
-__all__ = ["FolderOpener", "OpenFolder"]
+__all__ = ["FolderOpener", "OpenFolder", "SharedFolder"]
 
 # looking up names does not require read permission
 _SEARCH: Final = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
@@ -51,7 +51,7 @@ class OpenFolder:
             try:
                 inner = folder.inner(part, create=create, durable=durable)
             finally:
-                folder.close()
+                folder.discard()
             folder = inner
         return folder
 
@@ -107,6 +107,10 @@ class OpenFolder:
         if self._descriptor is not None and self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1  # not `None`, which would mean that the path is used
+
+    def discard(self) -> None:
+        """Close it, also if it is shared: it is not needed again, or no longer there."""
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,6 +176,28 @@ class OpenFolder:
         except OSError as error:
             if error.errno not in _CANNOT_FLUSH:
                 raise
+
+
+class SharedFolder(OpenFolder):
+    """An open folder with several users one after another: it stays open when they close it, until `dispose`."""
+
+    __slots__ = ("disposed",)
+
+    def __init__(self, path: str, descriptor: int | None) -> None:
+        super().__init__(path, descriptor)
+        self.disposed = False
+
+    def close(self) -> None:
+        """Do nothing: another user may follow."""
+
+    def discard(self) -> None:
+        """See `OpenFolder.discard`."""
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Close it for good."""
+        self.disposed = True
+        super().close()
 
 
 FolderOpener: TypeAlias = Callable[[bool], OpenFolder]

@@ -8,7 +8,8 @@ from contextlib import aclosing
 import anyio
 
 from multicart_async._core.tasks import TaskPool
-from multicart_async._core.threads import join_thread, submit_batched
+from multicart_async._core.thread_batches import submit_batched
+from multicart_async._core.threads import join_thread
 from multicart_async.sinks._protocol import Receive, Sink
 
 __all__ = ["put_pulled"]

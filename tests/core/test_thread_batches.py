@@ -12,8 +12,9 @@ import attrs
 import pytest
 from test_threads import Job
 
-from multicart_async._core import threads
-from multicart_async._core.threads import _WORKERS, _executors, join_thread, submit_batched
+from multicart_async._core import thread_batches
+from multicart_async._core.thread_batches import _executors, submit_batched
+from multicart_async._core.threads import WORKERS, join_thread
 
 
 def noted(names: list[str], number: int) -> int:
@@ -25,7 +26,7 @@ def noted(names: list[str], number: int) -> int:
 async def test_short_work_shares_a_hop(monkeypatch) -> None:
     """What is begun together is done in one thread, one after the other, and the loop is told of all of it."""
     names: list[str] = []
-    monkeypatch.setattr(threads, "_TURN", 60.0)
+    monkeypatch.setattr(thread_batches, "_TURN", 60.0)
     futures = [submit_batched(noted, names, number) for number in range(10)]
 
     assert [number * number for number in range(10)] == [await join_thread(future) for future in futures]
@@ -35,8 +36,8 @@ async def test_short_work_shares_a_hop(monkeypatch) -> None:
 async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> None:
     """A hop that is under way takes what gathers meanwhile."""
     names: list[str] = []
-    monkeypatch.setattr(threads, "_TURN", 60.0)
-    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
+    monkeypatch.setattr(thread_batches, "_TURN", 60.0)
+    monkeypatch.setattr(thread_batches, "_RELIEF_DELAY", 60.0)
     gate, begun = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -58,9 +59,9 @@ async def test_short_work_that_comes_during_a_hop_goes_with_it(monkeypatch) -> N
 async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
     """Others get a hop of their own after a moment, up to as many as there are threads, and all come to their end."""
     gate = threading.Event()
-    stuck = [submit_batched(gate.wait) for _ in range(_WORKERS + 2)]
+    stuck = [submit_batched(gate.wait) for _ in range(WORKERS + 2)]
     await asyncio.sleep(0.05)
-    assert not any(future.done() for future in stuck)
+    assert not any(job.ended for job in stuck)
     with anyio.fail_after(20):
         while len(_executors[asyncio.get_running_loop()]._waiting) > 2:  # noqa: ASYNC110 -- threads take them
             await asyncio.sleep(0.01)
@@ -68,7 +69,7 @@ async def test_short_work_that_turns_out_long_holds_nobody_up() -> None:
     assert len(_executors[asyncio.get_running_loop()]._waiting) == 2
     gate.set()
 
-    assert [await join_thread(future) for future in stuck] == [True] * (_WORKERS + 2)
+    assert [await join_thread(job) for job in stuck] == [True] * (WORKERS + 2)
 
 
 async def test_an_error_of_short_work_is_its_own() -> None:
@@ -116,7 +117,7 @@ class Pool:
 async def pool(monkeypatch):
     """The pool of this module, with a single thread or none."""
     pool = Pool()
-    monkeypatch.setattr(threads, "_pool", lambda: pool)
+    monkeypatch.setattr(thread_batches, "thread_pool", lambda: pool)
     yield pool
     pool.threads.shutdown()
 
@@ -130,7 +131,7 @@ async def test_work_that_no_thread_takes_fails(pool) -> None:
     then = submit_batched(divmod, 3, 1)
     hop(*args)
 
-    assert not then.done()
+    assert not then.ended
     with pytest.raises(RuntimeError, match="new thread"):
         await join_thread(then)
 
@@ -148,8 +149,8 @@ async def test_work_waits_for_the_running_hop_if_no_thread_is_free(pool) -> None
 
 async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
     """After its turn it goes on behind them: other work of the threads is not held up while short work keeps coming."""
-    monkeypatch.setattr(threads, "_TURN", 0.0)
-    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
+    monkeypatch.setattr(thread_batches, "_TURN", 0.0)
+    monkeypatch.setattr(thread_batches, "_RELIEF_DELAY", 60.0)
     pool.good = 10
     gate, order = threading.Event(), list[str]()
 
@@ -171,8 +172,8 @@ async def test_a_hop_lets_others_have_its_thread(pool, monkeypatch) -> None:
 
 async def test_a_hop_goes_on_where_nobody_else_can_come(pool, monkeypatch) -> None:
     """Its turn is over, and the pool takes nothing more: then it ends what there is."""
-    monkeypatch.setattr(threads, "_TURN", 0.0)
-    monkeypatch.setattr(threads, "_RELIEF_DELAY", 60.0)
+    monkeypatch.setattr(thread_batches, "_TURN", 0.0)
+    monkeypatch.setattr(thread_batches, "_RELIEF_DELAY", 60.0)
     pool.good = 1
     short = [submit_batched(divmod, number, 1) for number in range(3)]
 

@@ -15,7 +15,7 @@ import anyio
 import attrs
 import pytest
 
-from multicart_async._core.threads import _WORKERS, join_thread, open_in_thread, run_in_thread, submit
+from multicart_async._core.threads import WORKERS, join_thread, open_in_thread, run_in_thread, submit
 
 
 @attrs.define
@@ -183,7 +183,7 @@ async def test_work_can_be_begun_before_it_is_waited_for() -> None:
 
 async def test_the_threads_are_our_own() -> None:
     """The loop's default executor is left alone: a slow disk must not delay the names of hosts."""
-    jobs = [Job(lasts=20) for _ in range(_WORKERS)]
+    jobs = [Job(lasts=20) for _ in range(WORKERS)]
     futures = [submit(job.work) for job in jobs]
     for job in jobs:
         await job.has_begun()

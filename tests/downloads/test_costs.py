@@ -16,7 +16,7 @@ from support.fakes import FakeFile, FakeTransport
 from support.groups import groups_over
 from support.strace_kit import needs_strace, put
 
-from multicart_async._core import threads
+from multicart_async._core import thread_batches, threads
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
@@ -29,7 +29,7 @@ PART = 1 << 18  # what the network brings at a time
 def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many pieces of work were handed to threads, and how often a thread was woken for them."""
     counted: Counter[str] = Counter()
-    short, own, send = threads.submit_batched, threads.submit, threads._pool
+    short, own, send = thread_batches.submit_batched, threads.submit, threads.thread_pool
 
     class Pool:
         def submit(self, *work: object) -> object:
@@ -39,7 +39,8 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     def pool() -> object:
         return Pool()
 
-    monkeypatch.setattr(threads, "_pool", pool)
+    monkeypatch.setattr(threads, "thread_pool", pool)
+    monkeypatch.setattr(thread_batches, "thread_pool", pool)
     for module in ("_downloads.verifier", "sinks._directory", "sinks._file_writer"):
         monkeypatch.setattr(
             f"multicart_async.{module}.submit_batched", lambda *work: (counted.update(work=1), short(*work))[1]

@@ -210,7 +210,7 @@ def test_a_folder_that_goes_before_the_first_byte_is_made_again(tmp_path, monkey
         return folder
 
     one = temporary(tmp_path, "101", "a")
-    one._open_folder = removed_once
+    one._open_folder = one._open_shared = removed_once
     one.commit(b"1")
 
     assert len(opened) == 2

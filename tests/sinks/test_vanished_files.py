@@ -272,7 +272,7 @@ def test_a_folder_that_is_removed_each_time_is_an_error(tmp_path) -> None:
         return folder
 
     one = temporary(tmp_path, "101", "a")
-    one._open_folder = removed
+    one._open_folder = one._open_shared = removed
     with pytest.raises(FileNotFoundError):
         one.commit(b"1")
     one.abort()

@@ -131,6 +131,10 @@ def open_below(folder: Path) -> list[str]:
     return found
 
 
+_BETWEEN_JOBS = {"_run", *(f"BatchExecutor.{name}" for name in ("_hop", "_run_jobs", "_report", "_next_or_end"))}
+"""Functions that a thread is in before a job and after it; the work itself is done in those that they call."""
+
+
 def threads_at_work() -> list[str]:
     """Threads other than this one that do something for the library; one that only looks for more does not."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -138,7 +142,7 @@ def threads_at_work() -> list[str]:
     for ident, top in sys._current_frames().items():
         frame = top
         while ident != threading.get_ident() and frame is not None:
-            if "/multicart_async/" in frame.f_code.co_filename and frame.f_code.co_qualname != "BatchExecutor._hop":
+            if "/multicart_async/" in frame.f_code.co_filename and frame.f_code.co_qualname not in _BETWEEN_JOBS:
                 busy.append(f"{names.get(ident)}: {frame.f_code.co_qualname}")
                 break
             frame = frame.f_back

@@ -88,7 +88,7 @@ from pathlib import Path
 from multicart_async._core import threads
 from support.refresh_kit import NEW, deliver
 
-threads._WORKERS = 1
+threads.WORKERS = 1
 CALLS = ("open", "replace", "unlink", "rmdir", "mkdir")
 
 def watch(limit):

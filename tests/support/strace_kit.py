@@ -25,7 +25,7 @@ from multicart_async.sinks import DirectorySink
 
 folder, size, pieces, durable, before = json.loads(sys.argv[1])
 secrets.token_hex = lambda size: "0" * 2 * size  # strace is told which path to watch,
-threads._WORKERS = 1  # and counts calls by thread
+threads.WORKERS = 1  # and counts calls by thread
 
 async def chunks():
     for _ in range(pieces):
