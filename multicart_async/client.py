@@ -8,7 +8,8 @@ import re
 import ssl
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import aiohttp
 import anyio
@@ -20,39 +21,23 @@ from multicart_async._core.extra_headers import ExtraHeaders
 from multicart_async._core.failures import Listener
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redaction import redact
-from multicart_async._core.threads import run_in_thread
 from multicart_async._core.validation import check_bool, check_choice, check_listener, wrong_argument
-from multicart_async._downloads.context import DownloadContext
-from multicart_async._downloads.manager import DownloadManager
-from multicart_async._downloads.plan import Files
-from multicart_async._downloads.stream import checked_stream
 from multicart_async._http import SOCKS_ADVICE, AiohttpTransport, ByteStream, NetworkOptions, Proxy, seal_proxy
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async._http.retries import Retrier, ignore_event
-from multicart_async._sync.engine import Synchronizer
-from multicart_async._sync.options import SyncOptions
-from multicart_async._sync.repair import Repairer
-from multicart_async._sync.verify import verify
 from multicart_async.config import Limits, RetryPolicy, Timeouts
 from multicart_async.errors import ArgumentError, DiskError
-from multicart_async.events import Emit, Event
-from multicart_async.models import SyncReport, VerifyReport
 from multicart_async.resources._base import ClientContext
-from multicart_async.resources.account import Account
-from multicart_async.resources.asins import Asins
-from multicart_async.resources.billing import Billing
-from multicart_async.resources.catalogue import Catalogue
-from multicart_async.resources.categories import Categories
-from multicart_async.resources.collections import Collections
-from multicart_async.resources.outputs import Outputs
-from multicart_async.resources.runs.runs import Runs
-from multicart_async.resources.settings import ServiceSettings
-from multicart_async.resources.skus import Skus
-from multicart_async.resources.zipcodes import Zipcodes
-from multicart_async.sinks import DirectorySink, ListableSink, Sink
-from multicart_async.sinks._error_mapping import map_sink_errors
-from multicart_async.sinks._protocol import check_listable
+from multicart_async.resources._groups import Groups
+
+if TYPE_CHECKING:  # imported where they are used: a mirror and downloads are not for every program
+    from multicart_async._downloads.context import DownloadContext
+    from multicart_async._downloads.manager import DownloadManager
+    from multicart_async._downloads.plan import Files
+    from multicart_async.events import Emit, Event
+    from multicart_async.models import SyncReport, VerifyReport
+    from multicart_async.sinks import ListableSink, Sink
 
 __all__ = ["AsyncMultiCart"]
 
@@ -60,7 +45,7 @@ _PATH = re.compile(r"/(?!/)[!\"$->@-\[\]-~]*\Z")  # sent unchanged: visible ASCI
 RequestSafety = Literal["safe", "idempotent", "unsafe"]
 
 
-class AsyncMultiCart:
+class AsyncMultiCart(Groups):
     """A client of MultiCartAPI. Use it as ``async with AsyncMultiCart() as client:``, one for the whole program.
 
     Connections are opened at the first call. A client belongs to the event loop and process of its first call:
@@ -110,29 +95,6 @@ class AsyncMultiCart:
         ArgumentError: (a `ConfigurationError`) Another argument is invalid.
     """
 
-    account: Account
-    """Log in, register, and read profile, key and credits."""
-    asins: Asins
-    """Add, list, change and delete the ASINs of a collection."""
-    billing: Billing
-    """List plans, and download invoices."""
-    catalogue: Catalogue
-    """Browse the products of Officeworks."""
-    categories: Categories
-    """Scrape entire Amazon categories."""
-    collections: Collections
-    """Create, list, change and delete collections."""
-    outputs: Outputs
-    """Read the output that the service stores for each ASIN."""
-    runs: Runs
-    """Start runs, wait for them, and download or read their results."""
-    settings: ServiceSettings
-    """List the domains and the Officeworks stores."""
-    skus: Skus
-    """Add Officeworks SKUs to a collection."""
-    zipcodes: Zipcodes
-    """Create postcodes, and wait until they are active."""
-
     def __init__(
         self,
         api_key: str | None = None,
@@ -173,28 +135,15 @@ class AsyncMultiCart:
         self._api = ApiCaller(
             self._transport, retrier=retrier, limits=limits, lifetime=lifetime, exposed=exposed, redactor=redactor
         )
-        self._downloads = DownloadContext(
-            self._transport, retrier=retrier, limits=limits, lifetime=lifetime, emit=emit, redactor=redactor
-        )
-        self._context = context = ClientContext(
+        self._downloads = downloads = _Downloads(self._api, retrier, limits, emit, self._settings.base_url)
+        self._context = ClientContext(
             api=self._api,
-            downloads=DownloadManager(self._downloads, self._settings.base_url),
+            downloads=downloads.manager,
             limits=limits,
             lifetime=lifetime,
             clock=Clock(sleep=lifetime.sleep),
             emit=emit,
         )
-        self.account = Account(context)
-        self.billing = Billing(context)
-        self.catalogue = Catalogue(context)
-        self.outputs = Outputs(context)
-        self.settings = ServiceSettings(context)
-        self.zipcodes = Zipcodes(context, settings=self.settings)
-        self.asins = Asins(context, zipcodes=self.zipcodes)
-        self.skus = Skus(context, asins=self.asins)
-        self.collections = Collections(context, asins=self.asins)
-        self.runs = Runs(context, collections=self.collections, account=self.account)
-        self.categories = Categories(context, collections=self.collections)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_settings"):  # a traceback with local variables shows incomplete objects
@@ -253,7 +202,9 @@ class AsyncMultiCart:
             DownloadError: (during iteration) The transfer was interrupted, stalled, or delivered something else.
             APIError: The service rejected the request.
         """
-        return checked_stream(self._downloads, url, self._settings.base_url)
+        from multicart_async._downloads.stream import checked_stream  # noqa: PLC0415
+
+        return checked_stream(self._downloads.context, url, self._settings.base_url)
 
     async def sync(
         self,
@@ -296,6 +247,9 @@ class AsyncMultiCart:
             DiskError: *dest* cannot be written to.
             APIError: The collections could not be listed.
         """
+        from multicart_async._sync.engine import Synchronizer  # noqa: PLC0415
+        from multicart_async._sync.options import SyncOptions  # noqa: PLC0415
+
         options = SyncOptions(
             runs=runs,
             files=files,
@@ -333,6 +287,9 @@ class AsyncMultiCart:
             ArgumentError: *dest* is a sink that cannot be listed.
             DiskError: *dest* itself cannot be read.
         """
+        from multicart_async._sync.repair import Repairer  # noqa: PLC0415
+        from multicart_async._sync.verify import verify  # noqa: PLC0415
+
         check_bool("repair", repair)
         with self._lifetime.track():
             sink = await self._readable(dest)
@@ -340,12 +297,49 @@ class AsyncMultiCart:
             return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), repair_run)
 
     async def _readable(self, dest: str | os.PathLike[str] | ListableSink) -> ListableSink:
+        from multicart_async._core.threads import run_in_thread  # noqa: PLC0415
+        from multicart_async.sinks import DirectorySink, Sink  # noqa: PLC0415
+        from multicart_async.sinks._error_mapping import map_sink_errors  # noqa: PLC0415
+        from multicart_async.sinks._protocol import check_listable  # noqa: PLC0415
+
         if not isinstance(dest, Sink):
             folder = DirectorySink(dest)
             if not await run_in_thread(folder.root.is_dir):
                 raise DiskError(str(folder.root), "dest: expected an existing folder; check the path", errno.ENOENT)
             return folder
         return check_listable("dest", map_sink_errors(dest))
+
+
+class _Downloads:
+    """What downloads share, made by the first one. It must not refer to the client, which would then not be freed at once."""
+
+    def __init__(self, api: ApiCaller, retrier: Retrier, limits: Limits, emit: Emit, base_url: str) -> None:
+        self._api = api
+        self._retrier = retrier
+        self._limits = limits
+        self._emit = emit
+        self._base_url = base_url
+
+    @cached_property
+    def context(self) -> DownloadContext:
+        """The infrastructure of downloads."""
+        from multicart_async._downloads.context import DownloadContext  # noqa: PLC0415
+
+        api = self._api
+        return DownloadContext(
+            api.transport,
+            retrier=self._retrier,
+            limits=self._limits,
+            lifetime=api.lifetime,
+            emit=self._emit,
+            redactor=api.redactor,
+        )
+
+    def manager(self) -> DownloadManager:
+        """Return a new manager of downloads."""
+        from multicart_async._downloads.manager import DownloadManager  # noqa: PLC0415
+
+        return DownloadManager(self.context, self._base_url)
 
 
 def _check_path(path: object) -> None:

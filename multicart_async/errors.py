@@ -30,7 +30,7 @@ line too, and shows the attributes that locate the error, such as ``path`` and `
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from multicart_async._core.exceptions import (
     ArgumentError,
@@ -41,10 +41,12 @@ from multicart_async._core.exceptions import (
 )
 from multicart_async._core.response_headers import FromResponse
 from multicart_async._core.text import bounded_detail, printable
-from multicart_async.models.categories import StartedCategory
 from multicart_async.models.items import ItemsRejectedError
-from multicart_async.models.runs import Run, StartedRun
-from multicart_async.models.zipcodes import Zipcode
+
+if TYPE_CHECKING:
+    from multicart_async.models.categories import StartedCategory
+    from multicart_async.models.runs import Run, StartedRun
+    from multicart_async.models.zipcodes import Zipcode
 
 __all__ = [
     "APIConnectionError",

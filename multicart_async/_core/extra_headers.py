@@ -81,9 +81,10 @@ class ExtraHeaders:
 
     def headers(self, user_agent: str) -> dict[str, str]:
         """Return all headers, including *user_agent* with its suffix."""
-        suffix = "" if self._user_agent is None else f" {self._user_agent}"
-        own = {cast("str", name): RedactedStr(value.reveal()) for name, value in self._fields or ()}
-        return {**own, "User-Agent": f"{user_agent}{suffix}"}
+        headers = {"User-Agent": user_agent if self._user_agent is None else f"{user_agent} {self._user_agent}"}
+        for name, value in self._fields or ():
+            headers[cast("str", name)] = RedactedStr(value.reveal())
+        return headers
 
     def secrets(self) -> list[Redacted]:
         """Return the values of at least 8 characters, and the part after a scheme, as in ``Bearer …``."""

@@ -8,7 +8,7 @@ escaped up to three times.
 from __future__ import annotations
 
 import copy
-import html
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
@@ -31,17 +31,14 @@ _MAX_TEXT: Final = MAX_ESCAPED  # a longer string is cut to this length
 _MAX_WORK: Final = 1 << 18  # characters of strings with escapes, which take longer than others
 _NODE: Final = 8  # the work of visiting one value, in such characters
 _MAX_DEPTH: Final = 100
-_ESCAPE: Final = re.compile(
-    r"""
+_ESCAPE: Final = r"""
     \\u(?P<high>d[89ab][0-9a-f]{2})\\u(?P<low>d[c-f][0-9a-f]{2})
     | \\(?:u(?P<unit>[0-9a-f]{4}) | x(?P<byte>[0-9a-f]{2}) | (?P<plain>.))
     | (?P<percent>%[0-7][0-9a-f] | %[cd][0-9a-f]%[89ab][0-9a-f] | %e[0-9a-f](?:%[89ab][0-9a-f]){2}
         | %f[0-7](?:%[89ab][0-9a-f]){3})
     | (?P<entity>&(?:\#[0-9]{1,7};? | \#x[0-9a-f]{1,6};? | [a-z][a-z0-9]{1,31};))
     | (?P<blank>\+)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    """
 _MARKS: Final = "\\%&+"  # each escape begins with one of them
 _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -214,7 +211,13 @@ def _levels(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(_character, text) if any(mark in text for mark in _MARKS) else text
+    return _escape().sub(_character, text) if any(mark in text for mark in _MARKS) else text
+
+
+@functools.cache
+def _escape() -> re.Pattern[str]:
+    """Return the pattern of one escape; compiling it would be a tenth of this package's import."""
+    return re.compile(_ESCAPE, re.VERBOSE | re.IGNORECASE)
 
 
 def _character(found: re.Match[str]) -> str:
@@ -228,4 +231,8 @@ def _character(found: re.Match[str]) -> str:
         return _LETTERS.get(escape[1], escape[1])
     if kind == "percent":
         return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace")
-    return " " if kind == "blank" else html.unescape(escape)
+    if kind == "blank":
+        return " "
+    import html  # noqa: PLC0415 -- its table of entities is large, and few messages need it
+
+    return html.unescape(escape)

@@ -28,7 +28,7 @@ from multicart_async._downloads.plan import (
     plan_in_thread_if_large,
 )
 from multicart_async._downloads.record_codec import RecordReader
-from multicart_async._downloads.records import OnInvalid, read_records
+from multicart_async._downloads.records import OnInvalid, PageRecords
 from multicart_async._downloads.run_download import RunDownloader
 from multicart_async._downloads.staging import recover, recover_if_abandoned, working_in
 from multicart_async._downloads.transfer import FileTransfer
@@ -163,6 +163,7 @@ class DownloadManager:
         if not run.is_download_generated:
             raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
         for request in await plan_in_thread_if_large(pages_of, run, self._base_url):
-            async with aclosing(read_records(self._context, request, refresher.link, reader, on_invalid)) as records:
-                async for record in records:
-                    yield record
+            async with aclosing(PageRecords(self._context, request, refresher.link, reader, on_invalid)) as page:
+                while (records := await page.read()) is not None:
+                    for record in records:
+                        yield record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from types import EllipsisType, NoneType, UnionType
 from typing import Any, Generic, TypeGuard, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
@@ -190,10 +191,11 @@ def _is_array(value: object) -> TypeGuard[list[Any]]:
     return type(value) is list
 
 
-def _an_object(value: object) -> dict[str, Any]:
-    if not _is_object(value):
+def _an_object(value: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = value
+    if type(fields) is not dict:  # without `_is_object`, because each record is checked
         raise TypeError("expected an object")
-    return value
+    return fields
 
 
 def _exactly(value: object, kind: Any) -> Any:
@@ -202,9 +204,16 @@ def _exactly(value: object, kind: Any) -> Any:
     return value
 
 
-def _one_of(value: object, kind: Any) -> Any:
-    kinds = get_args(kind)
-    return value if type(value) in kinds else _number(value, float if float in kinds else None)
+def _one_of(kind: Any) -> _Hook:
+    kinds = _unchanged(kind)
+    number = float if float in kinds else None
+    return lambda value, _: value if type(value) in kinds else _number(value, number)
+
+
+def _unchanged(kind: Any) -> frozenset[type]:
+    """Return the types whose values are values of *kind* as they are, none unless it is a scalar or a union of some."""
+    kinds = frozenset(get_args(kind) if _is_union(kind) else (kind,))
+    return kinds if kinds <= _SCALARS else frozenset()
 
 
 def _number(value: object, kind: Any) -> Any:
@@ -218,19 +227,24 @@ def _datetime(value: object, _: object) -> datetime:
 
 def _items(kind: Any) -> _Hook:
     make, inner = _LISTS[get_origin(kind) or kind], _inner(kind)
+    find_hook, unchanged = _hook_finder(inner), _unchanged(inner)
 
     def structure(value: object, _: object) -> Any:
-        hook = _converter.get_structure_hook(inner)  # looked up late, because a class may contain itself
-        return make([hook(item, inner) for item in _exactly(value, list)])
+        items: list[Any] = _exactly(value, list)
+        if unchanged.issuperset(map(type, items)):
+            return make(items)
+        hook = find_hook()
+        return make([hook(item, inner) for item in items])
 
     return structure
 
 
 def _members(kind: Any) -> _Hook:
     inner = _inner(kind)
+    find_hook = _hook_finder(inner)
 
     def structure(value: object, _: object) -> Any:
-        hook = _converter.get_structure_hook(inner)
+        hook = find_hook()
         return {name: hook(item, inner) for name, item in _an_object(value).items()}
 
     return structure
@@ -262,8 +276,13 @@ def _resolved(kind: Any) -> dict[str, Any]:
 
 
 def _lazy_hook(kind: Any) -> _Hook:
-    """Return a hook that looks up the one for *kind* when it is called, because a class may contain itself."""
-    return lambda value, _: _converter.get_structure_hook(kind)(value, kind)
+    find_hook = _hook_finder(kind)
+    return lambda value, _: find_hook()(value, kind)
+
+
+def _hook_finder(kind: Any) -> Callable[[], _Hook]:
+    """Return what finds the hook for *kind*: once, and not before it is called, because a class may contain itself."""
+    return cache(lambda: _converter.get_structure_hook(kind))
 
 
 _converter = cattrs.Converter(detailed_validation=False)
@@ -272,7 +291,7 @@ for _kind in (bool, int, str):
 _converter.register_structure_hook(float, _number)
 _converter.register_structure_hook(datetime, _datetime)
 _converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
-_converter.register_structure_hook_func(_is_scalars, _one_of)
+_converter.register_structure_hook_factory(_is_scalars, _one_of)
 _converter.register_structure_hook_factory(_is_list, _items)
 _converter.register_structure_hook_factory(_is_mapping, _members)
 _converter.register_structure_hook_factory(_has_fields, _instance)

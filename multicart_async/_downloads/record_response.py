@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from multicart_async._core.redactor import Redactor
+from multicart_async._core.stepwise import run_stepwise
 from multicart_async._downloads.formats.json_document import (
     ENVELOPE_BYTES,
     envelope_in,
@@ -27,9 +28,11 @@ from multicart_async.errors import (
 
 __all__ = ["RecordResponse"]
 
+_TURN = 2 * STEP  # bytes that are parsed before other tasks have their turn
+
 
 class RecordResponse:
-    """Parse one response into records, in steps of `STEP` bytes."""
+    """Parse one response into records, in steps of about a millisecond."""
 
     def __init__(
         self, label: str, stream: ByteStream, guard: ReplayGuard, *, limits: Limits, redactor: Redactor
@@ -61,30 +64,35 @@ class RecordResponse:
                     self._finish()
                     return None
                 self._piece, self._position = piece, 0
-            step = self._piece[self._position : self._position + STEP]
-            self._position += len(step)
-            return self._parse(step)
+            return await self._parse(self._next_step())
         except NotRecordsError as error:
             fault = error
         raise await self._error_for(fault)  # not from the fault: its frames hold the body
 
-    def _parse(self, piece: bytes) -> list[Any]:
+    def _next_step(self) -> bytes:
+        start, end = self._position, self._position + _TURN
+        if len(self._piece) - end < _TURN // 2:
+            end = len(self._piece)  # so few bytes are not worth a step of their own
+        self._position = end
+        return self._piece[start:end]
+
+    async def _parse(self, piece: bytes) -> list[Any]:
         """Return the new values of *piece*, without those that were yielded before."""
         replayed, new = self._guard.split_replayed(piece)
         if replayed:
-            self._feed(replayed)
+            await self._feed(replayed)
         if self._guard.changed and not self._parser.one_object:  # an object may be an error envelope, which says more
             raise self._changed_error()
-        values = self._feed(new)
+        values = await self._feed(new)
         if self._guard.changed and values:
             raise self._changed_error()
         return values
 
-    def _feed(self, piece: bytes) -> list[Any]:
+    async def _feed(self, piece: bytes) -> list[Any]:
         if self._guard.size <= ENVELOPE_BYTES:
             self._head += piece
         self._guard.update(piece)
-        return self._without_envelope(self._parser.feed(piece))
+        return self._without_envelope(await run_stepwise(self._parser.feed_incrementally(piece)))
 
     def _finish(self) -> None:
         self._parser.finish()

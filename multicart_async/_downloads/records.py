@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Literal, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, Literal, TypeVar
 
 from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.file_request import FileRequest, Refresh
@@ -12,7 +12,7 @@ from multicart_async._downloads.record_stream import RecordStream
 from multicart_async.errors import InvalidResponseError
 from multicart_async.events import RecordsSkipped
 
-__all__ = ["OnInvalid", "read_records"]
+__all__ = ["OnInvalid", "PageRecords"]
 
 T = TypeVar("T")
 
@@ -20,46 +20,63 @@ OnInvalid = Literal["raise", "skip"]
 """What to do with a value that is not a record or does not fit the requested class."""
 
 
-async def read_records(
-    context: DownloadContext,
-    request: FileRequest,
-    refresh: Refresh,
-    reader: RecordReader[T],
-    on_invalid: OnInvalid,
-) -> AsyncGenerator[T, None]:
-    """Yield each record of one result file, as *reader* makes it.
+class PageRecords(Generic[T]):
+    """The records of one result file, as *reader* makes them; call `aclose` at the end.
 
-    A transfer that breaks is started again without yielding any record twice: the file must begin with the very
-    bytes whose records were yielded before it yields more.
-
-    Raises:
-        InvalidResponseError: The file is not a JSON array or object, or a record is too large; or, unless invalid
-            ones are skipped, a value is not an object or does not fit.
-        IntegrityError: The file has changed since its first records were yielded.
-        DownloadError: The file could not be read to its end.
-        APIError: The service rejected the request.
+    A transfer that breaks is started again without giving any record twice: the file must begin with the very bytes whose
+    records were given before it gives more.
     """
-    stream = RecordStream(context, request, refresh)
-    number = skipped = 0
-    try:
-        while (values := await stream.read()) is not None:
-            for value in values:
-                number += 1
-                try:
-                    record = reader.structure(value)
-                except Exception:  # noqa: BLE001 -- a class of the caller may raise anything
-                    skipped += 1
-                else:
-                    yield record
-                    continue
-                if on_invalid == "raise":
-                    reason = reader.mismatch(value, context.redactor)
-                    del values, value  # which may repeat the credential
-                    raise stream.with_headers(InvalidResponseError(request.link.label, f"record {number}: {reason}"))
-    finally:
-        await stream.aclose()
-        if skipped and on_invalid == "skip":
-            context.emit(_skipped(request, skipped))
+
+    def __init__(
+        self,
+        context: DownloadContext,
+        request: FileRequest,
+        refresh: Refresh,
+        reader: RecordReader[T],
+        on_invalid: OnInvalid,
+    ) -> None:
+        self._context = context
+        self._request = request
+        self._reader = reader
+        self._on_invalid = on_invalid
+        self._stream = RecordStream(context, request, refresh)
+        self._count = self._skipped = 0
+
+    async def read(self) -> Iterator[T] | None:
+        """Return the next records, each of which is made when it is asked for; ``None`` at the end of the file.
+
+        Raises:
+            InvalidResponseError: The file is not a JSON array or object, or a record is too large.
+            IntegrityError: The file has changed since its first records were given.
+            DownloadError: The file could not be read to its end.
+            APIError: The service rejected the request.
+        """
+        values = await self._stream.read()
+        return None if values is None else self._records(values)
+
+    async def aclose(self) -> None:
+        """Release the connection, and report the values that were left out."""
+        await self._stream.aclose()
+        if self._skipped and self._on_invalid == "skip":
+            self._context.emit(_skipped(self._request, self._skipped))
+
+    def _records(self, values: list[Any]) -> Iterator[T]:
+        """Yield the records of *values*. Raises `InvalidResponseError` for an invalid one, unless they are skipped."""
+        structure, before = self._reader.structure, self._count
+        self._count += len(values)
+        for number, value in enumerate(values, before + 1):
+            try:
+                record = structure(value)
+            except Exception:  # noqa: BLE001 -- a class of the caller may raise anything
+                self._skipped += 1
+            else:
+                yield record
+                continue
+            if self._on_invalid == "raise":
+                reason = self._reader.mismatch(value, self._context.redactor)
+                error = InvalidResponseError(self._request.link.label, f"record {number}: {reason}")
+                del values, value  # which may repeat the credential
+                raise self._stream.with_headers(error)
 
 
 def _skipped(request: FileRequest, count: int) -> RecordsSkipped:

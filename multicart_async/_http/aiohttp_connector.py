@@ -160,13 +160,14 @@ class PoolConnector(aiohttp.TCPConnector):
         connection = await super().connect(req, traces, timeout)
         protocol = connection.protocol
         assert protocol is not None  # until it is released
-        while protocol in self._used and protocol.should_close:
+        while (reused := protocol in self._used) and protocol.should_close:
             connection.close()  # data that arrived while it was idle would be read as the response to this request
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             assert protocol is not None
-        evidence.connected(reused=protocol in self._used)
-        self._used.add(protocol)
+        if not reused:
+            self._used.add(protocol)
+        evidence.connected(reused=reused)
         return connection
 
 

@@ -184,7 +184,7 @@ class AiohttpStream:
         The wait is timed here, because aiohttp's ``sock_read`` restarts with any byte, also one outside the body, and
         keeps running in the pool, where it ends the next request on the connection.
         """
-        with self._lifetime.track(min(self._read, left)):
+        with self._lifetime.bound(min(self._read, left)):
             try:
                 return await body.readany()
             except asyncio.CancelledError as error:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import aiohttp
 import attrs
 from yarl import URL
 
-from multicart_async._core.clock import Clock
 from multicart_async._core.credentials import Settings
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redaction import RedactedBody
@@ -27,26 +26,21 @@ from multicart_async._core.response_headers import note_headers
 from multicart_async._core.version import __version__
 from multicart_async._http.aiohttp_connector import PoolConnector, SendEvidence, multipart
 from multicart_async._http.aiohttp_errors import HEADERS, LINE_BYTES, Route, call_error, forget_request
+from multicart_async._http.aiohttp_files import FileStreams
 from multicart_async._http.aiohttp_proxy import Proxy, address, environment_proxy, seal_proxy
-from multicart_async._http.aiohttp_stream import AiohttpStream, lower
-from multicart_async._http.pacing import ByteThrottle
-from multicart_async._http.throttled_stream import ThrottledStream
+from multicart_async._http.aiohttp_stream import lower
+from multicart_async._http.lazy_headers import LazyHeaders
 from multicart_async._http.transport import ByteStream, MultipartForm, Response
 from multicart_async.config import Limits, Timeouts
 from multicart_async.errors import (
     ConfigurationError,
-    IntegrityError,
-    InvalidResponseError,
     MultiCartError,
     ResponseTooLargeError,
-    UnreachableResultError,
 )
 
 __all__ = ["AiohttpTransport", "NetworkOptions"]
 
 USER_AGENT: Final = f"multicart_async/{__version__} aiohttp/{aiohttp.__version__}"
-MAX_REDIRECTS = 5
-E = TypeVar("E", bound=MultiCartError)
 T = TypeVar("T")
 _Kind = Literal["calls", "new calls", "files", "new files"]
 
@@ -77,7 +71,6 @@ class AiohttpTransport:
     ) -> None:
         self._settings = settings
         self._base = URL(settings.base_url)
-        self._origin = _origin(self._base)
         self._timeouts = timeouts
         self._connecting = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)  # the rest is timed here
         self._limits = limits
@@ -94,47 +87,51 @@ class AiohttpTransport:
         )
         self._lifetime = lifetime or ClientLifetime()
         self._now = now
-        rate = limits.bytes_per_second
-        self._throttle = None if rate is None else ByteThrottle(rate, Clock(now, self._lifetime.sleep))
+        self._files = FileStreams(
+            self._base, route=self._route, timeouts=timeouts, limits=limits, lifetime=self._lifetime, now=now
+        )
         self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
-    async def post(
+    def post(
         self,
         path: str,
         body: bytes | RedactedBody | MultipartForm,
         *,
         new_connection: bool = False,
         public: bool = False,
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """See `Transport.post`."""
-        return await self._call("POST", path, body, "new calls" if new_connection else "calls", public=public)
+        return self._call("POST", path, body, "new calls" if new_connection else "calls", public=public)
 
-    async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
+    def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Coroutine[Any, Any, Response]:
         """See `Transport.get`."""
-        return await self._call("GET", path, None, "new calls" if new_connection else "calls", public=public)
+        return self._call("GET", path, None, "new calls" if new_connection else "calls", public=public)
 
-    async def _call(
+    def _call(
         self, method: str, path: str, body: bytes | RedactedBody | MultipartForm | None, kind: _Kind, *, public: bool
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         if not public and self._settings.credential is None:
             raise ConfigurationError(
                 f"{path} needs a credential: pass api_key or token, or set MULTICART_API_KEY or MULTICART_TOKEN"
             )
         evidence = SendEvidence(tracked=body is None or self._network.session is not None)
-        return await self._bounded(
-            path, kind, evidence, lambda: self._exchange(method, path, body, kind, evidence, public=public)
-        )
+        work = partial(self._exchange, method, path, body, kind, evidence, public=public)
+        return self._bounded(path, kind, evidence, work)
 
     async def _bounded(self, path: str, kind: _Kind, evidence: SendEvidence, work: Callable[[], Awaitable[T]]) -> T:
         """Return the result of *work*, limited to ``Timeouts.request``; translate its exceptions to errors of this library.
 
         A cancellation is raised as it is, with the attribute ``request_sent = True`` if the request had begun.
         """
-        self._lifetime.ensure_open()
+        operation = self._lifetime.bound(self._timeouts.request)
         fault: MultiCartError
         try:
-            with self._lifetime.track(self._timeouts.request):
-                return await _forgetful(work())
+            with operation:
+                try:
+                    return await work()
+                except (asyncio.CancelledError, MultiCartError) as error:
+                    forget_request(error)
+                    raise
         except MultiCartError:
             raise
         except asyncio.CancelledError as error:
@@ -170,7 +167,7 @@ class AiohttpTransport:
         place = URL(self._settings.base_url + path, encoded=True)
         async with await self._request(kind, method, place, headers, evidence, data=data, public=public) as answer:
             evidence.reused = False  # a connection that delivers a response was not dead
-            return Response(answer.status, await self._body(path, answer), lower(answer))
+            return Response(answer.status, await self._body(path, answer), LazyHeaders(answer.headers))
 
     async def _request(
         self,
@@ -213,77 +210,43 @@ class AiohttpTransport:
         """Read and decode the body up to the limit, because 100 kB of gzip may decode to 100 MB."""
         most = self._limits.response_bytes
         pieces = _Pieces()
-        promised = answer.content_length or 0
+        content, promised = answer.content, answer.content_length or 0
         while promised <= most and pieces.size <= most:
-            if not pieces.take(await answer.content.readany()):
+            last = not pieces.take(await content.readany())
+            if last or (content.at_eof() and pieces.size <= most):
                 return pieces.joined()
         answer.close()
-        raise self._noted(_too_large(path, most), answer)
-
-    def _noted(self, error: E, answer: aiohttp.ClientResponse) -> E:
-        """Return *error* with the headers of *answer* that errors keep."""
+        error = _too_large(path, most)
         note_headers(error, lower(answer), self.redactor.text)
-        return error
+        raise error
 
     def stream(
         self, url: str, *, label: str, headers: Mapping[str, str] = {}, new_connection: bool = False
     ) -> AbstractAsyncContextManager[ByteStream]:
         """See `Transport.stream`."""
-        return _OpenFile(partial(self._open_stream, url, label, headers, "new files" if new_connection else "files"))
-
-    async def _open_stream(
-        self, url: str, label: str, headers: Mapping[str, str], kind: _Kind
-    ) -> tuple[aiohttp.ClientResponse, ByteStream]:
         prime_allocator()
-        answer = await _forgetful(self._open(url, label, headers, kind))
-        stream = AiohttpStream(
-            answer, label, self._timeouts, self._limits.file_bytes, self._lifetime, self._now, self._route
-        )
-        try:
-            stream.check_length()
-        except IntegrityError:
-            answer.close()
-            raise
-        return answer, stream if self._throttle is None else ThrottledStream(stream, self._throttle)
+        kind: _Kind = "new files" if new_connection else "files"
+        return self._files.stream(url, label, partial(self._get, label, headers, kind))
 
-    async def _open(self, url: str, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
-        place, hops = URL(url, encoded=True), 0
-        while True:
-            if not self._same_origin(place):
-                there = self.redactor.text(_origin(place))
-                raise UnreachableResultError(label, f"leads to another origin ({there}), which must not get the key")
-            answer = await self._get(place, label, headers, kind)
-            if not 300 <= answer.status <= 399:
-                return answer
-            answer.close()
-            target = _redirected(place, answer.headers.get("Location"))
-            if target is None or hops == MAX_REDIRECTS:
-                reason = (
-                    "a redirect without a valid Location" if target is None else f"more than {MAX_REDIRECTS} redirects"
-                )
-                raise self._noted(InvalidResponseError(label, reason, http_status=answer.status), answer)
-            place, hops = target, hops + 1
-
-    async def _get(self, place: URL, label: str, headers: Mapping[str, str], kind: _Kind) -> aiohttp.ClientResponse:
+    def _get(
+        self, label: str, headers: Mapping[str, str], kind: _Kind, place: URL
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         asked = {"Accept-Encoding": "identity", **headers}  # the length of an encoded body proves nothing
         evidence = SendEvidence(tracked=True)
         # the timeout covers all headers, also when they arrive one by one
-        return await self._bounded(
-            label, kind, evidence, lambda: self._request(kind, "GET", place, asked, evidence, decode=False)
-        )
+        work = partial(self._request, kind, "GET", place, asked, evidence, decode=False)
+        return self._bounded(label, kind, evidence, work)
 
     def _headers(self, own: Mapping[str, str], *, public: bool, tunnel: bool) -> dict[str, str]:
         """Return all headers of a request; those for the proxy are left out if it only forwards a *tunnel*."""
         credential, proxy = self._settings.credential, self._proxy
-        return {
-            **self._settings.extra.headers(USER_AGENT),
-            **own,
-            **(credential.as_headers() if credential and not public else {}),
-            **(proxy.headers() if proxy and not tunnel else {}),
-        }
-
-    def _same_origin(self, place: URL) -> bool:
-        return place.user is None and place.password is None and _origin(place) == self._origin
+        headers = self._settings.extra.headers(USER_AGENT)
+        headers.update(own)
+        if credential and not public:
+            headers.update(credential.as_headers())
+        if proxy and not tunnel:
+            headers.update(proxy.headers())
+        return headers
 
     def _session(self, kind: _Kind) -> aiohttp.ClientSession:
         if self._network.session is not None:
@@ -293,6 +256,7 @@ class AiohttpTransport:
         return self._sessions[kind]
 
     def _make_session(self, kind: _Kind) -> aiohttp.ClientSession:
+        prime_allocator()
         network = self._network
         calls, fresh = kind.endswith("calls"), kind.startswith("new")
         connector = PoolConnector(
@@ -312,21 +276,6 @@ class AiohttpTransport:
             kind, session = next(iter(self._sessions.items()))
             await session.close()
             self._sessions.pop(kind, None)  # only now: after a cancellation, the next call must close it
-
-
-class _OpenFile:
-    """The response for a file, as a context manager."""
-
-    def __init__(self, start: Callable[[], Awaitable[tuple[aiohttp.ClientResponse, ByteStream]]]) -> None:
-        self._start = start
-
-    async def __aenter__(self) -> ByteStream:
-        self._answer, stream = await self._start()
-        return stream
-
-    async def __aexit__(self, *_: object) -> None:
-        if not self._answer.content.at_eof():  # otherwise the connection is back in the pool
-            self._answer.close()  # it cannot be reused
 
 
 class _Pieces:
@@ -350,15 +299,6 @@ class _Pieces:
         return b"".join(self._parts)
 
 
-async def _forgetful(work: Awaitable[T]) -> T:
-    """Return the result of *work*; remove the frames that hold the request from a cancellation and from our errors."""
-    try:
-        return await work
-    except (asyncio.CancelledError, MultiCartError) as error:
-        forget_request(error)
-        raise
-
-
 def _is_cancelled() -> bool:
     """Return whether the running task was cancelled; otherwise a session raised `asyncio.CancelledError` by itself."""
     task = asyncio.current_task()
@@ -371,29 +311,9 @@ def _is_usable(session: aiohttp.ClientSession) -> bool:
     return not session.closed and getattr(session, "_loop", loop) is loop
 
 
-def _origin(place: URL) -> str:
-    return f"{place.scheme}://{(place.raw_host or '').lower()}:{place.port}"
-
-
-def _redirected(place: URL, location: str | None) -> URL | None:
-    """Return the target of a redirect, or ``None`` if it is not a valid URL."""
-    if location is None:
-        return None
-    try:
-        there = place.join(URL(location, encoded=_is_wire(location)))
-        _origin(there)  # yarl validates user, host and port only when they are read
-    except ValueError:
-        return None
-    return there
-
-
 def _too_large(path: str, most: int) -> ResponseTooLargeError:
     reason = f"expected at most {most} bytes (Limits.response_bytes), got more; raise the limit to read it"
     return ResponseTooLargeError(path, reason)
-
-
-def _is_wire(text: str) -> bool:
-    return all("\x21" <= character <= "\x7e" for character in text)
 
 
 _primed = False

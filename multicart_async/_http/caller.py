@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Awaitable, Generator, Mapping
+from typing import Any, Generic, TypeVar
 
-import anyio.lowlevel
+import anyio
 import attrs
 
 from multicart_async._core.credentials import PLAIN_HTTP
 from multicart_async._core.lifetime import ClientLifetime
-from multicart_async._core.redaction import MASK, RedactedBody
+from multicart_async._core.redaction import MASK, Redacted, RedactedBody
 from multicart_async._core.redactor import Redactor
 from multicart_async._core.response_headers import note_headers
+from multicart_async._core.stepwise import run_stepwise
 from multicart_async._http import MultipartForm, Response, Transport
-from multicart_async._http.codec import decode, decode_incrementally, encode_body
+from multicart_async._http.codec import decode_incrementally, decode_with, encode_body, row_converter
 from multicart_async._http.endpoint import Endpoint
 from multicart_async._http.envelope import REDACTED, unwrap_envelope, unwrap_large_envelope
 from multicart_async._http.incremental_json import estimate_memory
@@ -61,16 +62,17 @@ class ApiCaller:
         redactor: Redactor = Redactor(),
     ) -> None:
         self._exposed = exposed
-        self._transport = transport
+        self.transport = transport
         self.redactor = redactor
         self.lifetime = lifetime or ClientLifetime()
-        self._retrier = retrier or Retrier(lifetime=self.lifetime)
-        self._limiter = anyio.CapacityLimiter(limits.requests)
-        self._memory = _MEMORY * limits.response_bytes
+        self.retrier = retrier or Retrier(lifetime=self.lifetime)
+        self.limiter = anyio.CapacityLimiter(limits.requests)
+        self.memory = _MEMORY * limits.response_bytes
 
     async def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
         """Make a call and return its data as a value of the endpoint's type."""
-        return (await self.call_with_info(endpoint, fields)).value
+        call = self._prepare(endpoint, fields)
+        return await self.retrier.run(endpoint.path, call.attempt, call.may_repeat)
 
     async def call_with_info(
         self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}
@@ -79,101 +81,126 @@ class ApiCaller:
 
         If so, a rejection such as "already done" or "not found" may mean success.
         """
+        call = self._prepare(endpoint, fields)
+        value = await self.retrier.run(endpoint.path, call.attempt, call.may_repeat)
+        return CallResult(value, maybe_applied=call.maybe_applied)
+
+    def _prepare(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm) -> _Call[T]:
         if endpoint.sensitive and self._exposed:
             raise ConfigurationError(f"{endpoint.path}: {self._exposed}: what is sent or received {PLAIN_HTTP}")
         sent = fields if isinstance(fields, MultipartForm) else encode_body(fields)
-        lost = False
-
-        async def attempt(number: int) -> CallResult[T]:
-            nonlocal lost
-            try:
-                return CallResult(await self._fitting(endpoint, fields, sent, number), maybe_applied=lost)
-            except APIError as error:
-                error.subject = endpoint.subject_of(fields)
-                error.maybe_applied = lost
-                lost = lost or not is_definite_rejection(error)
-                raise
-            except APIConnectionError as error:
-                lost = lost or error.sent
-                raise
-
         self.lifetime.ensure_open()  # only the waits below are tracked: tracking the whole call would make each one slower
-        return await self._retrier.run(endpoint.path, attempt, lambda error: is_call_retryable(error, endpoint.safety))
+        return _Call(self, endpoint, fields, sent)
 
-    async def _fitting(
+
+class _Call(Generic[T]):
+    """One call: what it sends, and whether one of its attempts may already have taken effect."""
+
+    __slots__ = ("_api", "_endpoint", "_fields", "_sent", "maybe_applied")
+
+    def __init__(
         self,
+        api: ApiCaller,
         endpoint: Endpoint[T],
         fields: Mapping[str, object] | MultipartForm,
         sent: bytes | RedactedBody | MultipartForm,
-        number: int,
-    ) -> T:
+    ) -> None:
+        self._api = api
+        self._endpoint = endpoint
+        self._fields = fields
+        self._sent = sent
+        self.maybe_applied = False
+
+    def may_repeat(self, error: BaseException) -> bool:
+        """Return whether the call may be sent again after *error*."""
+        return is_call_retryable(error, self._endpoint.safety)
+
+    async def attempt(self, number: int) -> T:
         """Make one attempt. A read whose response belongs to another request is repeated on a new connection."""
-        value = await self._attempt(endpoint, sent, number)
-        if isinstance(fields, MultipartForm):
-            return value
-        reason = endpoint.mismatch(fields, value)
-        if reason is not None and endpoint.safety == "safe":
-            value = await self._attempt(endpoint, sent, number + 1)
-            reason = endpoint.mismatch(fields, value)
+        endpoint = self._endpoint
+        try:
+            value = await self._value(number)
+            reason = self._mismatch(value)
+            if reason is not None and endpoint.safety == "safe":
+                value = await self._value(number + 1)
+                reason = self._mismatch(value)
+        except APIError as error:
+            error.subject = endpoint.subject_of(self._fields)
+            error.maybe_applied = self.maybe_applied
+            self.maybe_applied = self.maybe_applied or not is_definite_rejection(error)
+            raise
+        except APIConnectionError as error:
+            self.maybe_applied = self.maybe_applied or error.sent
+            raise
         if reason is not None:
             raise InvalidResponseError(endpoint.path, reason)
         return value
 
-    async def _attempt(self, endpoint: Endpoint[T], sent: bytes | RedactedBody | MultipartForm, number: int) -> T:
-        own = Redactor(sent.secrets if isinstance(sent, RedactedBody) else ())
-        redactor = self.redactor.including(own.secrets)
+    def _mismatch(self, value: T) -> str | None:
+        return None if isinstance(self._fields, MultipartForm) else self._endpoint.mismatch(self._fields, value)
+
+    async def _value(self, number: int) -> T:
+        endpoint, api = self._endpoint, self._api
+        response = await self._response(number)
+        fault: MultiCartError
         try:
-            response = await self._send_limited(endpoint, sent, number)
+            redactor = api.redactor if endpoint.sensitive else self._redactor()
+            if len(response.payload) > _LARGE:
+                return await _decode_large(api, endpoint, response, redactor)
+            return _value(endpoint, response, redactor)
+        except MultiCartError as error:
+            fault = error.with_traceback(None)  # its frames hold the response
+        if endpoint.sensitive:
+            fault = _private_fault(fault, Redactor(self._secrets()))
+        redactor = self._redactor()
+        note_headers(fault, response.headers, redactor.text)
+        del response  # otherwise the frames of the error would keep it
+        raise redactor.error(fault)
+
+    async def _response(self, number: int) -> Response:
+        """Wait for the turn of the call, send it, and return the response."""
+        api, endpoint = self._api, self._endpoint
+        try:
+            api.limiter.acquire_nowait()
+        except anyio.WouldBlock:
+            with api.lifetime.track():
+                await api.limiter.acquire()  # this yields to the loop even if there is room
+        try:
+            await api.retrier.wait_for_rate_limit()  # after the queue: a pause may have been requested meanwhile
+            return await self._send(number)
         except InvalidResponseError as error:  # its headers may repeat what was sent
-            redactor.error(error)
+            self._redactor().error(error)
             raise
         except APIConnectionError as error:
             if not error.sent or endpoint.safety in {"safe", "idempotent"}:
                 raise
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
-        fault: MultiCartError
-        try:
-            return await self._decode(endpoint, response, self.redactor if endpoint.sensitive else redactor)
-        except MultiCartError as error:
-            fault = error.with_traceback(None)  # its frames hold the response
-        if endpoint.sensitive:
-            fault = _private_fault(fault, own)
-        note_headers(fault, response.headers, redactor.text)
-        del response  # otherwise the frames of the error would keep it
-        raise redactor.error(fault)
-
-    async def _decode(self, endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
-        if len(response.payload) > _LARGE:
-            if endpoint.sensitive:  # decoded in steps, it would appear in the traceback of an error in between
-                raise ResponseTooLargeError(
-                    endpoint.path, f"expected at most {_LARGE} bytes, got {len(response.payload)}"
-                )
-            with self.lifetime.track():
-                return await _unhurried(_in_steps(endpoint, response, redactor, self._memory))
-        return _value(endpoint, response, redactor)
-
-    async def _send_limited(
-        self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | MultipartForm, number: int
-    ) -> Response:
-        try:
-            self._limiter.acquire_nowait()
-        except anyio.WouldBlock:
-            with self.lifetime.track():
-                await self._limiter.acquire()  # this yields to the loop even if there is room
-        try:
-            await self._retrier.wait_for_rate_limit()  # after the queue: a pause may have been requested meanwhile
-            return await self._send(endpoint, sent, number)
         finally:
-            self._limiter.release()
+            api.limiter.release()
 
-    async def _send(self, endpoint: Endpoint[Any], sent: bytes | RedactedBody | MultipartForm, number: int) -> Response:
+    def _send(self, number: int) -> Awaitable[Response]:
+        endpoint = self._endpoint
         path, public = endpoint.path, endpoint.public
         fresh = endpoint.mutates or number > 1  # the other connections of the pool may be dead, too
         if endpoint.method == "GET":
-            return await self._transport.get(path, new_connection=fresh, public=public)
+            return self._api.transport.get(path, new_connection=fresh, public=public)
         # `{}` is sent also where no body is documented: other endpoints document it as equivalent
-        return await self._transport.post(path, sent, new_connection=fresh, public=public)
+        return self._api.transport.post(path, self._sent, new_connection=fresh, public=public)
+
+    def _redactor(self) -> Redactor:
+        return self._api.redactor.including(self._secrets())
+
+    def _secrets(self) -> tuple[Redacted, ...]:
+        return self._sent.secrets if isinstance(self._sent, RedactedBody) else ()
+
+
+async def _decode_large(api: ApiCaller, endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
+    if endpoint.sensitive:  # decoded in steps, it would appear in the traceback of an error in between
+        reason = f"expected at most {_LARGE} bytes, got {len(response.payload)}"
+        raise ResponseTooLargeError(endpoint.path, reason)
+    with api.lifetime.track():
+        return await run_stepwise(_in_steps(endpoint, response, redactor, api.memory))
 
 
 def _value(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
@@ -185,7 +212,8 @@ def _value(endpoint: Endpoint[T], response: Response, redactor: Redactor) -> T:
         redactor=redactor,
         sensitive=endpoint.sensitive,
     )
-    return decode(data, endpoint.returns, endpoint.path)
+    value: T = decode_with(endpoint.read, data, endpoint.path)
+    return value
 
 
 def _private_fault(fault: MultiCartError, own: Redactor) -> MultiCartError:
@@ -211,16 +239,6 @@ def _in_steps(endpoint: Endpoint[T], response: Response, redactor: Redactor, mos
         reason = f"expected at most {most:,} bytes of memory for its content, got more; raise Limits.response_bytes to read it"
         raise ResponseTooLargeError(endpoint.path, reason)
     data = yield from unwrap_large_envelope(
-        endpoint.path, response.status, response.headers, response.payload, redactor
+        endpoint.path, response.status, response.headers, response.payload, redactor, row_converter(endpoint.returns)
     )
     return (yield from decode_incrementally(data, endpoint.returns, endpoint.path))
-
-
-async def _unhurried(steps: Generator[None, None, T]) -> T:
-    """Run all steps, let other tasks run after each, and return the result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return cast("T", end.value)
-        await anyio.lowlevel.checkpoint()

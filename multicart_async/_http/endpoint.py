@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 import attrs
 
 from multicart_async._core.short_repr import short_repr
+from multicart_async._http.row_reader import make_reader
+from multicart_async._http.structuring import Structure
 from multicart_async._http.transport import MultipartForm
 
 __all__ = ["ANYTHING", "Endpoint", "Safety"]
@@ -44,6 +47,11 @@ class Endpoint(Generic[T]):
     echo: tuple[str, str] | None = attrs.field(default=None, kw_only=True)
     subject: tuple[str, str] | None = attrs.field(default=None, kw_only=True)
 
+    @cached_property
+    def read(self) -> Structure:
+        """The function that converts the data of a response to ``returns``."""
+        return make_reader(cast("Any", self.returns))
+
     @property
     def mutates(self) -> bool:
         """Whether it changes something, and so needs a new connection: aiohttp cannot repeat a POST on a stale one."""
@@ -65,10 +73,11 @@ class Endpoint(Generic[T]):
         if self.echo is None:
             return None
         name, attribute = self.echo
-        rows = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        expected = fields[name]
+        rows: Any = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
         for row in rows:
             answered = getattr(row, attribute)
-            if answered is not None and answered != fields[name]:
-                expected = f"{attribute} {short_repr(fields[name])}"
-                return f"the response belongs to another request: expected {expected}, got {answered}"
+            if answered is not None and answered != expected:
+                wanted = f"{attribute} {short_repr(expected)}"
+                return f"the response belongs to another request: expected {wanted}, got {answered}"
         return None

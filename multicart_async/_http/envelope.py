@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from multicart_async._core.redactor import MAX_ESCAPED, Redactor
 from multicart_async._core.text import bounded_detail
-from multicart_async._http.incremental_json import STRICT, parse_incrementally
+from multicart_async._http.incremental_json import STRICT, Convert, parse_incrementally
 from multicart_async.errors import APIError, InvalidResponseError
 
 __all__ = ["REDACTED", "error_from_envelope", "preview", "retry_after", "unwrap_envelope", "unwrap_large_envelope"]
@@ -44,16 +44,28 @@ def unwrap_envelope(
 
 
 def unwrap_large_envelope(
-    path: str, http_status: int, headers: Mapping[str, str], payload: bytes, redactor: Redactor = Redactor()
+    path: str,
+    http_status: int,
+    headers: Mapping[str, str],
+    payload: bytes,
+    redactor: Redactor = Redactor(),
+    convert: Convert | None = None,
 ) -> Generator[None, None, Any]:
-    """Unwrap as `unwrap_envelope` does, in small steps."""
+    """Unwrap as `unwrap_envelope` does, in small steps. If the data are an array, *convert* converts most of its items."""
     try:
         text = payload.decode()
         yield  # decoding takes about as long as a step
-        answer = yield from parse_incrementally(text)
+        answer = yield from parse_incrementally(text, convert={} if convert is None else {"data": convert})
+        if convert is not None and not _is_success(answer, http_status):
+            answer = yield from parse_incrementally(text)  # the error has its data as they were received
     except (ValueError, RecursionError):
         answer = None
     return _open(path, http_status, headers, payload, answer, redactor, sensitive=False)
+
+
+def _is_success(answer: Any, http_status: int) -> bool:
+    envelope = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
+    return envelope.get("status") == 1 and 200 <= http_status <= 299
 
 
 def _open(
@@ -91,7 +103,7 @@ def _open(
         raise InvalidResponseError(
             path, f"expected an envelope with code, data and status, got {shown}", http_status=http_status
         )
-    envelope = cast("dict[str, Any]", answer)
+    envelope: dict[str, Any] = answer  # pyright: ignore[reportUnknownVariableType] -- JSON
     status = envelope["status"]
     if type(status) is not int or status not in {0, 1}:  # True and "1" are not documented
         shown = REDACTED if sensitive else repr(redactor.text(str(status))[:20])
@@ -100,8 +112,10 @@ def _open(
         )
     if status == 0 or not good:
         raise error_from_envelope(path, envelope, http_status=http_status, headers=headers, redactor=redactor)
-    _refuse_hidden_error(path, envelope, http_status, redactor)
-    return envelope.get("data")
+    data = envelope.get("data")
+    if isinstance(data, dict):
+        _refuse_hidden_error(path, cast("dict[str, Any]", data), http_status, redactor)
+    return data  # pyright: ignore[reportUnknownVariableType] -- JSON
 
 
 def error_from_envelope(
@@ -129,10 +143,9 @@ def _detail(envelope: Mapping[str, Any]) -> object:
     return rest if more else only
 
 
-def _refuse_hidden_error(path: str, envelope: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
+def _refuse_hidden_error(path: str, data: Mapping[str, Any], http_status: int, redactor: Redactor) -> None:
     """Raise the error in ``data.output.error``, which the Playground returns with ``status`` 1 if credits are missing."""
-    data = envelope.get("data")
-    output = cast("dict[str, Any]", data).get("output") if isinstance(data, dict) else None
+    output = data.get("output")
     error = cast("dict[str, Any]", output).get("error") if isinstance(output, dict) else None
     if error:
         raise APIError(path, None, _redacted(error, redactor), http_status=http_status)

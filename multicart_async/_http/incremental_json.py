@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NoReturn, TypeAlias, cast
 
-from multicart_async._http.json_values import ValueEnd
+__all__ = ["STRICT", "Convert", "estimate_memory", "parse_incrementally", "skip_whitespace"]
 
-__all__ = ["STRICT", "estimate_memory", "parse_incrementally", "skip_whitespace"]
-
+Convert: TypeAlias = Callable[[list[Any]], list[Any]]
+"""Convert some items of an array, as many as it gets."""
 _Steps: TypeAlias = Generator[None, None, tuple[Any, int]]
 
 _STEP = 1 << 17  # characters parsed in about a millisecond
-_LOOKS = (1 << 6, 1 << 12, _STEP)  # characters: many members are shorter than the first, most rows than the second
+_LOOKS = (1 << 9, 1 << 13, _STEP)  # characters: most rows are shorter than the first, most records than the second
 _BRACKETS: Final = frozenset("{[")
 _SIGNS: Final = b'[]{},"'
 _SIGN_BYTES: Final = 32  # estimated bytes of memory for each sign
@@ -35,14 +36,19 @@ STRICT = json.JSONDecoder(parse_constant=_no_constant)
 """A decoder for standard JSON, which rejects NaN and Infinity."""
 
 
-def parse_incrementally(text: str) -> Generator[None, None, Any]:
-    """Parse *text* as `STRICT` does; each ``yield`` is a pause for other tasks.
+def parse_incrementally(
+    text: str, decoder: json.JSONDecoder = STRICT, *, convert: Mapping[str, Convert] = {}
+) -> Generator[None, None, Any]:
+    """Parse *text* as *decoder* does; each ``yield`` is a pause for other tasks.
+
+    If *text* is an object, *convert* has functions for its members that are long arrays, by name. Items are converted
+    while the processor still has them in its caches, and freed before the next ones are parsed; some are left as they are.
 
     Raises:
-        ValueError: *text* is not JSON.
+        ValueError: *text* is not JSON; a `json.JSONDecodeError` if that is due to its syntax.
         RecursionError: *text* is nested too deeply.
     """
-    return (yield from _Reader(text).read())
+    return (yield from _Reader(text, decoder).read(convert))
 
 
 def estimate_memory(payload: bytes) -> Generator[None, None, int]:
@@ -58,67 +64,73 @@ def estimate_memory(payload: bytes) -> Generator[None, None, int]:
 class _Reader:
     """Read *text*. Generators yield for a pause, and return a value and the index of what follows it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, decoder: json.JSONDecoder) -> None:
         self._text = text
+        self._decoder = decoder
         self._count = 0  # members and items that were read one by one
         self._paused = 0
 
-    def read(self) -> Generator[None, None, Any]:
+    def read(self, convert: Mapping[str, Convert]) -> Generator[None, None, Any]:
         """Read the whole text."""
         text = self._text
         try:
-            value, end = yield from self._value(skip_whitespace(text, 0))
+            value, end = yield from self._value(skip_whitespace(text, 0), members=convert)
         except IndexError:
-            raise ValueError("unexpected end of the text") from None
+            raise json.JSONDecodeError("Unexpected end of the text", text, len(text)) from None
         if end != len(text):
-            raise ValueError("unexpected data after the value")
+            raise json.JSONDecodeError("Extra data", text, end)
         return value
 
-    def _value(self, at: int) -> _Steps:
-        sign = self._text[at]
-        if sign in _BRACKETS and self._is_long(at):
-            yield  # scanning a step takes as long as parsing it, and many levels may be nested
-            value, end = yield from (self._object(at) if sign == "{" else self._array(at))
-        else:
-            value, end = STRICT.raw_decode(self._text, at)
-        return value, skip_whitespace(self._text, end)
-
-    def _is_long(self, at: int) -> bool:
-        """Return whether the object or array is too long for one step. For most, a short prefix decides."""
+    def _value(self, at: int, members: Mapping[str, Convert] = {}, items: Convert | None = None) -> _Steps:
         text = self._text
-        return len(text) - at > _STEP and all(_goes_on(text[at : at + length]) for length in _LOOKS)
+        if text[at] not in _BRACKETS or len(text) - at <= _STEP:
+            value, end = self._decoder.raw_decode(text, at)
+        elif (short := self._short_value(at)) is not None:
+            value, end = short
+        else:
+            yield  # the attempt takes as long as parsing a step, and many levels may be nested
+            value, end = yield from (self._object(at, members) if text[at] == "{" else self._array(at, items))
+        return value, skip_whitespace(text, end)
 
-    def _object(self, start: int) -> _Steps:
+    def _short_value(self, at: int) -> tuple[Any, int] | None:
+        """Return an object or array and its end, or ``None`` if it is too long for one step, or invalid."""
+        for length in _LOOKS:
+            with suppress(ValueError):
+                value, size = self._decoder.raw_decode(self._text[at : at + length], 0)
+                return value, at + size
+        return None
+
+    def _object(self, start: int, members: Mapping[str, Convert]) -> _Steps:
         text, found = self._text, dict[str, Any]()
         at = skip_whitespace(text, start + 1)
         if text[at] == "}":
             return found, at + 1
         while True:
             if text[at] != '"':
-                raise ValueError("expected the name of a member")
-            name, at = STRICT.raw_decode(text, at)
-            found[name], at = yield from self._value(_after(":", text, at))
+                raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+            name, at = self._decoder.raw_decode(text, at)
+            found[name], at = yield from self._value(_after(":", text, at), items=members.get(name))
             if text[at] != ",":
                 return found, _after("}", text, at)
             at = skip_whitespace(text, at + 1)
             if self._is_due(at):
                 yield
 
-    def _array(self, start: int) -> _Steps:
+    def _array(self, start: int, convert: Convert | None) -> _Steps:
         text, found = self._text, list[Any]()
         at = skip_whitespace(text, start + 1)
         if text[at] == "]":
             return found, at + 1
-        worth = at + _STEP  # searching for a cut in a short array would cost more than parsing it
+        worth = at  # the array is longer than a step, or it would not be read here
         while True:
             if at >= worth:
                 cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
-                if cut and (several := _items(text[at : cut.start() + 1])):
-                    found += several
+                if cut and (several := self._items(text[at : cut.start() + 1])):
+                    found += several if convert is None else convert(several)
                     at = self._paused = cut.end() - 1
                     yield
                     continue
-                worth = 2 * at - start  # no cut was found: do not search again until the array is twice as long
+                worth = at + max(at - start, _STEP)  # no cut was found: do not search again until twice as much is read
             item, at = yield from self._value(at)
             found.append(item)
             if text[at] != ",":
@@ -126,6 +138,13 @@ class _Reader:
             at = skip_whitespace(text, at + 1)
             if self._is_due(at):
                 yield
+
+    def _items(self, text: str) -> list[Any]:
+        """Return the items of which *text* consists, or none if it was cut inside an item."""
+        try:
+            return cast("list[Any]", self._decoder.decode(f"[{text}]"))
+        except ValueError:
+            return []
 
     def _is_due(self, at: int) -> bool:
         """Return whether a pause is due: after a number of members or items, or a step of text, since the last one."""
@@ -136,24 +155,11 @@ class _Reader:
         return due
 
 
-def _goes_on(beginning: str) -> bool:
-    """Return whether an object or array continues after its *beginning*."""
-    return ValueEnd().find(beginning.encode("utf-8", "surrogatepass")) < 0
-
-
-def _items(text: str) -> list[Any]:
-    """Return the items of which *text* consists, or none if it was cut inside an item."""
-    try:
-        return cast("list[Any]", STRICT.decode(f"[{text}]"))
-    except ValueError:
-        return []
-
-
 def _after(sign: str, text: str, at: int) -> int:
     """Return the index of what follows *sign*, which must come next."""
     at = skip_whitespace(text, at)
     if text[at] != sign:
-        raise ValueError(f"expected {sign!r}")
+        raise json.JSONDecodeError(f"Expecting {':' if sign == ':' else ','!r} delimiter", text, at)
     return skip_whitespace(text, at + 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
@@ -13,7 +13,9 @@ from multicart_async._http.pacing import RequestPacer
 from multicart_async._http.retry_rules import retry_delay
 from multicart_async.config import RetryPolicy
 from multicart_async.errors import APIConnectionError, APIError, MultiCartError
-from multicart_async.events import Emit, Event, RateLimited, Retrying
+
+if TYPE_CHECKING:  # events are rare here; their classes are made when the first is emitted
+    from multicart_async.events import Emit, Event
 
 __all__ = ["Retrier", "ignore_event"]
 
@@ -71,8 +73,13 @@ class Retrier:
             number += 1
             if emit_events:
                 log_retry(path, number, failed)
-                self._emit(Retrying(path=path, attempt=number, error=failed))
+                self._report(path, number, failed)
             del failed
+
+    def _report(self, path: str, number: int, failed: MultiCartError) -> None:
+        from multicart_async.events import Retrying  # noqa: PLC0415
+
+        self._emit(Retrying(path=path, attempt=number, error=failed))
 
     async def wait_for_rate_limit(self) -> None:
         """Wait until the next request may be sent: for its turn, and until a pause requested by the service is over."""
@@ -108,6 +115,8 @@ class Retrier:
         if pause:
             until = self._clock.now() + pause
             if until > self._not_before:
+                from multicart_async.events import RateLimited  # noqa: PLC0415
+
                 self._not_before = until
                 self._emit(RateLimited(path=path, seconds=pause))
 

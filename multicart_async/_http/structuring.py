@@ -16,16 +16,26 @@ import attrs
 
 from multicart_async._core.validation import MAX_INTEGER
 from multicart_async.models import DomainRef, Model, PostcodeRef, Undocumented
-from multicart_async.models._base import STRICT, Extra
+from multicart_async.models._base import STRICT, Extra, no_extra
 
-__all__ = ["Structure", "StructureError", "make_structurer"]
+__all__ = [
+    "CONTAINERS",
+    "MOST_MEMBERS",
+    "Field",
+    "Structure",
+    "StructureError",
+    "fields_of",
+    "make_structurer",
+    "noted",
+    "reference",
+]
 
 Structure = Callable[[Any], Any]
 """Convert a JSON value to a value of one type, or raise `StructureError`."""
 
-_MOST_MEMBERS = 10_000
+MOST_MEMBERS: Final = 10_000
 """The maximum for one object: a model has a few dozen fields, and all other members are kept in ``extra``."""
-_CONTAINERS: Final = frozenset({list, dict})
+CONTAINERS: Final = frozenset({list, dict})
 """Types whose value may equal the field's default, as null may: such fields are recorded as received."""
 _JSON_NAMES: Final[Mapping[type, str]] = {
     NoneType: "null",
@@ -74,12 +84,12 @@ def make_structurer(hint: Any) -> Structure:
     if get_origin(hint) in {dict, Mapping}:
         return _object
     if hint is DomainRef or hint is PostcodeRef:
-        return _reference(hint)
+        return reference(hint, _model(hint))
     return _model(hint)
 
 
 def _model(kind: type[Model]) -> Structure:
-    fields = _fields(kind)
+    fields = fields_of(kind)
     required = [field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING]
     field_of = fields.get
 
@@ -87,8 +97,8 @@ def _model(kind: type[Model]) -> Structure:
         row: dict[str, Any] = value
         if type(row) is not dict:
             raise StructureError.of(f"a {kind.__name__} object", row)
-        if len(row) > _MOST_MEMBERS:
-            raise StructureError([("", f"expected at most {_MOST_MEMBERS} members, got {len(row)}")], strict=True)
+        if len(row) > MOST_MEMBERS:
+            raise StructureError([("", f"expected at most {MOST_MEMBERS} members, got {len(row)}")], strict=True)
         extra: dict[str, Any] = {}
         given: dict[str, Any] = {"extra": extra}
         faults: list[tuple[str, str]] | None = None
@@ -103,15 +113,14 @@ def _model(kind: type[Model]) -> Structure:
                 given[field.name] = None
                 received |= field.bit
             else:
-                if type(found) in _CONTAINERS:
+                if type(found) in CONTAINERS:
                     received |= field.bit
                 try:
                     given[field.name] = field.structure(found)
                 except StructureError as error:
                     faults = [*(faults or ()), *field.set_aside(found, error, given)]
         if received:
-            given["extra"] = extra = Extra(extra) if extra else Extra()
-            extra.received = received
+            given["extra"] = noted(extra, received)
         if not faults:
             try:
                 return kind(**given)
@@ -123,20 +132,34 @@ def _model(kind: type[Model]) -> Structure:
     return structure
 
 
-def _fields(kind: type[Model]) -> dict[str, _Field]:
+def noted(extra: dict[str, Any], received: int) -> Extra:
+    """Return *extra* with the bits *received*."""
+    if not extra:
+        return no_extra(received)
+    own = Extra(extra)
+    own.received = received
+    return own
+
+
+def fields_of(kind: type[Model]) -> dict[str, Field]:
+    """Return the fields of a model by their names, in the order of their declaration."""
     hints = get_type_hints(kind, include_extras=True)
     declared = enumerate(attrs.fields(kind))
     return {field.name: _field(field, hints[field.name], 1 << at) for at, field in declared if field.name != "extra"}
 
 
 @attrs.frozen
-class _Field:
+class Field:
+    """How the value of one field of a model is converted."""
+
     name: str
     """The string of the class itself, because Python finds keyword arguments faster by identity than by comparison."""
     bit: int
     """The bit of the field in `Extra.received`."""
     exact: frozenset[type]
     """The types whose values are used unchanged."""
+    hint: Any
+    """The type of the field, without ``Strict`` and ``None``."""
     structure: Structure
     strict: bool
     nullable: bool
@@ -144,6 +167,8 @@ class _Field:
     null_is_absent: bool
     fallback: Any
     """The value of the field if the received one has another type: ``None``, or the default of a field that we added."""
+    default: Any
+    """The value of the field if it is absent: a value, `attrs.NOTHING` or an `attrs.Factory`."""
 
     def set_aside(self, found: object, error: StructureError, given: dict[str, Any]) -> list[tuple[str, str]]:
         """Move *found*, which has another type, to ``extra`` of *given*, or return its faults if the field is strict."""
@@ -155,7 +180,7 @@ class _Field:
         return []
 
 
-def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> _Field:
+def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> Field:
     strict = get_origin(hint) is Annotated and STRICT in get_args(hint)
     kind = get_args(hint)[0] if strict else hint
     nullable = get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
@@ -166,7 +191,9 @@ def _field(field: attrs.Attribute[Any], hint: Any, bit: int) -> _Field:
     exact = frozenset({_AS_IT_IS[structure]}) if structure in _AS_IT_IS else frozenset[type]()
     fallback = None if nullable else field.default
     takes_null = kind is Any or (nullable and not null_is_absent)
-    return _Field(field.name, bit, exact, structure, strict, takes_null, null_is_absent, fallback)
+    return Field(
+        field.name, bit, exact, kind, structure, strict, takes_null, null_is_absent, fallback, default=field.default
+    )
 
 
 def _array_of(item: Any) -> Structure:
@@ -188,13 +215,13 @@ def _array_of(item: Any) -> Structure:
     return structure
 
 
-def _reference(kind: type[DomainRef | PostcodeRef]) -> Structure:
-    joined = _model(kind)
+def reference(kind: type[DomainRef | PostcodeRef], joined: Structure) -> Structure:
+    """Return the function that converts an id, or an object with *joined*, to *kind*."""
 
     def structure(value: Any) -> Any:
         if type(value) is not int:
             return joined(value)
-        return kind(id=_bounded(value), extra=Extra())  # create responds with an id, list and get with an object
+        return kind(id=_bounded(value), extra=no_extra(0))  # create responds with an id, list and get with an object
 
     return structure
 

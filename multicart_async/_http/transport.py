@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -57,14 +57,14 @@ class Transport(Protocol):
     All waits end with `ClientClosedError` when the client is closed.
     """
 
-    async def post(
+    def post(
         self,
         path: str,
         body: bytes | RedactedBody | MultipartForm,
         *,
         new_connection: bool = False,
         public: bool = False,
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """POST to *path* below the base URL, with *new_connection* on a new connection, with *public* without a credential.
 
         An `asyncio.CancelledError` has the attribute ``request_sent = True`` if the request had begun, and lacks the
@@ -78,7 +78,7 @@ class Transport(Protocol):
         """
         ...
 
-    async def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Response:
+    def get(self, path: str, *, new_connection: bool = False, public: bool = False) -> Coroutine[Any, Any, Response]:
         """GET *path* below the base URL, with the limits and errors of `post`."""
         ...
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
 
 from multicart_async._core.redaction import MASK
 from multicart_async.models._serialization import Serializable, mask_credentials
 
-__all__ = ["SECRET", "STRICT", "Extra", "Model", "Strict", "Undocumented", "merged_extra", "received_of"]
+__all__ = [
+    "SECRET",
+    "STRICT",
+    "Extra",
+    "Model",
+    "Strict",
+    "Undocumented",
+    "merged_extra",
+    "no_extra",
+    "received_of",
+]
 
 T = TypeVar("T")
 
@@ -35,6 +46,30 @@ class Extra(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Extra, (dict(self),), (None, {"received": received_of(self)})
+
+
+class _NoExtra(Extra):
+    """An empty `Extra` that cannot be changed, because many models share it; a copy is an `Extra` of its own."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the fields of a response cannot be changed; make a dict of them")
+
+    # what could add a field
+    __setitem__ = __ior__ = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
+
+
+@functools.lru_cache(maxsize=1024)
+def no_extra(received: int) -> Extra:
+    """Return the `Extra` of all responses without undocumented fields that have the bits *received*.
+
+    It is one object for all of them: in a list of thousands, an object for each would take as long to make as to free, and
+    the garbage collector would visit each.
+    """
+    shared = _NoExtra()
+    shared.received = received
+    return shared
 
 
 def merged_extra(first: Mapping[str, Any], second: Mapping[str, Any]) -> Extra:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import attrs
 
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
-from multicart_async._downloads.manager import DownloadManager
 from multicart_async._http.caller import ApiCaller
 from multicart_async.config import Limits
-from multicart_async.events import Emit
+
+if TYPE_CHECKING:  # imported by the first download
+    from multicart_async._downloads.manager import DownloadManager
+    from multicart_async.events import Emit
 
 __all__ = ["ClientContext", "Resource"]
 
@@ -19,11 +25,16 @@ class ClientContext:
     """The infrastructure of one client. Resources receive it, and other resources by type; none receives the client."""
 
     api: ApiCaller
-    downloads: DownloadManager
+    _downloads: DownloadManager | Callable[[], DownloadManager] = attrs.field(alias="downloads")
     limits: Limits
     lifetime: ClientLifetime
     clock: Clock
     emit: Emit
+
+    @cached_property
+    def downloads(self) -> DownloadManager:
+        """The manager of downloads, made when the first one needs it."""
+        return self._downloads() if callable(self._downloads) else self._downloads
 
 
 class Resource:

@@ -30,7 +30,6 @@ from multicart_async.models._base import Model, Strict
 from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._items.batches import import_csv, join_batches, send_batches
 from multicart_async.resources._items.csv_schema import AMAZON
-from multicart_async.resources._items.export import export_asins
 from multicart_async.resources._items.ingestion import wait_for_count
 from multicart_async.resources._pagination import find_first, paginate
 from multicart_async.resources._polling import PollTimer
@@ -254,6 +253,8 @@ class Asins(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/amazon-items
         """
+        from multicart_async.resources._items.export import export_asins  # noqa: PLC0415 -- it needs the sinks
+
         check_id("collection_id", collection_id)
         target = check_file_path("path", path)
         async with aclosing(self.iterate(collection_id)) as listed:

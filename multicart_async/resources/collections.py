@@ -22,7 +22,6 @@ from multicart_async._core.validation import (
     check_str,
     normalize_items,
 )
-from multicart_async._downloads.links import name_troubles
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async.errors import MultiCartError, MultiCartWarning, NotFoundError
 from multicart_async.models import (
@@ -39,8 +38,6 @@ from multicart_async.models import (
 )
 from multicart_async.models._base import Model
 from multicart_async.resources._base import ClientContext, Resource
-from multicart_async.resources._items.shard_journal import ShardJournal
-from multicart_async.resources._items.sharding import Steps, make_shards
 from multicart_async.resources._schedule import ScheduleTime, find_schedule_problems, schedule_time_to_send
 from multicart_async.resources.asins import Asins
 
@@ -159,6 +156,9 @@ class Collections(Resource):
         wanted = normalize_items("asins", asins, maximum=None)
         last = f"{name} {-(-len(wanted) // size)}"
         _warn(_unfit(last), find_schedule_problems(schedule, fields["schedule_time"], new=True))
+
+        from multicart_async.resources._items.shard_journal import ShardJournal  # noqa: PLC0415 -- few programs need it
+        from multicart_async.resources._items.sharding import Steps, make_shards  # noqa: PLC0415
 
         async def create(name: str) -> int:
             return (await self._call(CREATE, {**fields, "name": name})).id
@@ -342,6 +342,8 @@ def _new(
 
 
 def _unfit(name: str) -> Iterable[str]:
+    from multicart_async._downloads.links import name_troubles  # noqa: PLC0415 -- with the parts of downloads
+
     return (f"collection name {name!r}: {trouble}" for trouble in name_troubles(name))
 
 

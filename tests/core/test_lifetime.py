@@ -282,3 +282,100 @@ async def test_a_guard_may_have_a_limit() -> None:
             except ClientClosedError as error:
                 closed = error
         raise closed
+
+
+async def test_a_bounded_operation_ends_in_time() -> None:
+    """It is cancelled where it waits, and the cancellation is not seen outside."""
+    lifetime, task = ClientLifetime(), asyncio.current_task()
+
+    with pytest.raises(TimeoutError), lifetime.bound(0.01):
+        await asyncio.sleep(60)
+
+    assert task is not None
+    assert task.cancelling() == 0
+    await asyncio.sleep(0)
+    with lifetime.bound(60):
+        await asyncio.sleep(0)
+
+
+async def test_a_bounded_operation_ends_with_the_client() -> None:
+    """As one that is tracked does."""
+    lifetime = ClientLifetime()
+
+    async def work() -> None:
+        with pytest.raises(ClientClosedError, match="during the call"), lifetime.bound(60):
+            await asyncio.sleep(60)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            await asyncio.sleep(0.01)
+            await lifetime.shutdown()
+    with pytest.raises(ClientClosedError):
+        lifetime.bound(60)
+
+
+async def test_code_that_suppresses_a_cancellation_ends() -> None:
+    """It is cancelled again, in each turn of the loop."""
+    suppressed = 0
+
+    with pytest.raises(TimeoutError), ClientLifetime().bound(0.01):
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                suppressed += 1
+                if suppressed == 3:
+                    raise
+
+    assert suppressed == 3
+
+
+async def test_an_error_of_a_bounded_operation_goes_through() -> None:
+    """Also one that is raised because of the cancellation."""
+    with pytest.raises(KeyError), ClientLifetime().bound(60):
+        raise KeyError
+    with pytest.raises(KeyError), ClientLifetime().bound(0.01):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise KeyError from None
+    current = asyncio.current_task()
+    assert current is not None
+    assert current.cancelling() == 0
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "at the same time"])
+async def test_a_bounded_operation_is_cancelled_from_outside(both: bool) -> None:
+    """The cancellation of the task is not taken for the end of its time."""
+    lifetime = ClientLifetime()
+
+    async def work() -> None:
+        with lifetime.bound(60) as _:
+            await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0.01)
+    if both:
+        for scope in lifetime._deadlines:
+            scope.cancel()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert task.cancelled()
+
+
+async def test_a_scope_around_a_bounded_operation_is_cancelled() -> None:
+    """Its cancellation ends the operation, and goes on to the scope."""
+    lifetime = ClientLifetime()
+
+    with anyio.move_on_after(0.01) as scope, lifetime.bound(60):
+        await asyncio.sleep(60)
+
+    assert scope.cancelled_caught
+    with anyio.move_on_after(0.01) as scope:
+        with pytest.raises(TimeoutError), lifetime.bound(0.001):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+    assert scope.cancelled_caught

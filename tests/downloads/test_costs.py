@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import json
+import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+import anyio
+import attrs
 import pytest
 from support.download_kit import fetch, files_below, page_bytes, run_of, sized_page, url, wanted_page, zip_bytes
 from support.fakes import FakeFile, FakeTransport
@@ -17,12 +24,15 @@ from support.groups import groups_over
 from support.strace_kit import needs_strace, put
 
 from multicart_async._core import thread_batches, threads
+from multicart_async._downloads.formats.json_records import STEP, RecordParser
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
+from multicart_async._downloads.record_codec import record_reader
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
 
 MIB = 1 << 20
 PART = 1 << 18  # what the network brings at a time
+TURN = 2 * STEP  # bytes that are parsed before other tasks have their turn
 
 
 @pytest.fixture
@@ -162,3 +172,95 @@ def test_a_zip_check_looks_at_each_byte_once() -> None:
         tracemalloc.stop()
 
     assert most < 3 * MIB
+
+
+@contextmanager
+def counted_calls() -> Iterator[Counter[str]]:
+    """How often functions of Python are entered, and generators and coroutines resumed, by name."""
+    calls: Counter[str] = Counter()
+
+    def enter(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            calls[frame.f_code.co_name] += 1
+
+    sys.setprofile(enter)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+async def test_a_record_takes_few_calls() -> None:
+    """One generator is resumed to make it and one to give it to the reader; it is checked and decoded."""
+    content = json.dumps([{"asin": f"B{number:09d}", "title": "x" * 60} for number in range(20_000)]).encode()
+    groups = groups_over(FakeTransport(files={url(1): in_parts(content)}))
+
+    with counted_calls() as calls:
+        async with aclosing(groups.runs.records(run_of(1))) as records:
+            count = sum([1 async for _ in records])
+
+    assert count == 20_000
+    assert calls.total() <= 20_000 * 5.5, calls.most_common(12)
+
+
+async def test_others_have_their_turn_while_records_are_read() -> None:
+    """At least one turn for every 128 KiB, and not many more."""
+    content = json.dumps([{"asin": f"B{number:09d}", "title": "x" * 60} for number in range(20_000)]).encode()
+    groups = groups_over(FakeTransport(files={url(1): FakeFile.whole(content)}))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(others)
+        async with aclosing(groups.runs.records(run_of(1))) as records:
+            count = sum([1 async for _ in records])
+        group.cancel_scope.cancel()
+
+    assert count == 20_000
+    assert len(content) / TURN - 1 <= turns <= 3 * len(content) / TURN + 10
+
+
+async def test_a_short_rest_of_a_piece_takes_no_step(monkeypatch) -> None:
+    """Each step has a cost of its own, so the network's pieces are not cut into full steps and crumbs."""
+    content = json.dumps([{"asin": f"B{number:09d}", "title": "x" * 60} for number in range(20_000)]).encode()
+    pieces = [content[start : start + TURN + 100] for start in range(0, len(content), TURN + 100)]
+    steps: list[int] = []
+    feed = RecordParser.feed_incrementally
+
+    def counted(parser: RecordParser, piece: bytes) -> Generator[None, None, list[Any]]:
+        steps.append(len(piece))
+        return feed(parser, piece)
+
+    monkeypatch.setattr(RecordParser, "feed_incrementally", counted)
+    groups = groups_over(FakeTransport(files={url(1): FakeFile(pieces)}))
+    async with aclosing(groups.runs.records(run_of(1))) as records:
+        count = sum([1 async for _ in records])
+
+    assert count == 20_000
+    assert steps == [*map(len, pieces), 0]  # and the end
+
+
+@attrs.frozen
+class Texts:
+    """Lists of scalars."""
+
+    features: list[str]
+    sizes: tuple[int | None, ...]
+
+
+def test_the_items_of_a_list_take_no_call_each() -> None:
+    """Their types are looked at together; only items that have to be converted or refused are taken one by one."""
+    reader = record_reader(Texts)
+    value = {"features": ["x"] * 1000, "sizes": [1, None] * 500}
+    reader.structure(value)
+
+    with counted_calls() as calls:
+        record = reader.structure(value)
+
+    assert record == Texts(["x"] * 1000, (1, None) * 500)
+    assert calls.total() <= 12, calls

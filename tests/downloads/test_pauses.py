@@ -13,9 +13,8 @@ from support.fakes import FakeClock, FakeFile, FakeTransport
 
 from multicart_async import Limits
 from multicart_async._downloads.context import DownloadContext
-from multicart_async._downloads.plan import LinkRefresher, pages_of
+from multicart_async._downloads.manager import DownloadManager
 from multicart_async._downloads.record_codec import record_reader
-from multicart_async._downloads.records import read_records
 from multicart_async._downloads.stream import checked_stream
 from multicart_async._http.retries import Retrier
 from multicart_async.errors import AuthenticationError, IncompleteDownloadError, ServerError
@@ -69,9 +68,8 @@ class Bench:
         async def relist() -> None:
             raise AssertionError
 
-        (wanted,) = pages_of(run_of(1), BASE)
-        link = LinkRefresher(relist, BASE).link
-        async with aclosing(read_records(self.owner, wanted, link, record_reader(dict), "raise")) as rows:
+        manager = DownloadManager(self.owner, BASE)
+        async with aclosing(manager.records(run_of(1), record_reader(dict), "raise", relist=relist)) as rows:
             assert len([row async for row in rows]) == 3
 
     async def stream(self) -> None:

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from multicart_async._http import incremental_json
 from multicart_async._http.incremental_json import STRICT, estimate_memory, parse_incrementally
+from multicart_async._http.json_values import ValueEnd
 
 RAW_DECODE = STRICT.raw_decode
+LOOKS = incremental_json._LOOKS
+FIND = ValueEnd.find
 ROWS = [{"id": number, "name": f'a "row", }},{{ of {number}', "parts": [{}, {"n": None}]} for number in range(400)]
 
 
@@ -173,6 +176,29 @@ def test_nothing_long_is_decoded_at_once(value) -> None:
     assert found == value
     assert max(lengths) <= 2 * 64
     assert pauses >= len(text) // (64 * 8)
+
+
+def test_no_text_is_looked_at_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of some kilobytes is short; that it is takes no look at all that follows."""
+    monkeypatch.setattr(incremental_json, "_STEP", LOOKS[-1])
+    monkeypatch.setattr(incremental_json, "_LOOKS", LOOKS)
+    text = json.dumps({"rows": {f"row {number}": {"a": "x" * 5000} for number in range(100)}})
+    looked = 0
+
+    def decode(part: str, at: int) -> tuple[Any, int]:
+        nonlocal looked
+        looked += 0 if part is text else len(part) - at
+        return RAW_DECODE(part, at)
+
+    def find(end: ValueEnd, piece: bytes) -> int:
+        nonlocal looked
+        looked += len(piece)
+        return FIND(end, piece)
+
+    with mock.patch.object(STRICT, "raw_decode", side_effect=decode), mock.patch.object(ValueEnd, "find", find):
+        assert parsed(text)[0] == json.loads(text)
+
+    assert looked <= 4 * len(text)
 
 
 @pytest.mark.parametrize("text", ["{%s}", "[%s]", '{"a": [%s], "b": {%s}}'])

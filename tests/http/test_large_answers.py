@@ -14,7 +14,8 @@ from multicart_async._http import Response
 from multicart_async._http.caller import ApiCaller
 from multicart_async._http.codec import decode_incrementally
 from multicart_async._http.endpoint import Endpoint
-from multicart_async.config import Limits
+from multicart_async._http.retries import Retrier
+from multicart_async.config import Limits, RetryPolicy
 from multicart_async.errors import APIError, InvalidResponseError, ResponseTooLargeError
 from multicart_async.models import AddResult, Collection, Run
 from multicart_async.resources._items.batches import send_batches
@@ -127,3 +128,28 @@ async def test_all_of_many_rejected_items_are_named() -> None:
 
     assert [row.item for row in added.error_rows] == [row["asin"] for row in rows]
     assert {row.error for row in added.error_rows} == {f"a+b {MASK}"}
+
+
+@pytest.mark.parametrize(("status", "http_status"), [(0, 200), (1, 500)])
+async def test_a_large_refusal_has_its_rows_as_received(status: int, http_status: int) -> None:
+    """They are no models, although rows are converted while the response is read."""
+    payload = json.dumps({"code": 404, "data": ROWS, "status": status}).encode()
+
+    with pytest.raises(APIError) as caught:
+        await ApiCaller(FakeTransport(Response(http_status, payload)), retrier=Retrier(RetryPolicy(attempts=1))).call(
+            LIST
+        )
+
+    assert "Collection(" not in str(caught.value)
+    assert '{"id": 0, "name": ' in str(caught.value.detail)
+
+
+async def test_unusual_rows_are_read_in_steps_too() -> None:
+    """A long list has some of them anywhere."""
+    rows: list[dict[str, object]] = [dict(row) for row in ROWS]
+    for number in range(0, len(rows), 700):
+        rows[number] |= {"created_at": "yesterday"}
+    read = await ApiCaller(FakeTransport(ok(rows))).call(LIST)
+
+    assert [row.extra.get("created_at") for row in read[:1_401:700]] == ["yesterday"] * 3
+    assert [row.id for row in read] == [row["id"] for row in ROWS]

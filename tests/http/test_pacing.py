@@ -169,7 +169,7 @@ async def test_a_pause_that_the_service_asks_for_is_kept_by_all() -> None:
     bench = Bench(FakeTransport(ok(1)))
     caller = bench.caller()
 
-    caller._retrier.record_failure("/x/", RateLimitError("/x/", 429, "busy", retry_after=30.0), 1)
+    caller.retrier.record_failure("/x/", RateLimitError("/x/", 429, "busy", retry_after=30.0), 1)
     await caller.call(READ)
 
     assert bench.clock.time == 30.0

@@ -204,9 +204,10 @@ async def test_the_default_port_is_the_same_origin() -> None:
     """``:443`` written out and left out are one origin; another port or scheme is another."""
     base = "https://service.invalid/api/v1"
     async with transport_to(base, settings=settings(base)) as transport:
-        assert transport._same_origin(transport._base.with_port(443))
-        assert not transport._same_origin(transport._base.with_port(8443))
-        assert not transport._same_origin(transport._base.with_scheme("http"))
+        transport._files._check_origin(transport._base.with_port(443), "a file")
+        for other in (transport._base.with_port(8443), transport._base.with_scheme("http")):
+            with pytest.raises(UnreachableResultError):
+                transport._files._check_origin(other, "a file")
 
 
 async def test_a_redirect_whose_body_never_ends_keeps_no_connection() -> None:

@@ -225,11 +225,12 @@ async def all_at_once(place: Place, fault: Fault) -> dict[str, Seen]:
             group.start_soon(end, name)
         given_up = 0
         while len(ends) < len(acts):
-            waiting = [scope for scope in place.client._lifetime._scopes if scope.deadline < math.inf]
+            deadlines = place.client._lifetime._deadlines
+            waiting = [operation for operation, deadline in deadlines.items() if deadline < math.inf]
             if waiting and len(waiting) == len(CALLS) - place.sandbox.faults.pending - given_up:
                 given_up += len(waiting)  # all that is under way is held by the fault
-                for scope in waiting:
-                    scope.deadline = -math.inf
+                deadlines.update(dict.fromkeys(waiting, -math.inf))
+                place.client._lifetime._cancel_expired()
             await anyio.sleep(0.01)
     grown = place.grown(before)
     return {

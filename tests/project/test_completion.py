@@ -11,8 +11,10 @@ from typing import Any
 
 import jedi
 import pytest
+from support.group_classes import group_classes
 
 from multicart_async import AsyncMultiCart
+from multicart_async.resources._groups import Groups
 from multicart_async.resources.runs.runs import Runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,9 +49,7 @@ def completed(line: str) -> dict[str, Any]:
 
 def attribute_lines() -> dict[str, str]:
     """The docstring below each annotation of the client."""
-    (body,) = [
-        part.body for part in ast.parse(inspect.getsource(AsyncMultiCart)).body if isinstance(part, ast.ClassDef)
-    ]
+    (body,) = [part.body for part in ast.parse(inspect.getsource(Groups)).body if isinstance(part, ast.ClassDef)]
     return {
         first.target.id: str(ast.literal_eval(second.value))
         for first, second in pairwise(body)
@@ -68,7 +68,7 @@ def test_the_groups_complete_with_their_types() -> None:
 @pytest.mark.parametrize("name", GROUPS)
 def test_the_methods_of_a_group_complete(name: str) -> None:
     """Each group leads to its own methods."""
-    kind = inspect.get_annotations(AsyncMultiCart, eval_str=True)[name]
+    kind = group_classes()[name]
     methods = {method for method in vars(kind) if not method.startswith("_")}
 
     assert methods == {*completed(f"client.{name}.")}

@@ -10,20 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from multicart_async.client import AsyncMultiCart
-from multicart_async.resources._base import Resource
+from support.group_classes import group_classes
 
 PACKAGE = Path(__file__).parents[2] / "multicart_async"
 SITE = "https://multicartapi.com/"
 PAGE = rf"{re.escape(SITE)}(?:api-docs|docs)/[a-z/-]+"
 REFERENCE = re.compile(rf"Service documentation: {PAGE}(?:, {PAGE})*\Z")
 RELATIVE = re.compile(r"(?<![\w/.-])(?:api-docs|docs)/(?!\w[\w-]*\.md\b)")  # the repository's own documents end in .md
-RESOURCES = [
-    cls
-    for name, cls in inspect.get_annotations(AsyncMultiCart, eval_str=True).items()
-    if isinstance(cls, type) and issubclass(cls, Resource) and not name.startswith("_")
-]
+RESOURCES = [*group_classes().values()]
 METHODS = [
     method
     for cls in RESOURCES

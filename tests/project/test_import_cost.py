@@ -63,13 +63,51 @@ def test_an_import_of_the_client_loads_it(loaded: set[str]) -> None:
     assert {"multicart_async.client", "aiohttp"} <= loaded
 
 
-LATER = ["sqlite3", "pytest", "zipfile", "aiohttp.web", "multicart_async.sandbox"]
+LATER = [
+    "sqlite3",
+    "pytest",
+    "zipfile",
+    "html",
+    "cattrs",
+    "aiohttp.web",
+    "multicart_async.sandbox",
+    "multicart_async.events",
+    "multicart_async.sinks",
+    "multicart_async._downloads",
+    "multicart_async._sync",
+    "multicart_async.models.reports",
+    "multicart_async.resources.billing",
+    "multicart_async.resources.categories",
+    "multicart_async.resources.runs._pipeline",
+]
 
 
 @pytest.mark.parametrize("name", LATER)
 def test_a_client_leaves_for_later_what_few_programs_need(name: str, loaded: set[str]) -> None:
     """Parsers, databases, test tools and the sandbox are loaded where they are used."""
     assert name not in loaded
+
+
+def test_a_client_loads_few_modules_beyond_aiohttp(loaded: set[str]) -> None:
+    """Each takes time at every start of every program; most of them are those of `runs`, which most programs need."""
+    own = {
+        name for name in loaded - loaded_by("import aiohttp") if name.partition(".")[0] in {"multicart_async", "anyio"}
+    }
+
+    assert len(own) <= 95, sorted(own)
+
+
+def test_a_poll_loads_nothing_more() -> None:
+    """A first call in a running event loop does not block it with imports."""
+    code = (
+        "import sys\n"
+        "from multicart_async import AsyncMultiCart\n"
+        "client, before = AsyncMultiCart('key'), {*sys.modules}\n"
+        "client.runs.list, client.collections.list, client.asins.list, client.account.credits\n"
+        "assert {*sys.modules} == before, {*sys.modules} - before"
+    )
+
+    assert loaded_by(code)
 
 
 def test_an_import_configures_no_logging() -> None:

@@ -16,10 +16,11 @@ from types import ModuleType
 import pytest
 
 import multicart_async
+import multicart_async.models
 import multicart_async.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = [multicart_async, multicart_async.sandbox]
+PACKAGES = [multicart_async, multicart_async.models, multicart_async.sandbox]
 
 
 def run(code: str, *, beside: Path | None = None) -> str:

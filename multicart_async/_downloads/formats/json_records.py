@@ -1,33 +1,42 @@
 """Parse a JSON file into its records incrementally, with the decoder of the standard library and without I/O.
 
-Each element of an array is decoded separately. An incomplete element is buffered as bytes until its end has arrived, and
-decoded once.
+Each element of an array is decoded separately. The beginning of an element that is cut is decoded again, together with the
+next piece. If it is longer than a quarter of a piece, the element is buffered until its end has arrived, and then decoded
+once, a large one in steps.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from codecs import getincrementaldecoder
-from collections.abc import Callable
+from codecs import utf_8_decode
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
-from multicart_async._http.incremental_json import skip_whitespace
+from multicart_async._http.incremental_json import parse_incrementally, skip_whitespace
 from multicart_async._http.json_values import BARE, ValueEnd
 from multicart_async.config import Limits
 
 __all__ = ["STEP", "NotRecordsError", "RecordParser"]
 
-STEP = 1 << 17
-"""The number of bytes to feed at a time; decoding them takes about a millisecond."""
+STEP = 1 << 16
+"""The number of bytes that are decoded at a time, which takes less than a millisecond. The allocator of the C library
+returns the memory of larger texts to the system each time, which makes parsing slower by a quarter."""
 
-_decode = json.JSONDecoder().raw_decode
+_DECODER = json.JSONDecoder()
+_decode = _DECODER.raw_decode
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _BOM = "\ufeff"
 _UTF8 = ("utf-8", "surrogatepass")  # like `json.loads`
 _CUT_CONTEXT = 16  # characters: a cut causes an error at most this far before it, or in an unterminated string
 _SELF_DELIMITED = '[{"'  # values that start with one of these mark their own end
+_SHORT = 1 << 14  # characters: an error of the decoder costs the more, the more text precedes it
+_MANY = 1000  # elements between two pauses
 _TAIL = 2  # characters: in 1e+, the start of 1e+5, the decoder reads 1 and leaves these
+_SHARE = 4  # a cut element is decoded again if it takes at most one part in so many of a piece, and of the limit
+_LONG = 1 << 20  # characters; making such a text of its bytes takes about as long as a step
+_LARGE = 1 << 15  # brackets, commas and quotation marks of an element that is decoded in steps
 _SCAN_BYTES = 1 << 14
 _BYTES_PER_SIGN = 32  # estimated memory for each bracket, comma and quotation mark
 _NARROW = bytes(range(0xF0))  # without the bytes that start a character of four bytes
@@ -54,26 +63,39 @@ class RecordParser:
     def __init__(self, limits: Limits = Limits()) -> None:
         self.one_object = False
         self._limit = limits.record_bytes
-        self._utf8 = getincrementaldecoder(_UTF8[0])(_UTF8[1])
         self._text = ""
-        self._start = 0  # offset of the text in the file, in bytes
         self._fed = 0
+        self._rest: bytes = b""  # of the bytes that were fed: those after the text
+        self._most_kept = 0  # characters of an element that are kept there
+        self._is_cut = False  # the rest begins with an element
         self._values: list[Any] = []  # of this piece
+        self._due = 0  # number of values after which there is a pause
         self._count = 0  # of values in earlier pieces
         self._partial: _PartialElement | None = None
         self._read_next: Callable[[int], int] = self._read_start  # reads at a position, and returns where it stopped
 
     def feed(self, piece: bytes) -> list[Any]:
-        """Return the elements that *piece* completes. Pieces of at most `STEP` bytes keep memory small.
+        """Return the elements that *piece* completes. Small pieces, such as of `STEP` bytes, keep memory small.
 
         Raises:
             NotRecordsError: The file is not a JSON array or object, or an element is too large or nested too deeply.
         """
+        steps = self.feed_incrementally(piece)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                values: list[Any] = end.value
+                return values
+
+    def feed_incrementally(self, piece: bytes) -> Generator[None, None, list[Any]]:
+        """Feed *piece* as `feed` does; each ``yield`` is a pause for other tasks, in a large element or after many."""
         try:
-            if self._partial is not None:
-                piece = self._continue_partial(self._partial, piece)
-            if piece:
-                self._read(piece)
+            for start in range(0, len(piece) or 1, STEP):
+                part = piece[start : start + STEP]
+                if self._partial is not None:
+                    part = yield from self._continue_partial(self._partial, part)
+                yield from self._read(part)
         except NotRecordsError as error:
             error.__context__ = None  # the error of the decoder holds the whole text
             raise
@@ -85,31 +107,42 @@ class RecordParser:
         """Raise `NotRecordsError` if the file is incomplete."""
         if self._read_next == self._read_start:
             raise NotRecordsError("the file is empty or has only whitespace")
+        self.feed(b"")  # the text that was kept may be complete, and invalid
         if self._partial is not None or self._read_next != self._reject_rest:
             raise NotRecordsError(f"the JSON is incomplete: it ends in {self._name}")
-        self._read(b"", final=True)
+        if self._rest:
+            raise NotRecordsError(f"invalid JSON: byte {self._fed - len(self._rest):,} is not UTF-8")
 
     @property
     def _name(self) -> str:
         return f"record {self._count + len(self._values) + 1}"
 
-    def _byte_offset(self, place: int) -> int:
-        return self._start + len(self._text[:place].encode(*_UTF8))
+    def _byte_offset(self, place: int, text: str | None = None) -> int:
+        """Return the offset in the file of a place in the text, which ends with the last whole character that was fed."""
+        rest = (self._text if text is None else text)[place:]
+        return self._fed - len(self._rest) - len(rest.encode(*_UTF8))
 
-    def _read(self, piece: bytes, *, final: bool = False) -> None:
-        self._start = self._fed - len(self._utf8.getstate()[0])
+    def _read(self, piece: bytes) -> Generator[None, None, None]:
         self._fed += len(piece)
+        self._most_kept = min(len(piece), self._limit) // _SHARE
+        piece = self._rest + piece
         try:
-            text = self._text = self._utf8.decode(piece, final)
+            self._text, used = utf_8_decode(piece, _UTF8[1])
         except UnicodeDecodeError as error:
-            raise self._error_from(error, "", self._start) from None
-        place = skip_whitespace(text, 0)
-        while place < len(text):
-            place = skip_whitespace(text, self._read_next(place))
+            raise self._error_from(error) from None
+        self._rest = piece[used:]
+        is_cut, self._is_cut = self._is_cut, False
+        place = self._read_element(0) if is_cut else 0
+        self._due = _MANY
+        while (place := skip_whitespace(self._text, place)) < len(self._text):
+            place = self._read_next(place)
+            if len(self._values) >= self._due:
+                self._due += _MANY
+                yield
 
     def _read_start(self, place: int) -> int:
         sign = self._text[place]
-        if sign == _BOM and self._start == place == 0:
+        if sign == _BOM and self._byte_offset(place) == 0:
             return 1
         if sign not in "[{":
             raise NotRecordsError("expected a JSON array or object, got something else")
@@ -126,9 +159,12 @@ class RecordParser:
         return self._read_separator(place) if self._text[place] == "]" else place
 
     def _read_elements(self, place: int) -> int:
-        """Read elements as long as each is followed by a comma."""
+        """Read elements as long as each is followed by a comma, and no pause is due."""
         text, size = self._text, len(self._text)
-        while place < size:
+        while place < size and len(self._values) < self._due:
+            if size - place < _SHORT < place:
+                self._text = text[place:]
+                return 0
             end = self._read_element(place)
             comma = _COMMA.match(text, end)
             if comma is None:
@@ -151,15 +187,15 @@ class RecordParser:
         raise NotRecordsError(f"invalid JSON: expected the end of the file, at byte {self._byte_offset(place):,}")
 
     def _read_element(self, place: int) -> int:
-        """Read one element, or buffer it if it is incomplete."""
+        """Read one element, or store it if it is incomplete."""
         text = self._text
         try:
             value, end = _decode(text, place)
         except (ValueError, RecursionError) as error:
             self._raise_if_invalid(error)
-            return self._start_partial(place, error)
+            return self._store_partial(place, error)
         if len(text) - end <= _TAIL and text[place] not in _SELF_DELIMITED and BARE.fullmatch(text, place):
-            return self._start_partial(place, _decode_error("Expecting ',' delimiter", text, end))
+            return self._store_partial(place, _decode_error("Expecting ',' delimiter", text, end))
         if (end - place) * 4 > self._limit:
             self._check_size(len(text[place:end].encode(*_UTF8)))
         self._values.append(value)
@@ -171,19 +207,22 @@ class RecordParser:
         if isinstance(error, json.JSONDecodeError):
             invalid = error.pos + _CUT_CONTEXT < len(self._text) and self._text[error.pos] != '"'
         if invalid:
-            raise self._error_from(error, self._text, self._start) from None
+            raise self._error_from(error) from None
 
-    def _start_partial(self, place: int, error: Exception) -> int:
+    def _store_partial(self, place: int, error: Exception) -> int:
         text = self._text
-        cut = text[place:].encode(*_UTF8) + self._utf8.getstate()[0]
-        partial = self._partial = _PartialElement(self._fed - len(cut))
+        cut = text[place:].encode(*_UTF8) + self._rest
+        if len(text) - place <= self._most_kept:
+            self._rest, self._is_cut = cut, True
+            return len(text)
+        partial = self._partial = _PartialElement()
         if partial.feed(cut) is not None:  # it is complete, so the error is real
-            raise self._error_from(error, text, self._start)
+            raise self._error_from(error)
         self._check_size(len(partial.content), partial.memory)
-        self._utf8.reset()
+        self._rest = b""
         return len(text)
 
-    def _continue_partial(self, partial: _PartialElement, piece: bytes) -> bytes:
+    def _continue_partial(self, partial: _PartialElement, piece: bytes) -> Generator[None, None, bytes]:
         """Continue a partial element; return the bytes after its end."""
         rest = partial.feed(piece)
         self._check_size(len(partial.content), partial.memory)
@@ -192,16 +231,12 @@ class RecordParser:
             return b""
         self._fed += len(piece) - len(rest)
         self._partial = None
-        text = ""
         try:
             text = partial.content.decode(*_UTF8)
             partial.content.clear()
-            value, end = _decode(text)
-            if end < len(text):
-                raise _decode_error("Expecting ',' delimiter", text, end)
+            self._values.append((yield from _decode_alone(text, partial.signs)))
         except (ValueError, RecursionError) as error:
-            raise self._error_from(error, text, partial.start) from None
-        self._values.append(value)
+            raise self._error_from(error) from None
         return rest
 
     def _check_size(self, size: int, memory: int = 0) -> None:
@@ -212,14 +247,15 @@ class RecordParser:
             reason = f"{self._name} takes more than {limit:,} bytes of {what}: raise Limits.record_bytes to read it"
             raise NotRecordsError(reason, final=True)
 
-    def _error_from(self, error: Exception, text: str, start: int) -> NotRecordsError:
-        """Return the error for *error*, raised while decoding *text*, which starts at byte *start* of the file."""
+    def _error_from(self, error: Exception) -> NotRecordsError:
+        """Return the error for *error*, which was raised while decoding the last bytes that were fed."""
         if isinstance(error, RecursionError):
             return NotRecordsError(f"{self._name} is nested too deeply", final=True)
         if isinstance(error, UnicodeDecodeError):
-            return NotRecordsError(f"invalid JSON: byte {start + error.start:,} is not UTF-8")
+            place = self._fed - len(error.object) + error.start  # not all of these bytes are text
+            return NotRecordsError(f"invalid JSON: byte {place:,} is not UTF-8")
         if isinstance(error, json.JSONDecodeError):
-            place = start + len(text[: error.pos].encode(*_UTF8))
+            place = self._byte_offset(error.pos, error.doc)
             reason = error.msg.removesuffix(" at")
             return NotRecordsError(f"invalid JSON: {reason}, at byte {place:,} in {self._name}")
         return NotRecordsError(f"unsupported JSON: {str(error).partition(':')[0]}, in {self._name}")
@@ -228,8 +264,7 @@ class RecordParser:
 class _PartialElement:
     """The bytes of an element that is not complete yet."""
 
-    def __init__(self, start: int) -> None:
-        self.start = start  # its offset in the file
+    def __init__(self) -> None:
         self.content = bytearray()
         self._end = ValueEnd()
         self._width = 1
@@ -247,9 +282,27 @@ class _PartialElement:
         return None
 
     @property
+    def signs(self) -> int:
+        """The number of brackets, commas and quotation marks, each of which stands for about one value."""
+        return self._end.signs
+
+    @property
     def memory(self) -> int:
         """The estimated memory of its text and value; one wide character makes the whole string wide."""
-        return self._width * len(self.content) + _BYTES_PER_SIGN * self._end.signs
+        return self._width * len(self.content) + _BYTES_PER_SIGN * self.signs
+
+
+def _decode_alone(text: str, signs: int) -> Generator[None, None, Any]:
+    """Return the value of *text*, which is one element, with pauses if it has many values."""
+    if len(text) > _LONG:
+        yield
+    if signs > _LARGE:
+        with suppress(RecursionError):  # the decoder in C takes more levels
+            return (yield from parse_incrementally(text, _DECODER))
+    value, end = _decode(text)
+    if end < len(text):
+        raise _decode_error("Expecting ',' delimiter", text, end)
+    return value
 
 
 def _decode_error(reason: str, text: str, place: int) -> json.JSONDecodeError:

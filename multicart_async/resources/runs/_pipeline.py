@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.short_repr import short_repr
@@ -23,9 +23,11 @@ from multicart_async.resources._base import ClientContext
 from multicart_async.resources._outcomes import outcome_of
 from multicart_async.resources._unfinished import CUT_SHORT, Unfinished, was_sent
 from multicart_async.resources.runs._api import RunApi
-from multicart_async.resources.runs._journal import RunJournal
 from multicart_async.resources.runs._start import RunStarter, do_nothing
 from multicart_async.resources.runs._wait_many import RunWaiter
+
+if TYPE_CHECKING:  # few programs have a journal
+    from multicart_async.resources.runs._journal import RunJournal
 
 __all__ = ["RunPipeline", "check_items", "collect_unique_ids", "start_each"]
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from multicart_async._core.log import LOGGER
 from multicart_async._core.validation import check_choice, check_id, check_int, check_iterable
-from multicart_async._downloads.manager import DownloadOptions, check_run
-from multicart_async._downloads.plan import Files
-from multicart_async._downloads.record_codec import record_reader
-from multicart_async._downloads.records import OnInvalid
 from multicart_async.config import PollPolicy
-from multicart_async.events import RunProgress
 from multicart_async.models import CategoryRun, Run, RunDownload, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
 from multicart_async.resources._base import ClientContext, Resource
@@ -24,13 +19,15 @@ from multicart_async.resources.account import Account
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import PAGE, RunApi
 from multicart_async.resources.runs._credits import check_credits_of_account
-from multicart_async.resources.runs._journal import RunJournal
-from multicart_async.resources.runs._pipeline import RunPipeline, check_items, collect_unique_ids, start_each
 from multicart_async.resources.runs._poller import RunPoller
 from multicart_async.resources.runs._start import RunStarter
 from multicart_async.resources.runs._tracker import RunTracker, check_started_run
-from multicart_async.resources.runs._wait_many import RunWaiter
-from multicart_async.sinks import Sink
+
+if TYPE_CHECKING:  # downloads and work on many runs are imported when they begin
+    from multicart_async._downloads.plan import Files
+    from multicart_async._downloads.records import OnInvalid
+    from multicart_async.resources.runs._wait_many import RunWaiter
+    from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
 
@@ -88,6 +85,8 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
+        from multicart_async.resources.runs._pipeline import check_items, start_each  # noqa: PLC0415
+
         check_iterable("collection_ids", collection_ids)
         check_items("collection_ids", collection_ids, check_id, "a positive integer")
         width, lifetime = self._context.limits.requests, self._context.lifetime
@@ -111,6 +110,8 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
+        from multicart_async.resources.runs._pipeline import check_items  # noqa: PLC0415
+
         check_iterable("started", started)
         check_items("started", started, lambda _, value: check_started_run(value), "a StartedRun of two integers")
         async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
@@ -171,6 +172,10 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
+        from multicart_async._downloads.plan import Files  # noqa: PLC0415
+        from multicart_async.resources.runs._journal import RunJournal  # noqa: PLC0415
+        from multicart_async.resources.runs._pipeline import RunPipeline, check_items, collect_unique_ids  # noqa: PLC0415
+
         check_choice("files", files, Files)  # before the starts, which cost credits
         check_poll_policy(policy)
         check_iterable("collection_ids", collection_ids)
@@ -196,6 +201,8 @@ class Runs(Resource):
                     yield outcome
 
     def _waits(self, policy: PollPolicy) -> RunWaiter:
+        from multicart_async.resources.runs._wait_many import RunWaiter  # noqa: PLC0415
+
         return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._report)
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
@@ -284,6 +291,8 @@ class Runs(Resource):
                 yield state
 
     def _report(self, started: StartedRun, state: RunState) -> None:
+        from multicart_async.events import RunProgress  # noqa: PLC0415
+
         if state.run is not None and state.run.ambiguous:
             text = "collection %s has more than one new run above %s; %s may belong to another start"
             LOGGER.warning(text, started.collection_id, started.after_run_id, state.run.id)
@@ -326,6 +335,8 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
+        from multicart_async._downloads.manager import DownloadOptions, check_run  # noqa: PLC0415
+
         check_run(run)
         return await self._context.downloads.download_run(
             run,
@@ -369,6 +380,10 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
+        from multicart_async._downloads.manager import check_run  # noqa: PLC0415
+        from multicart_async._downloads.record_codec import record_reader  # noqa: PLC0415
+        from multicart_async._downloads.records import OnInvalid  # noqa: PLC0415
+
         check_run(run)
         check_choice("on_invalid", on_invalid, OnInvalid)
         return self._context.downloads.records(run, record_reader(into), on_invalid, relist=self._relist(run))

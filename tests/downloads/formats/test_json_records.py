@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.json_pages import EXAMPLES, cut, damaged_pages, loaded, pages
+from support.record_pieces import in_pieces, parsed, refused
 
 from multicart_async._downloads.formats import json_records
 from multicart_async._downloads.formats.json_records import STEP, NotRecordsError, RecordParser
+from multicart_async._http import incremental_json
 from multicart_async.config import Limits
 
 places = st.lists(st.integers(0, 400), max_size=6)
@@ -28,32 +30,12 @@ at_length = settings(
 )
 
 
-def parsed(*pieces: bytes, limits: Limits = Limits()) -> list[Any]:
-    """All records of a file that comes in *pieces*."""
-    parser = RecordParser(limits)
-    found = [record for piece in pieces for record in parser.feed(piece)]
-    parser.finish()
-    return found
-
-
-def refused(*pieces: bytes, limits: Limits = Limits()) -> str:
-    """Why a file holds no records."""
-    with pytest.raises(NotRecordsError) as caught:
-        parsed(*pieces, limits=limits)
-    return str(caught.value)
-
-
 def outcome(pieces: list[bytes]) -> list[Any] | None:
     """The records, or ``None`` if the file is refused."""
     try:
         return parsed(*pieces)
     except NotRecordsError:
         return None
-
-
-def in_pieces(payload: bytes, size: int) -> list[bytes]:
-    """It in pieces of that size."""
-    return [payload[start : start + size] for start in range(0, len(payload), size)]
 
 
 @at_length
@@ -69,6 +51,20 @@ def test_the_verdict_is_that_of_json_loads(page: bytes, places: list[int]) -> No
     """A damaged file is refused exactly if `json.loads` refuses it, and else gives the same values."""
     assert repr(outcome(cut(page, places))) == repr(loaded(page))
     assert repr(outcome([page])) == repr(loaded(page))
+
+
+SMALL = mock.patch.multiple(json_records, _SHORT=12, _MANY=2, _LONG=8, _LARGE=2, _SHARE=1)
+SMALL_STEPS = mock.patch.multiple(incremental_json, _STEP=16, _LOOKS=(4, 16), _FEW=2)
+
+
+@at_length
+@given(pages() | damaged_pages(), places)
+def test_the_verdict_of_json_loads_is_that_in_steps(page: bytes, places: list[int]) -> None:
+    """It is the same if texts are cut short, elements kept and pauses made as in a page that is much larger."""
+    with SMALL, SMALL_STEPS:
+        found = outcome(cut(page, places))
+
+    assert repr(found) == repr(loaded(page))
 
 
 def test_a_record_is_given_as_soon_as_it_is_there() -> None:
@@ -174,6 +170,7 @@ REFUSED = {
     "no-break space": ("[{}\xa0]".encode(), "invalid JSON: expected ',' or ']' after record 1, at byte 3"),
     "invalid UTF-8": ('[{"a": "日'.encode() + b'\xff"}]', "invalid JSON: byte 11 is not UTF-8"),
     "half a character": (b"[]\xc3", "invalid JSON: byte 2 is not UTF-8"),
+    "a number and more": (b"[1-2, 3]", "invalid JSON: expected ',' or ']' after record 1, at byte 2"),
     "cut": (b'[{"a": 1}, {"b"', "the JSON is incomplete: it ends in record 2"),
     "cut before a record": (b'[{"a": 1},', "the JSON is incomplete: it ends in record 2"),
     "too many digits": (
@@ -332,3 +329,8 @@ def test_an_error_does_not_hold_the_text(end: bytes, size: int) -> None:
 
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
+
+
+def test_a_number_that_goes_on_wrongly_is_refused() -> None:
+    """Where it is cut, too, it is one value with what follows."""
+    assert refused(b"[1", b"-2, 3]") == "invalid JSON: Expecting ',' delimiter, at byte 2 in record 1"

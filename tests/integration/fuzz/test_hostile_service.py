@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from support.fuzz_verbs import PASSWORD, VERBS, Scene
+from support.group_classes import group_classes
 from support.mangling import Mangling, manglings
 from support.middle import Middle
 from support.scanner import Scan
@@ -154,12 +155,11 @@ def _errors_of(value: object) -> list[Exception]:
 
 def test_every_verb_is_fuzzed() -> None:
     """All public methods of the client and its groups, but for those that send nothing."""
-    client = AsyncMultiCart(Sandbox.api_key, base_url="http://127.0.0.1:9")
-    groups = {name: value for name, value in vars(client).items() if name[0] != "_"}
+    groups = group_classes()
     methods = {
         f"{prefix}{name}"
-        for prefix, owner in [("", client), *((f"{name}.", group) for name, group in groups.items())]
-        for name, method in inspect.getmembers(type(owner), inspect.isfunction)
+        for prefix, owner in [("", AsyncMultiCart), *((f"{name}.", group) for name, group in groups.items())]
+        for name, method in inspect.getmembers(owner, inspect.isfunction)
         if name[0] != "_"
     }
 

@@ -1,0 +1,33 @@
+"""The headers of a response with lower-case names, made when they are first read: those of most calls never are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+__all__ = ["LazyHeaders"]
+
+
+class LazyHeaders(Mapping[str, str]):
+    """A view of *received*, whose names may be repeated and in any case. A repeated header has its first value."""
+
+    __slots__ = ("_lower", "_received")
+
+    def __init__(self, received: Mapping[str, str]) -> None:
+        self._received = received
+        self._lower: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._lower is None:
+            self._lower = {}
+            for name, value in self._received.items():
+                self._lower.setdefault(name.lower(), value)
+        return self._lower
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())

@@ -1,0 +1,112 @@
+"""What a call costs, in counts that do not depend on the machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from support.fakes import FakeTransport, ok
+from support.groups import groups_over
+
+from multicart_async._core.credentials import Settings
+from multicart_async._core.redaction import Credential
+from multicart_async._http import AiohttpTransport, NetworkOptions, Response, incremental_json
+from multicart_async._http.caller import ApiCaller
+from multicart_async._http.endpoint import Endpoint
+from multicart_async.models import Collection
+
+RUN = {"id": 88, "collection": 101, "is_download_generated": True}
+
+
+def own_frames() -> Iterator[str]:
+    """The functions of this library that wait for the caller of this one, from the innermost."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if "/multicart_async/" in frame.f_code.co_filename:
+            yield frame.f_code.co_name
+        frame = frame.f_back
+
+
+async def test_few_coroutines_wait_for_a_transport() -> None:
+    """Each of them is created for each call, and resumed whenever data arrive."""
+    waiting: list[str] = []
+
+    class Transport(FakeTransport):
+        async def post(self, *given: Any, **options: Any) -> Response:
+            waiting.extend(own_frames())
+            return await super().post(*given, **options)
+
+    await groups_over(Transport(ok([RUN]))).runs.list(101)
+
+    assert waiting == ["_response", "_value", "attempt", "run", "call", "page", "list"]
+
+
+async def test_few_coroutines_wait_for_aiohttp() -> None:
+    """The transport adds no more than it needs: a limit, an exchange, a request."""
+    waiting: list[str] = []
+
+    class Session:
+        closed = False
+
+        async def request(self, *_: object, **__: object) -> object:
+            waiting.extend(own_frames())
+            raise ConnectionError
+
+    network = NetworkOptions(session=Session())  # type: ignore[arg-type] # only one of its methods is used
+    settings = Settings("http://127.0.0.1:9", Credential("key.0123456789", "x-api-key"))
+    with pytest.raises(Exception, match="could not be sent"):
+        await AiohttpTransport(settings, network=network).post("/p/", b"{}")
+
+    assert waiting == ["_request", "_exchange", "_bounded"]
+
+
+async def test_a_call_needs_few_functions() -> None:
+    """Only Python functions of this library are counted, those that are called again in every call."""
+    groups = groups_over(FakeTransport(ok([RUN]), ok([RUN])))
+    await groups.runs.list(101)  # what is made once is made now
+    calls: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and "/multicart_async/" in frame.f_code.co_filename:
+            calls[frame.f_code.co_name] += 1
+
+    sys.setprofile(count)
+    try:
+        await groups.runs.list(101)
+    finally:
+        sys.setprofile(None)
+
+    assert calls.total() <= 45, calls
+
+
+async def test_a_long_list_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly every character is passed to the parser once; a row is not parsed to find its end."""
+    parsed = 0
+
+    class Decoder(json.JSONDecoder):
+        def decode(self, text: str, *given: Any) -> Any:
+            nonlocal parsed
+            parsed += len(text)
+            return json.JSONDecoder.decode(plain, text, *given)
+
+        def raw_decode(self, text: str, idx: int = 0) -> Any:
+            nonlocal parsed
+            value, end = super().raw_decode(text, idx)
+            parsed += end - idx
+            return value, end
+
+    plain = json.JSONDecoder()
+    rows = [{"id": number, "name": "n" * 100, "schedule_time": None} for number in range(10_000)]
+    payload = json.dumps({"code": 200, "data": rows, "status": 1}).encode()
+    monkeypatch.setattr(incremental_json, "STRICT", Decoder())
+    endpoint = Endpoint("/p/", tuple[Collection, ...], safety="safe")
+
+    read = await ApiCaller(FakeTransport(Response(200, payload))).call(endpoint)
+
+    assert len(read) == len(rows)
+    assert parsed <= 1.1 * len(payload)
