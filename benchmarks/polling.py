@@ -1,7 +1,7 @@
 """Waiting for many runs: requests made, peak rate, and how late the end of a run is noticed. In virtual time.
 
-    python benchmarks/polling.py [--runs 10000] [--shortest 60] [--longest 1800] [--latency 0.05] [--hidden 0] [--seed 1]
-                                    [--alone] [--latest 10] [--most-requests 66000]
+    python benchmarks/polling.py [--runs 10000] [--shortest 60] [--longest 1800] [--ends uniform] [--latency 0.05]
+                                    [--hidden 0] [--row-lag 0] [--seed 1] [--alone] [--latest 10] [--most-requests 66000]
 
 Side by side, on one simulated service whose runs end after 1 to 30 minutes:
 
@@ -13,8 +13,10 @@ Side by side, on one simulated service whose runs end after 1 to 30 minutes:
 * the loop of the service's Node.js guide, every 10 seconds for each run, which gives up after 10 minutes.
 
 The service answers any number of requests at once in the same time, which is kind to the others: ``wait_many`` keeps to
-``Limits.requests``. A collection's row shows the end of its run at once; ``--hidden`` is the share of those whose row
-never changes, so that only the look at all can find them. MB are the bodies of the answers, as JSON.
+``Limits.requests``. A collection's row shows the end of its run at once; ``--row-lag`` is the seconds by which it does so
+later (below zero: earlier), and ``--hidden`` is the share of those whose row never changes, so that only the look at all
+can find them. ``--ends`` is how the ends are spread: ``uniform``, all of them at ``--longest`` (``same``), or most of them
+soon and few late (``tail``, a Pareto distribution). MB are the bodies of the answers, as JSON.
 ``--alone`` leaves the others out: their simulation takes many minutes. ``--latest`` and ``--most-requests`` are targets
 for ``wait_many``: the delay that 99 of 100 runs stay below, and the number of requests.
 """
@@ -57,11 +59,10 @@ class Service:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         chance = random.Random(arguments.seed)
-        self.ends = {
-            number: chance.uniform(arguments.shortest, arguments.longest) for number in range(1, arguments.runs + 1)
-        }
+        self.ends = {number: _end(arguments, chance) for number in range(1, arguments.runs + 1)}
         self.hidden = {number for number in self.ends if chance.random() < arguments.hidden}
         self.latency = arguments.latency
+        self.row_lag = arguments.row_lag
         self.bytes = 0
         self.counts: Counter[str] = Counter()
         self.rate: Counter[int] = Counter()
@@ -105,7 +106,7 @@ class Service:
         raise NotImplementedError
 
     def _row(self, number: int) -> bytes:
-        key = (number, self.is_ready(number) and number not in self.hidden)
+        key = (number, self.now >= self.ends[number] + self.row_lag and number not in self.hidden)
         if key not in self._rows:
             status, moment = ("Completed", "12:05:00") if key[1] else ("Processing", "12:00:00")
             row = {"id": number, "name": f"Collection {number}", "status": "enable", "schedule_status": status}
@@ -121,6 +122,15 @@ class Service:
             runs = [{"id": run, "is_download_generated": ended, **fields} for run, ended in rows]
             self._runs[key] = json.dumps(runs).encode()
         return self._runs[key]
+
+
+def _end(arguments: argparse.Namespace, chance: random.Random) -> float:
+    """The second in which a run ends."""
+    if arguments.ends == "same":
+        return arguments.longest
+    if arguments.ends == "tail":
+        return min(arguments.shortest * chance.paretovariate(1), arguments.longest)
+    return chance.uniform(arguments.shortest, arguments.longest)
 
 
 async def wait_many(service: Service, policy: PollPolicy) -> None:
@@ -214,7 +224,7 @@ class Line:
 
 
 def show(arguments: argparse.Namespace, *lines: Line) -> None:
-    print(f"{arguments.runs:,} runs, ended after {arguments.shortest:g} to {arguments.longest:g} s")
+    print(f"{arguments.runs:,} runs, {arguments.ends} ends after {arguments.shortest:g} to {arguments.longest:g} s")
     print(f"{'':<38} {'requests':>10} {'MB':>8} {'peak /s':>8} {'mean s':>8} {'p99 s':>8} {'missed':>8}")
     for line in lines:
         print(line)
@@ -231,9 +241,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--shortest", type=float, default=60.0, help="seconds until the first run ends")
     parser.add_argument("--longest", type=float, default=1800.0, help="seconds until the last run ends")
+    parser.add_argument("--ends", choices=("uniform", "same", "tail"), default="uniform", help="how they are spread")
     parser.add_argument("--latency", type=float, default=0.05, help="seconds that a request takes")
     parser.add_argument("--interval", type=float, default=5.0, help="PollPolicy.poll_interval of wait_many")
     parser.add_argument("--hidden", type=float, default=0.0, help="share of the collections whose row never changes")
+    parser.add_argument("--row-lag", type=float, default=0.0, help="seconds from the end of a run to that of its row")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latest", type=float, help="seconds that p99 of wait_many ought not to exceed")
     parser.add_argument("--most-requests", type=int, help="requests that wait_many ought not to exceed")
@@ -250,6 +262,7 @@ def main() -> None:
     ours = watched("runs.wait_many", wait_many, policy)
     if arguments.alone:
         show(arguments, ours)
+        print("wait_many by path:", dict(ours.service.counts))
         return
     # A run ends anywhere between two answers: half of that time is the mean delay.
     between = 2 * ours.mean

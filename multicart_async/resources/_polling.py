@@ -56,7 +56,7 @@ def check_poll_policy(policy: object) -> None:
 
 
 class Interval:
-    """The seconds between two polls: they grow up to a bound, varied by jitter."""
+    """The seconds between two polls: they grow up to a bound, varied by jitter. ``seconds`` is the next, without it."""
 
     def __init__(self, policy: PollPolicy, spread: Callable[[], float] = random.random) -> None:
         self._policy = policy
@@ -65,12 +65,12 @@ class Interval:
 
     def reset(self) -> None:
         """Restart with the shortest interval."""
-        self._seconds = self._policy.poll_interval
+        self.seconds = self._policy.poll_interval
 
     def next(self) -> float:
         """Return the next interval."""
-        policy, seconds = self._policy, self._seconds
-        self._seconds = min(seconds * policy.growth, max(policy.max_poll_interval, seconds))
+        policy, seconds = self._policy, self.seconds
+        self.seconds = min(seconds * policy.growth, max(policy.max_poll_interval, seconds))
         return seconds * (1 + policy.jitter * (2 * self._spread() - 1))
 
 
@@ -108,16 +108,20 @@ class PollTimer:
 
 
 class TickTimer:
-    """When a wait for many runs checks all of them: at intervals, except during a pause that the service asked for."""
+    """When a wait for many runs requests the list: at ticks, and between them where these are far apart.
+
+    Never during a pause that the service asked for. ``at_tick`` is whether what has begun last is a tick.
+    """
 
     def __init__(self, policy: PollPolicy, clock: Clock) -> None:
         self._interval = Interval(policy)
         self._clock = clock
-        self._next = self._held = -math.inf
+        self._next = self._next_tick = self._held = -math.inf
+        self.at_tick = True
 
     @property
     def remaining(self) -> float:
-        """Seconds until the next tick; 0 when it is due."""
+        """Seconds until the next list, at a tick or before it; 0 when it is due."""
         return max(0.0, self._next - self._clock.now())
 
     @property
@@ -125,20 +129,36 @@ class TickTimer:
         """Whether a pause that the service asked for has not ended yet."""
         return self._clock.now() < self._held
 
-    def schedule_next(self) -> None:
-        """Schedule the next tick after an interval."""
-        self._next = max(self._clock.now() + self._interval.next(), self._held)
+    def begin(self) -> bool:
+        """Begin what is due, and return whether it is a tick, rather than a list between two of them."""
+        self.at_tick = self._next_tick <= self._clock.now()
+        return self.at_tick
+
+    def schedule_next(self, apart: float | None = None) -> None:
+        """Schedule the next tick after an interval, and a list before it unless *apart* is ``None``.
+
+        These lists divide the time until the tick into equal parts of at least *apart* seconds, or of the interval to
+        come if that is shorter, because it was restarted meanwhile; the parts are therefore less than twice as long.
+        """
+        now = self._clock.now()
+        if self.at_tick:
+            self._next_tick = max(now + self._interval.next(), self._held)
+        left = self._next_tick - now
+        least = 0.0 if apart is None else min(apart, self._interval.seconds)
+        parts = left // least if least > 0 else 0
+        self._next = max(now + left / parts, self._held) if parts > 1 else self._next_tick
 
     def hasten(self, *, now: bool = False) -> None:
         """Restart with the shortest interval, and with *now* make the next tick due immediately."""
         self._interval.reset()
         if now:
-            self._next = self._held
+            self._next = self._next_tick = self._held
 
     def hold(self, seconds: float) -> None:
         """Pause for *seconds*."""
         self._held = max(self._held, self._clock.now() + seconds)
         self._next = max(self._next, self._held)
+        self._next_tick = max(self._next_tick, self._held)
 
 
 def poll_timeout(left: float) -> float:
@@ -181,9 +201,11 @@ class PollFailures:
         asked = 0.0 if self.last is None else retry_delay(self.last) or 0.0
         return min(asked, _MAX_RETRY_DELAY)
 
-    def is_final(self, error: MultiCartError) -> bool:
-        """Record a failed poll, and return whether it ends the wait."""
+    def is_final(self, error: MultiCartError, *, counted: bool = True) -> bool:
+        """Record a failed poll, and return whether it ends the wait; never if it is not *counted*."""
         self.last = error
+        if not counted:
+            return False
         transient, doubtful = is_transient(error), _is_doubtful(error)
         self._doubtful = self._doubtful + 1 if doubtful else 0
         self._rejected = 0 if doubtful or transient else self._rejected + 1

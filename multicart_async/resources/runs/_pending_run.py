@@ -9,7 +9,7 @@ import anyio
 import attrs
 
 from multicart_async.errors import MultiCartError
-from multicart_async.models import Run, RunState, StartedRun
+from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.models.outcome import Failure, Outcome, Success
 from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, as_poll_failure, poll_timeout
 from multicart_async.resources.runs._poller import RunPoller
@@ -37,11 +37,11 @@ class PendingRun:
         """Whether the deadline of this wait has passed."""
         return self.timer.remaining <= 0
 
-    async def poll(self, poller: RunPoller) -> Polled:
+    async def poll(self, poller: RunPoller, row: Collection | None = None) -> Polled:
         """Poll the run once. A failure of any kind is returned: the other runs are still waited for."""
         try:
             with anyio.move_on_after(poll_timeout(self.timer.remaining)):
-                return await poller.poll(self.tracker, self.started, self.timer)
+                return await poller.poll(self.tracker, self.started, self.timer, row)
         except Exception as error:  # noqa: BLE001 -- including errors of a borrowed session
             error.__traceback__ = None  # its frames hold responses, which may repeat the credential
             return as_poll_failure(f"runs of collection {self.started.collection_id}", error)

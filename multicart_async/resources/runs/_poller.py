@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from multicart_async.errors import MultiCartError, RunFailedError
-from multicart_async.models import RunState, StartedRun
+from multicart_async.models import Collection, RunState, StartedRun
 from multicart_async.resources._polling import PollFailures, PollResult, PollTimer
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import RunApi
@@ -16,6 +16,7 @@ from multicart_async.resources.runs._tracker import RunTracker
 __all__ = ["RunPoller"]
 
 _READ_ALL = 10  # every tenth poll does not rely on the order of the list
+_REQUEST_STATUS = 2  # every second poll requests the status, even if a list shows it
 _READ_SHARE = 0.9  # of the time that is left for a poll
 
 
@@ -27,8 +28,10 @@ class RunPoller:
         self._collections = collections
         self._starter = starter
 
-    async def poll(self, tracker: RunTracker, started: StartedRun, timer: PollTimer) -> PollResult[RunState]:
-        """Poll a started run once.
+    async def poll(
+        self, tracker: RunTracker, started: StartedRun, timer: PollTimer, row: Collection | None = None
+    ) -> PollResult[RunState]:
+        """Poll a started run once. Its status is that of *row* from a list, if given; every second time it is requested.
 
         Raises:
             RunFailedError: The collection says so, and the status can be trusted.
@@ -40,7 +43,9 @@ class RunPoller:
         if newer.runs:
             self._starter.mark_listed(started)
         if tracker.find_finished(newer.runs) is None:
-            collection = await self._collections.get(started.collection_id)
+            collection = row if tracker.poll_count % _REQUEST_STATUS else None
+            if collection is None:
+                collection = await self._collections.get(started.collection_id)
             state = tracker.snapshot(newer.runs, collection.schedule_status, timer.elapsed)
             try:
                 tracker.raise_if_failed(newer.runs, collection)

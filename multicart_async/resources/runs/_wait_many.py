@@ -1,4 +1,10 @@
-"""Wait for thousands of started runs, watched through one list call per tick."""
+"""Wait for thousands of started runs, watched through one list of all collections.
+
+The list is requested at each tick and, for many runs, also between ticks: as often in ``max_poll_interval`` as there are
+tens of collections (`COLLECTIONS_PER_LIST`), but at least ``poll_interval`` apart. So the lists are at most a tenth of
+the requests that polls of each run would be, and from 120 collections on (with the default policy) they are less than
+two ``poll_interval`` apart, even if nothing has ended for a long time. What is not seen in the list waits for the tick.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +44,7 @@ from multicart_async.resources.runs._tracker import RunTracker, check_started_ru
 __all__ = ["RunWaiter"]
 
 LIST_THRESHOLD = 3  # fewer are polled directly: a list of all collections would cost more
+COLLECTIONS_PER_LIST = 10  # of those that are waited for, for each list in max_poll_interval
 MAX_REJECTIONS = 2  # of the list, in a row: a single tick ends no wait
 
 
@@ -57,6 +64,7 @@ class _Watched:
     runs: list[PendingRun] = attrs.field(factory=list[PendingRun])
     check: CheckState = CheckState.IDLE
     shown: bool = False
+    row: Collection | None = None  # of the last list, if that can replace a request for the collection
 
     @property
     def expired(self) -> bool:
@@ -152,17 +160,21 @@ class RunWaiter:
             self._poll_all(self._expired())
             self._sleep()
             return ended
-        self._monitor.tick()
+        self._monitor.tick(between=not self._ticks.begin())
         if len(self._watched) >= LIST_THRESHOLD:
             self._tasks.spawn(self._on_list, self._list_all())
             return []
         self._poll_all(self._watched)
-        self._plan_tick()
+        self._plan_list()
         return []
 
-    def _plan_tick(self) -> None:
-        """Plan the next regular tick, after an interval that grows."""
-        self._ticks.schedule_next()
+    def _plan_list(self) -> None:
+        """Plan the next tick, after an interval that grows, and lists before it; none after one that failed."""
+        apart = None
+        if len(self._watched) >= LIST_THRESHOLD and self._list_failures.last is None:
+            share = self._policy.max_poll_interval * COLLECTIONS_PER_LIST / len(self._watched)
+            apart = max(self._policy.poll_interval, share)
+        self._ticks.schedule_next(apart)
         self._sleep()
 
     def _sleep(self) -> None:
@@ -211,14 +223,14 @@ class RunWaiter:
         else:
             self._list_failures.succeeded()
             self._poll_selected(listed)
-        self._plan_tick()
+        self._plan_list()
         return ended
 
     def _on_list_failure(self, error: BaseException) -> list[Outcome[StartedRun, Run]]:
         if not isinstance(error, Exception):
             raise error
         failure = as_poll_failure("the list of collections", error)
-        if self._list_failures.is_final(failure):
+        if self._list_failures.is_final(failure, counted=self._ticks.at_tick):
             return self._fail_all(failure)
         self._ticks.hold(self._list_failures.pause)
         self._poll_without_list()
@@ -232,9 +244,11 @@ class RunWaiter:
         by_id = {collection.id: collection for collection in listed}
         expired = self._expired()
         for collection_id, watched in self._watched.items():
-            if collection_id in by_id and collection_id not in expired:
+            row = None if collection_id in expired else by_id.get(collection_id)
+            watched.row = row if self._monitor.shows_ends and row is not None and not row.is_failed else None
+            if row is not None:
                 for run in watched.runs:
-                    run.tracker.observe_status(by_id[collection_id])
+                    run.tracker.observe_status(row)
         for collection_id, shown in self._monitor.select(by_id, expired):
             self._enqueue(collection_id, shown=shown)
 
@@ -250,7 +264,9 @@ class RunWaiter:
     # polls
 
     def _poll_all(self, collection_ids: Iterable[int]) -> None:
+        """Poll collections without regard to the list."""
         for collection_id in collection_ids:
+            self._watched[collection_id].row = None
             self._enqueue(collection_id, shown=False)
 
     def _enqueue(self, collection_id: int, *, shown: bool) -> None:
@@ -276,7 +292,7 @@ class RunWaiter:
                 self._tasks.spawn(partial(self._on_polled, collection_id, watched), self._poll(watched))
 
     async def _poll(self, watched: _Watched) -> list[tuple[PendingRun, Polled]]:
-        return [(run, await run.poll(self._poller)) for run in list(watched.runs)]
+        return [(run, await run.poll(self._poller, watched.row)) for run in list(watched.runs)]
 
     def _on_polled(
         self, collection_id: int, watched: _Watched, task: asyncio.Future[list[tuple[PendingRun, Polled]]]

@@ -102,7 +102,8 @@ class Runs(Resource):
         One failure does not stop the others. Each tick requests one list of all collections, however many they are;
         only collections that have changed are asked for their runs, and all of them at every tenth tick. *started* is
         read while earlier ones are waited for; ``policy.wait_timeout`` of each starts when it is read. Ticks come at
-        ``policy.poll_interval``, and less often while nothing ends.
+        ``policy.poll_interval``, and less often while nothing ends; then the list is also requested between ticks, once
+        in ``policy.max_poll_interval`` for every ten collections, but at least ``policy.poll_interval`` apart.
 
         A single failed list ends no wait. All waits end with its error if the list is rejected at two ticks in a row,
         or if at three ticks in a row it is not found, is rejected without an envelope or has an invalid shape. The

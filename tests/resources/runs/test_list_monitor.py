@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from multicart_async.models import Collection
-from multicart_async.resources.runs._list_monitor import CONFIRM, CONFIRM_RARELY, EXTRA_POLLS, TRUSTED, ListMonitor
+from multicart_async.resources.runs._list_monitor import (
+    CONFIRM,
+    CONFIRM_RARELY,
+    EXTRA_POLLS,
+    LATER,
+    TRUSTED,
+    ListMonitor,
+)
 
 
 def rows_of(status: str, minute: int = 0, *collection_ids: int) -> dict[int, Collection]:
@@ -50,6 +57,64 @@ def test_a_collection_that_stops_working_is_polled_again() -> None:
     polled = [select(monitor, rows_of("Completed", 1)) for _ in range(EXTRA_POLLS + 3)]
 
     assert polled == [[(1, True)]] * (1 + EXTRA_POLLS) + [[], []]
+
+
+def test_a_run_that_lags_far_behind_is_polled_ever_later() -> None:
+    """After the extra polls, each comes three times as many lists after the change as the last; a new change restarts it."""
+    monitor = ListMonitor()
+    monitor.watch(1)
+    select(monitor, rows_of("Processing"))
+
+    monitor.tick(between=True)  # so that none is a poll of all
+    polled = [age for age in range(60) if monitor.select(rows_of("Completed", 1), frozenset())]
+    again = [bool(select(monitor, rows_of("Completed", 2))) for _ in range(EXTRA_POLLS + 2)]
+
+    assert polled == [0, 1, 2, 2 * LATER, 2 * LATER**2, 2 * LATER**3]
+    assert again == [True] * (1 + EXTRA_POLLS) + [False]
+
+
+def test_a_run_found_long_after_its_row_was_not_missed() -> None:
+    """The list has shown the end before the run was finished, so it has hidden nothing."""
+    monitor = ListMonitor()
+    monitor.watch(1)
+    select(monitor, rows_of("Processing"))
+    monitor.run_finished(1, shown=True)
+    select(monitor, rows_of("Completed", 1))
+    monitor.run_finished(1, shown=False)
+
+    select(monitor, rows_of("Completed", 1))
+
+    assert monitor.shows_ends
+
+
+def test_a_collection_at_work_again_can_be_missed() -> None:
+    """What the list has shown of an earlier run does not count for the one that is processed now."""
+    monitor = ListMonitor()
+    monitor.watch(1)
+    for status in ("Processing", "Completed", "Processing"):
+        select(monitor, rows_of(status))
+    monitor.run_finished(1, shown=True)
+    monitor.run_finished(1, shown=False)
+
+    select(monitor, rows_of("Processing"))
+
+    assert not monitor.shows_ends
+
+
+def test_only_changes_are_polled_between_two_ticks() -> None:
+    """What is not listed, what is Failed and the polls of all are left to the ticks; the last poll of a wait is not."""
+    monitor = ListMonitor()
+    for number in range(1, 5):
+        monitor.watch(number)
+    before = {**rows_of("Processing", 0, 1, 2), **rows_of("Failed", 0, 3)}
+    for _ in range(CONFIRM):
+        select(monitor, before)
+    monitor.tick(between=True)
+    unchanged = monitor.select(before, frozenset())
+    changed = monitor.select({**before, **rows_of("Completed", 1, 1)}, {2, 4})
+
+    assert unchanged == []
+    assert changed == [(1, True), (2, False), (4, False)]
 
 
 def test_a_collection_that_is_not_listed_is_always_polled() -> None:
