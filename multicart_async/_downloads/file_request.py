@@ -8,7 +8,7 @@ from typing import Protocol
 import attrs
 
 from multicart_async._downloads.formats import ContentCheck
-from multicart_async._downloads.links import FileLocation
+from multicart_async._downloads.link_family import AnyLocation
 from multicart_async.config import Limits
 from multicart_async.sinks._protocol import join_name
 
@@ -30,7 +30,7 @@ class FileRequest:
     On a disk, a *sensitive* file is readable only by its owner.
     """
 
-    link: FileLocation
+    link: AnyLocation
     folder: str
     name: str
     check: CheckFactory
@@ -52,5 +52,5 @@ class FetchedFile:
     records: int | None = None
 
 
-Refresh = Callable[[FileRequest], Awaitable[FileLocation]]
+Refresh = Callable[[FileRequest], Awaitable[AnyLocation]]
 """Ask the service for a fresh link to the same file."""

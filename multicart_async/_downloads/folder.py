@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -21,8 +21,8 @@ __all__ = [
     "SUMS",
     "FolderState",
     "decode_manifest",
+    "iter_sums",
     "load_manifest",
-    "render_sums",
     "run_snapshot",
     "without_query",
 ]
@@ -31,6 +31,7 @@ STAGING: Final = ".new"
 """The subfolder in which a new version of a folder is built."""
 SUMS: Final = "SHA256SUMS"
 
+_SUMS = 1000  # files
 _LARGE = 1 << 16  # bytes; a manifest from this size on is decoded in a thread
 _NOT_IN_SNAPSHOT = frozenset({"asins", "progress", "extra", "ambiguous"})
 _VERSION_OF_RUN = ("updated_at", "total_results", "total_exacted_result", "asin_count")
@@ -116,22 +117,24 @@ async def _sizes(sink: Sink, folder: str, manifest: Manifest) -> dict[str, int |
     return {file.name: await sink.size(f"{folder}/{file.name}") for file in manifest.files}
 
 
-def render_sums(manifest: Manifest) -> bytes:
-    """Return the checksums in the format of ``sha256sum -c``."""
-    return "".join(f"{file.sha256}  {file.name}\n" for file in manifest.files).encode()
+def iter_sums(manifest: Manifest) -> Iterator[bytes]:
+    """Yield the checksums in the format of ``sha256sum -c``, in pieces that take less than a millisecond each."""
+    for start in range(0, len(manifest.files), _SUMS):
+        yield "".join([f"{file.sha256}  {file.name}\n" for file in manifest.files[start : start + _SUMS]]).encode()
 
 
 def run_snapshot(run: Run | CategoryRun) -> dict[str, Any]:
     """Return the run as JSON values: links without queries, and without the records and progress of a category scrape."""
-    fields = attrs.asdict(run, filter=lambda field, _: field.name not in _NOT_IN_SNAPSHOT)
+    fields = attrs.asdict(run, filter=lambda field, _: field.name not in _NOT_IN_SNAPSHOT | {"download_links"})
     links = run.download_links
-    fields["download_links"] = {
-        "pages": [without_query(page) for page in links.pages],
-        "all_pages": None if links.all_pages is None else without_query(links.all_pages),
-    }
     extra = {name: value for name, value in run.extra.items() if name not in _NOT_IN_SNAPSHOT}
     text = json.dumps({**fields, **extra}, default=lambda value: value.isoformat())
-    return {**json.loads(text, parse_constant=lambda _: None)}  # 1e999 is read as infinity, which JSON cannot express
+    snapshot = json.loads(text, parse_constant=lambda _: None)  # 1e999 is read as infinity, which JSON cannot express
+    snapshot["download_links"] = {
+        "pages": [without_query(page) for page in links.pages],  # most are the very strings of the run
+        "all_pages": None if links.all_pages is None else without_query(links.all_pages),
+    }
+    return dict(snapshot)
 
 
 def without_query(url: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -10,23 +11,21 @@ import attrs
 
 from multicart_async._core.log import error_info, log_warning
 from multicart_async._core.text import as_line
-from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.diff import FolderDiff
 from multicart_async._downloads.file_request import FetchedFile
-from multicart_async._downloads.folder import STAGING, SUMS, render_sums, without_query
-from multicart_async._downloads.links import FileLocation
-from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, render_manifest
+from multicart_async._downloads.folder import STAGING, SUMS, iter_sums, without_query
+from multicart_async._downloads.link_family import AnyLocation
+from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, iter_manifest
 from multicart_async._downloads.plan import folder_of, is_run_file
 from multicart_async._downloads.staging import discard, swap_in
 from multicart_async.models import CategoryRun, Run
 from multicart_async.sinks import ListableSink
-from multicart_async.sinks._protocol import VerifyingSink, join_name, put_bytes
+from multicart_async.sinks._protocol import VerifyingSink, join_name, put_pieces
 
 __all__ = ["FolderWriter"]
 
 _SAVE_EVERY: Final = 0.25  # seconds between two progress files: a killed process loses no more than that,
 _FILES_PER_SECOND: Final = 10_000  # or one second for this many files, because each progress file lists all of them
-_LARGE: Final = 100  # files; a manifest of this many or more is encoded in a thread
 
 
 class FolderWriter:
@@ -67,7 +66,7 @@ class FolderWriter:
         """Return the folder that contains the file *name* now."""
         return self.target if name in self._written else self._folder
 
-    def record(self, name: str, fetched: FetchedFile, link: FileLocation | None = None) -> None:
+    def record(self, name: str, fetched: FetchedFile, link: AnyLocation | None = None) -> None:
         """Record a file that is in place; *link* is its source, ``None`` for a file that was generated here."""
         self.changed = True
         self._written.add(name)
@@ -98,8 +97,8 @@ class FolderWriter:
         manifest = self._manifest(differences)
         self._finishing = self._staging is None
         if isinstance(self._sink, ListableSink):
-            await self._write(SUMS, manifest, render_sums)
-        await self._write(MANIFEST, manifest, render_manifest)
+            await self._write(SUMS, manifest, iter_sums)
+        await self._write(MANIFEST, manifest, iter_manifest)
         if self._staging is None:
             await self.remove(PROGRESS)
         else:
@@ -143,7 +142,7 @@ class FolderWriter:
         await discard(self._staging, self._folder)
 
     async def _save(self) -> None:
-        await self._write(PROGRESS, self._manifest(), render_manifest)
+        await self._write(PROGRESS, self._manifest(), iter_manifest)
 
     async def _log_errors(self, what: str, work: Callable[[], Any]) -> None:
         try:
@@ -155,7 +154,5 @@ class FolderWriter:
         files = tuple(self.files[name] for name in sorted(self.files))
         return Manifest(self._run.collection, self._run.id, self._snapshot, files, differences)
 
-    async def _write(self, name: str, manifest: Manifest, render: Callable[[Manifest], bytes]) -> None:
-        many = len(manifest.files) >= _LARGE
-        content = await run_in_thread(render, manifest) if many else render(manifest)
-        await put_bytes(self._sink, join_name(self.target, name), content)
+    async def _write(self, name: str, manifest: Manifest, render: Callable[[Manifest], Iterator[bytes]]) -> None:
+        await put_pieces(self._sink, join_name(self.target, name), partial(render, manifest))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import attrs
@@ -22,6 +21,7 @@ __all__ = [
     "Manifest",
     "ManifestFile",
     "dump_checksummed",
+    "iter_manifest",
     "load_checksummed",
     "parse_manifest",
     "render_manifest",
@@ -35,7 +35,9 @@ VERSION: Final = 2
 _HEADER: Final = {"version": VERSION, "written_by": f"multicart_async {__version__}"}
 _LAST_LINE: Final = ' "checksum": "%s"}\n'
 _LAST_LINE_SIZE: Final = len(_LAST_LINE % ("0" * 64))
-_FIELDS = ("name", "sha256", "url", "service_name", "records")
+_FIELDS: Final = ("name", "size", "sha256", "url", "service_name", "records")
+_PIECE: Final = 250  # files rendered at a time
+_quoted = json.JSONEncoder().encode
 
 
 @attrs.frozen
@@ -51,11 +53,6 @@ class ManifestFile:
     url: str | None = None
     service_name: str | None = None
     records: int | None = None
-
-    @cached_property
-    def text(self) -> str:
-        """The JSON of this entry, cached because progress files are written repeatedly."""
-        return json.dumps({name: getattr(self, name) for name in ("name", "size", *_FIELDS[1:])})
 
 
 @attrs.frozen
@@ -78,16 +75,45 @@ class Manifest:
 
 def render_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as readable JSON, with one line for each file and the checksum in the last line."""
+    return b"".join(iter_manifest(manifest))
+
+
+def iter_manifest(manifest: Manifest) -> Iterator[bytes]:
+    """Yield what `render_manifest` returns, in pieces that take less than a millisecond each."""
+    digest = hashlib.sha256()
+    for piece in _iter_lines(manifest):
+        digest.update(piece)
+        yield piece
+    yield (_LAST_LINE % digest.hexdigest()).encode()
+
+
+def _iter_lines(manifest: Manifest) -> Iterator[bytes]:
     fields = {**_HEADER, "collection_id": manifest.collection_id, "differences": list(manifest.differences)}
-    run = ",\n  ".join(_lines(manifest.run))
-    files = ",\n  ".join(file.text for file in manifest.files)
-    lines = [*_lines({**fields, "run_id": manifest.run_id}), f'"run": {{\n  {run}\n }}', f'"files": [\n  {files}\n ]']
-    return _join_with_checksum(lines)
+    yield _join([*_lines({**fields, "run_id": manifest.run_id}), '"run": {\n  '], start="{\n ", end="")
+    yield _join(_lines(manifest.run), between=",\n  ", end='\n },\n "files": [\n  ')
+    for start in range(0, len(manifest.files), _PIECE):
+        piece = manifest.files[start : start + _PIECE]
+        yield _join(map(_entry, piece), between=",\n  ", end=",\n  " if start + _PIECE < len(manifest.files) else "")
+    yield b"\n ],\n"
+
+
+def _entry(file: ManifestFile) -> str:
+    fields = ", ".join([f'"{name}": {_json(getattr(file, name))}' for name in _FIELDS])
+    return f"{{{fields}}}"
+
+
+def _json(value: object) -> str:
+    if type(value) is str:
+        return _quoted(value)
+    if value is None:
+        return "null"
+    return str(value) if type(value) is int else json.dumps(value)
 
 
 def dump_checksummed(fields: Mapping[str, Any]) -> bytes:
     """Return *fields* and a version as JSON, with the checksum of the preceding bytes in the last line."""
-    return _join_with_checksum(_lines({**_HEADER, **fields}))
+    content = _join(_lines({**_HEADER, **fields}), start="{\n ")
+    return content + _last_line(content)
 
 
 def load_checksummed(payload: bytes) -> dict[str, Any] | str:
@@ -112,9 +138,8 @@ def _lines(fields: Mapping[str, Any]) -> list[str]:
     return [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
 
 
-def _join_with_checksum(lines: Iterable[str]) -> bytes:
-    content = "".join(("{\n ", ",\n ".join(lines), ",\n")).encode()
-    return content + _last_line(content)
+def _join(lines: Iterable[str], *, start: str = "", between: str = ",\n ", end: str = ",\n") -> bytes:
+    return f"{start}{between.join(lines)}{end}".encode()
 
 
 def _last_line(before: bytes | memoryview) -> bytes:
@@ -141,7 +166,7 @@ def _file(entry: object) -> ManifestFile:
     values = {name: entry.get(name) for name in _FIELDS}
     if not isinstance(entry["size"], int) or not isinstance(entry["name"], str) or not isinstance(entry["sha256"], str):
         raise TypeError("files")
-    return ManifestFile(size=entry["size"], **cast("dict[str, Any]", values))
+    return ManifestFile(**cast("dict[str, Any]", values))
 
 
 def _id(value: object) -> int:

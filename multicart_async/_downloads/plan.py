@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal, TypeVar, TypeVarTuple, Unpack
 
 import anyio
@@ -13,7 +14,8 @@ from multicart_async._downloads.file_request import CheckFactory, FileRequest
 from multicart_async._downloads.formats import ContentCheck
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
-from multicart_async._downloads.links import FileLocation, ResultLink, parse_link
+from multicart_async._downloads.link_family import AnyLocation, parse_page_links
+from multicart_async._downloads.links import parse_link
 from multicart_async.config import Limits
 from multicart_async.errors import ArgumentError, UnreachableResultError
 from multicart_async.models import CategoryRun, Run
@@ -48,7 +50,7 @@ _LARGE = 200  # links; more are parsed in a thread, because that may take tens o
 class _ArchiveCheckFactory:
     """Create the check for the ZIP of a run with these pages. An archive always proves its own end."""
 
-    def __init__(self, pages: Sequence[FileLocation]) -> None:
+    def __init__(self, pages: Sequence[AnyLocation]) -> None:
         self._names = tuple(page.name for page in pages)
 
     def __call__(self, *, full: bool, limits: Limits = Limits()) -> ContentCheck:
@@ -80,11 +82,10 @@ def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCh
     Raises:
         UnreachableResultError: A link leads to another host or run, or cannot be requested.
     """
-    links = [
-        parse_link(text, base=base, collection_id=run.collection, run_id=run.id) for text in run.download_links.pages
-    ]
+    parse = partial(parse_link, base=base, collection_id=run.collection, run_id=run.id)
+    links, folder = parse_page_links(run.download_links.pages, parse), folder_of(run)
     return tuple(
-        FileRequest(link, folder_of(run), name, check)
+        FileRequest(link, folder, name, check)
         for link, name in sorted(zip(links, _names(links), strict=True), key=lambda pair: (len(pair[1]), pair[1]))
     )
 
@@ -117,7 +118,7 @@ def plan(
     return (archive,) if files == "zip" else (*pages, archive)
 
 
-def _names(links: Sequence[ResultLink]) -> list[str]:
+def _names(links: Sequence[AnyLocation]) -> list[str]:
     """Return names such as ``page-0001.json``, numbered as by the service if each page has a number, else in order."""
     if len(links) == 1 and links[0].name == CATEGORY_JSON:
         return [CATEGORY_JSON]
@@ -139,9 +140,9 @@ class LinkRefresher:
         self._relist = relist
         self._base = base
         self._lock = anyio.Lock()
-        self._links: dict[str, FileLocation] | None = None
+        self._links: dict[str, AnyLocation] | None = None
 
-    async def link(self, request: FileRequest) -> FileLocation:
+    async def link(self, request: FileRequest) -> AnyLocation:
         """Return a fresh link to the same file.
 
         Raises:
@@ -153,7 +154,7 @@ class LinkRefresher:
             raise UnreachableResultError(request.link.label, "no longer listed by the service")
         return links[request.name]
 
-    async def _fetch_links(self) -> dict[str, FileLocation]:
+    async def _fetch_links(self) -> dict[str, AnyLocation]:
         run = await self._relist()
         if run is None:
             return {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, Protocol, TypeVar, runtime_checkable
+
+import anyio.lowlevel
 
 from multicart_async.errors import ArgumentError, IncompleteDownloadError
 
@@ -18,6 +20,7 @@ __all__ = [
     "closing",
     "join_name",
     "put_bytes",
+    "put_pieces",
     "retry_if_removed",
 ]
 
@@ -146,8 +149,20 @@ async def put_bytes(sink: Sink, name: str, content: bytes) -> None:
     Raises:
         DownloadError: The sink failed, or the temporary file was removed each time.
     """
+    await put_pieces(sink, name, lambda: iter((content,)))
+
+
+async def put_pieces(sink: Sink, name: str, make: Callable[[], Iterator[bytes]]) -> None:
+    """Store a file with the pieces that *make* yields, each of which should take a millisecond at most.
+
+    Raises:
+        DownloadError: The sink failed, or the temporary file was removed each time.
+    """
 
     async def once() -> AsyncGenerator[bytes, None]:
-        yield content
+        for number, piece in enumerate(make()):
+            if number:
+                await anyio.lowlevel.checkpoint()  # a sink need not wait for anything
+            yield piece
 
     await retry_if_removed(lambda: sink.put(name, once()))

@@ -131,7 +131,7 @@ async def test_a_download_from_a_server_cancelled_everywhere(tmp_path, how) -> N
             _, reached = await cancelled_at(at, client.runs.download(run, dest, files="both"), how)
             check_nothing_left(dest, versions)
             assert acquired(client) == 0
-            assert client._downloads.limiter.borrowed_tokens == 0
+            assert client._downloads.context.limiter.borrowed_tokens == 0
         again = await client.runs.download(run, tmp_path / "again", files="both")
 
     assert [file.sha256 for file in good.files] == [file.sha256 for file in again.files]

@@ -446,7 +446,7 @@ async def test_reading_that_ends_early_gives_connection_and_slot_back() -> None:
         with anyio.fail_after(10):
             assert len([record async for record in client.runs.records(run)]) == 300
         assert [1 for session in client._transport._sessions.values() if session.connector._acquired] == []
-        assert client._downloads.limiter.borrowed_tokens == 0
+        assert client._downloads.context.limiter.borrowed_tokens == 0
 
 
 async def test_closing_the_client_ends_the_reading() -> None:

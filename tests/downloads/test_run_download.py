@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
 
 import anyio
 import anyio.lowlevel
@@ -17,9 +16,9 @@ from support.fake_sinks import PlainSink
 from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 
+from multicart_async._downloads import manifest
 from multicart_async._downloads.context import DownloadContext
-from multicart_async._downloads.folder import render_sums
-from multicart_async._downloads.manifest import parse_manifest, render_manifest
+from multicart_async._downloads.manifest import ManifestFile, parse_manifest
 from multicart_async.config import Limits
 from multicart_async.errors import ArgumentError, IntegrityError, NotFoundError, UnreachableResultError
 from multicart_async.events import RunDownloaded
@@ -90,29 +89,48 @@ async def test_the_manifest_is_written_last() -> None:
     assert 13 == len(set(sink.order)) == len(sink.order)
 
 
-async def test_a_long_manifest_is_written_and_read_off_the_loop(tmp_path, monkeypatch) -> None:
+async def test_a_long_manifest_is_rendered_in_pieces(tmp_path, monkeypatch) -> None:
+    """Other tasks have their turn between two pieces, none of which has more than 250 files."""
+    turns, turn_of_entry = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    def noting(file: ManifestFile) -> str:
+        turn_of_entry.append(turns)
+        return render(file)
+
+    render = manifest._entry
+    monkeypatch.setattr(manifest, "_entry", noting)
+    numbers = range(1, 1001)
+    files = {url(number): FakeFile.whole(PAGES[1]) for number in numbers}
+    async with anyio.create_task_group() as group:
+        group.start_soon(count_turns)
+        await groups_over(FakeTransport(files=files)).runs.download(run_of(*numbers), tmp_path)
+        group.cancel_scope.cancel()
+
+    assert max(Counter(turn_of_entry[-1000:]).values()) == 250
+
+
+async def test_a_long_manifest_is_read_off_the_loop(tmp_path, monkeypatch) -> None:
     """It may take tens of milliseconds; for a short one a thread is not worth it."""
-    on_loop: list[tuple[str, bool]] = []
+    on_loop: list[bool] = []
 
-    def noted(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def call(given: Any) -> Any:
-            on_loop.append((work.__name__, threading.current_thread() is threading.main_thread()))
-            return work(given)
+    def noting(payload: bytes) -> object:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        return parse_manifest(payload)
 
-        return call
-
-    monkeypatch.setattr("multicart_async._downloads.folder_writer.render_manifest", noted(render_manifest))
-    monkeypatch.setattr("multicart_async._downloads.folder_writer.render_sums", noted(render_sums))
-    monkeypatch.setattr("multicart_async._downloads.folder.parse_manifest", noted(parse_manifest))
+    monkeypatch.setattr("multicart_async._downloads.folder.parse_manifest", noting)
     for pages in (1, 300):
-        on_loop.clear()
         numbers = range(1, pages + 1)
         files = {url(number): FakeFile.whole(PAGES[1]) for number in numbers}
         for _ in range(2):
             await groups_over(FakeTransport(files=files)).runs.download(run_of(*numbers), tmp_path / str(pages))
 
-        short = pages == 1
-        assert on_loop == [("render_sums", short), ("render_manifest", short), ("parse_manifest", short)]
+    assert on_loop == [True, False]
 
 
 async def test_a_second_call_asks_for_no_file(tmp_path) -> None:

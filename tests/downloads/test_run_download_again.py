@@ -135,7 +135,7 @@ async def test_a_sink_without_delete_gets_notes_only_after_a_failure() -> None:
 
     sink = PlainSink()
     broken = service()
-    broken._files[url(2)] = [IncompleteDownloadError("page 2", "cut")]
+    broken._files[url(2)] = [FakeFile([*[b" "] * 200, IncompleteDownloadError("page 2", "cut")])]  # after the other
     with pytest.raises(IncompleteDownloadError):
         await groups_over(broken).runs.download(run_of(1, 2), sink)
     assert f"101/88/{PROGRESS}" == sink.order[-1]
