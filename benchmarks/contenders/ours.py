@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,15 @@ from contenders.access import trust, write_synchronously
 from contenders.product import Product
 from multicart_async import AsyncMultiCart, Limits
 from multicart_async.events import Event
+
+for _part in (
+    "anyio._backends._asyncio",
+    "multicart_async._downloads.manager",
+    "multicart_async._sync.engine",
+    "multicart_async.events",
+    "multicart_async.resources.runs.runs",
+):
+    importlib.import_module(_part)  # a client loads them on first use; imports are a job of their own
 
 
 class Client:

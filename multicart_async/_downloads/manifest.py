@@ -37,7 +37,7 @@ _LAST_LINE: Final = ' "checksum": "%s"}\n'
 _LAST_LINE_SIZE: Final = len(_LAST_LINE % ("0" * 64))
 _FIELDS: Final = ("name", "size", "sha256", "url", "service_name", "records")
 _PIECE: Final = 250  # files rendered at a time
-_quoted = json.JSONEncoder().encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 @attrs.frozen

@@ -26,9 +26,8 @@ _REST = re.compile(r"bytes=(\d{1,19})-\Z", re.ASCII)
 
 def lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
     """Return the headers with lower-case names. A repeated header has its first value; all codings are kept."""
-    headers: dict[str, str] = {}
-    for name, value in answer.headers.items():
-        headers.setdefault(name.lower(), value)
+    received = [*answer.headers.items()]
+    headers = {name.lower(): value for name, value in reversed(received)}
     if _CODING in headers:
         headers[_CODING] = ", ".join(answer.headers.getall(_CODING))
     return headers
@@ -94,10 +93,11 @@ class AiohttpStream:
 
         gzip data proves its end too, except that several members may be truncated between two of them.
         """
+        if self._promised is not None:
+            return True
         names = ",".join(self._answer.headers.getall("Transfer-Encoding", ())).lower()
         outermost = names.rpartition(",")[2].strip()  # only this one frames the body
-        framed = self._promised is not None or outermost == "chunked"
-        return framed or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
+        return outermost == "chunked" or (self._gunzip is not None and self._gunzip.members == 1 and self._gunzip.whole)
 
     def __aiter__(self) -> Self:
         return self
@@ -132,26 +132,27 @@ class AiohttpStream:
     async def _receive(self) -> bytes:
         """Return the next bytes as they are received, before decoding; none at the end."""
         piece = await self._next()
-        self._received += len(piece)
         if piece:
+            self._received += len(piece)
             self._fresh += len(piece)
-            self._check_size(self._received)
-            self._check_pace()
+            if self._start + self._received > self._most:
+                self._check_size(self._received)
+            if self._waited > self._transfer:
+                raise self._too_slow()
+            if self._waited - self._paced >= self._read:
+                self._check_pace()
         elif self._promised is not None and self._received != self._promised:
             raise IncompleteDownloadError(self._label, f"expected {self._promised} bytes, got {self._received}")
         return piece
 
     def _check_pace(self) -> None:
-        if self._waited > self._transfer:
-            raise self._too_slow()
         waited = self._waited - self._paced
-        if waited >= self._read:
-            if self._fresh < SLOWEST * waited:
-                raise StalledDownloadError(
-                    self._label,
-                    f"expected at least {SLOWEST:.0f} bytes per second, got {self._fresh} bytes in {waited:.0f} s",
-                )
-            self._paced, self._fresh = self._waited, 0
+        if self._fresh < SLOWEST * waited:
+            raise StalledDownloadError(
+                self._label,
+                f"expected at least {SLOWEST:.0f} bytes per second, got {self._fresh} bytes in {waited:.0f} s",
+            )
+        self._paced, self._fresh = self._waited, 0
 
     def _too_slow(self) -> StalledDownloadError:
         reason = f"not complete within {self._transfer:g} s (Timeouts.transfer), got {self._received} bytes"
