@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Literal, TypeVar, TypeVarTuple, Unpack
 
 import anyio
@@ -84,10 +85,10 @@ def pages_of(run: Run | CategoryRun, base: str, check: CheckFactory = DocumentCh
     """
     parse = partial(parse_link, base=base, collection_id=run.collection, run_id=run.id)
     links, folder = parse_page_links(run.download_links.pages, parse), folder_of(run)
-    return tuple(
-        FileRequest(link, folder, name, check)
-        for link, name in sorted(zip(links, _names(links), strict=True), key=lambda pair: (len(pair[1]), pair[1]))
-    )
+    if len(links) == 1 and links[0].name == CATEGORY_JSON:
+        return (FileRequest(links[0], folder, CATEGORY_JSON, check),)
+    numbered = sorted(zip(_numbers(links), links, strict=True), key=itemgetter(0))
+    return tuple(FileRequest(link, folder, f"page-{number:04d}.json", check) for number, link in numbered)
 
 
 def plan(
@@ -118,15 +119,10 @@ def plan(
     return (archive,) if files == "zip" else (*pages, archive)
 
 
-def _names(links: Sequence[AnyLocation]) -> list[str]:
-    """Return names such as ``page-0001.json``, numbered as by the service if each page has a number, else in order."""
-    if len(links) == 1 and links[0].name == CATEGORY_JSON:
-        return [CATEGORY_JSON]
-    found = [_PAGE.search(link.label) for link in links]
-    numbers = [int(page[1]) for page in found if page]
-    if len(set(numbers)) < len(links):
-        numbers = list(range(1, len(links) + 1))
-    return [f"page-{number:04d}.json" for number in numbers]
+def _numbers(links: Sequence[AnyLocation]) -> Sequence[int]:
+    """Return the numbers of pages, as the service has them if each page has its own, else in order."""
+    numbers = [int(page[1]) for link in links if (page := _PAGE.search(link.label))]
+    return numbers if len(set(numbers)) == len(links) else range(1, len(links) + 1)
 
 
 FetchRun = Callable[[], Awaitable[Run | CategoryRun | None]]

@@ -106,13 +106,17 @@ class RunDownloader(Generic[R]):
         differences = (*csv_differences, *await self._differences(requests, writer))
         if writer.changed:
             await writer.finish(differences)
-        return self._result([writer.files[name] for name in names], skipped, differences)
+        return self._result(names, writer.files, skipped, differences)
 
-    def _result(self, files: Sequence[ManifestFile], skipped: int, differences: tuple[str, ...]) -> RunDownload[R]:
-        sink, run, size = self._sink, self._run, sum(file.size for file in files)
+    def _result(
+        self, names: Sequence[str], files: dict[str, ManifestFile], skipped: int, differences: tuple[str, ...]
+    ) -> RunDownload[R]:
+        """Return the result, and remove its files from *files*: there may be thousands, and a path takes much memory."""
+        sink, run, size = self._sink, self._run, sum(files[name].size for name in names)
         folder = sink.path(self._folder) if isinstance(sink, DirectorySink) else Path(self._folder)
-        downloaded = tuple(DownloadedFile(file.name, folder / file.name, file.size, file.sha256) for file in files)
-        self._context.emit(RunDownloaded(collection_id=run.collection, run_id=run.id, files=len(files), size=size))
+        taken = (files.pop(name) for name in names)
+        downloaded = tuple(DownloadedFile(file.name, folder / file.name, file.size, file.sha256) for file in taken)
+        self._context.emit(RunDownloaded(collection_id=run.collection, run_id=run.id, files=len(names), size=size))
         return RunDownload(run, folder, downloaded, skipped, self._fetched_bytes, differences)
 
     async def _fetch(self, writer: FolderWriter, request: FileRequest) -> None:
