@@ -98,16 +98,15 @@ def _iter_lines(manifest: Manifest) -> Iterator[bytes]:
 
 
 def _entry(file: ManifestFile) -> str:
-    fields = ", ".join([f'"{name}": {_json(getattr(file, name))}' for name in _FIELDS])
-    return f"{{{fields}}}"
+    url, service_name = _json(file.url), _json(file.service_name)
+    start = f'{{"name": {_quoted(file.name)}, "size": {file.size}, "sha256": {_quoted(file.sha256)}, '
+    return f'{start}"url": {url}, "service_name": {service_name}, "records": {_json(file.records)}}}'
 
 
 def _json(value: object) -> str:
-    if type(value) is str:
-        return _quoted(value)
     if value is None:
         return "null"
-    return str(value) if type(value) is int else json.dumps(value)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)  # in a manifest by others it may be anything
 
 
 def dump_checksummed(fields: Mapping[str, Any]) -> bytes:
@@ -164,7 +163,7 @@ def _file(entry: object) -> ManifestFile:
         raise TypeError("files")
     entry = cast("Mapping[str, Any]", entry)
     values = {name: entry.get(name) for name in _FIELDS}
-    if not isinstance(entry["size"], int) or not isinstance(entry["name"], str) or not isinstance(entry["sha256"], str):
+    if type(entry["size"]) is not int or not isinstance(entry["name"], str) or not isinstance(entry["sha256"], str):
         raise TypeError("files")
     return ManifestFile(**cast("dict[str, Any]", values))
 

@@ -135,9 +135,10 @@ class FileTransfer:
             while (failure := await self._receive_response(write)) is not None:
                 await self._prepare_resume(failure)
             assert self._verifier is not None  # a response is complete
-            await self._verifier.join()
+            if self._verifier.is_checking:
+                await self._verifier.join()
         finally:
-            if self._verifier is not None:
+            if self._verifier is not None and self._verifier.is_checking:
                 await self._verifier.aclose()
 
     async def _receive_response(self, write: Write) -> MultiCartError | None:

@@ -115,6 +115,11 @@ class StreamVerifier:
             raise error  # not from the ContentError, which may hold a response that repeats the credential
         self.verified = True
 
+    @property
+    def is_checking(self) -> bool:
+        """Whether `join` and `aclose` have anything to wait for."""
+        return self._checking is not None
+
     async def join(self) -> None:
         """Wait for the thread that checks the file, and raise its error."""
         if self._checking is not None:

@@ -42,7 +42,8 @@ class FileWriter:
 
     async def commit(self, verify: Callable[[], None]) -> None:
         """Write the last bytes, call *verify* and rename the file to its final name, all in one thread hop."""
-        await self._join()
+        if self._writing is not None:
+            await self._join()
         begin = submit if self._durable else submit_batched  # batched work would wait for the flush of the disk
         self._writing = begin(_commit, self._target, self._file, self._held, verify)
         await self._join()
