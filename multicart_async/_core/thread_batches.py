@@ -149,7 +149,8 @@ class BatchExecutor:
         _batch.shared = shared
         try:
             self._run_jobs(hop, shared)
-        finally:
+        finally:  # also if the loop was closed meanwhile
+            _dispose(shared)
             del _batch.shared
 
     def _run_jobs(self, hop: object, shared: dict[Hashable, Shareable]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ import pytest
 from test_threads import Job
 
 from multicart_async._core import thread_batches
-from multicart_async._core.thread_batches import _executors, submit_batched
+from multicart_async._core.thread_batches import _executors, shared_in_batch, submit_batched
 from multicart_async._core.threads import WORKERS, join_thread
 
 
@@ -191,3 +192,79 @@ async def test_help_is_called_off_when_nothing_waits_any_more(pool) -> None:
 
     assert not _executors[loop]._watching
     assert pool.kept == []
+
+
+@attrs.define
+class Resource:
+    """What the jobs of a batch share."""
+
+    disposed: bool = False
+
+    def dispose(self) -> None:
+        self.disposed = True
+
+
+async def test_jobs_of_a_batch_share_a_resource(monkeypatch) -> None:
+    """It is made once for the jobs that are done in one hop, and disposed of before the last of them is reported."""
+    monkeypatch.setattr(thread_batches, "_TURN", 60.0)
+    made: list[Resource] = []
+
+    def make() -> Resource:
+        made.append(Resource())
+        return made[-1]
+
+    first, second, third = (submit_batched(shared_in_batch, "key", make) for _ in range(3))
+
+    assert await join_thread(third) is await join_thread(second) is await join_thread(first) is made[0]
+    assert [resource.disposed for resource in made] == [True]
+    assert await join_thread(submit_batched(shared_in_batch, "key", make)) is made[1]
+
+
+async def test_a_disposed_resource_is_made_again() -> None:
+    """A job that finds it unusable disposes of it, and the next one gets a new one."""
+    made: list[Resource] = []
+
+    def make() -> Resource:
+        made.append(Resource())
+        return made[-1]
+
+    def spoil() -> None:
+        resource = shared_in_batch("key", make)
+        assert resource is not None
+        resource.dispose()
+
+    jobs = [submit_batched(spoil), submit_batched(spoil)]
+    for job in jobs:
+        await join_thread(job)
+
+    assert len(made) == 2
+
+
+def test_outside_of_a_batch_nothing_is_shared() -> None:
+    """The caller makes a resource of its own, and closes it."""
+    assert shared_in_batch("key", Resource) is None
+
+
+def test_a_resource_is_disposed_of_when_the_loop_is_closed(monkeypatch) -> None:
+    """A job whose loop has gone cannot be reported, but leaves nothing open."""
+    made, gate = Resource(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    def work() -> None:
+        gate.wait(10)
+        shared_in_batch("key", lambda: made)
+
+    async def submit_and_leave() -> None:
+        submit_batched(work)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(submit_and_leave())
+    loop.close()
+    gate.set()
+    for _ in range(1_000):
+        if made.disposed:
+            break
+        time.sleep(0.01)
+
+    assert made.disposed
