@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -11,7 +12,7 @@ from yarl import URL
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.response_headers import note_headers
-from multicart_async._http.aiohttp_errors import Route
+from multicart_async._http.aiohttp_errors import Route, forget_request
 from multicart_async._http.aiohttp_stream import AiohttpStream, lower
 from multicart_async._http.pacing import ByteThrottle
 from multicart_async._http.throttled_stream import ThrottledStream
@@ -108,8 +109,12 @@ class _OpenFile:
         self._get = get
 
     async def __aenter__(self) -> ByteStream:
-        self._answer = await self._files.open(self._url, self._label, self._get)
-        return self._files.read(self._answer, self._label)
+        try:
+            self._answer = await self._files.open(self._url, self._label, self._get)
+            return self._files.read(self._answer, self._label)
+        except (asyncio.CancelledError, MultiCartError) as error:
+            forget_request(error)  # its frames hold the responses of redirects, and these their requests
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         if not self._answer.content.at_eof():  # otherwise the connection is back in the pool

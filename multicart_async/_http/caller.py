@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -69,10 +69,13 @@ class ApiCaller:
         self.limiter = anyio.CapacityLimiter(limits.requests)
         self.memory = _MEMORY * limits.response_bytes
 
-    async def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> T:
-        """Make a call and return its data as a value of the endpoint's type."""
+    def call(self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}) -> Coroutine[Any, Any, T]:
+        """Return the coroutine that makes a call and returns its data as a value of the endpoint's type.
+
+        *fields* are encoded at once.
+        """
         call = self._prepare(endpoint, fields)
-        return await self.retrier.run(endpoint.path, call.attempt, call.may_repeat)
+        return self.retrier.run(endpoint.path, call.attempt, call.may_repeat)
 
     async def call_with_info(
         self, endpoint: Endpoint[T], fields: Mapping[str, object] | MultipartForm = {}
@@ -161,10 +164,10 @@ class _Call(Generic[T]):
         """Wait for the turn of the call, send it, and return the response."""
         api, endpoint = self._api, self._endpoint
         try:
-            api.limiter.acquire_nowait()
+            api.limiter.acquire_on_behalf_of_nowait(self)  # the task would have to be looked up
         except anyio.WouldBlock:
             with api.lifetime.track():
-                await api.limiter.acquire()  # this yields to the loop even if there is room
+                await api.limiter.acquire_on_behalf_of(self)  # this yields to the loop even if there is room
         try:
             await api.retrier.wait_for_rate_limit()  # after the queue: a pause may have been requested meanwhile
             return await self._send(number)
@@ -177,7 +180,7 @@ class _Call(Generic[T]):
             reason = f"{error.reason}; it was sent and may have taken effect, so it is not sent again"
             raise OutcomeUnknownError(endpoint.path, reason) from error
         finally:
-            api.limiter.release()
+            api.limiter.release_on_behalf_of(self)
 
     def _send(self, number: int) -> Awaitable[Response]:
         endpoint = self._endpoint
@@ -189,7 +192,8 @@ class _Call(Generic[T]):
         return self._api.transport.post(path, self._sent, new_connection=fresh, public=public)
 
     def _redactor(self) -> Redactor:
-        return self._api.redactor.including(self._secrets())
+        secrets = self._secrets()
+        return self._api.redactor.including(secrets) if secrets else self._api.redactor
 
     def _secrets(self) -> tuple[Redacted, ...]:
         return self._sent.secrets if isinstance(self._sent, RedactedBody) else ()

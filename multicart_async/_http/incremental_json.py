@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NoReturn, TypeAlias, cast
+from typing import Any, Final, NoReturn, TypeAlias
 
 __all__ = ["STRICT", "Convert", "estimate_memory", "parse_incrementally", "skip_whitespace"]
 
@@ -26,6 +26,7 @@ _SIGN_BYTES: Final = 32  # estimated bytes of memory for each sign
 _FEW = 100  # members or items between two pauses
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _BETWEEN = re.compile(r"\}[ \t\n\r]*,[ \t\n\r]*\{")
+_BEFORE_MEMBER = re.compile(r',[ \t\n\r]*(?="[^"\\]*"[ \t\n\r]*:)')
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -105,7 +106,16 @@ class _Reader:
         at = skip_whitespace(text, start + 1)
         if text[at] == "}":
             return found, at + 1
+        worth = start + _LOOKS[0]  # an envelope is long because of one of its few members
         while True:
+            if at >= worth:
+                cut = _BEFORE_MEMBER.search(text, at + _STEP, at + 2 * _STEP)
+                if cut and (several := self._several(f"{{{text[at : cut.start()]}}}")):
+                    found |= several
+                    at = self._paused = cut.end()
+                    yield
+                    continue
+                worth = at + max(at - start, _STEP)  # no cut was found: do not search again until twice as much is read
             if text[at] != '"':
                 raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
             name, at = self._decoder.raw_decode(text, at)
@@ -125,7 +135,7 @@ class _Reader:
         while True:
             if at >= worth:
                 cut = _BETWEEN.search(text, at + _STEP, at + 2 * _STEP)
-                if cut and (several := self._items(text[at : cut.start() + 1])):
+                if cut and (several := self._several(f"[{text[at : cut.start() + 1]}]")):
                     found += several if convert is None else convert(several)
                     at = self._paused = cut.end() - 1
                     yield
@@ -139,12 +149,12 @@ class _Reader:
             if self._is_due(at):
                 yield
 
-    def _items(self, text: str) -> list[Any]:
-        """Return the items of which *text* consists, or none if it was cut inside an item."""
+    def _several(self, text: str) -> Any:
+        """Return the items or members in *text*, or ``None`` if it was cut inside one of them."""
         try:
-            return cast("list[Any]", self._decoder.decode(f"[{text}]"))
+            return self._decoder.decode(text)
         except ValueError:
-            return []
+            return None
 
     def _is_due(self, at: int) -> bool:
         """Return whether a pause is due: after a number of members or items, or a step of text, since the last one."""

@@ -31,6 +31,7 @@ from multicart_async.models._base import no_extra
 __all__ = ["make_reader"]
 
 _EXACT: Final = frozenset({bool, int, str})
+_OTHERS: Final = frozenset({DomainRef, PostcodeRef, Undocumented})  # models that are not read from objects alone
 _ABSENT: Final = object()
 
 
@@ -59,13 +60,18 @@ def _usual(hint: Any) -> Structure:
     if get_origin(hint) is tuple:
         return _array_of(get_args(hint)[0])
     kind: Any = hint
-    if not isinstance(hint, type) or not issubclass(hint, Model) or hint is Undocumented:
-        return make_structurer(kind)
-    return reference(kind, _model(kind)) if kind is DomainRef or kind is PostcodeRef else _model(kind)
+    if kind is DomainRef or kind is PostcodeRef:
+        return reference(kind, _model(kind))
+    return _model(kind) if _is_generated(kind) else make_structurer(kind)
+
+
+def _is_generated(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Model) and hint not in _OTHERS
 
 
 def _array_of(item: Any) -> Structure:
     exact = frozenset({item}) if item in _EXACT else None
+    model = item if _is_generated(item) else None
 
     def structure(value: Any) -> tuple[Any, ...]:
         if value is None:
@@ -75,8 +81,12 @@ def _array_of(item: Any) -> Structure:
             raise _UnusualError
         if exact is not None and exact.issuperset(map(type, rows)):
             return tuple(rows)
-        structure_item = _usual(item)  # resolved late, because a row may contain rows of its own type
-        return tuple([structure_item(row) for row in rows])
+        if model is None:
+            structure_item = _usual(item)
+            return tuple([structure_item(row) for row in rows])
+        strings: dict[str, str] = {}  # no longer than the rows, and freed with them
+        structure_row, share = _model(model), strings.setdefault  # late: a row may contain rows of its own type
+        return tuple([structure_row(row, share) for row in rows])
 
     return structure
 
@@ -88,7 +98,13 @@ def _extra_of(row: dict[str, Any], known: frozenset[str], received: int) -> dict
     return noted(extra, received) if received else extra
 
 
-def _model(kind: type[Model]) -> Structure:
+@functools.cache
+def _model(kind: type[Model]) -> Callable[..., Any]:
+    """Return the generated function; ``share`` returns the first of all strings that are equal to its two arguments.
+
+    In a long list most strings are repeated in each row. One object for all of them takes less memory, and a full
+    collection of Python's garbage, which looks at each object that a row refers to, takes less time.
+    """
     fields = fields_of(kind)
     names: dict[str, Any] = {
         "Absent": _ABSENT,
@@ -104,7 +120,7 @@ def _model(kind: type[Model]) -> Structure:
         "utc": UTC,
     }
     lines = [
-        "def structure(row):",
+        "def structure(row, share=None):",
         " if type(row) is not dict: raise Unusual",
         " get, received, absent = row.get, 0, 0",
     ]
@@ -143,7 +159,9 @@ def _conversion(field: Field) -> list[str]:
     """Return the code that converts a field; ``#`` stands for its number."""
     lines = [f" v# = get({field.name!r}, Absent)"]
     (exact,) = field.exact or (None,)
-    if exact is not None:
+    if exact is str:
+        lines += [" if type(v#) is str:", "  if share: v# = share(v#, v#)"]
+    elif exact is not None:
         lines += [f" if type(v#) is {exact.__name__}: pass"]
     elif field.hint is int:
         lines += [f" if type(v#) is int and {-MAX_INTEGER} <= v# <= {MAX_INTEGER}: pass"]

@@ -84,6 +84,40 @@ def test_long_arrays_have_the_same_value(value, indent, separators) -> None:
     assert json.loads(text) == parsed(text)[0]
 
 
+# members with what looks like another member in them: some are cut several at a time, some are not
+MEMBERS = st.lists(
+    st.tuples(
+        st.text('ab", :{}\\', max_size=4),
+        st.integers()
+        | st.text('ab", :{}\\', max_size=90)
+        | st.sampled_from(
+            ['", "a": 1', ', "a": 1', {"a": 1, "b": 2}, ["a", "b"], {"a": {"b": "c", "d": {}}, "e": 1}, {}]
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(MEMBERS, st.sampled_from(["{%s}", '{"data": {%s}}', "[1, {%s}, 2]"]), st.sampled_from([",", " ,\n"]))
+def test_long_objects_have_the_same_value(members, around, comma) -> None:
+    """Whether their members can be cut by looking, or not; names may be repeated."""
+    text = around % comma.join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in members)
+
+    assert json.dumps(parsed(text)[0]) == json.dumps(json.loads(text))  # with the same order
+
+
+@pytest.mark.parametrize("wrong", ["nope", "NaN", "[1", "{]", '"', "1 2", "1}, {2", "1}}", "1,, 2", '1, "b"'])
+def test_a_wrong_member_is_named_by_its_place(wrong) -> None:
+    """Members before it may have been read several at a time."""
+    text = "{" + ", ".join(f'"{number}": {number if number != 150 else wrong}' for number in range(300)) + "}"
+    with pytest.raises(ValueError, match=r".") as expected:
+        STRICT.decode(text)
+    with pytest.raises(ValueError, match=r".") as raised:
+        parsed(text)
+
+    assert getattr(raised.value, "pos", None) == getattr(expected.value, "pos", None)
+
+
 @given(JSON, st.integers(0, 200), st.sampled_from(["", ",", "}", "]", "{", '"', "NaN", "x"]))
 def test_what_is_refused_is_the_same(value, at, instead) -> None:
     """A damaged text is rejected, or decoded to the same value, as by the decoder itself."""
@@ -109,6 +143,19 @@ def test_simple_rows_are_taken_several_at_a_time() -> None:
         (found := parsed(json.dumps({"data": rows, "status": 1})))[0],
         found[1] > 50,
     )
+
+
+@pytest.mark.parametrize("value", [7, "text", ["a", "b"]], ids=["numbers", "strings", "arrays"])
+def test_simple_members_are_taken_several_at_a_time(value) -> None:
+    """A record may be one object with a million members."""
+    text = json.dumps({str(number): value for number in range(400)})
+
+    with mock.patch.object(STRICT, "raw_decode", side_effect=RAW_DECODE) as decode:
+        found, pauses = parsed(text)
+
+    assert found == json.loads(text)
+    assert decode.call_count <= len(text) // 20
+    assert pauses >= len(text) // 128
 
 
 def test_rows_with_misleading_cuts_are_parsed_one_by_one() -> None:
@@ -165,9 +212,9 @@ def test_nothing_long_is_decoded_at_once(value) -> None:
     """For any nesting, no call of the decoder gets more than two steps of text, and pauses are regular."""
     lengths: list[int] = []
 
-    def decode(text: str, at: int) -> tuple[Any, int]:
-        found, end = RAW_DECODE(text, at)
-        lengths.append(end - at)
+    def decode(text: str, idx: int) -> tuple[Any, int]:
+        found, end = RAW_DECODE(text, idx)
+        lengths.append(end - idx)
         return found, end
 
     with mock.patch.object(STRICT, "raw_decode", side_effect=decode):
@@ -185,10 +232,10 @@ def test_no_text_is_looked_at_many_times(monkeypatch: pytest.MonkeyPatch) -> Non
     text = json.dumps({"rows": {f"row {number}": {"a": "x" * 5000} for number in range(100)}})
     looked = 0
 
-    def decode(part: str, at: int) -> tuple[Any, int]:
+    def decode(part: str, idx: int) -> tuple[Any, int]:
         nonlocal looked
-        looked += 0 if part is text else len(part) - at
-        return RAW_DECODE(part, at)
+        looked += 0 if part is text else len(part) - idx
+        return RAW_DECODE(part, idx)
 
     def find(end: ValueEnd, piece: bytes) -> int:
         nonlocal looked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_rows_without_unknown_fields_share_their_extra() -> None:
         with pytest.raises(TypeError, match="cannot be changed"):
             change()
     assert shared == {}
+
+
+def test_rows_share_strings_that_are_equal() -> None:
+    """A list of thousands has few different ones; each object more is looked at by the garbage collector."""
+    text = '[{"id": 1, "name": "One", "status": "enable"}, {"id": 2, "name": "Two", "status": "enable"}]'
+    read = make_reader(tuple[Collection, ...])
+    one, two = read(json.loads(text))
+
+    assert one.status is two.status
+    assert (one.name, two.name) == ("One", "Two")
+    assert read(json.loads(text))[0].status is not one.status  # nothing is kept from one response to the next
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda extra: pickle.loads(pickle.dumps(extra))])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
 
 import anyio
 
@@ -38,9 +39,9 @@ class RunApi:
         """Start a run; the request is sent once."""
         await self._call(START, {"collection_id": collection_id})
 
-    async def page(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
-        """Return one page of the runs of a collection."""
-        return await self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
+    def page(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> Coroutine[Any, Any, tuple[Run, ...]]:
+        """Return the coroutine that reads one page of the runs of a collection."""
+        return self._call(LIST, {"collection_id": collection_id, "skip": skip, "limit": limit})
 
     def read(self, collection_id: int) -> PagedReading[Run]:
         """Return a new reading of the runs of a collection, page by page."""
