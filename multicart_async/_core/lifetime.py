@@ -164,6 +164,7 @@ class _Bounded:
         self._loop = loop
         self._deadline = deadline
         self._cancels = 0
+        self._next: asyncio.Handle | None = None
 
     def __enter__(self) -> None:
         task = asyncio.current_task(self._loop)
@@ -173,16 +174,21 @@ class _Bounded:
         self._lifetime.enter(self, self._deadline)
 
     def cancel(self) -> None:
-        """Cancel the task, and again in each turn of the loop until the block is left."""
-        if self._cancels:
-            self._next.cancel()
+        """Cancel the task, from the next turn of the loop on, and in each turn until the block is left.
+
+        Not at once: a response that arrived in this turn counts, also if the loop was busy for longer than the limit.
+        """
+        if self._next is None:
+            self._next = self._loop.call_soon(self._cancel)
+
+    def _cancel(self) -> None:
         self._cancels += 1
         self._task.cancel()
-        self._next: asyncio.Handle = self._loop.call_soon(self.cancel)
+        self._next = self._loop.call_soon(self._cancel)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._lifetime.leave(self)
-        if not self._cancels:
+        if self._next is None:
             return
         self._next.cancel()
         task = self._task

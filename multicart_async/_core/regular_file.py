@@ -57,11 +57,13 @@ def open_regular(
 def read_whole(descriptor: int, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of the file *descriptor*, which is closed: at most *max_bytes*, even if it grows meanwhile."""
     parts: list[bytes] = []
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         size = max(os.fstat(descriptor).st_size + 1, _PIECE)  # Python allocates the requested size
-        while max_bytes and (piece := file.read(min(size, max_bytes))):  # some file systems report no size
+        while max_bytes and (piece := os.read(descriptor, min(size, max_bytes))):  # some file systems report no size
             parts.append(piece)
             max_bytes -= len(piece)
+    finally:
+        os.close(descriptor)
     return b"".join(parts)
 
 

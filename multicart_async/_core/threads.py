@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import BinaryIO, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
+from typing import Any, BinaryIO, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import anyio
 
@@ -97,18 +97,30 @@ def _run(job: ThreadJob[T]) -> None:
 async def join_thread(job: ThreadJob[T]) -> T:
     """Return or raise the outcome of the thread. A cancellation is raised only after the thread has ended."""
     if not job.ended:
-        try:
-            await _wait_once(job)
-        except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):  # keeps anyio's repeated cancellation from spinning here
-                while not job.ended:
-                    with suppress(asyncio.CancelledError):
-                        await _wait_once(job)
-            raise
+        await _wait(job)
     return job.result()
 
 
-async def _wait_once(job: ThreadJob[T]) -> None:
+async def _wait(job: ThreadJob[Any]) -> None:
+    """Wait for the thread. A native cancellation is raised afterwards, that of a scope at the next checkpoint.
+
+    So the caller of a write that is complete learns of it, and anyio's repeated cancellation does not spin here.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not job.ended:
+            try:
+                await _wait_once(job)
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is not None:
+        try:
+            raise cancelled
+        finally:
+            del cancelled
+
+
+async def _wait_once(job: ThreadJob[Any]) -> None:
     waiter = job.loop.create_future()
     job.waiters.append(waiter)
     await waiter

@@ -7,6 +7,7 @@ import anyio
 from multicart_async._core.clock import Clock
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.redactor import Redactor
+from multicart_async._core.shared_workers import SharedWorkers
 from multicart_async._downloads.free_space import FreeSpace
 from multicart_async._http import Transport
 from multicart_async._http.retries import Retrier, ignore_event
@@ -37,6 +38,7 @@ class DownloadContext:
         self.limits = limits
         self.limiter = anyio.CapacityLimiter(limits.downloads)
         self.workers = limits.downloads
+        self.shared_workers = SharedWorkers()  # more of them would only wait for slots
         self.emit = emit
         self.clock = clock
         self.space = FreeSpace(clock.now)

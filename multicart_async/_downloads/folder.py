@@ -14,7 +14,7 @@ from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest
 from multicart_async.errors import DiskError
 from multicart_async.models import CategoryRun, Run
-from multicart_async.sinks import ListableSink, Sink
+from multicart_async.sinks import DirectorySink, ListableSink, Sink
 
 __all__ = [
     "STAGING",
@@ -64,10 +64,13 @@ class FolderState:
     @classmethod
     async def load(cls, sink: Sink, folder: str) -> FolderState:
         """Read the manifest and the progress file of *folder*."""
-        entries = await sink.list(folder) if isinstance(sink, ListableSink) else None
+        entries, contents = await _look_into(sink, folder)
         found: list[FoundManifest] = []
         for name in (MANIFEST, PROGRESS):
-            manifest = await load_manifest(sink, folder, name) if entries is None or name in entries else None
+            if name in contents:
+                manifest: Manifest | str | None = await decode_manifest(contents[name], folder)
+            else:
+                manifest = await load_manifest(sink, folder, name) if entries is None or name in entries else None
             if manifest is None:
                 continue
             if isinstance(manifest, str):
@@ -94,6 +97,13 @@ class FolderState:
     def listed(self) -> frozenset[str]:
         """The names listed in the manifest and the progress file."""
         return frozenset(file.name for one in self.found for file in one.manifest.files)
+
+
+async def _look_into(sink: Sink, folder: str) -> tuple[Mapping[str, int | None] | None, Mapping[str, bytes]]:
+    """Return the sizes of the entries, if the sink can be listed, and what it has read of the manifests on that way."""
+    if isinstance(sink, DirectorySink):
+        return await sink.list_and_read(folder, (MANIFEST, PROGRESS))
+    return await sink.list(folder) if isinstance(sink, ListableSink) else None, {}
 
 
 async def load_manifest(sink: Sink, folder: str, name: str = MANIFEST) -> Manifest | str | None:

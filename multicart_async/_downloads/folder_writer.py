@@ -48,6 +48,7 @@ class FolderWriter:
         self.files = dict(changes.present)
         self.changed = not changes.complete
         self._sink = sink
+        self._listable = sink if isinstance(sink, ListableSink) else None  # a costly question
         self._run = run
         self._snapshot = snapshot
         self._folder = folder_of(run)
@@ -88,7 +89,7 @@ class FolderWriter:
         """Write the progress file if the last one is old enough, and the sink can delete it later."""
         now = self._now()
         interval = max(_SAVE_EVERY, len(self.files) / _FILES_PER_SECOND)
-        if self._staging is None and now - self._saved >= interval and isinstance(self._sink, ListableSink):
+        if self._staging is None and now - self._saved >= interval and self._listable is not None:
             self._saved = now
             await self._save()
 
@@ -96,7 +97,7 @@ class FolderWriter:
         """Write the checksums and then the manifest; swap in a new version."""
         manifest = self._manifest(differences)
         self._finishing = self._staging is None
-        if isinstance(self._sink, ListableSink):
+        if self._listable is not None:
             await self._write(SUMS, manifest, iter_sums)
         await self._write(MANIFEST, manifest, iter_manifest)
         if self._staging is None:
@@ -134,8 +135,8 @@ class FolderWriter:
 
     async def remove(self, name: str) -> None:
         """Remove a file from the folder if the sink can delete."""
-        if isinstance(self._sink, ListableSink):
-            await self._sink.delete(join_name(self._folder, name))
+        if self._listable is not None:
+            await self._listable.delete(join_name(self._folder, name))
 
     async def _discard(self) -> None:
         assert self._staging is not None

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from multicart_async._core.tasks import run_workers
 from multicart_async._downloads.category_csv import category_csv
 from multicart_async._downloads.context import DownloadContext
 from multicart_async._downloads.counting import PageCount, count_differences, count_records
@@ -95,8 +94,8 @@ class RunDownloader(Generic[R]):
         skipped = len(requests) - len(changes.missing)
         csv_differences = changes.csv_differences
         await writer.remove_stale(changes.stale)
-        workers = min(self._context.workers, len(changes.missing))
-        await run_workers(workers, changes.missing, partial(self._fetch, writer))
+        context = self._context
+        await context.shared_workers.run(context.workers, changes.missing, partial(self._fetch, writer))
         if self._options.csv and CATEGORY_JSON in names:
             if CATEGORY_CSV in writer.files and not changes.missing:
                 skipped += 1

@@ -43,6 +43,8 @@ from multicart_async.sinks import Sink
 
 __all__ = ["Synchronizer"]
 
+_CHECKS: Final = 16  # collections that are compared with the mirror at a time, because they share thread hops
+_CHECKS_PER_LISTER: Final = 4  # but no more than this, because those that need a request have to wait
 _RECENT: Final = 256  # collections that are not started a second time
 _FATAL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 
@@ -70,7 +72,8 @@ class Synchronizer:
         self._listers = listers
         self._fetchers = fetchers
         self._listed: dict[int, Collection] = {}
-        self._ids_lock = anyio.Lock()
+        self._ids_lock = anyio.Lock(fast_acquire=True)
+        self._list_slots = anyio.Semaphore(listers, fast_acquire=True)
         self._report = ReportBuilder(dry_run=options.dry_run)
         self._breaker = CircuitBreaker(now)
         self._fatal: list[Exception] = []
@@ -88,7 +91,7 @@ class Synchronizer:
             async with anyio.create_task_group() as group:
                 self._group = group
                 async with send, receive:
-                    for _ in range(self._listers):
+                    for _ in range(self._checks):
                         group.start_soon(self._guarded, self._lister, ids, send.clone())
                     for _ in range(self._fetchers):
                         group.start_soon(self._guarded, self._fetcher, receive.clone())
@@ -97,6 +100,13 @@ class Synchronizer:
         if not self._report.stopped:
             self._report.add_pruned(await pruner.finish(self._listed, tuple(self._report.failures)))
         return self._report.build()
+
+    @property
+    def _checks(self) -> int:
+        """The number of collections that are looked at at a time; ids are not taken ahead if there is nothing to compare."""
+        if not self._listed or not self._options.may_skip_unchanged:
+            return self._listers
+        return max(self._listers, min(_CHECKS, _CHECKS_PER_LISTER * self._listers))
 
     def _new_pruner(self, *, named: bool) -> Pruner:
         options = self._options
@@ -162,15 +172,21 @@ class Synchronizer:
         if collection_id < 1:
             reason = f"expected a positive integer as the id of a collection, got {collection_id}"
             raise InvalidResponseError(COLLECTIONS.path, reason)
+        collection = self._listed.get(collection_id)
+        if collection is not None and (state := await self._selector.unchanged_state(collection)) is not None:
+            self._report.add_unchanged(state.run)
+            return
+        async with self._list_slots:
+            await self._list_runs(collection_id, collection, send)
+
+    async def _list_runs(
+        self, collection_id: int, collection: Collection | None, send: MemoryObjectSendStream[FetchJob]
+    ) -> None:
         if self._options.runs == "all":
             async with aclosing(self._selector.all_runs(collection_id)) as jobs:
                 async for job in jobs:
                     await send.send(job)
             self._breaker.record_success()
-            return
-        collection = self._listed.get(collection_id)
-        if collection is not None and (state := await self._selector.unchanged_state(collection)) is not None:
-            self._report.add_unchanged(state.run)
             return
         newest, collection = await self._selector.newest_run(collection_id, collection)
         self._breaker.record_success()

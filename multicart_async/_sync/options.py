@@ -51,7 +51,7 @@ class SyncOptions:
     @property
     def may_skip_unchanged(self) -> bool:
         """Whether a collection that has not changed since the last call needs no request."""
-        return self.check == "changed" and not self.overwrite and not self.count_records
+        return self.runs == "latest" and self.check == "changed" and not self.overwrite and not self.count_records
 
     def includes(self, collection_id: int) -> bool:
         """Return whether the collection belongs to this shard, by a hash that is the same on every machine."""

@@ -43,6 +43,7 @@ class RunSelector:
     ) -> None:
         self._options = options
         self._sink = sink
+        self._tree = MirrorTree(sink) if isinstance(sink, ListableSink) else None
         self._pruner = pruner
         self._runs = runs
         self._downloads = downloads
@@ -111,6 +112,4 @@ class RunSelector:
         return jobs, collection
 
     async def _interrupted(self, collection_id: int) -> set[int]:
-        if not isinstance(self._sink, ListableSink):
-            return set()
-        return await MirrorTree(self._sink).unfinished_runs(collection_id)
+        return set() if self._tree is None else await self._tree.unfinished_runs(collection_id)

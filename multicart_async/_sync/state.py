@@ -54,8 +54,8 @@ async def load_state(sink: Sink, collection_id: int) -> SyncState | None:
     """Return the stored state of a collection; ``None`` if there is none that can be read and trusted."""
     name = f"{collection_id}/{STATE_FILE}"
     try:
-        if isinstance(sink, DirectorySink) and (await sink.size(name) or 0) > _MAX_BYTES:
-            return None
+        if isinstance(sink, DirectorySink):
+            return _parse_state(await sink.read_at_most(name, _MAX_BYTES))
         return _parse_state(await sink.read(name))
     except DownloadError:  # a link, a pipe, or a file that may not be read
         return None

@@ -49,9 +49,12 @@ class Extra(dict[str, Any]):
 
 
 class _NoExtra(Extra):
-    """An empty `Extra` that cannot be changed, because many models share it; a copy is an `Extra` of its own."""
+    """An empty `Extra` that cannot be changed, because many models share it, also after pickling; `dict` of it can be."""
 
     __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return no_extra, (self.received,)  # many models of one pickle share it, so it stays unchangeable
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("the fields of a response cannot be changed; make a dict of them")

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,17 @@ from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.thread_batches import shared_in_batch, submit_batched
-from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread
+from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit
 from multicart_async._core.validation import check_local_path
-from multicart_async.errors import ArgumentError
+from multicart_async.errors import ArgumentError, DiskError
 from multicart_async.sinks._atomic_file import (
     AtomicFile,
-    is_temporary,
     refuse_special,
     remove_stale_files,
     translate_os_errors,
 )
 from multicart_async.sinks._file_writer import FileWriter
+from multicart_async.sinks._folder_listing import Listing
 from multicart_async.sinks._folder_lock import locked
 from multicart_async.sinks._open_folder import OpenFolder, SharedFolder
 from multicart_async.sinks._protocol import Receive, Write, join_name
@@ -38,6 +38,7 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 _PIECE = 1 << 20  # bytes read at a time
+_SHORT = 1 << 20  # bytes; the reading of a larger file does not share a thread hop with other work
 _REMEMBERED = 64  # folders whose stale files were removed
 _NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # not empty, or no folder
 _WORD = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -61,7 +62,6 @@ class DirectorySink:
             self.root = Path(os.path.realpath(root))
         except (TypeError, ValueError) as error:
             raise ArgumentError("dest", f"expected a path or a Sink, got {type(root).__name__}") from error
-        self._top = str(self.root).rstrip(os.sep)
         self._durable = durable
         self._swept: dict[str, None] = {}  # the most recent ones; a mirror may have 100,000
 
@@ -81,7 +81,7 @@ class DirectorySink:
             raise ArgumentError(
                 "name", f"expected words of letters, digits, '.', '_' and '-', joined by '/', got {short_repr(name)}"
             )
-        return f"{self._top}{os.sep}{name}"
+        return f"{self.root}".rstrip(os.sep) + os.sep + name
 
     async def check(self) -> None:
         """Check that files can be written.
@@ -92,10 +92,14 @@ class DirectorySink:
         await run_in_thread(translate_os_errors, self.root, self._check)
 
     def __init_subclass__(cls) -> None:
-        """Route the files of downloads through `put` in a class that overrides it."""
+        """Route downloads and comparisons through `put`, `read`, `size` and `list` in a class that overrides them."""
         super().__init_subclass__()
         if cls.put is not DirectorySink.put and cls.put_verified is DirectorySink.put_verified:
             cls.put_verified = _put_overridden  # type: ignore[assignment,method-assign]
+        if cls.read is not DirectorySink.read or cls.size is not DirectorySink.size:
+            cls.read_at_most = _read_overridden  # type: ignore[assignment,method-assign]
+        if cls.read is not DirectorySink.read or cls.list is not DirectorySink.list:
+            cls.list_and_read = _list_overridden  # type: ignore[assignment,method-assign]
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """See `Sink.put`.
@@ -145,7 +149,20 @@ class DirectorySink:
         Raises:
             DiskError: It is not a file, is a link, is larger than 256 MiB, or cannot be read.
         """
-        return await self._look(self._read, name)
+        try:
+            return await self._look(self._read, name, min(_SHORT, MAX_FILE_BYTES))
+        except DiskError as error:
+            if error.errno != errno.EFBIG:
+                raise
+        return await run_in_thread(translate_os_errors, self._checked(name), self._read, name, MAX_FILE_BYTES)
+
+    async def read_at_most(self, name: str, max_bytes: int) -> bytes | None:
+        """Return what `read` does for a small file.
+
+        Raises:
+            DiskError: It is larger than *max_bytes*, which are at most 1 MiB; and see `read`.
+        """
+        return await self._look(self._read, name, max_bytes)
 
     async def size(self, name: str) -> int | None:
         """See `Sink.size`."""
@@ -153,8 +170,23 @@ class DirectorySink:
 
     async def list(self, folder: str) -> dict[str, int | None]:
         """See `ListableSink.list`. Temporary files are left out. The size of a link is ``None``, as for a folder."""
-        path = self.path(folder) if folder else self.root
-        return await run_in_thread(translate_os_errors, path, self._list, folder)
+        return (await self._list_with(folder, ()))[0]
+
+    async def list_and_read(
+        self, folder: str, names: Sequence[str]
+    ) -> tuple[dict[str, int | None], Mapping[str, bytes]]:
+        """Return what `list` does, and the content of those of *names* that are small files.
+
+        A file that is larger than 1 MiB or cannot be read is left out: `read` returns its content, or raises the error.
+        """
+        return await self._list_with(folder, names)
+
+    async def _list_with(self, folder: str, names: Sequence[str]) -> tuple[dict[str, int | None], Mapping[str, bytes]]:
+        path = self._checked(folder) if folder else self.root
+        found = await join_thread(submit_batched(translate_os_errors, path, self._list, folder, names))
+        if found.clean:
+            self._remember_swept(folder)
+        return found.sizes, found.contents
 
     async def iter_bytes(self, name: str) -> AsyncGenerator[bytes, None]:
         """See `ListableSink.iter_bytes`."""
@@ -184,8 +216,9 @@ class DirectorySink:
         Raises:
             DiskError: *old* does not exist, *new* is a pipe, device or folder, or the disk failed.
         """
-        self.path(new)
-        await self._look(self._rename, old, new)
+        self._checked(new)
+        begin = submit if self._durable else submit_batched  # batched work would wait for the flush of the disk
+        await join_thread(begin(translate_os_errors, self._checked(old), self._rename, old, new))
 
     async def remove_folder(self, name: str) -> None:
         """Remove the folder *name* if it is empty, after removing stale temporary files from it.
@@ -209,12 +242,16 @@ class DirectorySink:
         return locked(self.path(folder), partial(self._open, folder), wait=wait)
 
     async def _look(self, look: Callable[[str, Unpack[Args]], T], name: str, *args: *Args) -> T:
-        return await run_in_thread(translate_os_errors, self.path(name), partial(look, name, *args))
+        """Do short work: it shares a thread hop with other such work."""
+        return await join_thread(submit_batched(translate_os_errors, self._checked(name), partial(look, name, *args)))
 
     async def _sweep(self, folder: str) -> None:
         path = self.root / folder
         await join_thread(submit_batched(translate_os_errors, path, remove_stale_files, partial(self._open, folder)))
-        self._swept[folder] = None  # only now, because a concurrent call must remove them too
+        self._remember_swept(folder)  # only now, because a concurrent call must remove them too
+
+    def _remember_swept(self, folder: str) -> None:
+        self._swept[folder] = None
         if len(self._swept) > _REMEMBERED:
             del self._swept[next(iter(self._swept))]
 
@@ -222,18 +259,21 @@ class DirectorySink:
         return OpenFolder.open(self.root, _parts(folder), create=create, durable=self._durable)
 
     def _open_shared(self, folder: str, create: bool) -> OpenFolder:  # noqa: FBT001 -- a `FolderOpener`
-        """Open *folder* once for all files that a batch of jobs writes to it."""
+        """Open *folder* once for all files that a batch of jobs writes to it, which takes about 20 ms at most.
+
+        If it is moved meanwhile, these files are in the moved folder.
+        """
 
         def make() -> SharedFolder:
             return SharedFolder.open(self.root, _parts(folder), create=create, durable=self._durable)
 
-        return shared_in_batch((self, folder), make) or self._open(folder, create)
+        return shared_in_batch((self.root, folder), make) or self._open(folder, create)
 
-    def _read(self, name: str) -> bytes | None:
+    def _read(self, name: str, max_bytes: int) -> bytes | None:
         folder, word = _split(name)
         try:
             with self._open(folder) as place:
-                return read_whole(place.open_regular(word, max_bytes=MAX_FILE_BYTES), MAX_FILE_BYTES)
+                return read_whole(place.open_regular(word, max_bytes=max_bytes), max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -246,18 +286,12 @@ class DirectorySink:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
-    def _list(self, folder: str) -> dict[str, int | None]:
-        found: dict[str, int | None] = {}
+    def _list(self, folder: str, names: Sequence[str]) -> Listing:
         try:
-            with self._open(folder) as place, place.entries() as entries:
-                for entry in entries:
-                    if not is_temporary(entry.name):
-                        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-                            no_file = entry.is_symlink() or entry.is_dir()
-                            found[entry.name] = None if no_file else entry.stat(follow_symlinks=False).st_size
+            with self._open(folder) as place:
+                return Listing.read(place, names, _SHORT)
         except (FileNotFoundError, NotADirectoryError):
-            return {}
-        return found
+            return Listing({}, {}, clean=True)
 
     def _opened(self, name: str) -> BinaryIO:
         folder, word = _split(name)
@@ -312,6 +346,22 @@ async def _put_overridden(
     """See `VerifyingSink.put_verified`. The class that overrides `put` decides who may read a *private* file."""
     del private
     await put_pulled(sink, join_name(folder, name), receive, verify)
+
+
+async def _read_overridden(sink: DirectorySink, name: str, max_bytes: int) -> bytes | None:
+    """See `DirectorySink.read_at_most`."""
+    size = await sink.size(name)
+    if size is not None and size > max_bytes:
+        raise DiskError(str(sink.path(name)), f"expected at most {max_bytes:,} bytes, got {size:,}", errno.EFBIG)
+    return await sink.read(name)
+
+
+async def _list_overridden(
+    sink: DirectorySink, folder: str, names: Sequence[str]
+) -> tuple[dict[str, int | None], Mapping[str, bytes]]:
+    """See `DirectorySink.list_and_read`. Each file is left to `read`."""
+    del names
+    return await sink.list(folder), {}
 
 
 def _accept() -> None:

@@ -66,7 +66,7 @@ class OpenFolder:
         missing = [place for place in (root, *root.parents) if not place.exists()] if durable else []
         root.mkdir(parents=True, exist_ok=True)
         for place in missing:
-            with cls(str(place.parent), _opened(str(place.parent))) as above:
+            with OpenFolder(str(place.parent), _opened(str(place.parent))) as above:
                 above.flush()
         return cls(path, _opened(path))
 

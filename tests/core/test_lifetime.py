@@ -379,3 +379,17 @@ async def test_a_scope_around_a_bounded_operation_is_cancelled() -> None:
             await asyncio.sleep(60)
         await asyncio.sleep(60)
     assert scope.cancelled_caught
+
+
+async def test_what_arrived_while_the_loop_was_busy_counts() -> None:
+    """A result that is there when the time is over is not thrown away, however long the loop was held by other work."""
+    lifetime, loop = ClientLifetime(), asyncio.get_running_loop()
+    arrived: asyncio.Future[str] = loop.create_future()
+    loop.call_soon(time.sleep, 0.05)
+    loop.call_later(0.005, arrived.set_result, "response")
+
+    with lifetime.bound(0.01):
+        assert await arrived == "response"
+
+    with pytest.raises(TimeoutError), lifetime.bound(0.01):
+        await asyncio.sleep(60)

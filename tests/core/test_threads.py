@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 import attrs
 import pytest
 
@@ -266,3 +267,17 @@ async def test_a_file_that_cannot_be_opened_leaves_nothing_to_close(tmp_path) ->
         await task
     with pytest.raises(FileNotFoundError):
         await open_in_thread(opening)
+
+
+async def test_a_scope_that_is_cancelled_meanwhile_does_not_hide_the_outcome() -> None:
+    """The caller learns what the thread has done; the cancellation comes with its next checkpoint."""
+    job, outcome = Job(), None
+    with anyio.CancelScope() as scope:
+        future = submit(job.work)
+        await job.has_begun()
+        scope.cancel()
+        outcome = await join_thread(future)
+        await anyio.lowlevel.checkpoint()
+        raise AssertionError
+
+    assert outcome == "done"

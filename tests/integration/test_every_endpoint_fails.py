@@ -103,7 +103,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         sandbox.client(retry=RetryPolicy(attempts=ATTEMPTS)) as client,
     ):
         clock = FakeClock()
-        client._downloads.retrier._clock = clock.clock
+        client._downloads.context.retrier._clock = clock.clock
         client.runs._starter._clock = clock.clock
         yield await Place.furnished(sandbox, client, tmp_path)
         assert sandbox.ignored_fields == []

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 
+import anyio
 import pytest
 from support.download_kit import chunks, files_below, open_below, temporaries_below
 
@@ -235,3 +236,23 @@ async def test_who_proves_a_file_has_the_last_word(tmp_path, size, error) -> Non
     assert error is caught.value
     assert files_below(tmp_path) == {"a": b"old"}
     assert open_below(tmp_path) == []
+
+
+class Equal(DirectorySink):
+    """A folder that counts as equal to any other."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal)
+
+    __hash__ = None  # type: ignore[assignment] # as a dataclass has it
+
+
+async def test_equal_sinks_keep_their_files_apart(tmp_path) -> None:
+    """Files of one batch share an open folder by its path, whatever a subclass calls equal."""
+    sinks = [Equal(tmp_path / name) for name in "ab"]
+
+    async with anyio.create_task_group() as group:
+        for sink in sinks:
+            group.start_soon(sink.put, "101/88/page-0001.json", chunks(b"[]"))
+
+    assert sorted(files_below(tmp_path)) == ["a/101/88/page-0001.json", "b/101/88/page-0001.json"]

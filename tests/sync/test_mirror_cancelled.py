@@ -16,6 +16,7 @@ from multicart_async import AsyncMultiCart, Limits
 from multicart_async._downloads.manifest import parse_manifest
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Envelope, Stall
+from multicart_async.sinks._atomic_file import AtomicFile
 
 
 async def turns(count: int) -> None:
@@ -107,12 +108,15 @@ async def test_cancelled_while_a_thread_writes(tmp_path, sandbox, client, monkey
     sandbox.add_collections(1, items=3)
     writing, ended = threading.Event(), threading.Event()
 
-    def slow_sweep(folder: Path) -> None:
+    commit = AtomicFile.commit
+
+    def slow_commit(file: AtomicFile, last: bytes) -> None:
         writing.set()
         time.sleep(0.2)
+        commit(file, last)
         ended.set()
 
-    monkeypatch.setattr("multicart_async.sinks._directory.remove_stale_files", slow_sweep)
+    monkeypatch.setattr(AtomicFile, "commit", slow_commit)
     task = asyncio.ensure_future(client.sync(tmp_path))
     await until(writing.is_set)
     await stop_task(task)
