@@ -177,7 +177,10 @@ class Synchronizer:
             self._report.add_unchanged(state.run)
             return
         async with self._list_slots:
-            await self._list_runs(collection_id, collection, send)
+            try:
+                await self._list_runs(collection_id, collection, send)
+            except Exception as error:  # noqa: BLE001 -- recorded before others get the slot: it may stop the call
+                self._fail(collection_id, None, failure_of(error))
 
     async def _list_runs(
         self, collection_id: int, collection: Collection | None, send: MemoryObjectSendStream[FetchJob]
