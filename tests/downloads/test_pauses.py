@@ -96,6 +96,22 @@ async def test_who_queues_for_a_slot_keeps_the_pause(way) -> None:
     assert set(bench.transport.times[1:]) == {7.0}
 
 
+async def test_a_pause_that_is_cancelled_gives_the_slot_back(monkeypatch) -> None:
+    """The next file has it."""
+    bench = Bench.of(GOOD)
+
+    async def pause() -> None:
+        await anyio.sleep_forever()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.owner.retrier, "wait_for_rate_limit", pause)
+        with anyio.move_on_after(0.01):
+            await bench.fetch()
+    await bench.fetch()
+
+    assert (bench.owner.limiter.borrowed_tokens, len(bench.transport.times)) == (0, 1)
+
+
 async def test_records_keep_the_pause_that_they_were_asked_for() -> None:
     """With no pause of our own in its place."""
     bench = Bench.of(BUSY, GOOD)
