@@ -126,7 +126,7 @@ def test_a_long_text_is_decoded_after_a_pause() -> None:
 LARGE_RECORDS = {
     "members": {f"m{number}": number for number in range(100_000)},
     "rows": {"rows": [{"n": number, "x": None} for number in range(100_000)]},
-    "products": {"rows": PRODUCTS},
+    "products": {"rows": PRODUCTS * 4},
     "NaN": {"rows": [{"n": float("inf")}] * 100_000},
 }
 
