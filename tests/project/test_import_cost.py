@@ -88,13 +88,11 @@ def test_a_client_leaves_for_later_what_few_programs_need(name: str, loaded: set
     assert name not in loaded
 
 
-def test_a_client_loads_few_modules_beyond_aiohttp(loaded: set[str]) -> None:
+def test_a_client_loads_few_modules_of_its_own(loaded: set[str]) -> None:
     """Each takes time at every start of every program; most of them are those of `runs`, which most programs need."""
-    own = {
-        name for name in loaded - loaded_by("import aiohttp") if name.partition(".")[0] in {"multicart_async", "anyio"}
-    }
+    own = {name for name in loaded if name.partition(".")[0] == "multicart_async"}
 
-    assert len(own) <= 95, sorted(own)
+    assert len(own) <= 87, sorted(own)
 
 
 def test_a_poll_loads_nothing_more() -> None:
