@@ -41,7 +41,6 @@ class FileStreams:
         lifetime: ClientLifetime,
         now: Callable[[], float],
     ) -> None:
-        self._base = base
         self._origin = _origin(base)
         self._below = f"{base}/"
         self._route = route

@@ -14,6 +14,7 @@ import anyio.lowlevel
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._http.aiohttp_errors import Route, forget_request, stream_error
 from multicart_async._http.gzip_decoder import Gunzip, GzipError, codings
+from multicart_async._http.lazy_headers import lower_names
 from multicart_async.config import Timeouts
 from multicart_async.errors import IncompleteDownloadError, IntegrityError, MultiCartError, StalledDownloadError
 
@@ -26,8 +27,7 @@ _REST = re.compile(r"bytes=(\d{1,19})-\Z", re.ASCII)
 
 def lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
     """Return the headers with lower-case names. A repeated header has its first value; all codings are kept."""
-    received = [*answer.headers.items()]
-    headers = {name.lower(): value for name, value in reversed(received)}
+    headers = lower_names(answer.headers)
     if _CODING in headers:
         headers[_CODING] = ", ".join(answer.headers.getall(_CODING))
     return headers

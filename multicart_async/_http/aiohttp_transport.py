@@ -86,7 +86,6 @@ class AiohttpTransport:
             redactor=self.redactor,
         )
         self._lifetime = lifetime or ClientLifetime()
-        self._now = now
         self._files = FileStreams(
             self._base, route=self._route, timeouts=timeouts, limits=limits, lifetime=self._lifetime, now=now
         )

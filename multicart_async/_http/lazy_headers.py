@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-__all__ = ["LazyHeaders"]
+__all__ = ["LazyHeaders", "lower_names"]
+
+
+def lower_names(received: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with lower-case names. A repeated header has its first value."""
+    items = [*received.items()]
+    return {name.lower(): value for name, value in reversed(items)}
 
 
 class LazyHeaders(Mapping[str, str]):
@@ -18,9 +24,7 @@ class LazyHeaders(Mapping[str, str]):
 
     def _all(self) -> dict[str, str]:
         if self._lower is None:
-            self._lower = {}
-            for name, value in self._received.items():
-                self._lower.setdefault(name.lower(), value)
+            self._lower = lower_names(self._received)
         return self._lower
 
     def __getitem__(self, name: str) -> str:

@@ -10,10 +10,10 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
+from support.call_counts import counted_calls, own_frames
 from support.download_kit import page_bytes, run_of, url
 from support.fakes import FakeFile, FakeTransport
 from support.groups import Groups, groups_over
@@ -50,17 +50,8 @@ async def per_file(tmp_path: Path, count: Callable[[], int]) -> float:
 
 async def test_few_functions_are_called_for_a_file(tmp_path) -> None:
     """Functions of this library in the event loop, for a file more; those of the threads are system calls above all."""
-    calls: Counter[str] = Counter()
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and "/multicart_async/" in frame.f_code.co_filename:
-            calls[frame.f_code.co_qualname] += 1
-
-    sys.setprofile(note)
-    try:
+    with counted_calls() as calls:
         calls_per_file = await per_file(tmp_path, calls.total)
-    finally:
-        sys.setprofile(None)
 
     assert calls_per_file <= 118, calls.most_common(100)
 
@@ -71,11 +62,7 @@ async def test_few_coroutines_wait_for_the_response_of_a_file(tmp_path) -> None:
 
     class Transport(FakeTransport):
         def stream(self, *given: Any, **options: Any) -> Any:
-            frame: FrameType | None = sys._getframe(1)
-            while frame is not None:
-                if "/multicart_async/" in frame.f_code.co_filename:
-                    waiting.append(frame.f_code.co_name)
-                frame = frame.f_back
+            waiting.extend(own_frames())
             return super().stream(*given, **options)
 
     groups = groups_over(Transport(files={url(1): FakeFile.whole(page_bytes(1))}))

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.download_kit import render_manifest
 
 from multicart_async._downloads.manifest import (
     Manifest,
@@ -17,7 +18,6 @@ from multicart_async._downloads.manifest import (
     dump_checksummed,
     load_checksummed,
     parse_manifest,
-    render_manifest,
 )
 
 AT_LENGTH = int(os.environ.get("MULTICART_FUZZ_EXAMPLES", "0"))

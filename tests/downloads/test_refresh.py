@@ -13,14 +13,14 @@ import anyio
 import attrs
 import pytest
 from support.cancel_kit import How, cancelled_at
-from support.download_kit import check_nothing_left, files_below, url
+from support.download_kit import check_nothing_left, files_below, render_manifest, url
 from support.fake_sinks import FailingSink, UnreadableSink
 from support.groups import groups_over
 from support.open_folders import flushed_folders
 from support.refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, version_in
 
 from multicart_async import AsyncMultiCart
-from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
+from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest
 from multicart_async._downloads.staging import recover_if_abandoned
 from multicart_async.errors import DiskError, DownloadError, IncompleteRunError, MultiCartError
 from multicart_async.sinks import DirectorySink, MemorySink

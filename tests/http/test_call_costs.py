@@ -6,12 +6,10 @@ import gc
 import json
 import sys
 import tracemalloc
-from collections import Counter
-from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 import pytest
+from support.call_counts import counted_calls, own_frames
 from support.fakes import FakeTransport, ok
 from support.groups import groups_over
 
@@ -23,15 +21,6 @@ from multicart_async._http.endpoint import Endpoint
 from multicart_async.models import Collection
 
 RUN = {"id": 88, "collection": 101, "is_download_generated": True}
-
-
-def own_frames() -> Iterator[str]:
-    """The functions of this library that wait for the caller of this one, from the innermost."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if "/multicart_async/" in frame.f_code.co_filename:
-            yield frame.f_code.co_name
-        frame = frame.f_back
 
 
 async def test_few_coroutines_wait_for_a_transport() -> None:
@@ -71,17 +60,8 @@ async def test_a_call_needs_few_functions() -> None:
     """Only Python functions of this library are counted, those that are called again in every call."""
     groups = groups_over(FakeTransport(ok([RUN]), ok([RUN])))
     await groups.runs.list(101)  # what is made once is made now
-    calls: Counter[str] = Counter()
-
-    def count(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and "/multicart_async/" in frame.f_code.co_filename:
-            calls[frame.f_code.co_name] += 1
-
-    sys.setprofile(count)
-    try:
+    with counted_calls() as calls:
         await groups.runs.list(101)
-    finally:
-        sys.setprofile(None)
 
     assert calls.total() <= 45, calls
 

@@ -17,6 +17,7 @@ from multicart_async._downloads.file_request import CheckFactory, FetchedFile, F
 from multicart_async._downloads.formats.json_document import DocumentCheck
 from multicart_async._downloads.formats.zip_archive import ArchiveCheck
 from multicart_async._downloads.links import parse_link
+from multicart_async._downloads.manifest import Manifest, iter_manifest
 from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.config import Limits
 from multicart_async.models import DownloadLinks, Run
@@ -95,6 +96,11 @@ def wanted(link: str, name: str, check: CheckFactory, *, base: str = BASE) -> Fi
 async def fetch(context: DownloadContext, file: FileRequest, sink: Sink, refresh: Refresh | None = None) -> FetchedFile:
     """Fetch one file as a run's download does."""
     return await FileTransfer(context, file, map_sink_errors(sink), refresh).run()
+
+
+def render_manifest(manifest: Manifest) -> bytes:
+    """The whole content of a manifest's file."""
+    return b"".join(iter_manifest(manifest))
 
 
 async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:

@@ -8,9 +8,10 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.download_kit import render_manifest
 
 from multicart_async import errors
-from multicart_async._downloads.manifest import Manifest, render_manifest
+from multicart_async._downloads.manifest import Manifest
 from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
 from multicart_async.sinks import DirectorySink, MemorySink

@@ -6,13 +6,14 @@ import errno
 from pathlib import Path
 
 import pytest
+from support.download_kit import render_manifest
 from support.fake_sinks import PlainSink, StubbornSink, UnlistableSink
 from support.mirror_kit import HISTORY, LIST, asked, results, runs_below, temporaries, tree
 from support.pruning_kit import add_runs, drop_run, folders, unlist
 from test_gone import GET, plant, runs_of
 
 from multicart_async import errors
-from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest, render_manifest
+from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest
 from multicart_async.sandbox.faults import Cut, Envelope, Status
 from multicart_async.sinks import DirectorySink, MemorySink
 from multicart_async.sinks._protocol import put_bytes
