@@ -14,7 +14,7 @@ import pytest
 from test_threads import Job
 
 from multicart_async._core import thread_batches
-from multicart_async._core.thread_batches import _executors, shared_in_batch, submit_batched
+from multicart_async._core.thread_batches import BatchExecutor, _executors, shared_in_batch, submit_batched
 from multicart_async._core.threads import WORKERS, join_thread
 
 
@@ -245,8 +245,24 @@ def test_outside_of_a_batch_nothing_is_shared() -> None:
     assert shared_in_batch("key", Resource) is None
 
 
-def test_a_resource_is_disposed_of_when_the_loop_is_closed(monkeypatch) -> None:
-    """A job whose loop has gone cannot be reported, but leaves nothing open."""
+async def test_a_resource_is_disposed_of_before_the_last_report(monkeypatch) -> None:
+    """So whoever has waited for all jobs finds nothing open."""
+    made = Resource()
+    states: list[bool] = []
+    report = BatchExecutor._report
+
+    def noting(executor: BatchExecutor, job: object) -> None:
+        states.append(made.disposed)
+        report(executor, job)
+
+    monkeypatch.setattr(BatchExecutor, "_report", noting)
+    await join_thread(submit_batched(shared_in_batch, "key", lambda: made))
+
+    assert states == [True]
+
+
+def test_a_resource_is_disposed_of_when_the_loop_is_closed() -> None:
+    """A job whose loop has gone cannot be reported, and those behind it are not done, but nothing stays open."""
     made, gate = Resource(), threading.Event()
     loop = asyncio.new_event_loop()
 
@@ -255,14 +271,15 @@ def test_a_resource_is_disposed_of_when_the_loop_is_closed(monkeypatch) -> None:
         shared_in_batch("key", lambda: made)
 
     async def submit_and_leave() -> None:
-        submit_batched(work)
-        for _ in range(3):
+        for _ in range(2):
+            submit_batched(work)
+        for _ in range(5):
             await asyncio.sleep(0)
 
     loop.run_until_complete(submit_and_leave())
     loop.close()
     gate.set()
-    for _ in range(1_000):
+    for _ in range(200):
         if made.disposed:
             break
         time.sleep(0.01)
