@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import ssl
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -124,6 +124,7 @@ class AsyncMultiCart(Groups):
         _check_kinds(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy), limits=(limits, Limits))
         _check_proxy(way)
         emit = Listener(_checked_listener(on_event))
+        self._has_listener = on_event is not None
         network = NetworkOptions(
             proxy=way, trust_env=trust_env, ssl_context=ssl_context, session=session, trace_configs=trace_configs
         )
@@ -221,6 +222,7 @@ class AsyncMultiCart(Groups):
         strict: bool = False,
         prune: bool = False,
         keep: int | None = None,
+        follow: bool = False,
     ) -> SyncReport:
         """Mirror finished runs into ``<dest>/<collection>/<run>/``, fetching only what is missing.
 
@@ -238,6 +240,11 @@ class AsyncMultiCart(Groups):
         fetched. ``report.removed`` names the folders that were deleted, or with *dry_run* would be. Files of other
         programs are kept. See docs/mirror.md.
 
+        *follow* keeps the mirror up to date until the call is cancelled: one pass after another, 5 seconds apart after one
+        that has fetched something, up to 60 while nothing changes, and every tenth with ``check="all"``. A `SyncCompleted`
+        event has the report of each. A list of collections that fails for a transient reason does not end it. A full
+        disk or a rejected key does: then the report of the last pass is returned.
+
         One failure does not stop the rest: check ``report.ok``, or call ``report.raise_for_failures()``. A rejected
         key, a full disk or a service that has been unreachable for half a minute stops the remaining work
         (``report.stopped``). Several processes may mirror into one folder.
@@ -248,6 +255,7 @@ class AsyncMultiCart(Groups):
             APIError: The collections could not be listed.
         """
         from multicart_async._sync.engine import Synchronizer  # noqa: PLC0415
+        from multicart_async._sync.following import check_follow, follow_mirror, mirror_once  # noqa: PLC0415
         from multicart_async._sync.options import SyncOptions  # noqa: PLC0415
 
         options = SyncOptions(
@@ -262,17 +270,28 @@ class AsyncMultiCart(Groups):
             prune=prune,
             keep=keep,
         )
+        check_follow(follow, options)
         with self._lifetime.track():  # *collections* may be endless
-            mirror = Synchronizer(
-                options,
-                await self._context.downloads.sink(dest),
-                collections=self.collections,
-                runs=self.runs,
-                downloads=self._context.downloads,
-                listers=max(1, self._context.limits.requests // 2),  # leaves room for polls and other calls
-                fetchers=self._context.limits.downloads,
-            )
-            return await mirror.run(collections)
+            sink = await self._context.downloads.sink(dest)
+
+            def run(
+                options: SyncOptions, collections: Iterable[int] | AsyncIterable[int] | None
+            ) -> Awaitable[SyncReport]:
+                mirror = Synchronizer(
+                    options,
+                    sink,
+                    collections=self.collections,
+                    runs=self.runs,
+                    downloads=self._context.downloads,
+                    listers=max(1, self._context.limits.requests // 2),  # leaves room for polls and other calls
+                    fetchers=self._context.limits.downloads,
+                    emit=self._context.emit if self._has_listener else None,
+                )
+                return mirror.run(collections)
+
+            if follow:
+                return await follow_mirror(run, options, collections, self._context)
+            return await mirror_once(run, options, collections, self._context.emit)
 
     async def verify(self, dest: str | os.PathLike[str] | ListableSink, *, repair: bool = False) -> VerifyReport:
         """Read every file of a mirror again and compare its size and SHA-256 with its manifest; offline.

@@ -9,10 +9,14 @@ that emitted the event, cleanly. Byte counts add up: ``FileProgress.received`` r
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
 from multicart_async._core.text import shorten
+
+if TYPE_CHECKING:  # few programs make a mirror
+    from multicart_async.models import SyncReport
 
 __all__ = [
     "Event",
@@ -26,6 +30,8 @@ __all__ = [
     "Retrying",
     "RunDownloaded",
     "RunProgress",
+    "SyncAdvanced",
+    "SyncCompleted",
 ]
 
 
@@ -133,6 +139,38 @@ class RecordsSkipped(Event):
     run_id: int
     page: str
     count: int
+
+
+@attrs.frozen(kw_only=True)
+class SyncAdvanced(Event):
+    """``client.sync`` has got on: emitted when it begins, at most about ten times a second, and once more before it returns.
+
+    ``collections`` have all their runs in place, skipped or failed, of ``of_collections``, which counts each id once and
+    only those of the shard. It is ``None`` if *collections* is an iterator or asynchronous. ``runs``, ``skipped`` and
+    ``failed`` are counted as in `SyncReport`, without runs that are under way. ``files`` with ``bytes`` have been
+    received, of ``of_files`` that the runs examined so far lacked: a retry changes neither, and a file that failed
+    remains in ``of_files``. With *dry_run* nothing is received. The size of a file is unknown until its ``FileStarted``,
+    so there is no total of bytes.
+
+    At the end ``collections`` is ``of_collections``, unless the report is ``stopped``. A call that raises has no such
+    event at its end.
+    """
+
+    collections: int
+    of_collections: int | None
+    runs: int
+    skipped: int
+    failed: int
+    files: int = 0
+    of_files: int = 0
+    bytes: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class SyncCompleted(Event):
+    """``client.sync`` has ended; with ``follow=True``, one of its passes has. ``report`` is what it returns."""
+
+    report: SyncReport
 
 
 Emit = Callable[[Event], None]

@@ -47,6 +47,14 @@ class FileLock:
         if not _flock(file) or self._lock_file.is_there():  # another process may see the same folder without locks
             self._lock_file.acquire()
 
+    def move_to(self, file: BinaryIO) -> None:
+        """Lock *file* too, which is about to take the place of the locked file. A lock file stays as it is.
+
+        Raises:
+            OSError: It cannot be locked.
+        """
+        _flock(file)
+
     def release(self) -> None:
         """Remove the lock file if this process created one. The advisory lock ends with the file object."""
         self._lock_file.release()

@@ -27,6 +27,7 @@ from multicart_async._downloads.plan import (
     plan,
     plan_in_thread_if_large,
 )
+from multicart_async._downloads.progress import TransferTotals
 from multicart_async._downloads.record_codec import RecordReader
 from multicart_async._downloads.records import OnInvalid, PageRecords
 from multicart_async._downloads.run_download import RunDownloader
@@ -67,8 +68,9 @@ class DownloadManager:
         *,
         relist: FetchRun,
         options: DownloadOptions,
+        totals: TransferTotals | None = None,
     ) -> RunDownload[R]:
-        """Download the files of a run, complete and verified, and write a manifest.
+        """Download the files of a run, complete and verified, and write a manifest. Count what is received in *totals*.
 
         Files that were complete before an error remain.
 
@@ -81,9 +83,10 @@ class DownloadManager:
         sink = await self.sink(dest)
         with self._context.lifetime.track():
             refresher, lock = LinkRefresher(relist, self._base_url), self._folder_lock(folder_of(run))
-            return await RunDownloader(self._context, run, sink, refresher=refresher, options=options, lock=lock).run(
-                requests
+            downloader = RunDownloader(
+                self._context, run, sink, refresher=refresher, options=options, lock=lock, totals=totals
             )
+            return await downloader.run(requests)
 
     def _folder_lock(self, folder: str) -> anyio.Lock:
         return self._folder_locks.setdefault(folder, anyio.Lock())

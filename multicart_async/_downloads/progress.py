@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import attrs
+
 from multicart_async.errors import MultiCartError
 from multicart_async.events import Emit, FileCompleted, FileFailed, FileProgress, FileRestarted, FileStarted
 
-__all__ = ["FileReporter"]
+__all__ = ["FileReporter", "TransferTotals"]
 
 _INTERVAL: Final = 0.1  # seconds between two FileProgress of one file
+
+
+@attrs.define
+class TransferTotals:
+    """The files that several runs lack, each counted once, and those of them that have been received."""
+
+    planned: int = 0
+    files: int = 0
+    bytes: int = 0
 
 
 class FileReporter:

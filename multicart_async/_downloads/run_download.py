@@ -18,6 +18,7 @@ from multicart_async._downloads.folder import FolderState, run_snapshot
 from multicart_async._downloads.folder_writer import FolderWriter
 from multicart_async._downloads.manifest import MANIFEST, ManifestFile
 from multicart_async._downloads.plan import CATEGORY_CSV, CATEGORY_JSON, LinkRefresher, folder_of
+from multicart_async._downloads.progress import TransferTotals
 from multicart_async._downloads.staging import recover, working_in
 from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.errors import IncompleteRunError, IntegrityError, MultiCartError
@@ -45,6 +46,7 @@ class RunDownloader(Generic[R]):
         refresher: LinkRefresher,
         options: DownloadOptions,
         lock: anyio.Lock,
+        totals: TransferTotals | None = None,
     ) -> None:
         self._context = context
         self._run = run
@@ -54,6 +56,7 @@ class RunDownloader(Generic[R]):
         self._refresher = refresher
         self._options = options
         self._lock = lock
+        self._totals = totals or TransferTotals()
         self._fetched_bytes = 0
 
     async def run(self, requests: Sequence[FileRequest]) -> RunDownload[R]:
@@ -93,6 +96,7 @@ class RunDownloader(Generic[R]):
         names = [file.name for file in requests]
         skipped = len(requests) - len(changes.missing)
         csv_differences = changes.csv_differences
+        self._totals.planned += len(changes.missing)
         await writer.remove_stale(changes.stale)
         context = self._context
         await context.shared_workers.run(context.workers, changes.missing, partial(self._fetch, writer))
@@ -126,6 +130,8 @@ class RunDownloader(Generic[R]):
             error.file = request.name
             raise
         self._fetched_bytes += fetched.size
+        self._totals.files += 1
+        self._totals.bytes += fetched.size
         writer.record(request.name, fetched, request.link)
         await writer.save_if_due()
 

@@ -22,6 +22,7 @@ from multicart_async._core.validation import check_id, check_iterable
 from multicart_async._downloads.manager import DownloadManager
 from multicart_async._sync.circuit_breaker import CircuitBreaker
 from multicart_async._sync.options import SyncOptions
+from multicart_async._sync.pass_progress import PassProgress
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
 from multicart_async._sync.report import ReportBuilder
 from multicart_async._sync.run_selector import FetchJob, RunSelector
@@ -34,6 +35,7 @@ from multicart_async.errors import (
     InvalidResponseError,
     MultiCartError,
 )
+from multicart_async.events import Emit
 from multicart_async.models import Collection, Run, SyncFailure, SyncReport
 from multicart_async.resources.collections import LIST as COLLECTIONS
 from multicart_async.resources.collections import Collections
@@ -62,6 +64,7 @@ class Synchronizer:
         downloads: DownloadManager,
         listers: int,
         fetchers: int,
+        emit: Emit | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
@@ -75,6 +78,7 @@ class Synchronizer:
         self._ids_lock = anyio.Lock(fast_acquire=True)
         self._list_slots = anyio.Semaphore(listers, fast_acquire=True)
         self._report = ReportBuilder(dry_run=options.dry_run)
+        self._progress = PassProgress(emit, self._report, now=now)
         self._breaker = CircuitBreaker(now)
         self._fatal: list[Exception] = []
 
@@ -86,6 +90,7 @@ class Synchronizer:
         self._selector = RunSelector(self._options, self._sink, pruner, runs=self._runs, downloads=self._downloads)
         await pruner.begin()
         self._listed = await self._list_collections(required=collections is None)
+        self._progress.begin(self._listed if collections is None else collections, self._options.includes)
         async with aclosing(self._ids(collections)) as ids:
             send, receive = anyio.create_memory_object_stream[FetchJob](self._fetchers)
             async with anyio.create_task_group() as group:
@@ -99,6 +104,7 @@ class Synchronizer:
             raise self._fatal[0]
         if not self._report.stopped:
             self._report.add_pruned(await pruner.finish(self._listed, tuple(self._report.failures)))
+        self._progress.end()
         return self._report.build()
 
     @property
@@ -156,10 +162,12 @@ class Synchronizer:
     async def _lister(self, ids: AsyncGenerator[int, None], send: MemoryObjectSendStream[FetchJob]) -> None:
         async with send:
             while (collection_id := await self._next(ids)) is not None:
+                self._progress.open(collection_id)
                 try:
                     await self._list(collection_id, send)
                 except Exception as error:  # noqa: BLE001 -- one failure must not stop the others
                     self._fail(collection_id, None, failure_of(error))
+                self._progress.close(collection_id)
 
     async def _next(self, ids: AsyncGenerator[int, None]) -> int | None:
         async with self._ids_lock:  # an async generator serves one caller at a time
@@ -188,15 +196,19 @@ class Synchronizer:
         if self._options.runs == "all":
             async with aclosing(self._selector.all_runs(collection_id)) as jobs:
                 async for job in jobs:
-                    await send.send(job)
+                    await self._queue(job, send)
             self._breaker.record_success()
             return
         newest, collection = await self._selector.newest_run(collection_id, collection)
         self._breaker.record_success()
         for job in newest:
-            await send.send(job)
+            await self._queue(job, send)
         if not newest:
             await self._save_state(collection, None)
+
+    async def _queue(self, job: FetchJob, send: MemoryObjectSendStream[FetchJob]) -> None:
+        self._progress.open(job.run.collection)
+        await send.send(job)
 
     async def _save_state(self, collection: Collection | None, run_id: int | None) -> None:
         if collection is not None and not self._options.dry_run:
@@ -206,10 +218,12 @@ class Synchronizer:
         async with receive:
             async for job in receive:
                 self._report.runs += 1
+                self._progress.begin_run()
                 try:
                     await self._fetch(job)
                 except Exception as error:  # noqa: BLE001 -- one failure must not stop the others
                     self._fail(job.run.collection, job.run, failure_of(error))
+                self._progress.end_run(job.run.collection)
 
     async def _fetch(self, job: FetchJob) -> None:
         job.check()
@@ -217,6 +231,7 @@ class Synchronizer:
         if options.dry_run:
             missing = await self._downloads.count_missing(run, self._sink, options.files, options.download_options)
             self._report.add_missing(missing)
+            self._progress.totals.planned += missing
             self._pruner.add_expected(run.collection, run.id)
             return
         done = await self._downloads.download_run(
@@ -225,6 +240,7 @@ class Synchronizer:
             options.files,
             relist=lambda: find_run(self._runs.iterate(run.collection), run.id),
             options=options.download_options,
+            totals=self._progress.totals,
         )
         self._report.add(done)
         if done.skipped < len(done.files):

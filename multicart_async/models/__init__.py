@@ -23,6 +23,7 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "DownloadLinks": "runs",
     "DownloadedFile": "downloads",
     "ErrorRow": "items",
+    "Estimate": "estimates",
     "EveryMinutes": "schedules",
     "Failure": "outcome",
     "Feature": "billing",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         SupplierType,
     )
     from multicart_async.models.downloads import DownloadedFile, RunDownload
+    from multicart_async.models.estimates import Estimate
     from multicart_async.models.items import (
         AddResult,
         Asin,
@@ -117,6 +119,7 @@ __all__ = [
     "DownloadLinks",
     "DownloadedFile",
     "ErrorRow",
+    "Estimate",
     "EveryMinutes",
     "Failure",
     "Feature",

@@ -61,6 +61,7 @@ class Unfinished:
         except CUT_SHORT as error:
             if self._started:
                 error.add_note(self._text())
+                error.__dict__["unfinished"] = tuple(self._started)  # the note does not name all
             raise
         except GeneratorExit:
             if self._started:

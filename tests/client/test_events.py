@@ -10,13 +10,14 @@ import pytest
 from multicart_async import events
 from multicart_async.errors import ServerError
 from multicart_async.events import Event
+from multicart_async.models import SyncReport
 
 KINDS = [
     kind
     for kind in (getattr(events, name) for name in events.__all__)
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 ]
-VALUES = {"error": ServerError("/p/", 500, "no"), "path": "/p/", "name": "1/2/page-0001.json"}
+VALUES = {"report": SyncReport(), "error": ServerError("/p/", 500, "no"), "path": "/p/", "name": "1/2/page-0001.json"}
 
 every_event = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 

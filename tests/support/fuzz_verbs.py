@@ -115,6 +115,12 @@ async def wait_many(scene: Scene) -> list[Any]:
     return await drained(scene.client.runs.wait_many(started, policy=POLICY))
 
 
+async def follow(scene: Scene) -> list[Any]:
+    """Until nothing has finished for a moment."""
+    state = scene.folder.parent / f"{scene.word()}.state"
+    return await drained(scene.client.runs.follow(since="all", state=state, policy=POLICY))
+
+
 async def sharded(scene: Scene) -> Any:
     """A list in three collections."""
     asins = [f"B{number:09d}" for number in range(7)]
@@ -179,6 +185,8 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "runs.watch": lambda s: drained(s.client.runs.watch(StartedRun(s.one, 0), policy=POLICY)),
     "runs.wait_many": wait_many,
     "runs.run_many": run_many,
+    "runs.estimate": lambda s: s.client.runs.estimate(s.collections),
+    "runs.follow": follow,
     "runs.download": download,
     "runs.download again": lambda s: download(s, overwrite=True, files="both", count_records=True),
     "runs.records": records,

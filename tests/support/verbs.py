@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from multicart_async import AsyncMultiCart
+from multicart_async import AsyncMultiCart, PollPolicy
 from multicart_async.models import DownloadLinks, Run
 
 KEY: Final = "mc_live_9f.c4n4ry/+Zm9v=b4r&7f<3a9d"
@@ -35,6 +35,12 @@ async def records(client: AsyncMultiCart, folder: Path) -> None:
     """The records of a run."""
     async for record in client.runs.records(RUN):
         del record
+
+
+async def follow(client: AsyncMultiCart, folder: Path) -> None:
+    """What finishes, until nothing has for a moment."""
+    async for run in client.runs.follow(since="all", policy=PollPolicy(poll_interval=0.01, wait_timeout=0.05)):
+        del run
 
 
 async def register(client: AsyncMultiCart, folder: Path) -> None:
@@ -77,6 +83,8 @@ VERBS: Final[dict[str, Verb]] = {
     "collections.delete_many": lambda c, _: c.collections.delete_many([101, 102]),
     "runs.start": lambda c, _: c.runs.start(101),
     "runs.list": lambda c, _: c.runs.list(101),
+    "runs.estimate": lambda c, _: c.runs.estimate([101]),
+    "runs.follow": follow,
     "runs.latest": lambda c, _: c.runs.latest(101),
     "asins.create": lambda c, _: c.asins.create(101, "B1", domain_id=1, zipcode_id=15),
     "asins.create_many": lambda c, _: c.asins.create_many(101, ["B1", "B2"], **AMAZON),

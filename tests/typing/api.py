@@ -45,6 +45,7 @@ from multicart_async.models import (
     Domain,
     DownloadedFile,
     DownloadLinks,
+    Estimate,
     EveryMinutes,
     Login,
     Output,
@@ -100,6 +101,9 @@ def hear(event: events.Event) -> None:
     if isinstance(event, events.FileProgress):
         assert_type(event.received, int)
         assert_type(event.expected, int | None)
+    if isinstance(event, events.SyncAdvanced):
+        assert_type(event.of_collections, int | None)
+        assert_type(event.bytes, int)
 
 
 async def client_calls() -> None:
@@ -178,6 +182,9 @@ async def run_calls(client: AsyncMultiCart) -> None:
     async for state in client.runs.watch(started):
         assert_type(state.run, Run | None)
     await client.runs.wait(1)  # type: ignore[arg-type]
+    assert_type(await client.runs.estimate([1], journal="monday.jsonl"), Estimate)
+    assert_type(client.runs.follow(collections=[1], state=Path("followed"), since="all"), AsyncGenerator[Run, None])
+    client.runs.follow(since="yesterday")  # type: ignore[arg-type]
 
 
 async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRun) -> None:

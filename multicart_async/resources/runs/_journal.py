@@ -55,6 +55,15 @@ class RunJournal:
     ) -> None:
         await run_in_thread(self._file.close)
 
+    def read(self) -> None:
+        """Read ``entries`` without opening the journal: it may be in use, and is neither changed nor created. Blocking.
+
+        Raises:
+            ArgumentError: It is damaged, or no journal of runs.
+            DiskError: It cannot be read.
+        """
+        self._file.read(self._replay)
+
     async def record(self, state: State, started: StartedRun, run: int | None = None) -> None:
         """Record a state, which is on disk when this returns.
 

@@ -119,6 +119,24 @@ class ListMonitor:
                 selected.append((collection_id, finished))
         return selected
 
+    def select_changed(self, listed: Mapping[int, Collection]) -> list[tuple[int, bool]]:
+        """Return the collections to poll, as `select` does, where no single run is waited for.
+
+        A collection that is not listed, or Failed, is polled only at times, with all others: it may stay so for weeks.
+        """
+        self._count_misses(listed)
+        selected: list[tuple[int, bool]] = []
+        for collection_id, seen in self._seen.items():
+            collection = listed.get(collection_id)
+            finished = collection is not None and seen.may_have_finished(collection)
+            if finished or self.polls_all:
+                selected.append((collection_id, finished))
+        return selected
+
+    def rest(self, collection_id: int) -> None:
+        """Poll the collection no more because its processing has ended: all of its runs are known to have finished."""
+        self._seen[collection_id].next_poll = math.inf
+
     def run_finished(self, collection_id: int, *, shown: bool) -> None:
         """Record that a run was found finished, and whether it was polled because the list had *shown* a change."""
         self._list_hits += shown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from multicart_async._core.lifetime import ClientLifetime
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.tasks import map_unordered, next_or_end, to_async_iter
-from multicart_async._core.validation import check_id
+from multicart_async._core.validation import check_id, check_iterable
 from multicart_async._http.retry_rules import is_definite_rejection
 from multicart_async.errors import (
     ArgumentError,
@@ -29,7 +29,14 @@ from multicart_async.resources.runs._wait_many import RunWaiter
 if TYPE_CHECKING:  # few programs have a journal
     from multicart_async.resources.runs._journal import RunJournal
 
-__all__ = ["RunPipeline", "check_items", "collect_unique_ids", "start_each"]
+__all__ = [
+    "RunPipeline",
+    "check_id_source",
+    "check_items",
+    "collect_checked_ids",
+    "collect_unique_ids",
+    "start_each",
+]
 
 _WAIT_FOR = "wait for them with runs.wait_many before you start them again"
 
@@ -196,6 +203,12 @@ def check_items(argument: str, values: object, check: Callable[[str, Any], objec
             raise ArgumentError(argument, f"item {index}: expected {expected}, got {short_repr(value)}") from error
 
 
+def check_id_source(argument: str, values: object) -> None:
+    """Raise unless *values* can be iterated and, if they are in memory, all of them can be ids of the service."""
+    check_iterable(argument, values)
+    check_items(argument, values, check_id, "a positive integer")
+
+
 async def unique_ids(collection_ids: Iterable[int] | AsyncIterable[int]) -> AsyncGenerator[int, None]:
     """Yield each id once: a duplicate would be charged twice. Invalid ids are yielded too, and rejected later."""
     seen: set[int] = set()
@@ -215,3 +228,14 @@ async def collect_unique_ids(collection_ids: Iterable[int] | AsyncIterable[int],
         while one := await next_or_end(ids, lifetime):
             found += one
     return found
+
+
+async def collect_checked_ids(
+    argument: str, values: Iterable[int] | AsyncIterable[int], lifetime: ClientLifetime
+) -> list[int]:
+    """Return each id once, when all of them have been read.
+
+    Raises:
+        ArgumentError: One of them cannot be an id of the service.
+    """
+    return [check_id(argument, value) for value in await collect_unique_ids(values, lifetime)]

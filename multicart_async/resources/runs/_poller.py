@@ -1,12 +1,18 @@
-"""Poll a started run once: the runs above its baseline, and the status of its collection."""
+"""Poll a started run: the runs above its baseline, and the status of its collection."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+
 import anyio
 
+from multicart_async._core.log import LOGGER
+from multicart_async.config import PollPolicy
 from multicart_async.errors import MultiCartError, RunFailedError
 from multicart_async.models import Collection, RunState, StartedRun
-from multicart_async.resources._polling import PollFailures, PollResult, PollTimer
+from multicart_async.resources._base import ClientContext
+from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, poll_changes
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import RunApi
 from multicart_async.resources.runs._new_runs import NewRunsReader
@@ -23,10 +29,42 @@ _READ_SHARE = 0.9  # of the time that is left for a poll
 class RunPoller:
     """Poll started runs."""
 
-    def __init__(self, api: RunApi, collections: Collections, starter: RunStarter) -> None:
+    def __init__(self, context: ClientContext, api: RunApi, collections: Collections, starter: RunStarter) -> None:
+        self._context = context
         self._api = api
         self._collections = collections
         self._starter = starter
+
+    async def watch(self, started: StartedRun, policy: PollPolicy) -> AsyncGenerator[RunState, None]:
+        """Yield each change of a started run once; the last is the finished run. Raises what `Runs.wait` does."""
+        before, redactor = self._starter.status_before_start(started), self._context.api.redactor
+        tracker = RunTracker(started, reject_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
+        timer = PollTimer(policy, self._context.clock)
+
+        def poll() -> Awaitable[PollResult[RunState]]:
+            return self.poll(tracker, started, timer)
+
+        async with aclosing(poll_changes(poll, timer, lambda _: tracker.timeout_error(timer.elapsed))) as states:
+            async for state in states:
+                self.report(started, state)
+                yield state
+
+    def report(self, started: StartedRun, state: RunState) -> None:
+        """Emit the event of a change."""
+        from multicart_async.events import RunProgress  # noqa: PLC0415 -- few programs listen
+
+        if state.run is not None and state.run.ambiguous:
+            text = "collection %s has more than one new run above %s; %s may belong to another start"
+            LOGGER.warning(text, started.collection_id, started.after_run_id, state.run.id)
+        self._context.emit(
+            RunProgress(
+                collection_id=started.collection_id,
+                run_id=None if state.run is None else state.run.id,
+                status=state.schedule_status,
+                waited=state.waited,
+                finished=state.finished,
+            )
+        )
 
     async def poll(
         self, tracker: RunTracker, started: StartedRun, timer: PollTimer, row: Collection | None = None

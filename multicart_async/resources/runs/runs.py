@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from multicart_async._core.log import LOGGER
-from multicart_async._core.validation import check_choice, check_id, check_int, check_iterable
+from multicart_async._core.validation import check_choice, check_id, check_int
 from multicart_async.config import PollPolicy
 from multicart_async.models import CategoryRun, Run, RunDownload, RunState, StartedRun
 from multicart_async.models.outcome import Outcome
 from multicart_async.resources._base import ClientContext, Resource
-from multicart_async.resources._polling import PollResult, PollTimer, check_poll_policy, poll_changes
+from multicart_async.resources._polling import check_poll_policy
 from multicart_async.resources._unfinished import noting
 from multicart_async.resources.account import Account
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import PAGE, RunApi
-from multicart_async.resources.runs._credits import check_credits_of_account
 from multicart_async.resources.runs._poller import RunPoller
 from multicart_async.resources.runs._start import RunStarter
-from multicart_async.resources.runs._tracker import RunTracker, check_started_run
+from multicart_async.resources.runs._tracker import check_started_run
 
 if TYPE_CHECKING:  # downloads and work on many runs are imported when they begin
     from multicart_async._downloads.plan import Files
     from multicart_async._downloads.records import OnInvalid
-    from multicart_async.resources.runs._wait_many import RunWaiter
+    from multicart_async.models import Estimate
+    from multicart_async.resources.runs._bulk import BulkRuns
+    from multicart_async.resources.runs._follow import Since
     from multicart_async.sinks import Sink
 
 __all__ = ["Runs"]
@@ -48,7 +48,7 @@ class Runs(Resource):
         self._account = account
         self._api = RunApi(context)
         self._starter = RunStarter(self._api, collections, context.clock)
-        self._poller = RunPoller(self._api, collections, self._starter)
+        self._poller = RunPoller(context, self._api, collections, self._starter)
 
     async def start(self, collection_id: int) -> StartedRun:
         """Start a run of a collection, which scrapes its items for one credit each. It does not wait for the run.
@@ -74,7 +74,7 @@ class Runs(Resource):
         check_id("collection_id", collection_id)
         return await self._starter.start(collection_id)
 
-    async def start_many(
+    def start_many(
         self, collection_ids: Iterable[int] | AsyncIterable[int]
     ) -> AsyncGenerator[Outcome[int, StartedRun], None]:
         """Start many runs, `Limits.requests` at a time, and yield each outcome as it is known.
@@ -85,16 +85,9 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
-        from multicart_async.resources.runs._pipeline import check_items, start_each  # noqa: PLC0415
+        return self._bulk().start_many(collection_ids)
 
-        check_iterable("collection_ids", collection_ids)
-        check_items("collection_ids", collection_ids, check_id, "a positive integer")
-        width, lifetime = self._context.limits.requests, self._context.lifetime
-        async with aclosing(start_each(self._starter, collection_ids, width, lifetime)) as outcomes:
-            async for outcome in outcomes:
-                yield outcome
-
-    async def wait_many(
+    def wait_many(
         self, started: Iterable[StartedRun] | AsyncIterable[StartedRun], *, policy: PollPolicy = PollPolicy()
     ) -> AsyncGenerator[Outcome[StartedRun, Run], None]:
         """Wait for many runs and yield the outcome of each as it is known, as `wait` would end.
@@ -111,13 +104,7 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
-        from multicart_async.resources.runs._pipeline import check_items  # noqa: PLC0415
-
-        check_iterable("started", started)
-        check_items("started", started, lambda _, value: check_started_run(value), "a StartedRun of two integers")
-        async with aclosing(self._waits(policy).outcomes(started)) as outcomes:
-            async for outcome in outcomes:
-                yield outcome
+        return self._bulk().wait_many(started, policy)
 
     @overload
     def run_many(
@@ -142,7 +129,7 @@ class Runs(Resource):
         check_credits: bool = False,
     ) -> AsyncGenerator[Outcome[int, RunDownload[Run]], None]: ...
 
-    async def run_many(
+    def run_many(
         self,
         collection_ids: Iterable[int] | AsyncIterable[int],
         dest: str | os.PathLike[str] | Sink | None = None,
@@ -173,38 +160,77 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
-        from multicart_async._downloads.plan import Files  # noqa: PLC0415
-        from multicart_async.resources.runs._journal import RunJournal  # noqa: PLC0415
-        from multicart_async.resources.runs._pipeline import RunPipeline, check_items, collect_unique_ids  # noqa: PLC0415
+        return self._bulk().run_many(
+            collection_ids, dest, files=files, policy=policy, journal=journal, check_credits=check_credits
+        )
 
-        check_choice("files", files, Files)  # before the starts, which cost credits
-        check_poll_policy(policy)
-        check_iterable("collection_ids", collection_ids)
-        check_items("collection_ids", collection_ids, check_id, "a positive integer")
-        sink = None if dest is None else await self._context.downloads.sink(dest)
-        async with AsyncExitStack() as stack:
-            noted = None if journal is None else await stack.enter_async_context(RunJournal(journal))
-            if check_credits:
-                collection_ids = await collect_unique_ids(collection_ids, self._context.lifetime)
-                ids = [number for number in collection_ids if type(number) is int]
-                ids = [number for number in ids if noted is None or noted.needs_start(number)]
-                await check_credits_of_account(ids, self._collections, self._account)
-            pipeline = RunPipeline(
-                self._context,
-                self._api,
-                self._starter,
-                self._waits(policy),
-                journal=noted,
-                download=None if sink is None else lambda run: self.download(run, sink, files=files),
-            )
-            async with aclosing(pipeline.outcomes(collection_ids)) as outcomes:
-                async for outcome in outcomes:
-                    yield outcome
+    async def estimate(
+        self,
+        collection_ids: Iterable[int] | AsyncIterable[int],
+        *,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> Estimate:
+        """Return what runs of collections would cost, and what can be spent, from one list and one credits call.
 
-    def _waits(self, policy: PollPolicy) -> RunWaiter:
-        from multicart_async.resources.runs._wait_many import RunWaiter  # noqa: PLC0415
+        Duplicate ids count once. With *journal*, only the collections count that `run_many` with that journal would
+        still start. The journal is only read: it may be missing, or in use by another process.
 
-        return RunWaiter(self._context, self._collections, self._starter, self._poller, policy, report=self._report)
+        Raises:
+            ArgumentError: An id is invalid, or the journal is damaged. Nothing was sent.
+            DiskError: The journal cannot be read.
+
+        Service documentation: https://multicartapi.com/docs/credits-and-usage
+        """
+        return await self._bulk().estimate(collection_ids, journal)
+
+    def follow(
+        self,
+        *,
+        collections: Iterable[int] | AsyncIterable[int] | None = None,
+        state: str | os.PathLike[str] | None = None,
+        since: Since = "now",
+        policy: PollPolicy = PollPolicy(wait_timeout=None),
+    ) -> AsyncGenerator[Run, None]:
+        """Yield each run of the account that finishes, however it was started, once, until you stop.
+
+        With *collections*, ids, only their runs. ``since="now"`` leaves out what is finished when the runs of a
+        collection are read for the first time; ``"all"`` yields that too. Of a collection that is listed later, all
+        finished runs are yielded. Each tick requests one list of all collections, and the runs of those that have
+        changed; every tenth tick those of all, as `wait_many` does.
+
+        The runs of a collection are yielded in the order of their ids. A finished run waits for an older unfinished one
+        while its collection is processing or not listed, but only for three readings of its runs, because a failed run
+        stays unfinished. An older run that finishes after all is yielded late, unless it was followed by 64 others that
+        have not finished.
+
+        *state* is the path of a file that remembers what was yielded, for one process at a time. A run is acknowledged,
+        on disk, when the next one is requested. After a restart with the same file nothing is missing: *since* has no
+        effect, and everything that has finished and was not acknowledged is yielded, at most one of it again. If the
+        first call was interrupted before it had read the runs of a collection, all its finished runs are yielded.
+
+        A failed list or reading is repeated at a later tick. Close the generator (`contextlib.aclosing`) when you leave
+        the loop.
+
+        Raises:
+            WaitTimeoutError: No run was yielded for ``policy.wait_timeout`` seconds; the default is no limit.
+            APIError, InvalidResponseError: The list of collections is rejected repeatedly, as in `wait_many`.
+            ArgumentError: An argument is invalid, or the state is damaged or in use.
+            DiskError: The state cannot be read or written.
+
+        Service documentation: https://multicartapi.com/api-docs/collections
+        """
+        from multicart_async.resources.runs._follow import follow_runs  # noqa: PLC0415
+
+        return follow_runs(
+            *(self._context, self._collections, self._api), chosen=collections, state=state, since=since, policy=policy
+        )
+
+    def _bulk(self) -> BulkRuns:
+        from multicart_async.resources.runs._bulk import BulkRuns  # noqa: PLC0415
+
+        return BulkRuns(
+            *(self._context, self._collections, self._account, self._api, self._starter, self._poller), self.download
+        )
 
     async def list(self, collection_id: int, *, skip: int = 0, limit: int = PAGE) -> tuple[Run, ...]:
         """Return one page of the runs of a collection, in no guaranteed order; usually the newest come first.
@@ -271,41 +297,14 @@ class Runs(Resource):
         with noting(f"the run continues: {started!r}; wait for it again with runs.wait", sent=True):
             return await self.wait(started, policy=policy)
 
-    async def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
+    def watch(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> AsyncGenerator[RunState, None]:
         """Yield each change of a started run once; the last is the finished run. Ends and raises as `wait` does.
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
         check_started_run(started)
         check_poll_policy(policy)
-        before = self._starter.status_before_start(started)
-        redactor = self._context.api.redactor
-        tracker = RunTracker(started, reject_ambiguous=policy.on_ambiguous == "raise", before=before, redactor=redactor)
-        timer = PollTimer(policy, self._context.clock)
-
-        def poll() -> Awaitable[PollResult[RunState]]:
-            return self._poller.poll(tracker, started, timer)
-
-        async with aclosing(poll_changes(poll, timer, lambda _: tracker.timeout_error(timer.elapsed))) as states:
-            async for state in states:
-                self._report(started, state)
-                yield state
-
-    def _report(self, started: StartedRun, state: RunState) -> None:
-        from multicart_async.events import RunProgress  # noqa: PLC0415
-
-        if state.run is not None and state.run.ambiguous:
-            text = "collection %s has more than one new run above %s; %s may belong to another start"
-            LOGGER.warning(text, started.collection_id, started.after_run_id, state.run.id)
-        self._context.emit(
-            RunProgress(
-                collection_id=started.collection_id,
-                run_id=None if state.run is None else state.run.id,
-                status=state.schedule_status,
-                waited=state.waited,
-                finished=state.finished,
-            )
-        )
+        return self._poller.watch(started, policy)
 
     async def download(
         self,

@@ -16,6 +16,7 @@ from multicart_async import AsyncMultiCart
 from multicart_async.errors import AuthenticationError, InsufficientCreditsError, MultiCartWarning
 from multicart_async.models import Collection, Credits
 from multicart_async.resources.runs._credits import check_credits
+from multicart_async.resources.runs._estimate import make_estimate
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Content, Envelope
 
@@ -75,7 +76,7 @@ def test_a_number_that_items_cannot_have_is_unknown(count: int | None) -> None:
     account = Credits(available_credits=25, used_credits=0, frozen_credits=0)
 
     with pytest.warns(MultiCartWarning, match="gives no number of items for 2 of them"):
-        check_credits([1, 2, 3], rows, account)
+        check_credits(make_estimate([1, 2, 3], rows, account))
 
 
 def test_credits_of_any_size_can_be_told() -> None:
@@ -83,7 +84,7 @@ def test_credits_of_any_size_can_be_told() -> None:
     account = Credits(available_credits=0, used_credits=10**4299, frozen_credits=9 * 10**4299)
 
     with pytest.raises(InsufficientCreditsError, match="need 20 credits and an integer of 14285 bits are spendable"):
-        check_credits([1], {1: Collection(id=1, asin_count=20)}, account)
+        check_credits(make_estimate([1], {1: Collection(id=1, asin_count=20)}, account))
 
 
 async def test_enough_credits_are_no_hindrance(sandbox: Sandbox, client: AsyncMultiCart) -> None:

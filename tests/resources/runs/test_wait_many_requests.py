@@ -15,6 +15,7 @@ from support.virtual import run_virtually
 from multicart_async._http import Response
 from multicart_async.errors import WaitTimeoutError
 from multicart_async.models import StartedRun
+from multicart_async.resources.runs._bulk import BulkRuns
 from multicart_async.resources.runs._wait_many import RunWaiter
 
 NEVER = math.inf
@@ -323,7 +324,7 @@ def test_a_change_seen_during_a_poll_gets_another_poll() -> None:
     assert told[0].at < 40
 
 
-def test_an_end_listed_while_a_poll_finds_it_is_not_hidden() -> None:
+def test_an_end_listed_while_a_poll_finds_it_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends that the list shows during a long poll of all at the tenth tick count in favour of the list."""
     world = World(latency=0.5, requests=1)
     world.trouble = lambda path, *_: 0.001 if path == LIST else None
@@ -331,8 +332,8 @@ def test_an_end_listed_while_a_poll_finds_it_is_not_hidden() -> None:
     started += [world.add(number, ready=NEVER) for number in range(131, 161)]
 
     waits: list[RunWaiter] = []
-    made = world.runs._waits
-    world.runs._waits = lambda policy: waits.append(made(policy)) or waits[-1]
+    made = BulkRuns._waits
+    monkeypatch.setattr(BulkRuns, "_waits", lambda self, policy: waits.append(made(self, policy)) or waits[-1])
     world.wait(*started, policy=for_seconds(400))
 
     assert waits[0]._monitor._list_misses == 0
