@@ -6,14 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test check contract fuzz bench format clean
+.PHONY: help demo demo-live test check contract fuzz bench format clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/run.ready ## Run the main job on a sandbox; with MULTICART_API_KEY set, the examples on the real service.
-	@$(BIN)/python examples/$(if $(MULTICART_API_KEY),tour,demo).py demo-results
+demo: $(VENV)/run.ready ## Run the main job on a sandbox, as commands; nothing is spent.
+	@$(BIN)/python examples/demo.py demo-results
+
+demo-live: $(VENV)/run.ready ## Run 3 ASINs on the real service, for 3 credits; it asks first.
+	@$(BIN)/python examples/demo_live.py demo-live-results
 
 test: $(VENV)/test.ready ## Run the tests.
 	$(BIN)/python -m pytest $(SPREAD)
@@ -44,7 +47,7 @@ format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 bench: $(VENV)/bench.ready ## Compare with other clients, see benchmarks/README.md; JOBS="poll list" for some.
 	@$(BIN)/python benchmarks/run.py $(JOBS)
 
-clean: ## Remove what these commands have made.
+clean: ## Remove what these commands have made, but not what demo-live has paid for.
 	rm -rf $(VENV) demo-results dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
@@ -55,9 +58,9 @@ $(BIN)/python:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 
 $(VENV)/run.ready: pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m pip install --quiet --editable '.[cli]'
 	@touch $@
 
 $(VENV)/%.ready: pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --editable . --group $*
+	@$(BIN)/python -m pip install --quiet --editable '.[cli]' --group $*
 	@touch $@ $(VENV)/run.ready

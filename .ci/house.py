@@ -97,7 +97,7 @@ def _root(package: Path) -> Iterator[tuple[Path, str]]:
     if len(entries) > MAX_ENTRIES:
         yield package, f"{len(entries)} entries, at most {MAX_ENTRIES}: modules belong into folders"
     for path in entries:
-        if path.suffix == ".py" and path.name.startswith("_") and path.name != "__init__.py":
+        if path.suffix == ".py" and path.name.startswith("_") and not path.name.startswith("__"):
             yield path, "a private module at the root of the package"
 
 

@@ -1,176 +1,111 @@
-"""The main job, on a sandbox on this computer: nothing is spent, nothing reaches the network.
+"""The main job, typed as commands, on a sandbox on this computer: nothing is spent, nothing reaches the network.
 
     make demo
 
-or ``python examples/demo.py [FOLDER]``. Five collections with some hundred ASINs each are started together, and a
-category scrape beside them. Each is waited for, downloaded as pages and ZIP, and read, while the others go on. A table
-at the end says what lies where.
+or ``python examples/demo.py [FOLDER]``. ASINs are imported into collections, which are run and downloaded, and so is an
+Amazon category. A mirror is made, brought up to date without fetching anything, and verified. Each command is shown
+before its output. It needs the extra ``cli``.
 """
 
 import argparse
-import asyncio
+import os
+import re
+import shlex
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import anyio
-
-from multicart_async import AsyncMultiCart, MultiCartError, PollPolicy
-from multicart_async.models import CategoryRun, Run, RunDownload
-from multicart_async.sandbox import Sandbox
-
-COLLECTIONS = {"AU Laptops": 600, "Monitors": 450, "Headphones": 350, "Coffee machines": 250, "Garden": 500}
+ASINS = 400
 CATEGORY = "https://www.amazon.com.au/s?rh=n%3A4851693051"
-PATIENCE = PollPolicy(poll_interval=0.3, growth=1.2, max_poll_interval=1, wait_timeout=50)
-SECONDS_PER_ITEM = 0.015  # how fast the sandbox scrapes
-
-Tell = Callable[[str, str], None]
-Result = tuple[RunDownload[Run | CategoryRun], int]
+PLACE = ("--domain", "amazon.com.au", "--postcode", "4500")
+SANDBOX = ("sandbox", "--port", "0", "--scrape-seconds-per-item", "0.01", "--category-items", "120")
 
 
-class Board:
-    """What each job is doing: renewed in place on a terminal, else a line whenever a job enters another stage."""
-
-    def __init__(self) -> None:
-        self._begin = time.monotonic()
-        self._rows: dict[str, str] = {}
-        self._drawn = 0
-        self._in_place = sys.stdout.isatty()
-
-    @property
-    def seconds(self) -> float:
-        """Since the beginning."""
-        return time.monotonic() - self._begin
-
-    def tell(self, name: str, text: str) -> None:
-        """Show what a job is doing; details of a stage stand behind its comma."""
-        entered = self._rows.get(name, "").partition(",")[0] != text.partition(",")[0]
-        self._rows[name] = text
-        if self._in_place:
-            self._draw()
-        elif entered:
-            print(f"{self.seconds:5.1f} s  {name:<16} {text}", flush=True)
-
-    def _draw(self) -> None:
-        lines = [f"{name:<16} {text}" for name, text in self._rows.items()]
-        lines.append(f"{self.seconds:5.1f} s")
-        up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        sys.stdout.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
-        sys.stdout.flush()
-        self._drawn = len(lines)
+def commands(folder: Path) -> Iterator[Sequence[object]]:
+    """What is typed, one after the other."""
+    file = folder / "laptops.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(["asin\n", *(f"B0{number:08}\n" for number in range(ASINS))]))
+    email = ("--notification-email", "ops@example.com")
+    yield "collections", "import", "Laptops", "--csv", file, *PLACE, "--size", 150, *email
+    yield "collections", "list"
+    yield "runs", "run", "--all", "--dest", folder, "--poll-interval", 0.5, "--yes"
+    yield "category", "run", CATEGORY, *PLACE, "--dest", folder, "--poll-interval", 0.5, "--yes"
+    yield "sync", folder / "mirror"
+    yield "sync", folder / "mirror"
+    yield "verify", folder / "mirror"
+    yield ("credits",)
 
 
-async def collect(client: AsyncMultiCart, name: str, size: int, folder: Path, tell: Tell) -> Result:
-    """Make a collection of so many ASINs, run it, wait for it, download it, read it."""
-    tell(name, f"adding {size} ASINs")
-    made = await client.collections.create(name, notification_email="ops@example.com")
-    asins = (f"B0{made.id}{number:05d}" for number in range(size))
-    added = await client.asins.create_many(made.id, asins, domain="amazon.com.au", postcode="4500")
-    added.raise_for_errors()
+def type_command(words: Sequence[object], environment: Mapping[str, str], *, keep: bool = False) -> str:
+    """Show a command line, and run it; with *keep*, return its output after it was shown.
 
-    started = await client.runs.start(made.id)
-    async with aclosing(client.runs.watch(started, policy=PATIENCE)) as changes:
-        async for state in changes:
-            pages = len(state.run.download_links.pages) if state.run else 0
-            tell(name, f"scraping, pages written: {pages}")
-    run = await client.runs.wait(started, policy=PATIENCE)  # it is finished: this returns at once
-
-    tell(name, "downloading")
-    download = await client.runs.download(run, folder, files="both", overwrite=True)
-    records = await count(client, run)
-    tell(name, f"done, {records} records")
-    return download, records
+    Raises:
+        subprocess.CalledProcessError: Its exit status is not 0.
+    """
+    texts = [str(word) for word in words]
+    print(f"\n$ {shlex.join(['multicart', *texts])}", flush=True)
+    line, output = [sys.executable, "-m", "multicart_async", *texts], subprocess.PIPE if keep else None
+    done = subprocess.run(line, env=environment, stdout=output, text=True, check=True)  # noqa: S603
+    print(done.stdout or "", end="", flush=True)
+    return done.stdout or ""
 
 
-async def collect_category(client: AsyncMultiCart, name: str, folder: Path, tell: Tell) -> Result:
-    """Scrape a category, wait for it, download it, read it."""
-    started = await client.categories.submit(CATEGORY, domain="amazon.com.au", postcode="4500", name=name)
-    async with aclosing(client.categories.watch(started, policy=PATIENCE)) as changes:
-        async for state in changes:
-            progress = state.progress or {}
-            tell(name, f"scraping, page {progress.get('current_page')!r} of {progress.get('total_pages')!r}")
-    scrape = await client.categories.wait(started, policy=PATIENCE)
+@contextmanager
+def sandbox() -> Iterator[dict[str, str]]:
+    """Serve a sandbox, and give the environment for commands: the sandbox, and no setting and no proxy of yours.
 
-    tell(name, "downloading")
-    download = await client.categories.download(scrape, folder, overwrite=True)
-    records = await count(client, scrape)
-    tell(name, f"done, {records} records")
-    return download, records
-
-
-async def count(client: AsyncMultiCart, run: Run | CategoryRun) -> int:
-    """How many records a run has: each is parsed, none is kept."""
-    records = 0
-    async for _record in client.runs.records(run):
-        records += 1
-    return records
-
-
-def print_table(results: dict[str, Result], seconds: float) -> None:
-    """What lies where."""
-    print(f"\n{'':<16} {'collection':>10} {'run':>5} {'files':>5} {'bytes':>11} {'records':>8}  folder")
-    for name, (download, records) in sorted(results.items(), key=lambda row: row[1][0].run.collection):
-        size = sum(file.size for file in download.files)
-        print(
-            f"{name:<16} {download.run.collection:>10} {download.run.id:>5} {len(download.files):>5} {size:>11,} "
-            f"{records:>8,}  {shown(download.directory)}"
-        )
-    files = sum(len(download.files) for download, _ in results.values())
-    records = sum(count for _, count in results.values())
-    print(f"\n{files} files and {records:,} records in {seconds:.1f} s. Every file is whole and verified;")
-    print("sizes and SHA-256 are in the manifest.json of each folder.")
-
-
-def shown(path: Path) -> Path:
-    """A path as one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-async def main(
-    folder: str | Path = "demo-results",
-    *,
-    collections: dict[str, int] = COLLECTIONS,
-    seconds_per_item: float = SECONDS_PER_ITEM,
-) -> dict[str, Result]:
-    """The download of each job, and how many records it has."""
-    folder, board = Path(folder), Board()
-    results: dict[str, Result] = {}
-
-    async with (
-        Sandbox(scrape_seconds_per_item=seconds_per_item, category_items=240) as sandbox,
-        sandbox.client() as client,
-    ):
-        print(f"A sandbox of the service is at {sandbox.url}\n")
-
-        async def job(name: str, size: int) -> None:
-            results[name] = await collect(client, name, size, folder, board.tell)
-
-        async def category_job(name: str) -> None:
-            results[name] = await collect_category(client, name, folder, board.tell)
-
+    Raises:
+        subprocess.CalledProcessError: It does not serve; it has said why.
+    """
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MULTICART_")}
+    print(f"$ {shlex.join(['multicart', *SANDBOX])} &", flush=True)
+    line = [sys.executable, "-m", "multicart_async", *SANDBOX]
+    with subprocess.Popen(line, env=clean, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
-            async with anyio.create_task_group() as group:
-                for name, size in collections.items():
-                    group.start_soon(job, name, size)
-                group.start_soon(category_job, "Laptops (node)")
-        except ExceptionGroup as failures:  # one failure has ended the others
-            raise failures.exceptions[0] from None
+            assert process.stdout is not None
+            said = ""
+            for text in process.stdout:
+                said += text
+                if "Ctrl-C" in text:  # its last line
+                    break
+            else:
+                raise subprocess.CalledProcessError(process.wait() or 1, line)
+            exports = dict(re.findall(r"export (\w+)=(\S+)", said))
+            print(*(f"$ export {name}={value}" for name, value in exports.items()), sep="\n", flush=True)
+            yield {**clean, **exports, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        finally:
+            process.terminate()
 
-    print_table(results, board.seconds)
-    return results
+
+def main(folder: Path) -> None:
+    """Type all commands.
+
+    Raises:
+        subprocess.CalledProcessError: One has failed, and the others were not typed.
+    """
+    with sandbox() as environment:
+        for words in commands(folder):
+            type_command(words, environment)
+    print(f"\nThe files are in {folder}: sizes and SHA-256 are in the manifest.json of each folder.")
 
 
 if __name__ == "__main__":
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument(
-        "folder", metavar="FOLDER", nargs="?", default="demo-results", help="where files go (%(default)s)"
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        default=Path("demo-results"),
+        help="where files go (%(default)s)",
     )
     asked = line.parse_args()
     try:
-        asyncio.run(main(asked.folder))
-    except MultiCartError as error:
-        sys.exit(str(error))  # one line on standard error, and the exit status 1
+        main(asked.folder)
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)  # the command has said why
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,59 +1,57 @@
-"""Mirror the newest results of all collections into a folder; made for cron.
+"""Mirror the newest results of all collections, and read each run that is new.
 
     MULTICART_API_KEY=... python examples/nightly_mirror.py FOLDER
 
-One line on standard output says what was done; each failure is a line on standard error, and so is the reason if
-nothing could be done. The exit status is 0 if everything is in place, 1 if something failed (what did not fail is in
-place), 2 after a wrong call, 130 after Ctrl-C. Only what is missing is fetched, so it may be called as often as you
-like, and twice at once. It starts no runs: it spends no credits.
+``multicart sync FOLDER`` is the plain job, for cron too: see docs/command.md. This does what the command does not: code
+of yours gets each run that was fetched, and none that was in place before. Here it counts the records without a price.
 
-A crontab line, at 3:15 each night:
-
-    15 3 * * * MULTICART_API_KEY=... python examples/nightly_mirror.py /srv/multicart
+A line for each new run goes to standard output, a line for each failure to standard error. The exit status is 0 if
+everything is in place, 1 if something failed, 2 after a wrong call, 130 after Ctrl-C. It spends no credits.
 """
 
 import argparse
 import asyncio
+import json
 import sys
-import time
 from pathlib import Path
 
 from multicart_async import AsyncMultiCart, MultiCartError
+from multicart_async.events import Event, RunDownloaded
 from multicart_async.models import SyncReport
 
 
-async def main(folder: str | Path) -> SyncReport:
+async def main(folder: Path) -> SyncReport:
     """What was mirrored, and what could not be."""
-    async with AsyncMultiCart() as client:
-        return await client.sync(folder)
+    new: list[Path] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, RunDownloaded):
+            new.append(folder / str(event.collection_id) / str(event.run_id))
+
+    async with AsyncMultiCart(on_event=note) as client:
+        report = await client.sync(folder)
+    for run in new:
+        print(read(run))
+    return report
 
 
-def summary(report: SyncReport, seconds: float) -> str:
-    """What a person wants to read in the morning."""
-    return (
-        f"{'ok' if report.ok else 'FAILED'}: {counted(report.collections, 'collection')}, {counted(report.runs, 'run')}, "
-        f"{report.skipped:,} of them in place before; {counted(report.files, 'file')} fetched, "
-        f"{counted(report.bytes, 'byte')}; {counted(len(report.failures), 'failure')}; {seconds:.1f} s"
-    )
-
-
-def counted(number: int, noun: str) -> str:
-    """1 file, 2 files."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def read(run: Path) -> str:
+    """What is worth knowing of a new run; its pages are complete, because they were verified."""
+    records = [record for page in sorted(run.glob("page-*.json")) for record in json.loads(page.read_bytes())]
+    missing = sum(not record.get("price") for record in records)
+    return f"{run}: {len(records):,} records, {missing:,} without a price"
 
 
 if __name__ == "__main__":
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("folder", metavar="FOLDER", help="where files go")
+    line.add_argument("folder", metavar="FOLDER", type=Path, help="where files go")
     asked = line.parse_args()
-    began = time.monotonic()
     try:
         report = asyncio.run(main(asked.folder))
     except MultiCartError as error:  # no key, no list of collections, no folder: nothing could be begun
         sys.exit(str(error))  # one line on standard error, and the exit status 1
     except KeyboardInterrupt:
         sys.exit(130)
-    print(summary(report, time.monotonic() - began))
     for failure in report.failures:
         print(failure, file=sys.stderr)
     sys.exit(0 if report.ok else 1)

@@ -21,6 +21,7 @@ from multicart_async._core.text import printable
 from multicart_async.errors import MultiCartWarning
 from multicart_async.sandbox._state.options import CommandLine, InRange, OneOf, Options, command_line
 from multicart_async.sandbox._state.seed import FIRST_COLLECTION
+from multicart_async.sandbox._web.access_log import requests_on_stderr
 from multicart_async.sandbox._web.hosts import check_host_name
 from multicart_async.sandbox.server import Sandbox
 
@@ -81,14 +82,15 @@ def _database(text: str) -> Path:
 _TYPES: Mapping[str, Callable[[str], Any]] = {"host": str, "allowed_hosts": _host, "database": _database}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the argument parser of the command.
+def parser(program: str = _PROGRAM) -> argparse.ArgumentParser:
+    """Return the argument parser of the command, which is called *program*.
 
     Its options are those fields of `Options` that have command-line metadata, and ``--collections``.
     """
     command = _CommandLine(
-        prog=_PROGRAM,
+        prog=program,
         description="Serve a sandbox of MultiCartAPI on this computer, until Ctrl-C.",
+        epilog=f"Example: {program} --collections 3 --verbose",
     )
     add: dict[str | None, Callable[..., argparse.Action]] = {None: command.add_argument}
     for field, shown in _shown_options():
@@ -97,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
         flag = shown.flag or f"--{field.name.replace('_', '-')}"
         add[shown.group](flag, **_settings(field, shown))
     text = "start with N finished collections, unless the database has had some before (default: 0)"
+    command.add_argument("-v", "--verbose", action="store_true", help="show each request on stderr as it is answered")
     command.add_argument("--collections", type=_integer(0), default=0, metavar="N", help=text)
+    command.set_defaults(program=program)
     return command
 
 
@@ -143,7 +147,7 @@ async def _start(options: argparse.Namespace) -> Sandbox:
     with warnings.catch_warnings(record=True, action="always", category=MultiCartWarning) as caught:
         await sandbox.start()
     for warning in caught:
-        sys.stderr.write(f"{_PROGRAM}: warning: {warning.message}\n")
+        sys.stderr.write(f"{options.program}: warning: {warning.message}\n")
     return sandbox
 
 
@@ -153,18 +157,24 @@ async def serve(options: argparse.Namespace) -> None:
     with contextlib.suppress(NotImplementedError):  # on Windows, where Ctrl-C raises KeyboardInterrupt instead
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with contextlib.aclosing(await _start(options)) as sandbox:
-        sys.stdout.write(
-            f"MultiCartAPI sandbox: {sandbox.url}\n"
-            f"API key:              {sandbox.api_key}\n\n"
-            f"{_add_collections(sandbox, options.collections)}"
-            "Point the client at it:\n\n"
-            f"  export MULTICART_BASE_URL={sandbox.url}\n"
-            f"  export MULTICART_API_KEY={sandbox.api_key}\n\n"
-            'Postcode "4500" on amazon.com.au (zipcode id 15, domain id 1) is ready. Press Ctrl-C to stop.\n'
-        )
-        sys.stdout.flush()
-        await stop.wait()
+    with requests_on_stderr() if options.verbose else contextlib.nullcontext():
+        async with contextlib.aclosing(await _start(options)) as sandbox:
+            sys.stdout.write(_introduction(sandbox, _add_collections(sandbox, options.collections)))
+            sys.stdout.flush()
+            await stop.wait()
+
+
+def _introduction(sandbox: Sandbox, added: str) -> str:
+    """Return what is printed when the sandbox serves."""
+    return (
+        f"MultiCartAPI sandbox: {sandbox.url}\n"
+        f"API key:              {sandbox.api_key}\n\n"
+        f"{added}"
+        "Point the client at it:\n\n"
+        f"  export MULTICART_BASE_URL={sandbox.url}\n"
+        f"  export MULTICART_API_KEY={sandbox.api_key}\n\n"
+        'Postcode "4500" on amazon.com.au (zipcode id 15, domain id 1) is ready. Press Ctrl-C to stop.\n'
+    )
 
 
 def _add_collections(sandbox: Sandbox, collections: int) -> str:
@@ -177,12 +187,12 @@ def _add_collections(sandbox: Sandbox, collections: int) -> str:
     return ""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: str = _PROGRAM) -> int:
     """Run the command and return its exit status.
 
     It is 0 after Ctrl-C, 1 if the sandbox cannot listen on the address, and 2 if an argument or the database is wrong.
     """
-    command = parser()
+    command = parser(program)
     options = command.parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):

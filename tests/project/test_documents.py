@@ -167,7 +167,7 @@ def test_the_tests_that_security_names_are_there() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_are_there(name: str) -> None:
     """Targets of make, examples and scripts that a document names."""
-    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     assert targets(TEXTS[name]) <= rules
     for script in re.findall(r"\bexamples/\w+\.py\b|\.ci/run\b", TEXTS[name]):
@@ -247,7 +247,7 @@ def test_the_help_of_make_is_in_columns() -> None:
     told = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    places = {re.match(r"  make [a-z]+ +", line) for line in told.splitlines()}
+    places = {re.match(r"  make [a-z-]+ +", line) for line in told.splitlines()}
 
     assert len({place and place.end() for place in places}) == 1
 

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -22,14 +23,20 @@ WRONG = {
     "bulk_download": [[], ["laptops"], ["0"], ["-5"], ["1", "--fast"]],
     "category": [["--fast"], ["https://www.amazon.com.au/s?rh=n%3A4851693051", "results", "more"]],
     "demo": [["--fast"], ["results", "more"]],
+    "demo_live": [["--fast"], ["results", "more"]],
     "nightly_mirror": [[], ["--fast"], ["results", "more"]],
     "node_guide": [["--fast"], ["more"]],
     "quickstart": [["--fast"], ["results", "more"]],
     "sharded_import": [[], ["Laptops"], ["Laptops", "--fast"], ["Laptops", "laptops.csv", "more"]],
-    "tour": [["--fast"], ["results", "more"]],
 }
 
+COMMANDS = [EXAMPLES / "demo.py", EXAMPLES / "demo_live.py"]  # they type commands, which say what is wrong
+
 every_script = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+every_program = pytest.mark.parametrize(
+    "path", [path for path in SCRIPTS if path not in COMMANDS], ids=lambda path: path.stem
+)
+every_demo = pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
 Call = Callable[..., int]
 
 
@@ -62,7 +69,12 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         work.close()
         raise error
 
+    def call(*_: object, **__: object) -> None:
+        raise error
+
     monkeypatch.setattr(asyncio, "run", run)
+    monkeypatch.setattr(subprocess, "run", call)
+    monkeypatch.setattr(subprocess, "Popen", call)
 
 
 @every_script
@@ -97,7 +109,7 @@ def test_every_script_has_wrong_calls() -> None:
     assert {path.stem for path in SCRIPTS} == set(WRONG)
 
 
-@every_script
+@every_program
 def test_a_failure_is_one_line(call: Call, path: Path, monkeypatch, capsys) -> None:
     """On standard error alone, with the exit status 1."""
     Path("laptops.csv").write_text("asin\nB0DJQQ38TG\n")
@@ -105,6 +117,17 @@ def test_a_failure_is_one_line(call: Call, path: Path, monkeypatch, capsys) -> N
 
     assert call(path, *GOOD.get(path.stem, [])) == 1
     assert capsys.readouterr() == ("", "no key\n")
+
+
+@every_demo
+def test_a_demo_ends_as_its_command(call: Call, path: Path, monkeypatch, capsys) -> None:
+    """With its exit status; what is wrong was said by the command, and the live one says that nothing was spent."""
+    ends_with(monkeypatch, subprocess.CalledProcessError(3, ["multicart"]))
+
+    assert call(path) == 3
+    complaints = capsys.readouterr().err
+    assert "Traceback" not in complaints
+    assert ("Nothing was spent." in complaints) == (path.stem == "demo_live")
 
 
 @every_script
@@ -117,20 +140,14 @@ def test_ctrl_c_is_the_status_that_shells_expect(call: Call, path: Path, monkeyp
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("journal", "words"),
-    [("", "the same command starts them again"), ("monday.jsonl", "the same command takes them up")],
-)
-def test_an_interrupted_bulk_download_says_what_goes_on(call: Call, journal, words, monkeypatch, capsys) -> None:
-    """Runs that were started are charged; what the same command does then depends on the journal."""
-    monkeypatch.setenv("MULTICART_JOURNAL", journal)
+def test_an_interrupted_bulk_download_says_what_goes_on(call: Call, monkeypatch, capsys) -> None:
+    """Runs that were started are charged."""
     ends_with(monkeypatch, KeyboardInterrupt())
 
     assert call(EXAMPLES / "bulk_download.py", "101") == 130
 
     (line,) = capsys.readouterr().err.splitlines()
     assert "go on and are charged" in line
-    assert words in line
 
 
 @pytest.mark.parametrize(

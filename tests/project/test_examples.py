@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import os
 import shutil
 import subprocess
@@ -99,10 +98,12 @@ async def test_bulk_download_brings_every_collection(sandbox, tmp_path, capsys) 
     assert set(ids) == {outcome.key for outcome in outcomes}
     assert all((outcome.unwrap().directory / "manifest.json").is_file() for outcome in outcomes)
     assert len(ids) == sandbox.counts["/schedules/run/result/"]
-    assert "120 of 120 downloaded" in capsys.readouterr().err.splitlines()[-1]
+    lines = capsys.readouterr().out.splitlines()
+    assert {f"collection {number}" for number in ids} == {line.partition(":")[0] for line in lines}
+    assert all(line.endswith(": 2 records of 2 ASINs") for line in lines)
 
 
-async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
+async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path, capsys) -> None:
     """A start that is refused, a run that fails and a file that is never whole end their own collection alone."""
     failing, good, broken = sandbox.add_collections(3, runs=0, items=2)
     sandbox.fail_next_run(failing)
@@ -117,6 +118,25 @@ async def test_bulk_download_goes_on_after_failures(sandbox, tmp_path) -> None:
         good: type(None),
         broken: errors.IncompleteDownloadError,
     }
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+async def test_nightly_mirror_reads_what_is_new(sandbox, tmp_path, capsys) -> None:
+    """Each run that was fetched is read once; a failure is in the report, and the rest is read."""
+    first, broken, third = sandbox.add_collections(3, runs=1, items=2)
+    sandbox.faults.add(f"/results/{broken}/*", Cut(10), times=None)
+    nightly_mirror = example("nightly_mirror")
+
+    report = await nightly_mirror.main(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    sandbox.faults.clear()
+    again = await nightly_mirror.main(tmp_path)
+
+    assert (len(report.failures), again.ok) == (1, True)
+    assert {line.partition(":")[0].split("/")[-2] for line in lines} == {str(first), str(third)}
+    assert all(line.endswith(": 2 records, 0 without a price") for line in lines)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"{tmp_path}/{broken}/" in line
 
 
 async def test_sharded_import_spreads_a_csv_and_moves_nothing_later(sandbox, tmp_path) -> None:
@@ -163,83 +183,6 @@ def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
     assert capsys.readouterr() == ("101\n", "")
 
 
-async def test_tour_says_what_it_costs_and_runs_the_examples(sandbox, tmp_path, monkeypatch, capsys) -> None:
-    """The warning comes first, before anything is sent; then all four."""
-    tour = example("tour")
-
-    await tour.main(tmp_path)
-
-    told = capsys.readouterr().out
-    assert told.startswith(
-        f"MULTICART_API_KEY is set: this runs the examples against {sandbox.url}, and spends credits"
-    )
-    assert all(f"  {name}.py " in told for name in ("quickstart", "node_guide", "bulk_download", "category"))
-    assert sandbox.counts["/schedules/run/result/"] == 4
-    assert sandbox.counts["/schedules/amazon/category/add_schedule/"] == 1
-
-
-async def test_tour_waits_on_a_terminal_before_it_spends(sandbox, tmp_path, monkeypatch) -> None:
-    """Five seconds, in which nothing was sent."""
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        assert not sandbox.counts
-        waited.append(seconds)
-
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    await example("tour").main(tmp_path, sleep=sleep)
-
-    assert waited == [5]
-
-
-async def test_demo_fails_with_one_error(tmp_path) -> None:
-    """That of the job that failed first, and no group of errors."""
-    (tmp_path / "file").touch()
-
-    with pytest.raises(errors.DiskError, match="expected a folder, got the file "):
-        await example("demo").main(tmp_path / "file", collections={"One": 2, "Two": 2}, seconds_per_item=0.001)
-
-
-async def test_demo_shows_what_lies_where(tmp_path, capsys) -> None:
-    """Pages, ZIP and manifest of each collection, the category's files, and a table that is right about them."""
-    results = await example("demo").main(tmp_path, collections={"One": 150, "Two": 20}, seconds_per_item=0.001)
-
-    assert set(results) == {"One", "Two", "Laptops (node)"}
-    told = capsys.readouterr().out
-    for name, (download, records) in results.items():
-        names = {path.name for path in download.directory.iterdir()}
-        assert {file.name for file in download.files} | {"SHA256SUMS", "manifest.json"} == names
-        size = sum(
-            path.stat().st_size
-            for path in download.directory.iterdir()
-            if path.name not in {"SHA256SUMS", "manifest.json"}
-        )
-        row = f"{len(download.files):>5} {size:>11,} {records:>8,}  {download.directory}"
-        assert any(line.startswith(name) and line.endswith(row) for line in told.splitlines())
-    download, records = results["One"]
-    assert [file.name for file in download.files] == ["page-0001.json", "page-0002.json", "all-pages.zip"]
-    assert 150 == records == sum(len(json.loads(file.path.read_bytes())) for file in download.files[:2])
-
-
-def test_demo_renews_its_lines_on_a_terminal(monkeypatch, capsys) -> None:
-    """The lines of all jobs are written over; without a terminal a line is added when a job enters a stage."""
-    demo = example("demo")
-    board = demo.Board()
-    board.tell("One", "scraping, 1 page")
-    board.tell("One", "scraping, 2 pages")
-    board.tell("One", "done")
-    assert [line.split("One", 1)[1].strip() for line in capsys.readouterr().out.splitlines()] == [
-        "scraping, 1 page",
-        "done",
-    ]
-
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    board = demo.Board()
-    board.tell("One", "scraping, 1 page")
-    board.tell("One", "scraping, 2 pages")
-    assert capsys.readouterr().out.count("\x1b[2A") == 1
-
-
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     """In its docstring, by its own name or the command of the Makefile."""
@@ -249,14 +192,14 @@ def test_an_example_says_how_to_run_it(path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
-@pytest.mark.parametrize(("key", "script"), [("", "demo"), ("a.key", "tour")])
-def test_make_demo_spends_credits_only_with_a_key(key: str, script: str) -> None:
-    """Without a key it is the sandbox; and the key is not printed."""
+@pytest.mark.parametrize("key", ["", "a.key"])
+def test_make_demo_is_always_on_the_sandbox(key: str) -> None:
+    """A key in the environment changes nothing; and it is not printed."""
     command = ["make", "--dry-run", "--no-print-directory", "demo"]
     environment = {**os.environ, "MULTICART_API_KEY": key}
     told = subprocess.run(
         command, cwd=EXAMPLES.parent, env=environment, capture_output=True, text=True, check=True
     ).stdout
 
-    assert told.splitlines()[-1].endswith(f"python examples/{script}.py demo-results")
+    assert told.splitlines()[-1].endswith("python examples/demo.py demo-results")
     assert "a.key" not in told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import unquote
@@ -26,7 +28,7 @@ from multicart_async.sandbox._content.envelope import (
 )
 from multicart_async.sandbox._state.run_lifecycle import apply_due_changes
 from multicart_async.sandbox._state.state import SandboxState
-from multicart_async.sandbox._web import responses
+from multicart_async.sandbox._web import access_log, responses
 from multicart_async.sandbox._web.hosts import host_name, normalized
 from multicart_async.sandbox._web.responses import Response
 from multicart_async.sandbox.faults import Content, Delay, DropAfter, DropBefore, Envelope, Fault, Faults, RetryLater
@@ -36,7 +38,6 @@ from multicart_async.sandbox.recording import RecordedRequest, Recording
 PREFIX = "/api/v1"
 _UPLOAD_LIMIT = 64 * 2**20
 _GATEWAY_TIMEOUT = 504
-_REDACTED = "<credential>"
 _SECRET_FIELDS = frozenset({"password", "otp"})
 _UNKNOWN_HOST = ApiFailure(
     FORBIDDEN,
@@ -71,6 +72,7 @@ class Service:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle one request, up to the end of its response."""
+        began = time.perf_counter()
         self.active_requests.append(request)
         try:
             if not self._is_own_host(request):
@@ -82,6 +84,7 @@ class Service:
             return responses.disconnect(request)
         finally:
             self.active_requests.remove(request)
+            _log(request, time.perf_counter() - began)
 
     def _is_own_host(self, request: web.Request) -> bool:
         """Return whether the request names this sandbox, or the local address of its connection."""
@@ -198,7 +201,7 @@ class Service:
         key, token = _credential(request)
         target = request.raw_path
         for secret in filter(None, (key, token)):
-            target = target.replace(secret, _REDACTED)
+            target = target.replace(secret, access_log.REDACTED)
         seen = RecordedRequest(
             method=request.method,
             target=target,
@@ -218,11 +221,21 @@ class Service:
 
 def _fault_response(fault: HttpStatus | Envelope | Content) -> Response:
     if isinstance(fault, Envelope):
-        return responses.page(200, failure(fault.code, fault.data), responses.JSON)
+        return responses.page(200, failure(fault.code, fault.data), responses.JSON, code=fault.code)
     if isinstance(fault, Content):
         return responses.page(200, fault.body, fault.content_type)
     body = fault.body.encode() if isinstance(fault.body, str) else fault.body
     return responses.page(fault.status, body, fault.content_type)
+
+
+def _log(request: web.Request, seconds: float) -> None:
+    """Log a request whose response was sent, or which gets none."""
+    if not access_log.LOGGER.isEnabledFor(logging.DEBUG):
+        return
+    sent = request.get(responses.SENT)
+    answer = None if sent is None else (sent.status, sent.code)
+    line = access_log.access_line(request.method, request.raw_path, answer, seconds, _credential(request))
+    access_log.LOGGER.debug("%s", line)
 
 
 def _credential(request: web.Request) -> tuple[str, str]:
@@ -233,7 +246,7 @@ def _credential(request: web.Request) -> tuple[str, str]:
 def _without_secrets(fields: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if fields is None:
         return None
-    return {name: _REDACTED if name in _SECRET_FIELDS else value for name, value in fields.items()}
+    return {name: access_log.REDACTED if name in _SECRET_FIELDS else value for name, value in fields.items()}
 
 
 def _query_names(query: str) -> list[str]:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from multicart_async.sandbox._api.request import FileResponse
 from multicart_async.sandbox._content.body import Body, BytesBody
-from multicart_async.sandbox._content.envelope import NOT_FOUND_PAGE, ApiFailure, failure, success
+from multicart_async.sandbox._content.envelope import NOT_FOUND_PAGE, OK, ApiFailure, failure, success
 from multicart_async.sandbox.faults import Cut, DropAfter, Fault, RetryLater, Stall
 
 JSON = "application/json"
@@ -23,13 +23,14 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 @attrs.frozen
 class Response:
-    """A status, headers, and a part of a body."""
+    """A status, headers, and a part of a body. ``code`` is that of the envelope, if the body is one."""
 
     status: int
     headers: dict[str, str]
     body: Body
     start: int
     stop: int
+    code: int | None = None
 
     @property
     def size(self) -> int:
@@ -37,9 +38,13 @@ class Response:
         return self.stop - self.start
 
 
-def page(status: int, content: bytes, content_type: str = _HTML) -> Response:
+SENT = web.RequestKey("sent", Response)
+"""Of a request whose response has begun to be sent."""
+
+
+def page(status: int, content: bytes, content_type: str = _HTML, *, code: int | None = None) -> Response:
     """Return a response of *content* with a status."""
-    return Response(status, {"Content-Type": content_type}, BytesBody(content), 0, len(content))
+    return Response(status, {"Content-Type": content_type}, BytesBody(content), 0, len(content), code)
 
 
 def page_not_found() -> Response:
@@ -49,12 +54,12 @@ def page_not_found() -> Response:
 
 def succeeded(data: object) -> Response:
     """Return an envelope with status 1."""
-    return page(200, success(data), JSON)
+    return page(200, success(data), JSON, code=OK)
 
 
 def failed(error: ApiFailure, *, http_status: int = 200) -> Response:
     """Return an envelope with status 0."""
-    return page(http_status, failure(error.code, error.text), JSON)
+    return page(http_status, failure(error.code, error.text), JSON, code=error.code)
 
 
 def retry_later(fault: RetryLater) -> Response:
@@ -149,6 +154,7 @@ async def _transfer(request: web.Request, stream: web.StreamResponse, response: 
     elif isinstance(fault, Stall) and fault.after_bytes is not None:
         stop = min(stop, response.start + fault.after_bytes)
     await stream.prepare(request)
+    request[SENT] = response
     for piece in response.body.pieces(response.start, stop):
         if piece:
             await stream.write(piece)

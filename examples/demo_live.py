@@ -1,0 +1,86 @@
+"""A first run on the real service, typed as commands. It costs 3 credits, and asks before it spends them.
+
+    MULTICART_API_KEY=... make demo-live
+
+or ``python examples/demo_live.py [FOLDER]``, which needs the extra ``cli``. The credential may also be that of
+``multicart login``. A collection of three ASINs is made, which costs nothing; its cost is estimated; it is run if you
+say yes, and downloaded. The collection stays in the account, and the last line says how to delete it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from demo import PLACE, type_command
+
+ASINS = ("B0DJQQ38TG", "B0ABC12345", "B0XYZ99999")
+CREATE = ("collections", "create", "multicart demo", "--notification-email", "ops@example.com", "--json")
+QUESTION = f"""
+This makes a collection of {len(ASINS)} ASINs in this account. To run it costs {len(ASINS)} credits; you are asked again then.
+Go on? [y/N] """
+NO_TERMINAL = "It asks before it spends credits: call it in a terminal. Nothing was spent."
+NOTHING_SPENT = "Nothing was spent. make demo needs no account: it runs on a sandbox."
+
+
+def asking() -> dict[str, str]:
+    """The environment without the variables that answer every question with yes."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.startswith("MULTICART_") and name.endswith("_YES"))
+    }
+
+
+def main(folder: Path) -> None:
+    """Type all commands.
+
+    Raises:
+        subprocess.CalledProcessError: One has failed, or the answer was no; the others were not typed.
+    """
+    environment = asking()
+    if not is_wanted(environment):
+        sys.exit(2)
+    made = json.loads(type_command(CREATE, environment, keep=True))["id"]
+    try:
+        type_command(("asins", "add", made, *ASINS, *PLACE), environment)
+        type_command(("runs", "estimate", made), environment)
+        type_command(("runs", "run", made, "--dest", folder, "--timeout", 3600), environment)  # asks
+    finally:
+        print(
+            f"\nThe collection stays in the account. To delete it and its results: multicart collections delete {made}"
+        )
+
+
+def is_wanted(environment: dict[str, str]) -> bool:
+    """Whether there is an account, and its owner has said yes."""
+    try:
+        type_command(("whoami",), environment)
+    except subprocess.CalledProcessError:
+        print(NOTHING_SPENT, file=sys.stderr)
+        raise
+    if not sys.stdin.isatty():
+        print(NO_TERMINAL, file=sys.stderr)
+        return False
+    return input(QUESTION).strip().lower() in {"y", "yes"}
+
+
+if __name__ == "__main__":
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        default=Path("demo-live-results"),
+        help="where files go (%(default)s)",
+    )
+    asked = line.parse_args()
+    try:
+        main(asked.folder)
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)  # the command has said why
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,3 @@
+"""The commands, one module for each group of them."""
+
+__all__: list[str] = []
