@@ -21,6 +21,12 @@ class FlagOption(click.Option):
         """The longest flag, as part of a variable."""
         return max(self.opts, key=len).lstrip("-").replace("-", "_").upper()
 
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """Return the default, but no range: that is said by the error about a value outside of it."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the variable; an empty one counts as unset."""
         return os.environ.get(f"{ctx.auto_envvar_prefix}_{self.flag}") or None

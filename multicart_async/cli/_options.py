@@ -68,10 +68,6 @@ class CommonOption(FlagOption):
         own = super().resolve_envvar_value(ctx)
         return own if own is not None else os.environ.get(self.variable) or None
 
-    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:  # noqa: ARG002 -- of click
-        """Add nothing: the text says it."""
-        return {}
-
 
 def common_options() -> list[CommonOption]:
     """Return new parameters for a command, in the order of the help."""

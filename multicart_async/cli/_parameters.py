@@ -99,7 +99,7 @@ def poll_options(function: F) -> F:
             show_default=True,
             help="The shortest pause between two polls.",
         ),
-    ):
+    )[::-1]:
         function = add(function)
     return function
 

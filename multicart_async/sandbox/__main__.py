@@ -96,13 +96,22 @@ def parser(program: str = _PROGRAM) -> argparse.ArgumentParser:
     for field, shown in _shown_options():
         if shown.group not in add:
             add[shown.group] = command.add_argument_group(shown.group).add_argument
-        flag = shown.flag or f"--{field.name.replace('_', '-')}"
-        add[shown.group](flag, **_settings(field, shown))
+        add[shown.group](_flag(field, shown), **_settings(field, shown))
     text = "start with N finished collections, unless the database has had some before (default: 0)"
     command.add_argument("-v", "--verbose", action="store_true", help="show each request on stderr as it is answered")
     command.add_argument("--collections", type=_integer(0), default=0, metavar="N", help=text)
     command.set_defaults(program=program)
     return command
+
+
+def flags() -> dict[str, bool]:
+    """Return the long flags, and whether each is a switch without a value."""
+    shown = {_flag(field, shown): isinstance(field.default, bool) for field, shown in _shown_options()}
+    return {**shown, "--verbose": True, "--collections": False}
+
+
+def _flag(field: attrs.Attribute[Any], shown: CommandLine) -> str:
+    return shown.flag or f"--{field.name.replace('_', '-')}"
 
 
 def _shown_options() -> Iterator[tuple[attrs.Attribute[Any], CommandLine]]:

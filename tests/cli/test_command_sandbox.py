@@ -50,6 +50,17 @@ def test_its_help_is_that_of_the_sandbox(plain: Commands) -> None:
     assert result.out.endswith("\nExample: multicart sandbox --collections 3 --verbose\n")
 
 
+def test_each_flag_has_a_variable(plain: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the other commands; the command line comes last, so it wins."""
+    seen: list[list[str]] = []
+    monkeypatch.setattr("multicart_async.sandbox.__main__.main", lambda words, **_: seen.append(words) or 0)
+    for name, value in (("PORT", "0"), ("INSTANT", "1"), ("RANGES", "no"), ("VERBOSE", "true"), ("SEED", "")):
+        monkeypatch.setenv(f"MULTICART_SANDBOX_{name}", value)
+
+    assert plain("sandbox", "--port", "1").status == 0
+    assert seen == [["--port", "0", "--instant", "--verbose", "--port", "1"]]
+
+
 @pytest.mark.parametrize("words", [["--port", "x"], ["--fast"], ["more"], ["--json"]])
 def test_a_wrong_argument_names_the_command(plain: Commands, words: list[str]) -> None:
     """One line, and status 2."""

@@ -188,6 +188,20 @@ def test_one_item_that_is_gone_does_not_stop_the_others(change: Commands) -> Non
     assert "item 999999: not found" in done.err
 
 
+def test_a_schedule_has_its_times(change: Commands, changing: BackgroundSandbox) -> None:
+    """As JSON; without them it may run each hour, which is a warning."""
+    words = ("collections", "create", "Daily", *EMAIL, "--schedule", "Daily", "--json")
+    done = change(*words, "--schedule-time", '{"hours": ["06.00"]}')
+    assert (done.status, done.err) == (0, "")
+    sent = changing.do(lambda sandbox: sandbox.requests[-1].fields)
+    assert sent is not None
+    assert (sent["schedule"], sent["schedule_time"]) == ("Daily", {"hours": ["06.00"]})
+
+    assert "multicart: warning: " in change(*words).err
+    for wrong in ("[]", "{"):
+        assert change(*words, "--schedule-time", wrong).status == 2
+
+
 def test_a_wait_that_has_started_nothing_says_how_to_go_on(
     change: Commands, changing: BackgroundSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ def _place(function: Any) -> Any:
     for add in (
         option("--domain", required=True, help="The domain, such as amazon.com.au."),
         option("--postcode", required=True, help="An active postcode (see multicart zipcodes ensure)."),
-    ):
+    )[::-1]:
         function = add(function)
     return function
 

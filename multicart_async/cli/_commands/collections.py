@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import json
+from typing import Any, cast, get_args
 
 import click
 
+from multicart_async._core.short_repr import short_repr
 from multicart_async._core.threads import run_in_thread
 from multicart_async._core.unset import UNSET
 from multicart_async.cli._asin_file import read_asins
@@ -44,13 +46,32 @@ async def get(call: Call, *, collection_id: int) -> Collection:
     return await call.client.collections.get(collection_id)
 
 
+def _json_object(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
+    """Return the object that *text* is."""
+    if text is None:
+        return None
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise click.BadParameter(f"expected a JSON object, got {short_repr(text)}")
+    return cast("dict[str, Any]", value)
+
+
 def _settings(function: Any) -> Any:
     for add in (
         option("--notification-email", "--email", metavar="ADDRESS", help="Where the service sends messages."),
         option("--schedule", type=click.Choice(get_args(Schedule)), help="When it is run."),
+        option(
+            "--schedule-time",
+            callback=_json_object,
+            metavar="JSON",
+            help='Its times, such as \'{"hours": ["06.00"]}\' for Daily; without them it may run each hour.',
+        ),
         option("--priority", type=click.Choice(get_args(Priority)), help="Its place in the queue."),
         option("--fetch-mode", type=click.Choice(get_args(FetchMode)), help="What is scraped."),
-    ):
+    )[::-1]:
         function = add(function)
     return function
 
@@ -74,6 +95,7 @@ async def create(
     name: str,
     notification_email: str | None,
     schedule: Any,
+    schedule_time: Any,
     priority: Any,
     fetch_mode: Any,
     request_type: Any,
@@ -82,7 +104,13 @@ async def create(
     email = _required_email(notification_email)
     if call.planned(f"collection {name} would be created"):
         return None
-    settings = _given(schedule=schedule, priority=priority, fetch_mode=fetch_mode, request_type=request_type)
+    settings = _given(
+        schedule=schedule,
+        schedule_time=schedule_time,
+        priority=priority,
+        fetch_mode=fetch_mode,
+        request_type=request_type,
+    )
     return await call.client.collections.create(name, notification_email=email, **settings)
 
 
@@ -103,6 +131,7 @@ async def update(
     name: str | None,
     notification_email: str | None,
     schedule: Any,
+    schedule_time: Any,
     priority: Any,
     fetch_mode: Any,
 ) -> Collection | None:
@@ -111,12 +140,13 @@ async def update(
         name=name,
         notification_email=notification_email,
         schedule=schedule,
+        schedule_time=schedule_time,
         priority=priority,
         fetch_mode=fetch_mode,
     )
     if not fields:
         raise click.UsageError(
-            "nothing to change: give --name, --schedule, --priority, --fetch-mode or --notification-email"
+            "nothing to change: give --name, --schedule, --schedule-time, --priority, --fetch-mode or --notification-email"
         )
     if call.planned(f"collection {collection_id} would be changed: {', '.join(fields)}"):
         return None
@@ -167,6 +197,7 @@ async def import_csv(
     journal: str | None,
     notification_email: str | None,
     schedule: Any,
+    schedule_time: Any,
     priority: Any,
     fetch_mode: Any,
 ) -> tuple[Shard, ...] | None:
@@ -188,5 +219,5 @@ async def import_csv(
         postcode=asins.postcode,
         size=size,
         journal=journal,
-        **_given(schedule=schedule, priority=priority, fetch_mode=fetch_mode),
+        **_given(schedule=schedule, schedule_time=schedule_time, priority=priority, fetch_mode=fetch_mode),
     )
