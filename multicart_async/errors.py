@@ -11,7 +11,7 @@
     │   └── OutcomeUnknownError  .started       sent, no response, not safe to repeat
     ├── InvalidResponseError  .path .http_status .request_id .headers   not an envelope, not the documented shape or file
     │   └── ResponseTooLargeError
-    ├── APIError  .code .http_status .detail .subject .path .attempts .maybe_applied .in_envelope
+    ├── APIError  .code .http_status .detail .subject .path .attempts .maybe_applied .started .in_envelope
     │             .retry_after .request_id .headers
     │   ├── BadRequestError 400 · AuthenticationError 401 · InsufficientCreditsError 402 · PermissionDeniedError 403
     │   └── NotFoundError 404 · ConflictError 409 · RateLimitError 429 · ServerError 5xx
@@ -161,16 +161,18 @@ class APIError(FromResponse, MultiCartError):
     """The service rejected the call: the envelope's ``status`` is not 1, or HTTP reports an error without an envelope.
 
     ``code`` is the envelope's, or HTTP's if there is no envelope, or ``None`` if neither has one. ``detail`` is the
-    service's explanation, mostly a sentence; do not rely on its wording. Above 4 KiB it is cut to its beginning; of an
-    object or array, to the beginning of its JSON text. ``subject`` is what the call was about, such as
-    ``collection 101``, if that is one object. ``maybe_applied`` is ``True`` if an earlier attempt of the same call was
-    sent and may have taken effect. ``in_envelope`` is ``False`` if there was no envelope, as on the error page of a
-    proxy. ``headers`` is a selection of the response's headers; ``request_id`` is the id to quote to the operators of
-    the service, or ``None``.
+    service's explanation, mostly a sentence; do not rely on its wording. Above 4 KiB it is cut to its beginning; of
+    an object or array, to the beginning of its JSON text. ``subject`` is what the call was about, such as
+    ``collection 101``, if that is one object. ``maybe_applied`` is ``True`` if an earlier attempt of the same call
+    was sent and may have taken effect. ``started`` is set for a run that may have been started and charged although
+    a proxy reported a failure: wait for it before starting another. ``in_envelope`` is ``False`` if there was no
+    envelope, as on the error page of a proxy. ``headers`` is a selection of the response's headers; ``request_id``
+    is the id to quote to the operators of the service, or ``None``.
     """
 
     _shown = ("path", "code")
     subject: str | None = None
+    started: StartedRun | None = None
 
     def __init__(
         self,

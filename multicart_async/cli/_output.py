@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from shutil import get_terminal_size
 from typing import Any, Final, Literal, TextIO
 
 from multicart_async._core.text import printable
@@ -13,7 +14,7 @@ from multicart_async.cli._view import View, cell, minutes
 
 __all__ = ["Mode", "Output", "mode_of", "write_text"]
 
-_NUMBER: Final = 10  # characters of a column in a table that is streamed
+_NUMBER: Final = 8  # characters of a column in a table that is streamed
 _TIME: Final = 16
 
 Mode = Literal["table", "tsv", "json", "jsonl", "ids"]
@@ -100,7 +101,8 @@ class Output:
         lines = [self.view.headers, self.view.cells(row)][self.rows > 1 :]
         widths = [max(len(header), _TIME if header.endswith("_at") else _NUMBER) for header in self.view.headers]
         padded = ["  ".join(map(str.ljust, map(minutes, line), widths)).rstrip() for line in lines]
-        return "".join(f"{line}\n" for line in padded)
+        space = get_terminal_size().columns  # a longer line would be wrapped; an error is on stderr, too
+        return "".join(f"{line if len(line) <= space else f'{line[: space - 1]}…'}\n" for line in padded)
 
     def _line(self, row: Mapping[str, Any]) -> str:
         if self.mode == "jsonl":

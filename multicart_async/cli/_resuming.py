@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from multicart_async.errors import OutcomeUnknownError, WaitTimeoutError
+from multicart_async.errors import APIError, OutcomeUnknownError, WaitTimeoutError
 from multicart_async.models import StartedCategory, StartedRun
 
 __all__ = ["cancellation_advice", "resuming_advice", "started_advice"]
@@ -15,7 +15,7 @@ _NAMED = 10  # runs in one command
 def resuming_advice(error: BaseException, resume: str | None = None) -> list[str]:
     """Return what to type after *error*; *resume* continues a wait that has started nothing."""
     commands = [*_commands([getattr(error, "started", None)])]
-    if isinstance(error, OutcomeUnknownError):
+    if isinstance(error, OutcomeUnknownError | APIError):
         return [f"it may have been charged; wait for it instead of starting it again: {line}" for line in commands]
     if isinstance(error, WaitTimeoutError):
         return [f"it continues; wait for it again: {line}" for line in commands or [*filter(None, [resume])]]

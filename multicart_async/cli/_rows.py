@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from multicart_async._core.text import as_line
-from multicart_async.errors import OutcomeUnknownError
+from multicart_async.errors import APIError, OutcomeUnknownError
 from multicart_async.models import CategoryRequest, RunDownload, StartedRun, SyncReport
 from multicart_async.models._serialization import Serializable
 from multicart_async.models.outcome import Failure, Outcome, Success
@@ -71,7 +71,7 @@ def _error(error: BaseException) -> dict[str, Any]:
 
 def _unknown_start(error: BaseException) -> dict[str, Any]:
     """Return what to wait for if it is not known whether a run was started, so that `runs wait -` can do it."""
-    started = error.started if isinstance(error, OutcomeUnknownError) else None
+    started = error.started if isinstance(error, OutcomeUnknownError | APIError) else None
     return {} if started is None else {"after_run_id": started.after_run_id}
 
 

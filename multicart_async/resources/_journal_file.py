@@ -66,6 +66,8 @@ class JournalFile:
             if not end:
                 self.append(self._header)
                 self._flush_folder()  # the name of a new journal must be as durable as its lines
+        except DiskError:  # which is an OSError, too
+            raise
         except OSError as error:
             raise self._disk_error(error) from error
 

@@ -102,10 +102,11 @@ def test_a_streamed_table_shows_rows_as_they_come() -> None:
     output = Output(View(("id", "name", "at=updated_at"), streamed=True), "table", stream=stream)
     output.add({"id": 1, "name": "Lamp", "updated_at": "2026-11-29T02:11:43Z"})
 
-    assert stream.getvalue() == "id          name        at\n1           Lamp        2026-11-29 02:11\n"
+    assert stream.getvalue() == "id        name      at\n1         Lamp      2026-11-29 02:11\n"
     output.add({"id": 2})
+    output.add({"id": 3, "name": "x" * 200})
     output.end()
-    assert stream.getvalue().splitlines()[2:] == ["2"]
+    assert stream.getvalue().splitlines()[2:] == ["2", f"{'3':<10}{'x' * 69}…"]
 
 
 def test_one_object_is_cut_to_the_width() -> None:

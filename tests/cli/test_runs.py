@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from support.command_kit import BackgroundSandbox, Commands, Terminal, background_sandbox
 
-from multicart_async import errors
+from multicart_async import PollPolicy, errors
 from multicart_async.cli._resuming import started_advice
 from multicart_async.events import RunProgress
 from multicart_async.models import StartedCategory, StartedRun
 from multicart_async.models.outcome import Failure
+from multicart_async.sandbox import faults
 
 FAST = ("--poll-interval", 0.01)
 RUN = "/schedules/run/result/"
@@ -185,6 +186,18 @@ def test_an_unknown_outcome_has_status_7(multicart: Commands, monkeypatch: pytes
     assert "it may have been charged" in done.err
     assert "multicart runs wait 101:88" in done.err
     assert done.rows[0]["after_run_id"] == 88  # so `runs wait -` waits for it
+
+
+def test_a_start_that_a_gateway_has_timed_out_is_unknown(
+    spend: Commands, spending: BackgroundSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been charged, although there was a response: status 7, and what to wait for."""
+    monkeypatch.setattr("multicart_async.resources.runs._start.RECOVERY", PollPolicy(wait_timeout=0))
+    spending.do(lambda sandbox: sandbox.faults.add(RUN, faults.Status(504)))
+    done = spend("runs", "start", 101, "--yes", "--jsonl")
+
+    assert (done.status, done.rows[0]["code"], done.rows[0]["after_run_id"]) == (7, 504, 88)
+    assert "multicart runs wait 101:88" in done.err
 
 
 @pytest.mark.parametrize("more", [(), ("-q",), ("--no-progress", "--log-json")])

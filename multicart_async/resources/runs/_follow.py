@@ -311,9 +311,12 @@ class RunFollower:
             self._forget(collection_id)
 
     def _forget(self, collection_id: int) -> None:
-        """Follow a collection no more: it is not listed, and the service has answered "not found" three times in a row."""
+        """Follow a collection no more: it is not listed, and the service has answered "not found" three times in a row.
+
+        What was given out of it is still known, because a service may say so by mistake.
+        """
         del self._watched[collection_id]
         self._monitor.forget(collection_id)
         self._queue.discard(collection_id)
         self._again.discard(collection_id)
-        self.state.forget(collection_id)
+        self._postponed.discard(collection_id)

@@ -74,11 +74,6 @@ class FollowState:
         """Record that more of a collection was delivered; `flush` writes it."""
         self._changed[collection_id] = None
 
-    def forget(self, collection_id: int) -> None:
-        """Forget a collection. Its line stays in the file until that is replaced."""
-        self._delivered.pop(collection_id, None)
-        self._changed.pop(collection_id, None)
-
     def should_flush(self, *, idle: bool) -> bool:
         """Return whether to call `flush` although nothing was given out."""
         return self._unwritten_begin or len(self._changed) >= _BATCH or (idle and bool(self._changed))

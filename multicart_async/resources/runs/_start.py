@@ -112,6 +112,7 @@ class RunStarter:
                 if await self.wait_until_listed(started):
                     return
             if isinstance(error, APIError):
+                error.started = started
                 raise
             reason = f"{error.reason}; no new run appeared within {RECOVERY.wait_timeout:g} s"
             raise OutcomeUnknownError(error.path, reason, started=started) from error

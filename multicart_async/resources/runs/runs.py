@@ -66,7 +66,7 @@ class Runs(Resource):
         Raises:
             InsufficientCreditsError: There are fewer credits than items; nothing was queued or deducted.
             OutcomeUnknownError: No response was received and no new run appeared. ``started`` can be waited for.
-            APIError: The service reports a failure; or a proxy does, and no new run appeared.
+            APIError: The service reports a failure; or a proxy does, and no new run appeared: then ``started`` is set.
             InvalidResponseError, APITimeoutError: The list of runs has no end. Nothing was started.
 
         Service documentation: https://multicartapi.com/api-docs/collections

@@ -289,8 +289,25 @@ def test_a_deleted_collection_does_not_end_the_feed() -> None:
 
     world.trouble = deleted
 
-    assert follow(world, 400) == [15, 20, 30]
+    assert follow(world, 400) == [15, 20]  # what was old is old when it is listed again
     assert [round(at) for at in world.asked(HISTORY, 3)][:5] == [0, 100, 110, 120, 330]
+
+
+def test_a_collection_that_is_deleted_during_the_first_readings_is_left_out() -> None:
+    """Its run was to be given out once the runs of each collection were read, of which one takes long."""
+    world = World()
+    world.add(1, ready=95, run=15)
+    world.add(2, ready=300, run=20)
+
+    def slow(path: str, number: int, now: float) -> Any:
+        world.fakes[1].listed = now < 105
+        if number == 1 and now >= 105:
+            return refused(404)
+        return 250.0 if number == 2 and path == HISTORY and now < 1 else None
+
+    world.trouble = slow
+
+    assert follow(world, 400) == [20]
 
 
 @pytest.mark.parametrize("listed", [True, False])

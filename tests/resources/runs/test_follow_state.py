@@ -116,14 +116,11 @@ async def test_the_file_does_not_outgrow_what_counts(path: Path) -> None:
     assert max(delivered["recent"][-1] for delivered in deliveries.values()) == 1_499
 
 
-async def test_a_collection_that_is_forgotten_goes_with_the_next_replacement(path: Path) -> None:
-    """So do those of which nothing was given out."""
+async def test_a_replacement_has_what_something_was_given_out_of(path: Path) -> None:
+    """And no other collection."""
     async with FollowState(path) as state:
-        await settle(state, 1, 5)
         await settle(state, 2, 6)
         state.delivered(3)
-        state.mark_changed(1)
-        state.forget(1)
         state._limit = 0
         await settle(state, 2, 7)
 
@@ -284,3 +281,17 @@ async def test_a_cancelled_opening_releases_the_file(path: Path, monkeypatch: py
         await kept(path)
 
     assert await kept(path) == (False, {})
+
+
+async def test_a_full_disk_is_named_when_the_file_is_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason of the system."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_journal_file, "_write", full)
+
+    with pytest.raises(DiskError, match="state: No space left on device") as caught:
+        async with FollowState(path):
+            pass
+    assert caught.value.errno == errno.ENOSPC
