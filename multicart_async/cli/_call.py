@@ -140,8 +140,12 @@ class Call:
         if self.options.yes:
             return
         with interruptible():
-            if not click.confirm(f"{as_line(question)} Go on?", err=True):
-                raise Confirmation("nothing was sent, because the answer was no")
+            # not click's: with some versions it writes a blank to stdout
+            sys.stderr.write(f"{as_line(question)} Go on? [y/N]: ")
+            sys.stderr.flush()
+            answer = sys.stdin.readline().strip().lower()
+        if answer not in {"y", "yes"}:
+            raise Confirmation("nothing was sent, because the answer was no")
 
     def ask_on_a_terminal(self, question: str) -> None:
         """Ask before something is deleted; a script that names what to delete is not asked.
