@@ -13,7 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,20 +92,20 @@ def main(folder: Path) -> None:
     print(f"\nThe files are in {folder}: sizes and SHA-256 are in the manifest.json of each folder.")
 
 
-if __name__ == "__main__":
-    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def start(work: Callable[[Path], None], description: str | None, folder: str) -> None:
+    """Do *work* with the folder on the command line, by default *folder*, and end with the status of what failed."""
+    line = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument(
-        "folder",
-        metavar="FOLDER",
-        nargs="?",
-        type=Path,
-        default=Path("demo-results"),
-        help="where files go (%(default)s)",
+        "folder", metavar="FOLDER", nargs="?", type=Path, default=Path(folder), help="where files go (%(default)s)"
     )
     asked = line.parse_args()
     try:
-        main(asked.folder)
+        work(asked.folder)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # the command has said why
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    start(main, __doc__, "demo-results")

@@ -7,14 +7,13 @@ or ``python examples/demo_live.py [FOLDER]``, which needs the extra ``cli``. The
 say yes, and downloaded. The collection stays in the account, and the last line says how to delete it.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from demo import PLACE, type_command
+from demo import PLACE, start, type_command
 
 ASINS = ("B0DJQQ38TG", "B0ABC12345", "B0XYZ99999")
 CREATE = ("collections", "create", "multicart demo", "--notification-email", "ops@example.com", "--json")
@@ -68,19 +67,4 @@ def is_wanted(environment: dict[str, str]) -> bool:
 
 
 if __name__ == "__main__":
-    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument(
-        "folder",
-        metavar="FOLDER",
-        nargs="?",
-        type=Path,
-        default=Path("demo-live-results"),
-        help="where files go (%(default)s)",
-    )
-    asked = line.parse_args()
-    try:
-        main(asked.folder)
-    except subprocess.CalledProcessError as error:
-        sys.exit(error.returncode)  # the command has said why
-    except KeyboardInterrupt:
-        sys.exit(130)
+    start(main, __doc__, "demo-live-results")

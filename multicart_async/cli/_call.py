@@ -132,17 +132,17 @@ class Call:
             raise Confirmation(f"{what} needs a confirmation: add --yes, or --dry-run to see what it would do")
 
     def ask(self, question: str) -> None:
-        """Ask whether to go on, unless ``--yes`` is given.
+        """Ask whether to go on; with ``--yes``, only say what is done.
 
         Raises:
             Confirmation: The answer is no.
         """
         if self.options.yes:
+            self.messages.note(question)
             return
         with interruptible():
-            # not click's: with some versions it writes a blank to stdout
-            sys.stderr.write(f"{as_line(question)} Go on? [y/N]: ")
-            sys.stderr.flush()
+            # not click.confirm, some versions of which write a blank to stdout
+            click.echo(f"{as_line(question)} Go on? [y/N]: ", nl=False, err=True)
             answer = sys.stdin.readline().strip().lower()
         if answer not in {"y", "yes"}:
             raise Confirmation("nothing was sent, because the answer was no")

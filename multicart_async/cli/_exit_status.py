@@ -80,16 +80,12 @@ def statuses() -> Mapping[type[MultiCartError], int]:
 
 def status_of(error: BaseException) -> int:
     """Return the exit status of a command that ends with *error*."""
-    if getattr(error, "started", None) is not None and not _is_wait(error):
-        return UNKNOWN  # also of a gateway that reports a failure: the run may have been started
+    from multicart_async.errors import APIError  # noqa: PLC0415
+
+    if isinstance(error, APIError) and error.started is not None:
+        return UNKNOWN  # a gateway reports a failure, and the run may have been started all the same
     known = statuses()
     return next((known[kind] for kind in type(error).__mro__ if kind in known), FAILED)
-
-
-def _is_wait(error: BaseException) -> bool:
-    from multicart_async.errors import WaitError  # noqa: PLC0415
-
-    return isinstance(error, WaitError)
 
 
 def status_of_many(errors: Iterable[BaseException]) -> int:

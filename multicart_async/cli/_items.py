@@ -8,10 +8,13 @@ import click
 
 from multicart_async.cli._call import Call
 from multicart_async.cli._stdin import stdin_words
+from multicart_async.cli._view import View
 from multicart_async.errors import ItemsRejectedError
 from multicart_async.models import AddResult
 
-__all__ = ["added", "item_words"]
+__all__ = ["ADDED", "added", "item_words"]
+
+ADDED = View(("success_count", "rejected=error_rows", "assumed"), None, "")
 
 
 async def item_words(items: Sequence[str], path: str | None, needed: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Messages:
     """Messages of one command. ``write`` prints one line; a progress display replaces it while it is shown."""
 
     def __init__(self, options: CommonOptions, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream: TextIO | None = sys.stderr if stream is None else stream
         self._quiet = options.quiet
         self._as_json = options.log_json
         self._level = _LEVELS[min(options.verbose, len(_LEVELS) - 1)]
@@ -34,6 +34,8 @@ class Messages:
 
     def write_line(self, line: str) -> None:
         """Write one line to the stream; an unusable stream is ignored, because nothing else can be done."""
+        if self._stream is None:  # closed by the caller of this process
+            return
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()

@@ -31,8 +31,6 @@ async def confirm_run_spending(call: Call, collection_ids: Iterable[int], journa
         return False
     if not estimate.collections:
         call.messages.note("nothing is to be started")
-    elif call.options.yes:
-        call.messages.note(text)
     else:
         call.ask(text)
     return True
@@ -85,8 +83,5 @@ async def confirm_category_spending(call: Call, scrapes: int) -> bool:
         )
     if planned:
         return False
-    if call.options.yes:
-        call.messages.note(text)
-    else:
-        call.ask(text)
+    call.ask(text)
     return True

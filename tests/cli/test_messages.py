@@ -86,6 +86,13 @@ def test_other_warnings_are_shown_as_always(monkeypatch: pytest.MonkeyPatch) -> 
     assert (shown, stream.getvalue()) == (["of another library"], "")
 
 
+def test_no_stderr_at_all_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has none if it was closed before the start, as by `2>&-`."""
+    monkeypatch.setattr("sys.stderr", None)
+
+    Messages(CommonOptions()).error("cannot be written")
+
+
 def test_a_stream_that_is_gone_ends_nothing() -> None:
     """The work goes on without messages."""
     stream = io.StringIO()

@@ -218,7 +218,9 @@ def test_a_signal_names_what_was_charged(
     assert "started and charged, or possibly so; wait for it: multicart runs wait 101:88" in done.err
 
 
-def test_a_start_that_cannot_be_printed_is_named(spend: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_cannot_be_printed_is_named(
+    spend: Commands, spending: BackgroundSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was charged; a full disk behind stdout must not hide it."""
 
     def full(*_: object) -> None:
@@ -229,7 +231,7 @@ def test_a_start_that_cannot_be_printed_is_named(spend: Commands, monkeypatch: p
 
     assert done.status == 1
     assert "wait for it: multicart runs wait 101:88" in done.err
-    assert spend("runs", "list", 101).status == 1
+    assert starts(spending) == 1
 
 
 def test_a_failed_start_has_no_row_among_results(spend: Commands) -> None:

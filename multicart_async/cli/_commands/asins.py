@@ -11,7 +11,7 @@ import click
 from multicart_async.cli._call import Call
 from multicart_async.cli._command import command, group
 from multicart_async.cli._flag_option import option
-from multicart_async.cli._items import added, item_words
+from multicart_async.cli._items import ADDED, added, item_words
 from multicart_async.cli._numbers import ID
 from multicart_async.cli._parameters import COLLECTION_ID, policy_of, poll_options
 from multicart_async.cli._plural import counted
@@ -26,7 +26,6 @@ _ASIN = View(
     "id",
     "ASINs",
 )
-_ADDED = View(("success_count", "rejected=error_rows", "assumed"), None, "")
 
 asins = group("asins", "Add, list, export and remove the ASINs of a collection.")
 
@@ -38,7 +37,7 @@ async def list_asins(call: Call, *, collection_id: int) -> AsyncGenerator[Asin, 
     return call.client.asins.iterate(collection_id)
 
 
-@command(asins, "add", example="multicart asins add 101 B0DJQQ38TG --domain amazon.com.au --postcode 4500", view=_ADDED)
+@command(asins, "add", example="multicart asins add 101 B0DJQQ38TG --domain amazon.com.au --postcode 4500", view=ADDED)
 @COLLECTION_ID
 @click.argument("items", nargs=-1, metavar="[ASIN]...")
 @option("--csv", "path", type=click.Path(exists=True, dir_okay=False), help="A CSV of the service: see docs/items.md.")

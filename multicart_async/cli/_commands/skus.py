@@ -7,10 +7,9 @@ import click
 from multicart_async.cli._call import Call
 from multicart_async.cli._command import command, group
 from multicart_async.cli._flag_option import option
-from multicart_async.cli._items import added, item_words
+from multicart_async.cli._items import ADDED, added, item_words
 from multicart_async.cli._parameters import COLLECTION_ID
 from multicart_async.cli._plural import counted
-from multicart_async.cli._view import View
 from multicart_async.models import AddResult
 
 __all__ = ["skus"]
@@ -22,7 +21,7 @@ skus = group("skus", "Add Officeworks SKUs to a collection.")
     skus,
     "add",
     example="multicart skus add 101 JBMS310BK --store W411 --postcode 0800",
-    view=View(("success_count", "rejected=error_rows", "assumed"), None, ""),
+    view=ADDED,
 )
 @COLLECTION_ID
 @click.argument("items", nargs=-1, metavar="[SKU]...")
