@@ -31,5 +31,6 @@ def groups_over(transport: Any, clock: Clock = Clock()) -> tuple[Collections, Ru
         emit=ignore_event,
     )
     zipcodes = Zipcodes(context, settings=ServiceSettings(context))
-    collections = Collections(context, asins=Asins(context, zipcodes=zipcodes))
-    return collections, Runs(context, collections=collections, account=Account(context))
+    asins = Asins(context, zipcodes=zipcodes)
+    collections = Collections(context, asins=asins)
+    return collections, Runs(context, collections=collections, account=Account(context), asins=asins)

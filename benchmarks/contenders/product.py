@@ -22,13 +22,13 @@ class Offer:
     prime: bool
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Product:
     """A product. The sandbox has made up all fields but the first four."""
 
     asin: str
     title: str
-    price: str
+    price: str | None = None  # an unavailable product has none
     availability: str
     brand: str
     manufacturer: str

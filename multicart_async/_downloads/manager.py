@@ -40,7 +40,7 @@ from multicart_async.sinks import DirectorySink, ListableSink, Sink
 from multicart_async.sinks._error_mapping import map_sink_errors
 from multicart_async.sinks._protocol import VerifyingSink
 
-__all__ = ["DownloadManager", "DownloadOptions", "check_run"]
+__all__ = ["DownloadManager", "DownloadOptions", "check_finished", "check_run"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Run | CategoryRun)
@@ -50,6 +50,12 @@ def check_run(run: object) -> None:
     """Raise `ArgumentError` unless *run* is the run of a collection or of a category scrape."""
     if not isinstance(run, Run | CategoryRun):
         raise wrong_argument("run", "a run from wait, list or latest", run)
+
+
+def check_finished(run: Run | CategoryRun) -> None:
+    """Raise `ArgumentError` unless *run* is finished."""
+    if not run.is_download_generated:
+        raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
 
 
 class DownloadManager:
@@ -163,8 +169,7 @@ class DownloadManager:
     ) -> AsyncGenerator[T, None]:
         """Yield each record of each page of the run, as *reader* makes it."""
         refresher = LinkRefresher(relist, self._base_url)
-        if not run.is_download_generated:
-            raise ArgumentError("run", f"run {run.id} is not finished; wait for it")
+        check_finished(run)
         for request in await plan_in_thread_if_large(pages_of, run, self._base_url):
             async with aclosing(PageRecords(self._context, request, refresher.link, reader, on_invalid)) as page:
                 while (records := await page.read()) is not None:

@@ -30,7 +30,7 @@ GROUPS: Final = {
     "categories": ("categories", "Categories", ("collections",)),
     "collections": ("collections", "Collections", ("asins",)),
     "outputs": ("outputs", "Outputs", ()),
-    "runs": ("runs.runs", "Runs", ("collections", "account")),
+    "runs": ("runs.runs", "Runs", ("collections", "account", "asins")),
     "settings": ("settings", "ServiceSettings", ()),
     "skus": ("skus", "Skus", ("asins",)),
     "zipcodes": ("zipcodes", "Zipcodes", ("settings",)),

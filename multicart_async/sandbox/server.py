@@ -92,7 +92,7 @@ class Sandbox:
             can read it and the files that SQLite keeps beside it (mode 0600).
         ssl_context: Serve https.
         links_base: The start of ``download_links``, instead of the base URL of the request.
-        seed: The same seed, collection and run give result files with the same bytes.
+        seed: The same seed, collection and run give files with the same bytes; the same seed and item, the same product.
         clock: With ``"manual"``, time stands still until `advance` is called.
         instant: Runs are finished at the first poll, without any delay (unless ``row_delay`` is given).
         scrape_seconds_per_item: Seconds that a run takes for each item.

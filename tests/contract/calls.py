@@ -137,6 +137,7 @@ CALLS: tuple[tuple[str, Call], ...] = (
     ),
     ("runs.download", lambda c, p: c.runs.download(p.run, p.folder / "run", files="both")),
     ("runs.records", lambda c, p: every(c.runs.records(p.run))),
+    ("runs.missing_items", lambda c, p: c.runs.missing_items(p.run)),
     ("asins.add", lambda c, p: c.asins.add(next(p.doomed), ["B0ADD00001"], policy=SOON, **PLACE)),
     (
         "asins.create",

@@ -111,8 +111,9 @@ class World:
             emit=self.events.append,
         )
         zipcodes = Zipcodes(context, settings=ServiceSettings(context))
-        collections = Collections(context, asins=Asins(context, zipcodes=zipcodes))
-        self.runs = Runs(context, collections=collections, account=Account(context))
+        asins = Asins(context, zipcodes=zipcodes)
+        collections = Collections(context, asins=asins)
+        self.runs = Runs(context, collections=collections, account=Account(context), asins=asins)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -80,6 +80,11 @@ async def records(scene: Scene, **options: Any) -> Any:
     return await drained(scene.client.runs.records(await scene.some_run(), **options))
 
 
+async def missing_items(scene: Scene) -> Any:
+    """The items that a run did not bring."""
+    return await scene.client.runs.missing_items(await scene.some_run())
+
+
 async def raw(scene: Scene) -> int:
     """The bytes of a page, as they come."""
     run = await scene.some_run()
@@ -191,6 +196,7 @@ VERBS: Mapping[str, Callable[[Scene], Awaitable[Any]]] = {
     "runs.download again": lambda s: download(s, overwrite=True, files="both", count_records=True),
     "runs.records": records,
     "runs.records skipping": lambda s: records(s, on_invalid="skip"),
+    "runs.missing_items": missing_items,
     "categories.submit": lambda s: s.client.categories.submit(NODE, **AMAZON),
     "categories.submit_and_wait": lambda s: s.client.categories.submit_and_wait(NODE, **AMAZON, policy=POLICY),
     "categories.submit_many": submit_many,

@@ -100,7 +100,7 @@ def groups_over(
         downloader=downloader,
         results=context.downloads,
         collections=collections,
-        runs=Runs(context, collections=collections, account=account),
+        runs=Runs(context, collections=collections, account=account, asins=asins),
         account=account,
         asins=asins,
         outputs=Outputs(context),

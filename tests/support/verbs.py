@@ -85,6 +85,7 @@ VERBS: Final[dict[str, Verb]] = {
     "runs.list": lambda c, _: c.runs.list(101),
     "runs.estimate": lambda c, _: c.runs.estimate([101]),
     "runs.follow": follow,
+    "runs.missing_items": lambda c, _: c.runs.missing_items(RUN),
     "runs.latest": lambda c, _: c.runs.latest(101),
     "asins.create": lambda c, _: c.asins.create(101, "B1", domain_id=1, zipcode_id=15),
     "asins.create_many": lambda c, _: c.asins.create_many(101, ["B1", "B2"], **AMAZON),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -13,7 +14,7 @@ from multicart_async.models import Run
 from multicart_async.resources._base import ClientContext
 from multicart_async.resources._pagination import PagedReading, find_first, paginate
 
-__all__ = ["LIST", "PAGE", "START", "RunApi", "find_run"]
+__all__ = ["LIST", "PAGE", "START", "RunApi", "find_run", "newest_finished"]
 
 START = Endpoint("/schedules/run/result/", ANYTHING, safety="verifiable", subject=("collection", "collection_id"))
 LIST = Endpoint(
@@ -77,3 +78,13 @@ class RunApi:
 async def find_run(runs: AsyncGenerator[Run, None], run_id: int) -> Run | None:
     """Return the run with that id among *runs*, which are closed."""
     return await find_first(runs, lambda run: run.id == run_id)
+
+
+async def newest_finished(runs: AsyncGenerator[Run, None]) -> Run | None:
+    """Return the finished run with the highest id among *runs*, which are closed."""
+    newest: Run | None = None
+    async with aclosing(runs):
+        async for run in runs:
+            if run.is_download_generated and (newest is None or run.id > newest.id):
+                newest = run
+    return newest

@@ -10,7 +10,7 @@ import anyio
 from multicart_async._core.log import LOGGER
 from multicart_async.config import PollPolicy
 from multicart_async.errors import MultiCartError, RunFailedError
-from multicart_async.models import Collection, RunState, StartedRun
+from multicart_async.models import Collection, Run, RunState, StartedRun
 from multicart_async.resources._base import ClientContext
 from multicart_async.resources._polling import PollFailures, PollResult, PollTimer, poll_changes
 from multicart_async.resources.collections import Collections
@@ -19,7 +19,7 @@ from multicart_async.resources.runs._new_runs import NewRunsReader
 from multicart_async.resources.runs._start import RunStarter
 from multicart_async.resources.runs._tracker import RunTracker
 
-__all__ = ["RunPoller"]
+__all__ = ["RunPoller", "finished_run"]
 
 _READ_ALL = 10  # every tenth poll does not rely on the order of the list
 _REQUEST_STATUS = 2  # every second poll requests the status, even if a list shows it
@@ -99,6 +99,15 @@ class RunPoller:
         last = tracker.last.schedule_status if tracker.last else None
         state = tracker.snapshot(newer.runs, last, timer.elapsed)
         return PollResult(state, _fingerprint(state), finished=True)
+
+
+async def finished_run(states: AsyncGenerator[RunState, None]) -> Run:
+    """Return the finished run at the end of *states*, which are closed."""
+    async with aclosing(states):
+        async for state in states:
+            if state.run is not None and state.finished:
+                return state.run
+    raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
 
 
 async def _read_rest(newer: NewRunsReader, timer: PollTimer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from multicart_async._core.validation import check_choice, check_id, check_int
@@ -15,16 +14,17 @@ from multicart_async.resources._base import ClientContext, Resource
 from multicart_async.resources._polling import check_poll_policy
 from multicart_async.resources._unfinished import noting
 from multicart_async.resources.account import Account
+from multicart_async.resources.asins import Asins
 from multicart_async.resources.collections import Collections
-from multicart_async.resources.runs._api import PAGE, RunApi
-from multicart_async.resources.runs._poller import RunPoller
+from multicart_async.resources.runs._api import PAGE, RunApi, newest_finished
+from multicart_async.resources.runs._poller import RunPoller, finished_run
 from multicart_async.resources.runs._start import RunStarter
 from multicart_async.resources.runs._tracker import check_started_run
 
 if TYPE_CHECKING:  # downloads and work on many runs are imported when they begin
     from multicart_async._downloads.plan import Files
     from multicart_async._downloads.records import OnInvalid
-    from multicart_async.models import Estimate
+    from multicart_async.models import Asin, Estimate
     from multicart_async.resources.runs._bulk import BulkRuns
     from multicart_async.resources.runs._follow import Since
     from multicart_async.sinks import Sink
@@ -42,8 +42,9 @@ class Runs(Resource):
     Service documentation: https://multicartapi.com/api-docs/collections, https://multicartapi.com/docs/concepts/results
     """
 
-    def __init__(self, context: ClientContext, *, collections: Collections, account: Account) -> None:
+    def __init__(self, context: ClientContext, *, collections: Collections, account: Account, asins: Asins) -> None:
         super().__init__(context)
+        self._asins = asins
         self._collections = collections
         self._account = account
         self._api = RunApi(context)
@@ -165,10 +166,7 @@ class Runs(Resource):
         )
 
     async def estimate(
-        self,
-        collection_ids: Iterable[int] | AsyncIterable[int],
-        *,
-        journal: str | os.PathLike[str] | None = None,
+        self, collection_ids: Iterable[int] | AsyncIterable[int], *, journal: str | os.PathLike[str] | None = None
     ) -> Estimate:
         """Return what runs of collections would cost, and what can be spent, from one list and one credits call.
 
@@ -255,12 +253,7 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
-        newest: Run | None = None
-        async with aclosing(self.iterate(collection_id)) as runs:
-            async for run in runs:
-                if run.is_download_generated and (newest is None or run.id > newest.id):
-                    newest = run
-        return newest
+        return await newest_finished(self.iterate(collection_id))
 
     async def wait(self, started: StartedRun, *, policy: PollPolicy = PollPolicy()) -> Run:
         """Wait until a started run is finished, and return it; a run from before the start is never returned.
@@ -279,11 +272,7 @@ class Runs(Resource):
 
         Service documentation: https://multicartapi.com/api-docs/collections
         """
-        async with aclosing(self.watch(started, policy=policy)) as states:
-            async for state in states:
-                if state.run is not None and state.finished:
-                    return state.run
-        raise AssertionError("watch ends with a finished run or an error")  # pragma: no cover -- for type checkers
+        return await finished_run(self.watch(started, policy=policy))
 
     async def start_and_wait(self, collection_id: int, *, policy: PollPolicy = PollPolicy()) -> Run:
         """Start a run of a collection and return the finished run: `start`, then `wait`. Raises the errors of both.
@@ -387,6 +376,23 @@ class Runs(Resource):
         check_run(run)
         check_choice("on_invalid", on_invalid, OnInvalid)
         return self._context.downloads.records(run, record_reader(into), on_invalid, relist=self._relist(run))
+
+    async def missing_items(self, run: Run) -> tuple[Asin, ...]:
+        """Return those items of a collection of ASINs that have no record in a finished run; all records are read.
+
+        No documented field of a record is its postcode: one record counts for an ASIN at all its postcodes. An item that was
+        added after the run is left out if the list shows when; the documented list does not. A deleted one is not listed.
+
+        Raises:
+            ArgumentError: The run is not finished, or its collection is not of ASINs: SKUs and the products of a
+                category cannot be listed.
+            MultiCartError: The collection, its items or the records cannot be read; see `records`.
+
+        Service documentation: https://multicartapi.com/api-docs/amazon-items
+        """
+        from multicart_async.resources.runs._missing_items import find_missing_items  # noqa: PLC0415
+
+        return await find_missing_items(run, self._collections, self._asins, self.records)
 
     def _relist(self, run: Run | CategoryRun) -> Callable[[], Awaitable[Run | None]]:
         return lambda: self._api.find(run.collection, run.id)

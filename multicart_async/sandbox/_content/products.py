@@ -1,7 +1,8 @@
 """Tails of product records: about 100 fields, nested lists and objects, some text beyond ASCII, made from a seed.
 
 The service does not document the fields of a record beyond its item, title, price and availability: the others are made
-up, and resemble what product pages have. A sandbox makes a few dozen tails of one length, which its records share.
+up, and resemble what product pages have. A sandbox makes a few dozen tails of one length, which its records share; the
+fields that tell an item from others are in the heads. Tails of other lengths have the same values, and more or fewer of them.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _VOCABULARY = (
 )
 _WORDS = _VOCABULARY.split()
 _TEXTS = (
-    "brand manufacturer colour material style model_number part_number size pattern finish department origin_country "
-    "form_factor power_source connector mounting_type closure_type care_instructions target_audience theme season scent "
-    "flavour fabric shape edition language publisher format platform operating_system display_type battery_type "
-    "warranty_type return_policy packaging certification best_seller_category line"
+    "manufacturer colour material style part_number size pattern finish department origin_country form_factor "
+    "power_source connector mounting_type closure_type care_instructions target_audience theme season scent flavour "
+    "fabric shape edition language publisher format platform operating_system display_type battery_type warranty_type "
+    "return_policy packaging certification best_seller_category line"
 )
 _MEASURES = (
     "weight_grams length_cm width_cm height_cm package_weight_grams package_length_cm package_width_cm "
@@ -39,8 +40,8 @@ _MEASURES = (
     "shipping_cost tax_rate sustainability_score"
 )
 _COUNTS = (
-    "review_count question_count answer_count image_count video_count offer_count used_offer_count best_seller_rank "
-    "category_rank pieces_in_pack minimum_order maximum_order days_on_sale views_last_week bought_last_month"
+    "question_count answer_count image_count video_count offer_count used_offer_count category_rank pieces_in_pack "
+    "minimum_order maximum_order days_on_sale views_last_week bought_last_month"
 )
 _FLAGS = (
     "is_new is_bundle is_refurbished is_fragile is_adult is_gift_wrappable is_subscribable has_video has_coupon "
@@ -94,10 +95,10 @@ def _tail(seed: int, number: int, length: int) -> bytes:
             fitting[name] = value
             left -= size
     lists = {name: list(value) for name, value in fitting.items() if isinstance(value, tuple)}
-    make = random.Random(f"{seed}/{number}/{length}")
-    left -= _lengthen(make, lists, _pools(seed), left - _DESCRIPTION)
+    left -= _lengthen(random.Random(f"{seed}/{number}/lists"), lists, _pools(seed), left - _DESCRIPTION)
     members = [_member(name, lists.get(name, value)) for name, value in fitting.items()]
-    return b"".join(members) + _OPENING + _text(make, max(left, 0)) + _CLOSING
+    text = _text(random.Random(f"{seed}/{number}/text"), max(left, 0))
+    return b"".join(members) + _OPENING + text + _CLOSING
 
 
 def _lengthen(make: random.Random, lists: Mapping[str, list[bytes]], pools: Mapping[str, Pool], room: int) -> int:

@@ -1,126 +1,50 @@
 """Records of result files, generated from numbers alone: the same seed, collection, run and index give the same bytes.
 
-All records of a run have the same length: a short varying head, spaces, and one of the tails that the records of a kind
-share: dozens for products, one with a long text otherwise. So the size of a file is known in advance, any part of it can
-be generated alone, and gigabytes cost little.
+All records of a run have the same length: a short head, spaces, and one of the tails that the records of a kind share:
+dozens for products, one with a long text otherwise. The name of the item chooses the tail, so that it stays the same. So
+the size of a file is known in advance, any part of it can be generated alone, and gigabytes cost little.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Literal
+from zlib import crc32
 
 import attrs
 
+from multicart_async.sandbox._content import heads
 from multicart_async.sandbox._content.body import PIECE_SIZE
 from multicart_async.sandbox._content.envelope import dump
 from multicart_async.sandbox._content.products import product_tails
 
-_BRANDS = ("Nordvik", "Kestrel", "Bluegum", "Halcyon", "Tamarin", "Ostara", "Quoll & Co", "Café Noir")
-_PRODUCTS = ("Laptop 15.6 inch", "Wireless Mouse", "USB-C Hub", "Office Chair", "Desk Lamp", "Water Bottle", "Backpack")
-_STOCK = ("In Stock", "In Stock", "In Stock", "Only 3 left in stock", "Currently unavailable")
-_SELLERS = ("Amazon AU", "Kestrel Direct", "Bluegum Trading", "Halcyon Store")
 _FILLER = "Carefully made for every day, tested for years of use, and packed without plastic. "
-_HEAD_SIZE = 128  # bytes; longer than any head without its ASIN
-_CATEGORY_HEAD_SIZE = 272
+_SHORT_TEXT = (b'"extra":{}}',)
+_MIN_TAIL = 345  # bytes behind a head with details; those of the shortest text
+_MASK = 0xFFFFFFFF
 
-Head = Callable[[int, str], bytes]
-Tails = Callable[[int], tuple[bytes, ...]]
 RecordKind = Literal["products", "text"]
 
 
 def synthetic_asin(collection: int, index: int) -> str:
     """Return the ASIN of an item that no request has added."""
-    return f"B0{(collection * 5_003 + index * 7) & 0xFFFFFFFF:08X}"
-
-
-def _hash32(seed: int, number: int) -> int:
-    """Return a well-mixed number of 32 bits, at far less cost than a random generator per record."""
-    value = (number * 0x9E3779B1 + seed * 0x85EBCA6B + 0x7F4A7C15) & 0xFFFFFFFF
-    value = ((value ^ (value >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
-    return value ^ (value >> 15)
-
-
-def _price(digest: int) -> int:
-    return 499 + digest % 150_000
-
-
-def product_head(seed: int, item_name: str) -> Head:
-    """Return the function for heads of full product records, with the documented names."""
-
-    def head(index: int, asin: str) -> bytes:
-        digest = _hash32(seed, index)
-        cents = _price(digest)
-        title = f"{_BRANDS[digest % 8]} {_PRODUCTS[digest % 7]}, model {digest % 9000 + 1000}"
-        return (
-            f'{{"{item_name}":{asin},"title":"{title}","price":"${cents // 100}.{cents % 100:02d}",'
-            f'"availability":"{_STOCK[digest % 5]}",'
-        ).encode()
-
-    return head
-
-
-def availability_head(seed: int, item_name: str) -> Head:
-    """Return the function for heads in fetch mode ``availability_only``: stock status and current price."""
-
-    def head(index: int, asin: str) -> bytes:
-        digest = _hash32(seed, index)
-        cents = _price(digest)
-        return (
-            f'{{"{item_name}":{asin},"price":"${cents // 100}.{cents % 100:02d}","availability":"{_STOCK[digest % 5]}"'
-        ).encode()
-
-    return head
-
-
-def category_head(seed: int, item_name: str) -> Head:
-    """Return the function for heads of category records.
-
-    They have the inlined fields of a result, and those that the columns of the dashboard's CSV come from.
-    """
-
-    def head(index: int, asin: str) -> bytes:
-        digest = _hash32(seed, index)
-        cents = _price(digest)
-        record = {
-            "title": f"{_BRANDS[digest % 8]} {_PRODUCTS[digest % 7]}, model {digest % 9000 + 1000}",
-            "price": f"${cents // 100}.{cents % 100:02d}",
-            "parent_asin": synthetic_asin(seed, index // 3),
-            "is_variant": index % 3 > 0,
-            "is_brand": digest % 4 == 0,
-            "is_store": digest % 5 == 0,
-            "is_prime": digest % 2 == 0,
-            "seller_name": _SELLERS[digest % 4],
-            "price_cents": cents,
-            "in_stock": digest % 5 < 4,
-        }
-        return f'{{"{item_name}":{asin},'.encode() + dump(record)[1:-1] + b","
-
-    return head
-
-
-def record_tails(kind: RecordKind, seed: int) -> Tails:
-    """Return the function for the tails of records, which gets their length in bytes."""
-    return partial(product_tails, seed) if kind == "products" else text_tails
+    return "B0%08X" % ((collection * 5_003 + index * 7) & _MASK)
 
 
 @lru_cache(maxsize=4)
 def text_tails(length: int) -> tuple[bytes, ...]:
-    """Return a single tail of *length* bytes, most of it one text; below 490 bytes it is the shortest one."""
+    """Return a single tail of *length* bytes, most of it one text, which ends the object ``extra`` of a detailed head."""
     extra = {
-        "brand": {"name": "Nordvik", "store": "https://www.amazon.com.au/stores/Nordvik"},
         "rating": {"stars": 4.5, "count": 1284, "histogram": [71, 15, 6, 3, 5]},
         "images": [f"https://m.media-amazon.com/images/I/{number}1example.jpg" for number in range(3)],
         "specifications": {"colour": "noir d'été", "weight_grams": 1190, "warranty_months": 24},
         "variants": [],
         "description": "",
     }
-    text = b'"extra":' + dump(extra)[:-2]
+    text = dump(extra)[1:-2]
     fill = length - len(text) - 3
-    if fill < 0:
-        return (b'"extra":{}}',)  # the record is to be small
     return (text + (_FILLER * (fill // len(_FILLER) + 1))[:fill].encode() + b'"}}',)
 
 
@@ -128,21 +52,41 @@ def text_tails(length: int) -> tuple[bytes, ...]:
 class Template:
     """A generator for the records of one run."""
 
-    head: Head
+    head: heads.Head
     head_size: int
     tails: Sequence[bytes]  # all of one length
     asins: Sequence[str] | None
     collection: int
+    seed: int
+    run: int
 
     @property
     def size(self) -> int:
         """The number of bytes of each record."""
         return self.head_size + len(self.tails[0])
 
-    def record(self, item: int, number: int) -> bytes:
-        """Return the record *number*, which belongs to *item*."""
-        asin = f'"{synthetic_asin(self.collection, item)}"' if self.asins is None else self.asins[item]
-        return self.head(number, asin).ljust(self.head_size) + self.tails[number % len(self.tails)]
+    def parts(self, first_item: int, numbers: range, per_item: int) -> list[bytes]:
+        """Return the parts of records, each with what separates it from the next: *numbers* count from *first_item*.
+
+        The whole loop is here, because a call for each record would take a tenth of its time.
+        """
+        head, size, tails, count = self.head, self.head_size, self.tails, len(self.tails)
+        asins, collection, seed, run = self.asins, self.collection, self.seed & _MASK, _mix(self.run)
+        parts: list[bytes] = []
+        for number in numbers:
+            at = first_item + number // per_item
+            name = f'"{synthetic_asin(collection, at)}"' if asins is None else asins[at]
+            item = crc32(name.encode(), seed)
+            visit = (item ^ (run + number % per_item)) * 0x9E3779B97F4A7C15 >> 32 & _MASK
+            parts += head(name, item, visit).encode().ljust(size), tails[item % count], b",\n"
+        return parts
+
+
+def _mix(number: int) -> int:
+    """Return a well-mixed number of 32 bits."""
+    number = (number * 0x9E3779B1 + 0x7F4A7C15) & _MASK
+    number = ((number ^ (number >> 16)) * 0x21F0AAAD) & _MASK
+    return number ^ (number >> 15)
 
 
 def template(
@@ -150,9 +94,10 @@ def template(
     item_name: str,
     *,
     seed: int,
+    run: int,
     collection: int,
     record_bytes: int,
-    tails: Tails,
+    records: RecordKind,
     asins: Sequence[str] | None,
 ) -> Template:
     """Return the template for ``full``, ``availability_only`` or ``category`` records of about *record_bytes* bytes.
@@ -160,11 +105,20 @@ def template(
     Records of Officeworks items are not documented: they are those of Amazon, with ``sku`` for the item's name.
     """
     quoted = None if asins is None else [json.dumps(asin, ensure_ascii=False) for asin in asins]
+    rest = (quoted, collection, seed, run)
     longest = max((len(asin.encode()) for asin in quoted or ()), default=12)
     if kind == "availability_only":
-        return Template(availability_head(seed, item_name), _HEAD_SIZE + longest, (b"}",), quoted, collection)
-    head, size = (category_head, _CATEGORY_HEAD_SIZE) if kind == "category" else (product_head, _HEAD_SIZE)
-    return Template(head(seed, item_name), size + longest, tails(record_bytes - size - longest), quoted, collection)
+        return Template(heads.availability_head(item_name), heads.SIZE + longest, (b"}",), *rest)
+    head, size, text = heads.product_head(item_name), heads.SIZE, records == "text"
+    if kind == "category":
+        head, size = heads.category_head(item_name), heads.CATEGORY_SIZE
+    room = record_bytes - size - longest
+    if room < heads.DETAILS_SIZE + _MIN_TAIL:
+        return Template(head, size + longest, _SHORT_TEXT if text else product_tails(seed, room), *rest)
+    room -= heads.DETAILS_SIZE
+    head = heads.detailed(head, run, '"extra":{' if text else "")
+    tails = text_tails(room) if text else product_tails(seed, room)
+    return Template(head, record_bytes - room, tails, *rest)
 
 
 @attrs.frozen
@@ -203,8 +157,7 @@ class Page:
         return records
 
     def _block(self, number: int, last: int, count: int) -> bytes:
-        record, per_item = self.template.record, self.per_item
-        first = self.first_item
-        base = first * per_item
-        block = b",\n".join([record(first + index // per_item, base + index) for index in range(number, last)])
-        return block + (b"\n]" if last == count else b",\n")
+        parts = self.template.parts(self.first_item, range(number, last), self.per_item)
+        if last == count:
+            parts[-1] = b"\n]"
+        return b"".join(parts)

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import attrs
 
-from multicart_async.sandbox._content.records import Page, RecordKind, Template, record_tails, template
+from multicart_async.sandbox._content.records import Page, RecordKind, Template, template
 
 State = Literal["running", "done", "failed", "cancelled"]
 Kind = Literal["product", "category"]
@@ -98,13 +98,13 @@ class Run:
 def _template(run: Run) -> Template:
     kind = "category" if run.kind == "category" else run.fetch_mode
     asins = None if run.asins is None else cast("list[str]", json.loads(run.asins))
-    seed = (run.seed * 1_000_003 + run.id) & 0xFFFFFFFF
     return template(
         *(kind, run.item_name),
-        seed=seed,
+        seed=run.seed,
+        run=run.id,
         collection=run.collection,
         record_bytes=run.record_bytes,
-        tails=record_tails(run.records, run.seed),
+        records=run.records,
         asins=asins,
     )
 
