@@ -19,7 +19,7 @@ from harness.bench import Bench
 from harness.machine import Cores, clean_environment, fast_folder, is_in_memory
 from harness.nginx import MissingError
 from harness.race import Track, say
-from jobs import archives, calls, many_files, memory, one_file, parsing, starting, waiting
+from jobs import archives, calls, many_files, memory, one_file, parsing, starting, tables, waiting
 
 JOBS: Mapping[str, Callable[[Bench], None]] = {
     "big-file": one_file.fast_disk,
@@ -35,6 +35,8 @@ JOBS: Mapping[str, Callable[[Bench], None]] = {
     "product-records": parsing.product_records,
     "large-records": parsing.large_records,
     "text-records": parsing.text_records,
+    "tables": tables.race,
+    "tables-memory": tables.growth,
     "zip": archives.strict,
     "import": starting.imports,
     "memory": memory.growth,

@@ -9,7 +9,7 @@ that emitted the event, cleanly. Byte counts add up: ``FileProgress.received`` r
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # few programs make a mirror
 
 __all__ = [
     "Event",
+    "ExportAdvanced",
     "FileCompleted",
     "FileFailed",
     "FileProgress",
@@ -171,6 +172,20 @@ class SyncCompleted(Event):
     """``client.sync`` has ended; with ``follow=True``, one of its passes has. ``report`` is what it returns."""
 
     report: SyncReport
+
+
+@attrs.frozen(kw_only=True)
+class ExportAdvanced(Event):
+    """`tables.export` has got on: emitted about ten times a second.
+
+    In the ``phase`` ``"reading"``, which JSON Lines do not need, it finds the columns, in ``"writing"`` it writes the table.
+    ``runs`` of ``of_runs`` are done in this phase, with ``rows`` records.
+    """
+
+    phase: Literal["reading", "writing"]
+    runs: int
+    of_runs: int
+    rows: int
 
 
 Emit = Callable[[Event], None]

@@ -10,14 +10,23 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import anyio
 
-__all__ = ["WORKERS", "ThreadJob", "join_thread", "open_in_thread", "run_in_thread", "submit", "thread_pool"]
+__all__ = [
+    "WORKERS",
+    "ThreadJob",
+    "join_thread",
+    "open_in_thread",
+    "run_in_thread",
+    "submit",
+    "submit_to",
+    "thread_pool",
+]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=BinaryIO)
@@ -83,8 +92,13 @@ class ThreadJob(Generic[T]):
 
 def submit(work: Callable[[Unpack[Args]], T], *args: *Args) -> ThreadJob[T]:
     """Start *work* in a thread. The job must be passed to `join_thread` on every path."""
+    return submit_to(thread_pool(), work, *args)
+
+
+def submit_to(executor: Executor, work: Callable[[Unpack[Args]], T], *args: *Args) -> ThreadJob[T]:
+    """Start *work* in a thread of *executor*. The job must be passed to `join_thread` on every path."""
     job = ThreadJob(asyncio.get_running_loop(), partial(work, *args))
-    thread_pool().submit(_run, job)
+    executor.submit(_run, job)
     return job
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "dump_checksummed",
     "iter_manifest",
     "load_checksummed",
+    "manifest_checksum",
     "parse_manifest",
 ]
 
@@ -140,6 +141,11 @@ def _join(lines: Iterable[str], *, start: str = "", between: str = ",\n ", end: 
 
 def _last_line(before: bytes | memoryview) -> bytes:
     return (_LAST_LINE % hashlib.sha256(before).hexdigest()).encode()
+
+
+def manifest_checksum(payload: bytes) -> str:
+    """Return the checksum in the last line of a trusted manifest, which identifies its content."""
+    return payload[-_LAST_LINE_SIZE:].split(b'"')[3].decode()
 
 
 def parse_manifest(payload: bytes) -> Manifest | str:

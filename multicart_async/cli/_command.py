@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import click
@@ -30,7 +30,7 @@ class Leaf(click.Command):
         view: View,
         example: str,
         params: list[click.Parameter],
-        offline: bool = False,
+        offline: bool | str = False,
         progress: bool = False,
     ) -> None:
         super().__init__(
@@ -42,8 +42,12 @@ class Leaf(click.Command):
         self.work = work
         self.view = view
         self.example = example
-        self.offline = offline
+        self._offline = offline
         self.progress = progress
+
+    def is_offline(self, values: Mapping[str, Any]) -> bool:
+        """Return whether no client is made for a call with these parameters."""
+        return values[self._offline] is not None if isinstance(self._offline, str) else self._offline
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command, and return its exit status."""
@@ -77,12 +81,13 @@ def command(
     *,
     example: str,
     view: View = PLAIN,
-    offline: bool = False,
+    offline: bool | str = False,
     progress: bool = False,
 ) -> Callable[[Work], Leaf]:
     """Make a function the command *name* of *parent*.
 
-    *offline*: no client is made for it. *progress*: it is shown while the results of a stream come.
+    *offline*: no client is made for it; the name of a parameter: if that one is given. *progress*: it is shown while the
+    results of a stream come.
     """
 
     def make(work: Work) -> Leaf:

@@ -9,8 +9,10 @@ from typing import Final
 
 import attrs
 
+from multicart_async.cli._plural import counted
 from multicart_async.events import (
     Event,
+    ExportAdvanced,
     FileCompleted,
     FileFailed,
     FileProgress,
@@ -274,12 +276,13 @@ class _Window:
 
 
 class _Messages:
-    """What is worth a line: a pause, a retry, or the run that is being waited for."""
+    """What is worth a line: a pause, a retry, the run that is being waited for, or the table that is being written."""
 
     def __init__(self) -> None:
         self._pause_until = self._retry_until = 0.0
         self._retry = ""
         self._waiting: tuple[int, str] | None = None  # collection, text
+        self._table: str | None = None
 
     def add(self, event: Event, now: float) -> None:
         """Take note of an event."""
@@ -289,6 +292,9 @@ class _Messages:
             self._retry, self._retry_until = f"attempt {event.attempt}: {event.error}", now + _RETRY_SHOWN
         elif isinstance(event, RunProgress):
             self._wait(event)
+        elif isinstance(event, ExportAdvanced):
+            records = counted(event.rows, "record")
+            self._table = f"{event.phase} run {event.runs + 1:,} of {event.of_runs:,}, {records} so far"
 
     def _wait(self, event: RunProgress) -> None:
         if not event.finished:
@@ -304,4 +310,4 @@ class _Messages:
             return f"rate limited: the service asked for a pause, {self._pause_until - now:.0f} s left"
         if now < self._retry_until:
             return self._retry
-        return self._waiting[1] if self._waiting else None
+        return self._waiting[1] if self._waiting else self._table

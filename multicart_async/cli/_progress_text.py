@@ -34,9 +34,9 @@ def duration(seconds: float) -> str:
 
 def sentence(snapshot: Snapshot, title: str = "") -> str:
     """Return all that is known as one line for a log."""
-    text = ", ".join(_parts(snapshot)) or "nothing yet"
-    text = f"{title}: {text}" if title else text
-    return as_line(text if snapshot.message is None else f"{text}; {snapshot.message}")
+    numbers = ", ".join(_parts(snapshot))
+    text = "; ".join(part for part in (numbers, snapshot.message) if part) or "nothing yet"
+    return as_line(f"{title}: {text}" if title else text)
 
 
 def _parts(snapshot: Snapshot) -> list[str]:

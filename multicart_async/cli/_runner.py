@@ -71,7 +71,7 @@ async def _run(leaf: Leaf, call: Call, values: dict[str, Any]) -> int:
 
 async def _with_client(leaf: Leaf, call: Call, values: dict[str, Any]) -> int:
     async with AsyncExitStack() as stack:
-        if not leaf.offline:
+        if not leaf.is_offline(values):
             await stack.enter_async_context(connected(call))
         result = await leaf.work(call, **values)
         await _show(result, leaf, call)

@@ -36,7 +36,7 @@ def leaves(command: click.Command = ROOT, path: str = "multicart") -> dict[str, 
 
 
 TREE = {
-    "": "login logout whoami credits sync verify request doctor sandbox completion",
+    "": "login logout whoami credits sync verify export changes report request doctor sandbox completion",
     "collections": "list get create update delete import",
     "asins": "list add count export remove",
     "skus": "add",

@@ -16,6 +16,7 @@ import pytest
 from support.command_kit import BackgroundSandbox, Commands, Result, background_sandbox
 from support.documents import ROOT
 from support.interrupting import interrupt_when
+from support.table_kit import write_run
 
 from multicart_async import AsyncMultiCart
 from multicart_async.cli._exit_status import statuses
@@ -118,6 +119,12 @@ def a_mirror(served: BackgroundSandbox, multicart: Commands) -> None:
     asyncio.run(sync())
 
 
+def two_runs(served: BackgroundSandbox, multicart: Commands) -> None:
+    """The folder mirror, with two runs of collection 101."""
+    for run_id, price in ((88, "$5"), (89, "$6")):
+        write_run(Path("mirror"), 101, run_id, [[{"asin": "B0DJQQ38TG", "price": price}]])
+
+
 SCENES = {
     "login": Scene(stdin=Sandbox.api_key),
     "collections import": Scene(prepare=a_csv),
@@ -130,6 +137,9 @@ SCENES = {
     "category cancel": Scene(collections=0, prepare=a_category),
     "category download": Scene(collections=0, prepare=a_category),
     "verify": Scene(prepare=a_mirror),
+    "changes": Scene(prepare=two_runs),
+    "export": Scene(prepare=two_runs),
+    "report": Scene(prepare=a_mirror),
     "sandbox": Scene(serves=True),
 }
 ENVIRONMENT = {

@@ -103,7 +103,7 @@ def test_a_sentence_has_everything() -> None:
         ({"collections": 2, "failed": 1}, "2 collections, 1 failed"),
         ({"bytes": 5, "rate": 0.0, "active": (ActiveFile("a", 5, None),)}, "0 files, 5 B, 0 B/s"),
         ({"of_collections": 0, "rate": 0.0, "eta": 0.0}, "0 of 0 collections"),
-        ({"message": "a\x1b[31m\nb"}, "nothing yet; a\\x1b[31m b"),
+        ({"message": "a\x1b[31m\nb"}, "a\\x1b[31m b"),
     ],
 )
 def test_a_sentence_has_only_what_is_known(known, text) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ NAMED = re.compile(r"`([A-Z]\w*(?:\.\w+)?|[a-z]\w*_\w+)`")  # a class, a method 
 NOT_OURS = frozenset({"None", "schedule_id", "zipcode_id", "on_event"})
 
 
+@cache
 def defined() -> set[str]:
     """Modules, classes, functions and methods of the package, methods with their class."""
     names = {"multicart_async"}

@@ -31,6 +31,7 @@ from multicart_async.sandbox.__main__ import parser
 DOCUMENTS = documents()
 TEXTS = {**DOCUMENTS, "docstrings": "\n\n".join(docstrings())}
 BLOCKS = tuple(blocks(TEXTS))
+HEAVY = re.compile(r"^import (duckdb|pandas|polars)$", re.MULTILINE)
 UNITS = {"": 1, " MiB": 2**20, " GiB": 2**30}
 PLUGIN = (
     () if entry_points(group="pytest11", name="multicart_async") else ("-p", "multicart_async.sandbox.pytest_plugin")
@@ -77,7 +78,8 @@ def chosen(*, program: bool) -> Any:
     """The complete programs, or the pieces of code, each a test of its own."""
     kind = [block for block in BLOCKS if block.is_program == program and not block.is_test]
     assert kind
-    return pytest.mark.parametrize("block", kind, ids=str)
+    marked = [pytest.param(block, marks=[pytest.mark.heavy] if HEAVY.search(block.code) else []) for block in kind]
+    return pytest.mark.parametrize("block", marked, ids=str)
 
 
 @chosen(program=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import time
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypedDict, assert_type
+from typing import Any, Literal, TypedDict, assert_type
 
 import attrs
 from support.fakes import FakeFile, FakeTransport
@@ -29,6 +30,7 @@ from multicart_async import (
     events,
     plan_shards,
     sandbox,
+    tables,
 )
 from multicart_async._core.unset import Unset
 from multicart_async._http import ByteStream, Transport
@@ -202,6 +204,8 @@ async def files_and_records(client: AsyncMultiCart, run: Run, scrape: CategoryRu
     client.runs.records(run, on_invalid="ignore")  # type: ignore[call-overload]
     async for product in client.runs.records(run, into=Product):
         assert_type(product.price, str | None)
+    assert_type(await client.runs.missing_items(run), tuple[Asin, ...])
+    await client.runs.missing_items(scrape)  # type: ignore[arg-type]
     await client.runs.download(run, "results", files="pdf")  # type: ignore[arg-type]
 
 
@@ -383,6 +387,19 @@ async def failures(client: AsyncMultiCart) -> None:
         del caught
     except MultiCartError as error:
         assert_type(error.report, Any)
+
+
+async def comparing() -> None:
+    """Records of a mirror, amounts, and the changes between two runs."""
+    async for found in tables.read_records("mirror"):
+        assert_type(found.value, dict[str, Any])
+    async for product in tables.read_records("mirror", into=Product):
+        assert_type(product.value, Product)
+    assert_type(tables.amount("$5"), Decimal | None)
+    async for change in tables.changes("mirror", 101, old=88, key=("asin", "postcode"), fields=["price"]):
+        assert_type(change, tables.Change)
+        assert_type(change.kind, Literal["added", "removed", "changed"])
+    tables.changes("mirror", 101, fields=5)  # type: ignore[arg-type]
 
 
 def values(run: Run, added: AddResult) -> None:

@@ -144,14 +144,31 @@ async def download(
         return await call.client.runs.download(found, folder, files=files, overwrite=overwrite, strict=strict)
 
 
-@command(runs, "records", example="multicart runs records 101 > records.jsonl", view=View(noun="records", records=True))
-@COLLECTION_ID
+@command(
+    runs,
+    "records",
+    example="multicart runs records 101 > records.jsonl",
+    view=View(noun="records", records=True),
+    offline="mirror",
+)
+@click.argument("collection_id", type=ID, required=False)
 @click.argument("run_id", type=ID, required=False)
+@option("--from", "mirror", metavar="MIRROR", help="Read them from a mirror that sync has made; nothing is sent.")
 @option("--skip-invalid", is_flag=True, help="Leave out values that are no records, instead of failing.")
 async def records(
-    call: Call, *, collection_id: int, run_id: int | None, skip_invalid: bool
+    call: Call, *, collection_id: int | None, run_id: int | None, mirror: str | None, skip_invalid: bool
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Print each record of a finished run as a line of JSON, without RUN_ID of the newest one."""
+    """Print each record of a finished run as a line of JSON, without RUN_ID of the newest one.
+
+    With --from, the newest one is that of the mirror, and no credential is needed. Without COLLECTION_ID, that is the
+    newest run of each collection of the mirror.
+    """
+    if mirror is not None:
+        from multicart_async.cli._mirror_records import mirror_records  # noqa: PLC0415
+
+        return await mirror_records(call, mirror, collection_id, run_id, skip_invalid=skip_invalid)
+    if collection_id is None:
+        raise click.UsageError("missing argument 'COLLECTION_ID'; only a mirror, with --from, can be read without it")
     found = await _find_run(call, collection_id, run_id)
     return call.client.runs.records(found, on_invalid="skip" if skip_invalid else "raise")
 
