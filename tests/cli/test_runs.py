@@ -361,3 +361,10 @@ def _stop_after(limit: int, seen: list[int]) -> Any:
             raise BrokenPipeError(32, "Broken pipe")
 
     return add
+
+
+def test_records_of_the_service_need_a_collection(multicart: Commands) -> None:
+    """Only a mirror can be read as a whole."""
+    done = multicart("runs", "records")
+
+    assert (done.status, "missing argument 'COLLECTION_ID'; only a mirror, with --from," in done.err) == (2, True)
