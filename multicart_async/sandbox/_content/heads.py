@@ -9,7 +9,6 @@ Gigabytes of records need a head each: texts are in tables, because to format a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -101,13 +100,13 @@ def category_head(item_name: str) -> Head:
     opening = f'{{"{item_name}":'
 
     def head(name: str, item: int, visit: int) -> str:
-        price = json.loads(f"{{{_offer(item, visit)}}}").get("price")  # price_cents and in_stock agree with it
-        shown, cents = ("null", "null") if price is None else (f'"{price}"', price.translate(_DIGITS))
+        price = _price(item, visit)  # the documentation shows no category record without one
+        in_stock = _stock(item, visit) is not _UNAVAILABLE
         return (
             f'{opening}{name},"title":"{_LINES[item % _COUNT].title}{_HEX[item >> 20]}{_HEX[item >> 8 & 0xFFF]}",'
-            f'"price":{shown},"parent_asin":"B0{crc32(name[:-2].encode()):08X}","is_variant":{_BOOL[item % 3 > 0]},'
+            f'"price":"{price}","parent_asin":"B0{crc32(name[:-2].encode()):08X}","is_variant":{_BOOL[item % 3 > 0]},'
             f'"is_brand":{_BOOL[item % 4 == 0]},"is_store":{_BOOL[item % 5 == 0]},"is_prime":{_BOOL[item % 2 == 0]},'
-            f'"seller_name":"{_SELLERS[item >> 3 & 3]}","price_cents":{cents},"in_stock":{_BOOL[price is not None]},'
+            f'"seller_name":"{_SELLERS[item >> 3 & 3]}","price_cents":{price.translate(_DIGITS)},"in_stock":{_BOOL[in_stock]},'
         )
 
     return head
@@ -133,9 +132,17 @@ def detailed(head: Head, run_id: int, opening: str) -> Head:
 
 def _offer(item: int, visit: int) -> str:
     """Return price and availability as JSON. Out of stock the price is null, and of every fourth such item it is missing."""
-    stock = _UNUSUAL_STOCK[visit >> 26] or _USUAL_STOCK[item >> 26]
+    stock = _stock(item, visit)
     if stock is _UNAVAILABLE:
         return f'"price":null,"availability":"{stock}"' if item & 12 else f'"availability":"{stock}"'
+    return f'"price":"{_price(item, visit)}","availability":"{stock}"'
+
+
+def _stock(item: int, visit: int) -> str:
+    return _UNUSUAL_STOCK[visit >> 26] or _USUAL_STOCK[item >> 26]
+
+
+def _price(item: int, visit: int) -> str:
     line = _LINES[item % _COUNT]
-    price = (line.lowest + (item >> 6) % line.prices * 100) * _CHANGES[visit & 63] // 1000
-    return f'"price":"{_DOLLARS[price // 100]}{_CENTS[price % 100]}","availability":"{stock}"'
+    cents = (line.lowest + (item >> 6) % line.prices * 100) * _CHANGES[visit & 63] // 1000
+    return f"{_DOLLARS[cents // 100]}{_CENTS[cents % 100]}"
