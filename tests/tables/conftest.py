@@ -8,9 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def young_garbage() -> Iterator[None]:
-    """`gc.collect` looks at what the test has made, not at all that other tests have left, which takes half a second."""
+    """`gc.collect` looks at what the test has made, not at all that other tests have left, which takes half a second.
+
+    Not for tests with hypothesis, which asks the garbage collector about objects.
+    """
     gc.freeze()
     yield
     gc.unfreeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,9 @@ async def test_a_column_asked_for_outlives_its_object(tmp_path: Path, flatten: i
         report = await export(source, dest, columns=["a.b"], flatten=flatten)
         assert (report.rows, report.rest) == (1, 0)
 
-    assert [*sqlite3.connect(dest).execute('SELECT "a.b" FROM history ORDER BY run_id')] == [
+    with closing(sqlite3.connect(dest)) as db:
+        cells = db.execute('SELECT "a.b" FROM history ORDER BY run_id').fetchall()
+    assert cells == [
         ('{"c":7}',),
         (None,),
         ("0.5",),
