@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from multicart_async.tables._column_names import FIRST
-from multicart_async.tables._fields import Kind
 from multicart_async.tables._frames import Frame, Place
 from multicart_async.tables._layout import Layout
 from multicart_async.tables._pages import Values
@@ -15,19 +13,15 @@ __all__ = ["ArrowFrame", "schema_of"]
 
 def schema_of(arrow: Any, layout: Layout) -> Any:
     """Return the schema of a layout. A column that was always null is one of text."""
-    integer, text = arrow.int64(), arrow.string()
-    first = [integer, integer, arrow.timestamp("us", tz="UTC"), integer, integer]
-    own = [type_of(arrow, column.kind) for column in layout.columns]
-    amounts = [arrow.decimal128(18, 2)] * len(layout.amounts)
-    others = len(layout.names) - len(FIRST) - len(own) - len(amounts)
-    types = [*first, *own, *amounts, *([text] * others)]
-    return arrow.schema([*zip(layout.names, types, strict=True)])
-
-
-def type_of(arrow: Any, kind: Kind) -> Any:
-    """Return the type of a column."""
-    types = {"bool": arrow.bool_, "int64": arrow.int64, "double": arrow.float64}
-    return types.get(kind, arrow.string)()
+    types = {
+        "bool": arrow.bool_(),
+        "int64": arrow.int64(),
+        "double": arrow.float64(),
+        "decimal": arrow.decimal128(18, 2),
+        "time": arrow.timestamp("us", tz="UTC"),
+    }
+    kinds = [types.get(kind, arrow.string()) for kind in layout.kinds]
+    return arrow.schema([*zip(layout.names, kinds, strict=True)])
 
 
 class ArrowFrame:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
-from multicart_async.tables._column_names import FIRST
 from multicart_async.tables._file_writer import FileWriter
 from multicart_async.tables._frames import Frame, Place
-from multicart_async.tables._layout import Layout
+from multicart_async.tables._layout import ColumnKind, Layout
 from multicart_async.tables._options import Target
 from multicart_async.tables._pages import Values
 from multicart_async.tables._state import TableState
@@ -35,7 +34,7 @@ class CsvWriter(FileWriter):
         super().begin(state, replaced)
         self._frame = Frame(state.layout)
         names = state.layout.names
-        self._convert = [_conversion(kind, excel=self._excel) for kind in _kinds(state.layout)]
+        self._convert = [_conversion(kind, excel=self._excel) for kind in state.layout.kinds]
         header = [_neutral(name) for name in names] if self._excel else names
         self._put((_BOM if self._excel else "") + _lines([header]))
 
@@ -60,13 +59,7 @@ def _lines(rows: Any) -> str:
     return text.getvalue()
 
 
-def _kinds(layout: Layout) -> Sequence[str]:
-    others = len(layout.names) - len(FIRST) - len(layout.columns) - len(layout.amounts)
-    own = [column.kind for column in layout.columns]
-    return [*(["first"] * len(FIRST)), *own, *(["amount"] * len(layout.amounts)), *(["text"] * others)]
-
-
-def _conversion(kind: str, *, excel: bool) -> Callable[[Any], Any] | None:
+def _conversion(kind: ColumnKind, *, excel: bool) -> Callable[[Any], Any] | None:
     if kind == "bool":
         return _bool_text
     return _neutral if kind == "text" and excel else None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import attrs
 
 from multicart_async.tables._column_names import FIRST, RECORD, REST, ColumnNames
 from multicart_async.tables._fields import Field, Fields, Kind
 
-__all__ = ["Column", "Layout", "Path", "make_layout", "path_name"]
+__all__ = ["Column", "ColumnKind", "Layout", "Path", "make_layout", "path_name"]
 
 Path = tuple[str, ...]
+ColumnKind = Kind | Literal["time", "decimal"]
 
 
 @attrs.frozen
@@ -43,6 +44,15 @@ class Layout:
         """The names of all columns, in order."""
         own = [column.name for column in self.columns]
         return [*FIRST, *own, *self.amounts, *([REST] if self.rest else []), *([RECORD] if self.record else [])]
+
+    @property
+    def kinds(self) -> list[ColumnKind]:
+        """The types of all columns, in order."""
+        kinds: list[ColumnKind] = ["int64", "int64", "time", "int64", "int64"]
+        kinds.extend(column.kind for column in self.columns)
+        kinds.extend("decimal" for _ in self.amounts)
+        kinds.extend("text" for there in (self.rest, self.record) if there)
+        return kinds
 
     @property
     def mapping(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -86,13 +86,9 @@ async def _pieces(sink: ListableSink, page: SourcePage) -> AsyncGenerator[bytes,
     if page.size <= _PIECE:
         yield await sink.read(page.path) or b""
         return
-    async with closing(_opened(sink, page.path)) as pieces:
+    async with closing(sink.iter_bytes(page.path)) as pieces:
         async for piece in pieces:
             yield piece
-
-
-def _opened(sink: ListableSink, path: str) -> AsyncIterator[bytes]:
-    return sink.iter_bytes(path)
 
 
 class _PageReader:

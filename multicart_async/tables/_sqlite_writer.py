@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async.errors import ArgumentError, DiskError, IntegrityError, MultiCartError
 from multicart_async.sinks._atomic_file import disk_error
-from multicart_async.tables._column_names import FIRST
 from multicart_async.tables._frames import Frame, Place
 from multicart_async.tables._layout import Layout
 from multicart_async.tables._migration import Step, keeps_columns, migrate
@@ -25,8 +24,6 @@ from multicart_async.tables._state import TableState
 from multicart_async.tables._writer import RunKey, Written
 
 __all__ = ["SqliteWriter"]
-
-T = TypeVar("T")
 
 _OLDEST: Final = (3, 37, 0)  # with STRICT tables
 _BUSY: Final = 30.0  # seconds to wait for another process
@@ -47,7 +44,7 @@ _DISK_ERRORS: Final[Mapping[int, int | None]] = {
     sqlite3.SQLITE_IOERR: errno.EIO,
     sqlite3.SQLITE_CANTOPEN: None,
 }
-_KINDS: Final = {"bool": "INTEGER", "int64": "INTEGER", "double": "REAL"}
+_KINDS: Final = {"bool": "INTEGER", "int64": "INTEGER", "double": "REAL", "decimal": "REAL"}
 
 
 class SqliteWriter:
@@ -229,10 +226,7 @@ def _create(table: str, layout: Layout) -> str:
 
 
 def _types(layout: Layout) -> Sequence[tuple[str, str]]:
-    kinds = dict.fromkeys(FIRST, "INTEGER") | {"scraped_at": "TEXT"}
-    kinds |= {column.name: _KINDS.get(column.kind, "TEXT") for column in layout.columns}
-    kinds |= dict.fromkeys(layout.amounts, "REAL")
-    return [(name, kinds.get(name, "TEXT")) for name in layout.names]
+    return [(name, _KINDS.get(kind, "TEXT")) for name, kind in zip(layout.names, layout.kinds, strict=True)]
 
 
 def _widen(db: sqlite3.Connection, old: TableState, layout: Layout) -> None:
