@@ -31,8 +31,6 @@ from support.growing_tables import SCENARIOS, mirror_of
 from multicart_async.errors import ArgumentError
 from multicart_async.tables import export
 
-pytestmark = pytest.mark.usefixtures("young_garbage")
-
 async def main(table, runs, times):
     for _ in range(times):
         try:
