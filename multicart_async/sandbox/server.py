@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import warnings
@@ -12,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 import attrs
-from aiohttp import web
 
 from multicart_async._core.loopback import is_loopback
 from multicart_async._core.short_repr import short_repr
@@ -24,6 +22,7 @@ from multicart_async.sandbox._state.state import SandboxState, open_state
 from multicart_async.sandbox._state.users import NewUser, insert_user, newest_code
 from multicart_async.sandbox._web.app import PREFIX, Service
 from multicart_async.sandbox._web.hosts import local_host, served_names
+from multicart_async.sandbox._web.listener import Listener
 from multicart_async.sandbox._web.responses import disconnect
 from multicart_async.sandbox.faults import Faults
 from multicart_async.sandbox.recording import RecordedRequest, Recording
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from multicart_async.events import Event
 
 __all__ = ["Credits", "Sandbox"]
-
-_SHUTDOWN_TIMEOUT = 2.0  # seconds that handlers may still run once their connections are closed
 
 
 @attrs.frozen
@@ -52,14 +49,8 @@ class Credits:
         return self.available - (self.used + self.frozen)
 
 
-async def _stop(runner: web.AppRunner, state: SandboxState) -> None:
-    await runner.cleanup()
-    await asyncio.sleep(0)  # connections finish closing in the next iteration of the loop
-    state.db.close()
-
-
-def _warn_if_public(runner: web.AppRunner, stacklevel: int) -> None:
-    for host, port in (address[:2] for address in runner.addresses):
+def _warn_if_public(listener: Listener, stacklevel: int) -> None:
+    for host, port in listener.addresses:
         if not is_loopback(host):
             warnings.warn(
                 f"the sandbox listens on {host}, port {port}, where other computers can reach it: its API key is no "
@@ -176,7 +167,7 @@ class Sandbox:
         )
         self.faults = Faults()
         self.recording = Recording()
-        self._running: tuple[Service, web.AppRunner] | None = None
+        self._running: tuple[Service, Listener] | None = None
         self._address = (host, port)
 
     async def __aenter__(self) -> Self:
@@ -199,27 +190,28 @@ class Sandbox:
         hosts = served_names(options.host, options.links_base, options.allowed_hosts)
         state = open_state(options)
         service = Service(state, self.faults, self.recording, hosts)
-        runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        listener = Listener(service.application())
         try:
             seed.seed_defaults(state)
-            await runner.setup()
-            await web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl_context).start()
-            _warn_if_public(runner, stacklevel=4)  # of the caller of start(), or of `async with`
+            await listener.open(options.host, options.port, options.ssl_context)
+            _warn_if_public(listener, stacklevel=4)  # of the caller of start(), or of `async with`
         except BaseException:
-            await _stop(runner, state)
+            await listener.aclose()
+            state.db.close()
             raise
-        self._running = service, runner
-        self._address = runner.addresses[0][:2]
+        self._running = service, listener
+        self._address = listener.addresses[0]
 
     async def aclose(self) -> None:
         """Close all connections, stalled ones too, and discard the state; a second call has no effect."""
         if self._running is None:
             return
-        (service, runner), self._running = self._running, None
+        (service, listener), self._running = self._running, None
         service.closing.set()
         for request in tuple(service.active_requests):
             disconnect(request, reset=True)  # an orderly close would wait for a client that does not read
-        await _stop(runner, service.state)
+        await listener.aclose()
+        service.state.db.close()
 
     @property
     def _state(self) -> SandboxState:

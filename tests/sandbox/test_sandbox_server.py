@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 import sys
 import time
@@ -42,6 +44,21 @@ async def test_a_second_close_has_no_effect() -> None:
     await sandbox.aclose()
     async with sandbox:
         await sandbox.aclose()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_is_just_being_accepted_is_closed_too(turns: int) -> None:
+    """However many turns of the loop ago it arrived: its client learns of it, and no socket is left to a warning."""
+    async with Sandbox() as sandbox:
+        address = sandbox.url.split("/")[2].split(":")
+        with socket.socket() as client:
+            client.connect((address[0], int(address[1])))  # the system accepts it before the sandbox does
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await sandbox.aclose()
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
 
 
 async def test_a_second_start_is_an_error() -> None:
