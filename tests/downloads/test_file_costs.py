@@ -165,7 +165,6 @@ async def test_a_file_of_a_run_takes_little_memory(tmp_path: Path, monkeypatch: 
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-            gc.unfreeze()
         del groups, run
 
     assert (peaks[1] - peaks[0]) / 1_800 <= 2_080  # the fakes remember 700 bytes of each file

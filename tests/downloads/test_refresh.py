@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,33 +150,51 @@ async def test_what_is_only_added_is_not_staged(folder) -> None:
     assert version_in(alone) == OLD
 
 
-def steps_until_done(killing: Killing, folder: Path, scratch: Path):
-    """A copy of *folder* for each step at which a refresh of it was killed; ends with one that came through."""
-    for limit in range(1, 1000):
-        place = scratch / str(limit)
-        shutil.copytree(folder, place)
-        if killing.refresh(limit, place) == 0:
-            assert version_in(place) == NEW
-            return
-        yield place
-        shutil.rmtree(place)
+@pytest.fixture(scope="module")
+def kills(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A folder for each step at which a refresh of the old version was killed, up to the one that came through."""
+    whole, scratch = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("kills")
+    asyncio.run(deliver(OLD, whole))
+    places: list[Path] = []
+    with Killing() as killing:
+        for limit in range(1, 1000):
+            place = scratch / str(limit)
+            shutil.copytree(whole, place)
+            if killing.refresh(limit, place) == 0:
+                assert version_in(place) == NEW
+                break
+            places.append(place)
+    return places
+
+
+@pytest.fixture
+def killed(kills: list[Path], tmp_path: Path) -> Iterator[Path]:
+    """A copy of each of them, until the next one is wanted."""
+
+    def copies() -> Iterator[Path]:
+        for kill in kills:
+            place = tmp_path / kill.name
+            shutil.copytree(kill, place)
+            yield place
+            shutil.rmtree(place)
+
+    return copies()
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("call", ["verify", "old again", "new"])
-async def test_a_kill_at_each_step_of_a_refresh_can_be_completed(folder, tmp_path_factory, call) -> None:
+async def test_a_kill_at_each_step_of_a_refresh_can_be_completed(killed: Iterator[Path], call: str) -> None:
     """After a kill at any step, the next verify, or download of either version, makes the folder complete from the disk."""
     found: list[Version | None] = []
-    with Killing() as killing:
-        for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
-            if call == "new":
-                await deliver(NEW, place)
-            elif call == "old again":
-                offline = groups_over(OLD.transport(broken=frozenset({url(1), url(2), url(3), url(None)})))
-                with contextlib.suppress(MultiCartError):  # where the new version is complete, the old one is gone
-                    await offline.runs.download(OLD.run, place, files="both")
-            assert await verified(place)
-            found.append(version_in(place))
+    for place in killed:
+        if call == "new":
+            await deliver(NEW, place)
+        elif call == "old again":
+            offline = groups_over(OLD.transport(broken=frozenset({url(1), url(2), url(3), url(None)})))
+            with contextlib.suppress(MultiCartError):  # where the new version is complete, the old one is gone
+                await offline.runs.download(OLD.run, place, files="both")
+        assert await verified(place)
+        found.append(version_in(place))
 
     # near the seal, how many calls files share with others of their batch decides which version it is
     assert all(version in (OLD, NEW) for version in found)
@@ -268,12 +288,9 @@ async def test_verify_leaves_its_own_clients_refresh_alone(folder, monkeypatch) 
     assert not staged.parent.exists()
 
 
-async def test_a_sealed_version_that_cannot_be_read_is_not_removed(folder, tmp_path_factory) -> None:
+async def test_a_sealed_version_that_cannot_be_read_is_not_removed(killed: Iterator[Path]) -> None:
     """It may be half swapped in: it stays until it can be read."""
-    with Killing() as killing:
-        for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
-            if (place / FOLDER / ".new" / "manifest.json").exists():
-                break
+    place = next(place for place in killed if (place / FOLDER / ".new" / "manifest.json").exists())
 
     with pytest.raises(DiskError, match="Input/output error"):
         await groups_over(NEW.transport()).runs.download(
@@ -316,26 +333,22 @@ async def test_what_cannot_be_removed_after_a_failure_hides_no_error(folder, cap
     assert version_in(folder) == OLD
 
 
-async def test_a_sync_completes_a_sealed_version_from_the_disk(folder, tmp_path_factory) -> None:
+async def test_a_sync_completes_a_sealed_version_from_the_disk(killed: Iterator[Path]) -> None:
     """sync completes a sealed version while it checks whether a run is complete, without a request for its files."""
     ends = []
-    with Killing() as killing:
-        for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
-            if (place / FOLDER / ".new").exists():
-                groups = groups_over(NEW.transport())
-                ends.append(await groups.results.is_complete(DirectorySink(place), 101, 88, "pages"))
-                assert groups.transport.opened == groups.transport.sent == []
-                assert version_in(place) is not None
-                assert not (place / FOLDER / ".new").exists()
+    for place in killed:
+        if (place / FOLDER / ".new").exists():
+            groups = groups_over(NEW.transport())
+            ends.append(await groups.results.is_complete(DirectorySink(place), 101, 88, "pages"))
+            assert groups.transport.opened == groups.transport.sent == []
+            assert version_in(place) is not None
+            assert not (place / FOLDER / ".new").exists()
     assert set(ends) == {True}
 
 
-async def test_verify_names_a_sealed_version_it_cannot_complete(folder, tmp_path_factory) -> None:
+async def test_verify_names_a_sealed_version_it_cannot_complete(killed: Iterator[Path]) -> None:
     """verify reports a sealed version that cannot be completed as a failure, and goes on."""
-    with Killing() as killing:
-        for place in steps_until_done(killing, folder, tmp_path_factory.mktemp("killed")):
-            if (place / FOLDER / ".new" / "manifest.json").exists():
-                break
+    place = next(place for place in killed if (place / FOLDER / ".new" / "manifest.json").exists())
 
     class ReadOnly(DirectorySink):
         async def rename(self, old: str, new: str) -> None:

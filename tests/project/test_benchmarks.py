@@ -104,6 +104,7 @@ def test_a_target_may_leave_a_part_out() -> None:
     assert target.verdict(figures().Figures(rows)) == "target  CPU without hash ≤ 0.6 × (one + other): 0.50, met"  # noqa: RUF001
 
 
+@pytest.mark.heavy
 def test_the_suite_runs_without_nginx_and_leaves_nothing(tmp_path: Path) -> None:
     """A file and a mirror, tiny, with the sandbox as the server."""
     places = ("--dir", os.fspath(tmp_path), "--disk", os.fspath(tmp_path))

@@ -34,11 +34,11 @@ def watched() -> Iterator[Turns]:
         turns.longest = max(turns.longest, time.thread_time() - begun)
 
     asyncio.Handle._run = timed
+    gc.collect()
     gc.freeze()
     try:
         yield turns
     finally:
-        gc.unfreeze()
         asyncio.Handle._run = run
 
 

@@ -45,7 +45,6 @@ async def held_by(runs: int, sink: Sink, account: Account) -> list[int]:
         look()
     finally:
         tracemalloc.stop()
-        gc.unfreeze()
     assert runs == report.runs == len(report.failures) + report.files
     return held
 

@@ -16,8 +16,6 @@ from multicart_async.errors import ArgumentError, IntegrityError
 from multicart_async.sinks import MemorySink
 from multicart_async.tables import batches, export
 
-pytestmark = pytest.mark.usefixtures("young_garbage")
-
 
 def mirror_of(*runs: list[list[Any]]) -> MemorySink:
     """A mirror of collection 101 with these runs, from 88 on."""

@@ -16,8 +16,6 @@ from multicart_async.events import Event, ExportAdvanced
 from multicart_async.sinks import MemorySink
 from multicart_async.tables import ExportReport, export
 
-pytestmark = pytest.mark.usefixtures("young_garbage")
-
 FILES = ["t.csv", "t.csv.gz", "t.jsonl", "t.jsonl.gz", "t.jsonl.zst", "t.arrow"]
 
 
