@@ -23,7 +23,7 @@ from multicart_async.models import Run
 from multicart_async.resources.runs import _follow_state
 from multicart_async.resources.runs._follow import follow_runs
 
-SIZE = int(os.environ.get("MULTICART_FOLLOWED", "2500"))
+SIZE = int(os.environ.get("MULTICART_FOLLOWED", "1000"))
 """Collections in the long simulation; 10,000 take more than a minute, so they need ``--timeout=0``."""
 
 
@@ -140,6 +140,7 @@ def test_no_finished_run_is_lost(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(300)
 def test_a_week_of_many_collections(tmp_path: Path) -> None:
     """As many as ``MULTICART_FOLLOWED`` says. The requests are those of `wait_many`, and the file stays small."""
     began = time.perf_counter()
