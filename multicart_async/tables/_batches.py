@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from anyio.from_thread import start_blocking_portal
 
+from multicart_async._core.validation import check_ids
 from multicart_async._core.worker_thread import WorkerThread
 from multicart_async.tables._arrow import ArrowFrame
 from multicart_async.tables._frames import Place
@@ -49,7 +50,7 @@ def batches(
     """
     check_runs(runs)
     options = ExportOptions.checked(columns=columns, flatten=flatten)
-    wanted = None if collections is None else [*collections]
+    wanted = None if collections is None else check_ids("collections", collections)
     return Batches(source, wanted, runs, options, load_pyarrow("source", "a stream of Arrow batches"))
 
 
@@ -60,7 +61,7 @@ class Batches:
     """
 
     def __init__(
-        self, source: AnySource, collections: list[int] | None, runs: Runs, options: ExportOptions, arrow: Any
+        self, source: AnySource, collections: tuple[int, ...] | None, runs: Runs, options: ExportOptions, arrow: Any
     ) -> None:
         self._source = source
         self._collections = collections

@@ -6,14 +6,14 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import chain, islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.threads import run_in_thread
-from multicart_async._core.validation import wrong_argument
 from multicart_async._downloads.record_codec import record_reader
 from multicart_async.errors import ArgumentError
 from multicart_async.tables._comparison import Change, Comparison
+from multicart_async.tables._field_path import check_names
 from multicart_async.tables._records import read_run, records_of
 from multicart_async.tables._run_index import RunIndex
 from multicart_async.tables._run_pair import find_runs
@@ -96,19 +96,10 @@ def _compare(old: RunIndex, new: RunIndex, comparison: Comparison) -> Iterator[l
 def _comparison(key: Any, fields: Any) -> Comparison:
     """Return the comparison that the arguments describe."""
     single = isinstance(key, str)
-    names = _names("key", [key] if single else key, "the name of a field, or a list of names")
+    names = check_names("key", [key] if single else key, "the name of a field, or a list of names")
     if not names:
         raise ArgumentError("key", "expected at least one name of a field, got none")
-    return Comparison(names, single, None if fields is None else _names("fields", fields, "a list of names of fields"))
-
-
-def _names(argument: str, names: Any, expected: str) -> tuple[str, ...]:
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise wrong_argument(argument, expected, names)
-    for name in cast("Sequence[object]", names):
-        if not isinstance(name, str):
-            raise wrong_argument(argument, expected, name)
-    return tuple(dict.fromkeys(cast("Sequence[str]", names)))
+    return Comparison(names, single, None if fields is None else check_names("fields", fields))
 
 
 def _check_fields(old: RunIndex, new: RunIndex, comparison: Comparison) -> None:

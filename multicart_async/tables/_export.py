@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from os import PathLike
 from typing import Final, Literal
 
 import attrs
 
+from multicart_async._core.threads import run_in_thread
 from multicart_async._core.validation import check_choice, check_listener
 from multicart_async._core.worker_thread import WorkerThread
 from multicart_async.errors import ArgumentError, MultiCartError
@@ -106,7 +108,7 @@ async def export(
     options = ExportOptions.checked(
         columns=columns, flatten=flatten, keep_record=keep_record, amounts=amounts, max_columns=max_columns
     )
-    writer = make_writer(find_target(dest, format, excel=excel), options, excel=excel)
+    writer = await run_in_thread(lambda: make_writer(find_target(dest, format, excel=excel), options, excel=excel))
     place = await open_source(source)
     wanted = await place.check_collections(collections)
     async with WorkerThread() as thread:
@@ -192,8 +194,8 @@ class _Exporter:
         """Read all values once, and return the state of the table that has room for them."""
         survey = Survey(self._options, old)
         for done, key in enumerate([] if self._writer.as_is else keys):
-            async for count in self._read(key, lambda _, values: survey.observe(values)):
-                self._progress.advance("reading", done, len(keys), count)
+            advance = partial(self._progress.advance, "reading", done, len(keys))
+            await self._read(key, lambda _, values: survey.observe(values), advance)
         state = survey.state({key.name: key.checksum for key in keys})
         self._widened = _widened(self._layout, state.layout)
         self._layout = state.layout
@@ -210,22 +212,23 @@ class _Exporter:
                 writer.write(place, part)
             return len(values.values)
 
-        async for count in self._read(key, write):
-            self._progress.advance("writing", done, of_runs, count)
+        await self._read(key, write, partial(self._progress.advance, "writing", done, of_runs))
         await self._thread.run(writer.end_run)
         self._runs += 1
         self._replaced += key.replaces
 
-    async def _read(self, key: RunKey, work: Callable[[SourcePage, Values], int]) -> AsyncGenerator[int, None]:
-        """Call *work* in threads with the values of a run, and yield its results.
+    async def _read(
+        self, key: RunKey, work: Callable[[SourcePage, Values], int], advance: Callable[[int], None]
+    ) -> None:
+        """Call *work* in the thread with the values of a run, and *advance* with the number of values.
 
         Raises:
             IntegrityError: The run has changed meanwhile.
         """
         run = await self._source.same_run(key.collection_id, key.run_id, key.checksum)
         async with aclosing(read_run(self._source, run, work, self._thread)) as parts:
-            async for part in parts:
-                yield part
+            async for count in parts:
+                advance(count)
 
 
 class _Progress:

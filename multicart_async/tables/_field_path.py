@@ -6,11 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from multicart_async._core.short_repr import short_repr
+from multicart_async._core.validation import wrong_argument
 from multicart_async.errors import ArgumentError
 
-__all__ = ["Sought", "field_of", "has_field"]
+__all__ = ["Sought", "check_names", "field_of", "has_field"]
 
 _MISSING: Final = object()
+
+
+def check_names(argument: str, names: object, expected: str = "a list of names of fields") -> tuple[str, ...]:
+    """Return *names* without duplicates.
+
+    Raises:
+        ArgumentError: They are no sequence, a string, or not all strings.
+    """
+    if isinstance(names, str | bytes) or not isinstance(names, Sequence):
+        raise wrong_argument(argument, expected, names)
+    for name in cast("Sequence[object]", names):
+        if not isinstance(name, str):
+            raise wrong_argument(argument, expected, name)
+    return tuple(dict.fromkeys(cast("Sequence[str]", names)))
 
 
 def field_of(record: Mapping[str, Any], name: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Literal, Self, cast
 
-__all__ = ["MAX_MEMBERS", "Field", "Fields", "Kind", "kind_of"]
+__all__ = ["MAX_MEMBERS", "Field", "Fields", "Kind", "fields_from_json", "kind_of"]
 
 Kind = Literal["null", "bool", "int64", "double", "text"]
 

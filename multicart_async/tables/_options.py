@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import attrs
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.validation import check_bool, check_choice, check_int, check_local_path, wrong_argument
 from multicart_async.errors import ArgumentError
+from multicart_async.tables._field_path import check_names
 
-__all__ = ["Compression", "ExportOptions", "Format", "Target", "check_names", "find_target"]
+__all__ = [
+    "MAX_SQLITE_AMOUNTS",
+    "MAX_SQLITE_COLUMNS",
+    "Compression",
+    "ExportOptions",
+    "Format",
+    "Target",
+    "find_target",
+]
 
 Format = Literal["parquet", "sqlite", "csv", "jsonl", "arrow"]
 Compression = Literal["none", "gzip", "zstd"]
@@ -109,16 +118,6 @@ class ExportOptions:
 
 def _ends(name: str) -> list[int]:
     return [len(name), *(place for place, sign in enumerate(name) if sign == ".")]
-
-
-def check_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return *names* without duplicates, if all are strings."""
-    if isinstance(names, str | bytes) or not hasattr(names, "__iter__"):
-        raise wrong_argument(argument, "a list of names of fields", names)
-    for name in names:
-        if not isinstance(cast("object", name), str):
-            raise wrong_argument(argument, "names of fields", name)
-    return tuple(dict.fromkeys(names))
 
 
 def find_target(dest: str | os.PathLike[str], form: Format | None, *, excel: bool) -> Target:

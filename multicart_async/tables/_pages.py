@@ -23,16 +23,12 @@ __all__ = ["Values", "read_page"]
 T = TypeVar("T")
 
 _PIECE: Final = 1 << 20  # bytes read at a time
-_AT_ONCE: Final = (
-    1 << 18
-)  # bytes parsed at a time: more values would live until the slow rounds of the garbage collector
+_AT_ONCE: Final = 1 << 18
+"""Bytes parsed at a time: more values would live until the slow rounds of the garbage collector."""
 _CELLS: Final = 1 << 20  # of a part; the shorter records are, the more of them are in a piece
 _LIMITS: Final = Limits(record_bytes=1 << 30)  # the file is there, and was accepted when it was downloaded
-_SURROGATES: Final = (
-    b"\\ud",
-    b"\\uD",
-    b"\xed",
-)  # how one may begin; to search for a pattern would take as long as to parse
+_SURROGATES: Final = (b"\\ud", b"\\uD", b"\xed")
+"""How one may begin; to search for a pattern would take as long as to parse."""
 _OVERLAP: Final = 2  # bytes of the longest of these, but one
 
 

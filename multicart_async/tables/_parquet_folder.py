@@ -25,7 +25,7 @@ from multicart_async.errors import ArgumentError, IntegrityError
 from multicart_async.tables._output_file import OutputFile
 from multicart_async.tables._state import TableState
 
-__all__ = ["EXPORT", "ParquetFolder", "Part"]
+__all__ = ["EXPORT", "Contents", "ParquetFolder", "Part", "next_number", "part_name"]
 
 EXPORT: Final = "_export.json"
 _NEW: Final = ".new"
@@ -219,9 +219,7 @@ class ParquetFolder:
             )
 
     def _refuse_foreign(self) -> None:
-        if (self.new / EXPORT).exists() or (
-            self.path / EXPORT
-        ).exists():  # in this order, because one becomes the other
+        if any((folder / EXPORT).exists() for folder in (self.new, self.path)):  # one becomes the other, in this order
             return
         names = sorted({entry.name for entry in self.path.iterdir()} - _OWN)
         if names:

@@ -193,7 +193,7 @@ async def open_source(source: AnySource, *, argument: str = "source") -> Source:
         IntegrityError: It is the folder of a run, whose manifest cannot be trusted.
         DownloadError: It cannot be read.
     """
-    sink = check_listable(argument, _sink_of(source, argument))
+    sink = check_listable(argument, await run_in_thread(_sink_of, source, argument))
     if isinstance(sink, DirectorySink) and not await run_in_thread(translate_os_errors, sink.root, sink.root.is_dir):
         raise ArgumentError(
             argument, f"expected a folder that sync or download has made, got {short_repr(str(sink.root))}"

@@ -77,6 +77,9 @@ def test_batches_take_the_options_of_a_table() -> None:
         ({"runs": "new"}, "runs: expected .*, got 'new'"),
         ({"columns": "a"}, "columns: expected a list of names of fields, got 'a'"),
         ({"flatten": "1"}, "flatten: expected .*, got '1'"),
+        ({"collections": 5}, "collections: expected an iterable of ids, such as a list, got 5"),
+        ({"collections": "101"}, "collections: expected an iterable of ids, such as a list, got '101'"),
+        ({"collections": [0]}, "collections: expected a positive integer, got 0"),
     ],
     ids=str,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from multicart_async.errors import DiskError, IntegrityError, MultiCartError
 from multicart_async.events import Event, ExportAdvanced
 from multicart_async.sinks import MemorySink
 from multicart_async.tables import ExportReport, export
+from multicart_async.tables._options import find_target
+from multicart_async.tables._writers import make_writer
 
 FILES = ["t.csv", "t.csv.gz", "t.jsonl", "t.jsonl.gz", "t.jsonl.zst", "t.arrow"]
 
@@ -209,3 +212,24 @@ async def test_a_listener_that_fails_ends_the_call(
         await export(mirror_of(), tmp_path / name, on_event=listener)
     gc.collect()
     assert tree(tmp_path) == {name: b"old"}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.arrow"])
+async def test_what_blocks_is_done_in_threads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to look at the destination, and to import what its format needs, which takes half a second."""
+    threads: set[int] = set()
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        threads.add(threading.get_ident())
+        return find_target(*arguments, **options)
+
+    def made(*arguments: Any, **options: Any) -> Any:
+        threads.add(threading.get_ident())
+        return make_writer(*arguments, **options)
+
+    monkeypatch.setattr("multicart_async.tables._export.find_target", noted)
+    monkeypatch.setattr("multicart_async.tables._export.make_writer", made)
+    await export(mirror_of(), tmp_path / name)
+
+    assert threads
+    assert threading.get_ident() not in threads

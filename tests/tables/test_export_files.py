@@ -143,7 +143,7 @@ async def test_the_same_table_is_the_same_file(tmp_path: Path, name: str) -> Non
         ("t.sqlite", {"amounts": [*map(str, range(91))]}, r"^amounts: expected at most 90 names for SQLite, got 91"),
         ("t.csv", {"keep_record": None}, r"^keep_record: expected .*, got None"),
         ("t.csv", {"columns": "asin"}, r"^columns: expected a list of names of fields, got 'asin'"),
-        ("t.csv", {"columns": [1]}, r"^columns: expected names of fields, got 1"),
+        ("t.csv", {"columns": [1]}, r"^columns: expected a list of names of fields, got 1"),
         ("t.csv", {"amounts": 5}, r"^amounts: expected a list of names of fields, got 5"),
         ("t.csv", {"collections": [7]}, r"^collections: expected collections of the source, got 7, not there"),
         ("t.csv", {"on_event": 5}, r"^on_event: expected a function of one event, got int"),
@@ -158,6 +158,16 @@ async def test_a_wrong_argument_is_named(tmp_path: Path, dest: str, options: dic
     with pytest.raises(ArgumentError, match=said):
         await export(mirror_of(), f"{tmp_path}/{dest}", **options)
     assert tree(tmp_path) == {"file": b""}
+
+
+@pytest.mark.parametrize("argument", ["columns", "amounts"])
+async def test_names_that_can_be_read_only_once_are_refused(argument: str, tmp_path: Path) -> None:
+    """They would be used up by the check, and the table would have no such column."""
+    with pytest.raises(
+        ArgumentError, match=f"^{argument}: expected a list of names of fields, got an object of type list_iterator$"
+    ):
+        await export(mirror_of(), tmp_path / "t.csv", **{argument: iter(["a"])})  # type: ignore[arg-type]
+    assert tree(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ _NOT_IN_STOCK: Final = (
     "the service does not say."
 )
 _AVAILABILITY: Final = "Other changes of the text, shown as it is in the records."
-_EARLIER = (
+_EARLIER: Final = (
     "Items of earlier runs shown here that neither of the last two runs has. A mirror does not know the items of its "
     "collection: "
 )
