@@ -52,14 +52,16 @@ _CHANGE = View(("kind", "key", "field", "old", "new"), "key", "changes")
     help="Levels of objects with columns.",
 )
 @option("--keep-record", is_flag=True, help="Add each record as JSON.")
-@option("--amount", "amounts", multiple=True, metavar="FIELD", help="Add the amount of a price as number. Repeatable.")
+@option(
+    "--amount", "amounts", multiple=True, metavar="FIELD", help="Add the amount of a price as a number. Repeatable."
+)
 @option(
     "--max-columns",
     type=click.IntRange(1, 10_000),
     default=256,
     show_default=True,
     metavar="N",
-    help="Other fields come to _rest.",
+    help="Other fields go to _rest.",
 )
 @option("--excel", is_flag=True, help="CSV for spreadsheets: with a BOM, and without formulas.")
 async def export(
