@@ -44,6 +44,7 @@ async def stopped_in_a_file(process: int, folder: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.heavy
 async def test_a_process_killed_at_any_moment_leaves_no_wrong_file(tmp_path) -> None:
     """After kills at many moments of a repeated download, no file is wrong, and the next call succeeds and tidies up."""
     async with Sandbox(instant=True, record_bytes=4096) as sandbox, sandbox.client() as client, Nursery() as nursery:
@@ -94,7 +95,10 @@ async def test_a_kill_at_each_system_call_leaves_one_complete_file(tmp_path, inj
     if "f/a" in files:
         assert files["f/a"] == b"n" * (3 << 20)
     assert done.status != 0
-    if inject != "/^rename":  # the one moment that may be before or after
+    if inject not in {
+        "/^rename",
+        "close",
+    }:  # before or after the rename; how many are closed before it depends on the threads
         assert ("f/a" in files) == ((inject, when) == ("fsync", 2))
     await put_here(dest)
     assert files_below(dest) == {"f/a": b"n" * (3 << 20)}

@@ -183,6 +183,7 @@ def killed(kills: list[Path], tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("call", ["verify", "old again", "new"])
+@pytest.mark.heavy
 async def test_a_kill_at_each_step_of_a_refresh_can_be_completed(killed: Iterator[Path], call: str) -> None:
     """After a kill at any step, the next verify, or download of either version, makes the folder complete from the disk."""
     found: list[Version | None] = []
@@ -288,6 +289,7 @@ async def test_verify_leaves_its_own_clients_refresh_alone(folder, monkeypatch) 
     assert not staged.parent.exists()
 
 
+@pytest.mark.heavy
 async def test_a_sealed_version_that_cannot_be_read_is_not_removed(killed: Iterator[Path]) -> None:
     """It may be half swapped in: it stays until it can be read."""
     place = next(place for place in killed if (place / FOLDER / ".new" / "manifest.json").exists())
@@ -333,6 +335,7 @@ async def test_what_cannot_be_removed_after_a_failure_hides_no_error(folder, cap
     assert version_in(folder) == OLD
 
 
+@pytest.mark.heavy
 async def test_a_sync_completes_a_sealed_version_from_the_disk(killed: Iterator[Path]) -> None:
     """sync completes a sealed version while it checks whether a run is complete, without a request for its files."""
     ends = []
@@ -346,6 +349,7 @@ async def test_a_sync_completes_a_sealed_version_from_the_disk(killed: Iterator[
     assert set(ends) == {True}
 
 
+@pytest.mark.heavy
 async def test_verify_names_a_sealed_version_it_cannot_complete(killed: Iterator[Path]) -> None:
     """verify reports a sealed version that cannot be completed as a failure, and goes on."""
     place = next(place for place in killed if (place / FOLDER / ".new" / "manifest.json").exists())

@@ -95,6 +95,7 @@ async def test_the_client_fixture_is_an_open_client_of_it(
     assert multicart_sandbox.counts.total() == 1
 
 
+@pytest.mark.heavy
 def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None:
     """The plugin loads only itself and the packages that contain it, because pytest imports it in every run."""
     project.pytest("--collect-only", "-p", f"no:{PLUGIN}")
@@ -105,6 +106,7 @@ def test_a_run_without_our_fixtures_loads_four_modules(project: Project) -> None
 
 
 @pytest.mark.parametrize("broken", ["aiohttp", "cattrs", "yarl"])
+@pytest.mark.heavy
 def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project: Project) -> None:
     """A dependency that cannot be imported affects neither pytest nor tests without the fixtures."""
     found = project.pytest(**{broken: "raise RuntimeError('broken')", "test_own": "def test_own(): pass"})
@@ -113,6 +115,7 @@ def test_a_broken_dependency_harms_no_run_without_fixtures(broken: str, project:
     assert "1 passed" in found.stdout
 
 
+@pytest.mark.heavy
 def test_a_broken_dependency_fails_tests_with_fixtures(project: Project) -> None:
     """Tests with a fixture fail with the error of the dependency, and the others pass."""
     found = project.pytest(aiohttp="raise RuntimeError('aiohttp is broken')", test_users=USERS)
@@ -129,6 +132,7 @@ def test_the_fixtures_work_in_each_mode_of_asyncio(mode: str, project: Project) 
     assert "3 passed" in found.stdout, found.stdout + found.stderr
 
 
+@pytest.mark.heavy
 def test_without_pytest_asyncio_the_fixtures_say_so(project: Project) -> None:
     """The error has the command of pip; pytest-asyncio is not imported, and other tests pass."""
     users = USERS.replace("@pytest.mark.asyncio\nasync ", "").replace("await ", "")
@@ -195,6 +199,7 @@ async def test_own(round, multicart_client, multicart_sandbox):
     assert "2 passed" in found.stdout, found.stdout + found.stderr
 
 
+@pytest.mark.heavy
 def test_pytest_lists_the_fixtures_with_a_sentence(project: Project) -> None:
     """``pytest --fixtures`` shows a sentence for each fixture."""
     found = project.pytest("--fixtures")

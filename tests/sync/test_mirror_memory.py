@@ -55,6 +55,7 @@ async def most_held(runs: int, sink: Sink, account: Account) -> int:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.heavy
 async def test_a_thousand_runs_cost_no_more_than_a_hundred() -> None:
     """Whatever is allocated, with a sink that keeps nothing."""
     await mirrored(range(1, 20), NullSink(), Account())  # what is made once is there
@@ -79,6 +80,7 @@ async def test_failures_hold_their_texts_alone() -> None:
     assert (many - few) / 100 < 8_000
 
 
+@pytest.mark.heavy
 async def test_a_folder_is_no_different(tmp_path) -> None:
     """Real files; fewer runs, because a disk takes its time."""
     await mirrored(range(1, 20), DirectorySink(tmp_path / "warm"), Account())

@@ -18,6 +18,8 @@ from test_gone import plant, runs_of
 from multicart_async.sandbox import Sandbox
 from multicart_async.sinks import DirectorySink
 
+pytestmark = pytest.mark.heavy
+
 NO_MANIFEST = "no manifest, so the run is incomplete"
 
 
@@ -108,6 +110,7 @@ async def test_what_was_begun_to_be_deleted_can_be_fetched_again(sandbox, client
 PRUNE = """
 import asyncio, sys
 from multicart_async import AsyncMultiCart
+
 async def main():
     async with AsyncMultiCart(sys.argv[1], base_url=sys.argv[2]) as client:
         await client.sync(sys.argv[3], prune=True)
