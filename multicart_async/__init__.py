@@ -14,6 +14,7 @@ _MODULES = {  # the imports below, for the interpreter; a test compares the two
     "ListableSink": "sinks",
     "MemorySink": "sinks",
     "MultiCartError": "errors",
+    "ObjectStoreSink": "sinks",
     "Outcome": "models",
     "PollPolicy": "config",
     "RetryPolicy": "config",
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from multicart_async.errors import MultiCartError
     from multicart_async.models import Failure, Outcome, Success
     from multicart_async.resources._items.shard_plan import plan_shards
-    from multicart_async.sinks import DirectorySink, ListableSink, MemorySink, Sink
+    from multicart_async.sinks import DirectorySink, ListableSink, MemorySink, ObjectStoreSink, Sink
 else:  # hidden from type checkers, which would take any name for one of this package
     __getattr__, __dir__ = lazy_names(__name__, _MODULES)
 
@@ -52,6 +53,7 @@ __all__ = [
     "ListableSink",
     "MemorySink",
     "MultiCartError",
+    "ObjectStoreSink",
     "Outcome",
     "PollPolicy",
     "RetryPolicy",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import ssl
@@ -27,7 +26,7 @@ from multicart_async._http.caller import ApiCaller
 from multicart_async._http.endpoint import ANYTHING, Endpoint
 from multicart_async._http.retries import Retrier, ignore_event
 from multicart_async.config import Limits, RetryPolicy, Timeouts
-from multicart_async.errors import ArgumentError, DiskError
+from multicart_async.errors import ArgumentError
 from multicart_async.resources._base import ClientContext
 from multicart_async.resources._groups import Groups
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:  # imported where they are used: a mirror and downloads are no
     from multicart_async._downloads.context import DownloadContext
     from multicart_async._downloads.manager import DownloadManager
     from multicart_async._downloads.plan import Files
+    from multicart_async._http import Transport
     from multicart_async.events import Emit, Event
     from multicart_async.models import SyncReport, VerifyReport
     from multicart_async.sinks import ListableSink, Sink
@@ -133,8 +133,9 @@ class AsyncMultiCart(Groups):
         )
         retrier = Retrier(retry, emit=emit, lifetime=lifetime, requests_per_second=limits.requests_per_second)
         redactor, exposed = self._transport.redactor, self._settings.exposed
+        sending = self._bounded(self._transport)
         self._api = ApiCaller(
-            self._transport, retrier=retrier, limits=limits, lifetime=lifetime, exposed=exposed, redactor=redactor
+            sending, retrier=retrier, limits=limits, lifetime=lifetime, exposed=exposed, redactor=redactor
         )
         self._downloads = downloads = _Downloads(self._api, retrier, limits, emit, self._settings.base_url)
         self._context = ClientContext(
@@ -145,6 +146,10 @@ class AsyncMultiCart(Groups):
             clock=Clock(sleep=lifetime.sleep),
             emit=emit,
         )
+
+    def _bounded(self, transport: Transport) -> Transport:
+        """Return what requests go through. Each request of a cluster's client waits there for its lease."""
+        return transport
 
     def __repr__(self) -> str:
         if not hasattr(self, "_settings"):  # a traceback with local variables shows incomplete objects
@@ -316,17 +321,17 @@ class AsyncMultiCart(Groups):
             return await verify(sink, lambda folder: self._context.downloads.recover(sink, folder), repair_run)
 
     async def _readable(self, dest: str | os.PathLike[str] | ListableSink) -> ListableSink:
-        from multicart_async._core.threads import run_in_thread  # noqa: PLC0415
-        from multicart_async.sinks import DirectorySink, Sink  # noqa: PLC0415
+        from multicart_async.sinks import Sink  # noqa: PLC0415
         from multicart_async.sinks._error_mapping import map_sink_errors  # noqa: PLC0415
+        from multicart_async.sinks._places import find_place, is_in_place, missing_place  # noqa: PLC0415
         from multicart_async.sinks._protocol import check_listable  # noqa: PLC0415
 
-        if not isinstance(dest, Sink):
-            folder = DirectorySink(dest)
-            if not await run_in_thread(folder.root.is_dir):
-                raise DiskError(str(folder.root), "dest: expected an existing folder; check the path", errno.ENOENT)
-            return folder
-        return check_listable("dest", map_sink_errors(dest))
+        if isinstance(dest, Sink):
+            return check_listable("dest", map_sink_errors(dest))
+        place = await find_place("dest", dest)
+        if not await is_in_place(place):
+            raise missing_place("dest", place)
+        return place
 
 
 class _Downloads:

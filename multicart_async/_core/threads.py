@@ -20,6 +20,7 @@ import anyio
 __all__ = [
     "WORKERS",
     "ThreadJob",
+    "ThreadPool",
     "join_thread",
     "open_in_thread",
     "run_in_thread",
@@ -34,15 +35,37 @@ Args = TypeVarTuple("Args")
 
 WORKERS: Final = 8
 """The number of threads."""
-_pools: dict[int, ThreadPoolExecutor] = {}  # by process: threads do not survive a fork
+
+
+class ThreadPool:
+    """Threads that are started when they are needed, in each process anew: they do not survive a fork."""
+
+    def __init__(self, workers: int, name: str) -> None:
+        self._workers = workers
+        self._name = name
+        self._executors: dict[int, ThreadPoolExecutor] = {}  # by process
+
+    def executor(self) -> ThreadPoolExecutor:
+        """Return the threads of this process."""
+        pid = os.getpid()
+        found = self._executors.get(pid)
+        if found is None:  # another thread may make one, too; those without work have no threads
+            new = ThreadPoolExecutor(self._workers, thread_name_prefix=self._name)
+            found = self._executors.setdefault(pid, new)
+        return found
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from one that has used the threads."""
+        return any(pid != os.getpid() for pid in self._executors)
+
+
+_FILES: Final = ThreadPool(WORKERS, "multicart-files")
 
 
 def thread_pool() -> ThreadPoolExecutor:
-    """Return the threads of this process."""
-    pid = os.getpid()
-    if pid not in _pools:
-        _pools[pid] = ThreadPoolExecutor(WORKERS, thread_name_prefix="multicart-files")
-    return _pools[pid]
+    """Return the threads for files in this process."""
+    return _FILES.executor()
 
 
 class ThreadJob(Generic[T]):

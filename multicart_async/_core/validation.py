@@ -33,9 +33,11 @@ __all__ = [
     "check_str",
     "is_decimal",
     "is_rewritten",
+    "is_url",
     "is_valid_str",
     "normalize_item",
     "normalize_items",
+    "shown_url",
     "wrong_argument",
 ]
 
@@ -135,6 +137,16 @@ def is_decimal(text: str) -> bool:
     return _DECIMAL.fullmatch(text) is not None
 
 
+def is_url(value: object) -> bool:
+    """Return whether *value* is a string that begins with a scheme, such as ``s3://bucket``."""
+    return isinstance(value, str) and _URL.match(value) is not None
+
+
+def shown_url(url: str) -> str:
+    """Return the beginning of *url* for a message: a password or a query must not get into a log."""
+    return re.split(r"[?#]", _USER.sub(r"\1", url))[0][:80]
+
+
 def check_local_path(argument: str, value: object) -> None:
     """Raise `ArgumentError` if *value* is a URL, which would name a folder such as ``s3:`` below the current one.
 
@@ -142,10 +154,9 @@ def check_local_path(argument: str, value: object) -> None:
     rejected here.
     """
     text: object = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
-    if isinstance(text, str) and _URL.match(text):
-        shown = re.split(r"[?#]", _USER.sub(r"\1", text))[0][:80]  # a password or a query must not get into a log
-        reason = f"expected a path, got the URL {shown!r}; if a folder has that name, pass its absolute path"
-        raise ArgumentError(argument, reason)
+    if is_url(text):
+        reason = f"expected a path, got the URL {shown_url(cast('str', text))!r}"
+        raise ArgumentError(argument, f"{reason}; if a folder has that name, pass its absolute path")
 
 
 def check_listener(argument: str, value: object) -> None:

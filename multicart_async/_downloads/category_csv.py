@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, cast
 
 import attrs
@@ -22,7 +23,7 @@ from multicart_async._downloads.file_request import FetchedFile
 from multicart_async._downloads.formats.json_records import NotRecordsError, RecordParser
 from multicart_async.config import Limits
 from multicart_async.errors import IntegrityError
-from multicart_async.sinks import DirectorySink, Sink
+from multicart_async.sinks import DirectorySink, ObjectStoreSink, Sink
 from multicart_async.sinks._protocol import retry_if_removed
 
 __all__ = ["CategoryCsv", "category_csv"]
@@ -40,6 +41,7 @@ COLUMNS: Final = (
 )
 _ROWS_PER_PIECE = 2_000
 _READ_BYTES = 1 << 16
+_IN_MEMORY: Final = 8 << 20  # bytes of an object that is read from a store
 _MAX_NUMBERS = 10  # of values that were left out, in one message
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")  # not encodable as UTF-8
 
@@ -52,7 +54,7 @@ class CategoryCsv(FetchedFile):
 
 
 async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limits()) -> CategoryCsv:
-    """Convert *source* to *name*, both in *sink*; neither is held in memory if the sink is a folder.
+    """Convert *source* to *name*, both in *sink*; neither is held in memory if the sink is a folder or a store.
 
     Raises:
         IntegrityError: The source is not readable JSON. No CSV is written.
@@ -61,11 +63,7 @@ async def category_csv(sink: Sink, source: str, name: str, limits: Limits = Limi
 
 
 async def _convert(sink: Sink, source: str, name: str, limits: Limits) -> CategoryCsv:
-    file: BinaryIO
-    if isinstance(sink, DirectorySink):
-        file = await sink.opened(source)
-    else:
-        file = io.BytesIO(await sink.read(source) or b"")
+    file = await sink.opened(source) if isinstance(sink, DirectorySink) else await _copied(sink, source)
     records = _Records(file, source, limits)
     totals = _Totals()
     try:
@@ -74,6 +72,22 @@ async def _convert(sink: Sink, source: str, name: str, limits: Limits) -> Catego
     finally:
         await run_in_thread(file.close)
     return CategoryCsv(name, totals.size, totals.hash.hexdigest(), left_out=records.left_out)
+
+
+async def _copied(sink: Sink, source: str) -> BinaryIO:
+    """Return *source* as a file of this machine, which is removed when it is closed; small ones stay in memory."""
+    if not isinstance(sink, ObjectStoreSink):
+        return io.BytesIO(await sink.read(source) or b"")
+    file = await run_in_thread(SpooledTemporaryFile[bytes], _IN_MEMORY)
+    try:
+        async with aclosing(sink.iter_bytes(source)) as pieces:
+            async for piece in pieces:
+                await run_in_thread(file.write, piece)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return cast("BinaryIO", file)
 
 
 class _Totals:

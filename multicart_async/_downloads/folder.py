@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -14,9 +15,10 @@ from multicart_async._core.threads import run_in_thread
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, parse_manifest
 from multicart_async.errors import DiskError
 from multicart_async.models import CategoryRun, Run
-from multicart_async.sinks import DirectorySink, ListableSink, Sink
+from multicart_async.sinks import DirectorySink, ListableSink, ObjectStoreSink, Sink
 
 __all__ = [
+    "COLLECTION_STATE",
     "STAGING",
     "SUMS",
     "FolderState",
@@ -27,6 +29,8 @@ __all__ = [
     "without_query",
 ]
 
+COLLECTION_STATE: Final = "collection.json"
+"""The file beside the folders of runs in which a mirror keeps the state of their collection."""
 STAGING: Final = ".new"
 """The subfolder in which a new version of a folder is built."""
 SUMS: Final = "SHA256SUMS"
@@ -107,10 +111,16 @@ async def _look_into(sink: Sink, folder: str) -> tuple[Mapping[str, int | None] 
 
 
 async def load_manifest(sink: Sink, folder: str, name: str = MANIFEST) -> Manifest | str | None:
-    """Return the manifest of *folder*, the reason why it is not trusted, or ``None`` if there is none."""
+    """Return the manifest of *folder*, the reason why it is not trusted, or ``None`` if there is none.
+
+    Raises:
+        DiskError: A store has not answered, which says nothing about the manifest.
+    """
     try:
         payload = await sink.read(f"{folder}/{name}")
     except DiskError as error:
+        if isinstance(sink, ObjectStoreSink) and error.errno != errno.EFBIG:
+            raise
         return str(error)
     return None if payload is None else await decode_manifest(payload, folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
@@ -17,7 +18,8 @@ from multicart_async._downloads.folder import STAGING, SUMS, iter_sums, without_
 from multicart_async._downloads.link_family import AnyLocation
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS, Manifest, ManifestFile, iter_manifest
 from multicart_async._downloads.plan import folder_of, is_run_file
-from multicart_async._downloads.staging import discard, swap_in
+from multicart_async._downloads.staging import Staging, discard, forget_state, swap_in
+from multicart_async.errors import DiskError
 from multicart_async.models import CategoryRun, Run
 from multicart_async.sinks import ListableSink
 from multicart_async.sinks._protocol import VerifyingSink, join_name, put_pieces
@@ -42,7 +44,7 @@ class FolderWriter:
         snapshot: Mapping[str, Any],
         changes: FolderDiff,
         *,
-        staging: ListableSink | None,
+        staging: Staging | None,
         now: Callable[[], float],
     ) -> None:
         self.files = dict(changes.present)
@@ -94,9 +96,16 @@ class FolderWriter:
             await self._save()
 
     async def finish(self, differences: tuple[str, ...]) -> None:
-        """Write the checksums and then the manifest; swap in a new version."""
+        """Write the checksums and then the manifest; swap in a new version.
+
+        Raises:
+            DiskError: The sink failed, or another process has taken over the folder or removed files of the new version.
+        """
         manifest = self._manifest(differences)
         self._finishing = self._staging is None
+        if self._staging is not None:
+            await self._staging.confirm()
+            await forget_state(self._staging.sink, self._folder)
         if self._listable is not None:
             await self._write(SUMS, manifest, iter_sums)
         await self._write(MANIFEST, manifest, iter_manifest)
@@ -104,7 +113,12 @@ class FolderWriter:
             await self.remove(PROGRESS)
         else:
             self._finishing = True  # the manifest seals the new version: an interrupted swap is completed later
-            await swap_in(self._staging, self._folder, manifest)
+            await self._staging.confirm()
+            if not await swap_in(self._staging.sink, self._folder, manifest):
+                reason = (
+                    "another process has removed files of the new version; the old one is unchanged; repeat the call"
+                )
+                raise DiskError(self.target, reason, errno.EIO)
 
     async def abandon(self) -> None:
         """Clean up after an error or a cancellation. Errors of the cleanup are logged, so that the first error is raised.
@@ -140,7 +154,8 @@ class FolderWriter:
 
     async def _discard(self) -> None:
         assert self._staging is not None
-        await discard(self._staging, self._folder)
+        await self._staging.confirm()  # or these would be the files of the process that has taken over
+        await discard(self._staging.sink, self._folder)
 
     async def _save(self) -> None:
         await self._write(PROGRESS, self._manifest(), iter_manifest)

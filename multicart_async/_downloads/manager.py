@@ -38,6 +38,7 @@ from multicart_async.errors import ArgumentError, MultiCartError
 from multicart_async.models import CategoryRun, DownloadedFile, Run, RunDownload
 from multicart_async.sinks import DirectorySink, ListableSink, Sink
 from multicart_async.sinks._error_mapping import map_sink_errors
+from multicart_async.sinks._places import find_place
 from multicart_async.sinks._protocol import VerifyingSink
 
 __all__ = ["DownloadManager", "DownloadOptions", "check_finished", "check_run"]
@@ -98,12 +99,17 @@ class DownloadManager:
         return self._folder_locks.setdefault(folder, anyio.Lock())
 
     async def sink(self, dest: str | os.PathLike[str] | Sink) -> VerifyingSink:
-        """Return the sink for *dest*. Raises `DiskError` for a folder that cannot be written to."""
+        """Return the sink for *dest*: a sink, the path of a folder, or a URL such as ``s3://bucket/prefix``.
+
+        Raises:
+            ArgumentError: *dest* is something else, or obstore is missing.
+            DiskError: The folder or bucket cannot be written to.
+        """
         if isinstance(dest, Sink):
             return map_sink_errors(dest)
-        directory = DirectorySink(dest)
-        await directory.check()
-        return directory
+        place = await find_place("dest", dest)
+        await place.check()
+        return place
 
     async def download_file(
         self, path: str, name: str, check: CheckFactory, dest: str | os.PathLike[str] | Sink

@@ -19,7 +19,7 @@ from multicart_async._downloads.folder_writer import FolderWriter
 from multicart_async._downloads.manifest import MANIFEST, ManifestFile
 from multicart_async._downloads.plan import CATEGORY_CSV, CATEGORY_JSON, LinkRefresher, folder_of
 from multicart_async._downloads.progress import TransferTotals
-from multicart_async._downloads.staging import recover, working_in
+from multicart_async._downloads.staging import Staging, recover, working_in
 from multicart_async._downloads.transfer import FileTransfer
 from multicart_async.errors import IncompleteRunError, IntegrityError, MultiCartError
 from multicart_async.events import RunDownloaded
@@ -69,17 +69,18 @@ class RunDownloader(Generic[R]):
         state, changes = await self._compare(requests)
         if not isinstance(sink, ListableSink) or not (state.staged or (MANIFEST in state.names and changes.has_work)):
             return await self._deliver(requests, changes)  # nothing to do, or the first download
-        async with working_in(sink, self._folder, self._lock):
+        async with working_in(sink, self._folder, self._lock) as confirm:
             await recover(sink, self._folder)
             _, changes = await self._compare(requests)
-            return await self._deliver(requests, changes, staging=sink if changes.replaces else None)
+            staging = Staging(sink, confirm) if changes.replaces else None
+            return await self._deliver(requests, changes, staging=staging)
 
     async def _compare(self, requests: Sequence[FileRequest]) -> tuple[FolderState, FolderDiff]:
         state = await FolderState.load(self._sink, self._folder)
         return state, diff(state, self._snapshot, requests, self._options)
 
     async def _deliver(
-        self, requests: Sequence[FileRequest], changes: FolderDiff, *, staging: ListableSink | None = None
+        self, requests: Sequence[FileRequest], changes: FolderDiff, *, staging: Staging | None = None
     ) -> RunDownload[R]:
         writer = FolderWriter(
             self._sink, self._run, self._snapshot, changes, staging=staging, now=self._context.clock.now

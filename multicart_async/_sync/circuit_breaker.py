@@ -1,12 +1,13 @@
-"""When a service that cannot be reached is given up for the rest of a call."""
+"""When a service or a store that cannot be reached is given up for the rest of a call."""
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import Final
 
-from multicart_async.errors import APIConnectionError, MultiCartError
+from multicart_async.errors import APIConnectionError, DiskError, MultiCartError
 
 __all__ = ["CircuitBreaker"]
 
@@ -15,7 +16,7 @@ _SECONDS: Final = 30.0  # between the first and the last of them, at least
 
 
 class CircuitBreaker:
-    """Open after 8 failures to connect in a row, over at least 30 seconds.
+    """Open after 8 failures to connect in a row, or of the disk or store, over at least 30 seconds.
 
     Any success, and any other error, resets the count.
     """
@@ -31,11 +32,15 @@ class CircuitBreaker:
         self._failures = 0
 
     def record_failure(self, error: MultiCartError) -> None:
-        """Count *error* if the request could not even be sent, and open the circuit at the limit."""
-        if not isinstance(error, APIConnectionError) or error.sent:
+        """Count *error* if it is EIO, or the request could not even be sent, and open the circuit at the limit."""
+        if not ((isinstance(error, APIConnectionError) and not error.sent) or _is_io_error(error)):
             self.record_success()
             return
         if self._failures == 0:
             self._since = self._now()
         self._failures += 1
         self.is_open = self._failures >= _FAILURES and self._now() - self._since >= _SECONDS
+
+
+def _is_io_error(error: MultiCartError) -> bool:
+    return isinstance(error, DiskError) and error.errno == errno.EIO

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -41,14 +41,15 @@ from multicart_async.resources.collections import LIST as COLLECTIONS
 from multicart_async.resources.collections import Collections
 from multicart_async.resources.runs._api import find_run
 from multicart_async.resources.runs.runs import Runs
-from multicart_async.sinks import Sink
+from multicart_async.sinks import ObjectStoreSink, Sink
+from multicart_async.sinks._object_calls import MAX_CALLS
 
-__all__ = ["Synchronizer"]
+__all__ = ["Synchronizer", "list_collections"]
 
 _CHECKS: Final = 16  # collections that are compared with the mirror at a time, because they share thread hops
 _CHECKS_PER_LISTER: Final = 4  # but no more than this, because those that need a request have to wait
 _RECENT: Final = 256  # collections that are not started a second time
-_FATAL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
+_FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})  # the next file would fail in the same way
 
 
 class Synchronizer:
@@ -74,22 +75,44 @@ class Synchronizer:
         self._downloads = downloads
         self._listers = listers
         self._fetchers = fetchers
-        self._listed: dict[int, Collection] = {}
+        self._listed: Mapping[int, Collection] = {}
         self._ids_lock = anyio.Lock(fast_acquire=True)
         self._list_slots = anyio.Semaphore(listers, fast_acquire=True)
         self._report = ReportBuilder(dry_run=options.dry_run)
         self._progress = PassProgress(emit, self._report, now=now)
         self._breaker = CircuitBreaker(now)
         self._fatal: list[Exception] = []
+        self._remote = isinstance(sink, ObjectStoreSink)  # each look at the mirror is a request
 
     async def run(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
         """Mirror *collections*, or all that are listed."""
         if collections is not None:
             check_iterable("collections", collections)
-        self._pruner = pruner = self._new_pruner(named=collections is not None)
-        self._selector = RunSelector(self._options, self._sink, pruner, runs=self._runs, downloads=self._downloads)
+        pruner = self._begin(named=collections is not None)
         await pruner.begin()
-        self._listed = await self._list_collections(required=collections is None)
+        self._listed = await list_collections(self._collections, required=collections is None)
+        return await self._mirror(collections)
+
+    async def run_part(self, collections: Sequence[int], listed: Mapping[int, Collection]) -> SyncReport:
+        """Mirror *collections*, a part of a larger call, which has listed those in *listed*.
+
+        Neither the service's list of collections nor the top folder of the mirror is read: both may have a million entries.
+        """
+        self._begin(named=True).begin_part(collections)
+        self._listed = listed
+        return await self._mirror(collections)
+
+    @property
+    def lacking(self) -> int:
+        """The number of files that the runs examined so far lacked."""
+        return self._progress.totals.planned
+
+    def _begin(self, *, named: bool) -> Pruner:
+        self._pruner = pruner = self.new_pruner(named=named)
+        self._selector = RunSelector(self._options, self._sink, pruner, runs=self._runs, downloads=self._downloads)
+        return pruner
+
+    async def _mirror(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
         self._progress.begin(self._listed if collections is None else collections, self._options.includes)
         async with aclosing(self._ids(collections)) as ids:
             send, receive = anyio.create_memory_object_stream[FetchJob](self._fetchers)
@@ -98,12 +121,12 @@ class Synchronizer:
                 async with send, receive:
                     for _ in range(self._checks):
                         group.start_soon(self._guarded, self._lister, ids, send.clone())
-                    for _ in range(self._fetchers):
+                    for _ in range(max(self._fetchers, MAX_CALLS) if self._remote else self._fetchers):
                         group.start_soon(self._guarded, self._fetcher, receive.clone())
         if self._fatal:
             raise self._fatal[0]
         if not self._report.stopped:
-            self._report.add_pruned(await pruner.finish(self._listed, tuple(self._report.failures)))
+            self._report.add_pruned(await self._pruner.finish(self._listed, tuple(self._report.failures)))
         self._progress.end()
         return self._report.build()
 
@@ -112,9 +135,12 @@ class Synchronizer:
         """The number of collections that are looked at at a time; ids are not taken ahead if there is nothing to compare."""
         if not self._listed or not self._options.may_skip_unchanged:
             return self._listers
+        if self._remote:
+            return max(self._listers, MAX_CALLS)
         return max(self._listers, min(_CHECKS, _CHECKS_PER_LISTER * self._listers))
 
-    def _new_pruner(self, *, named: bool) -> Pruner:
+    def new_pruner(self, *, named: bool) -> Pruner:
+        """Return what compares the mirror with the service; *named*: the caller has named the collections."""
         options = self._options
         service = PruneService(get=self._collections.get, run_ids=self._run_ids)
         prune_options = PruneOptions(
@@ -124,20 +150,6 @@ class Synchronizer:
 
     async def _run_ids(self, collection_id: int) -> set[int]:
         return {run.id async for run in self._runs.iterate(collection_id)}
-
-    async def _list_collections(self, *, required: bool) -> dict[int, Collection]:
-        """List all collections. If the caller has named them, the list only shows which of them can have changed."""
-        try:
-            return {collection.id: collection for collection in await self._collections.list()}
-        except (APIConnectionError, APIError, InvalidResponseError) as error:
-            if required or isinstance(error, AuthenticationError):
-                raise
-            log_info(
-                "mirror: the collections could not be listed, so the runs of each one are listed: %s",
-                error,
-                extra=error_info(error),
-            )
-            return {}
 
     async def _ids(self, collections: Iterable[int] | AsyncIterable[int] | None) -> AsyncGenerator[int, None]:
         recent: dict[int, None] = {}  # not all of them: one that is named again later is complete by then
@@ -212,7 +224,7 @@ class Synchronizer:
 
     async def _save_state(self, collection: Collection | None, run_id: int | None) -> None:
         if collection is not None and not self._options.dry_run:
-            await save_state(self._sink, collection, run_id)
+            await save_state(self._sink, collection, run_id, self._options.files)
 
     async def _fetcher(self, receive: MemoryObjectReceiveStream[FetchJob]) -> None:
         async with receive:
@@ -251,7 +263,31 @@ class Synchronizer:
         """Record a failure, and stop if everything else would fail in the same way."""
         self._report.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))
         self._breaker.record_failure(error)
-        disk_is_full = isinstance(error, DiskError) and error.errno in _FATAL_ERRNOS
-        if disk_is_full or isinstance(error, AuthenticationError) or self._breaker.is_open:
+        if self._is_final(error) or self._breaker.is_open:
             self._report.stopped = True
             self._group.cancel_scope.cancel()
+
+    def _is_final(self, error: MultiCartError) -> bool:
+        if isinstance(error, DiskError):
+            rejected = self._remote and error.errno == errno.EACCES  # the credentials of the store
+            return rejected or error.errno in _FINAL
+        return isinstance(error, AuthenticationError)
+
+
+async def list_collections(collections: Collections, *, required: bool) -> dict[int, Collection]:
+    """List all collections. If the caller has named them, the list only shows which of them can have changed.
+
+    Raises:
+        APIError: The service rejects the request, and the list is *required*, or the credential is refused.
+    """
+    try:
+        return {collection.id: collection for collection in await collections.list()}
+    except (APIConnectionError, APIError, InvalidResponseError) as error:
+        if required or isinstance(error, AuthenticationError):
+            raise
+        log_info(
+            "mirror: the collections could not be listed, so the runs of each one are listed: %s",
+            error,
+            extra=error_info(error),
+        )
+        return {}

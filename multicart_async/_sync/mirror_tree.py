@@ -15,12 +15,13 @@ from multicart_async._downloads.plan import is_run_file
 from multicart_async._sync.state import load_state
 from multicart_async.errors import DownloadError
 from multicart_async.sinks import DirectorySink, ListableSink
+from multicart_async.sinks._names import LOCK
 
 __all__ = ["MirrorTree", "RunFolder", "folder_ids"]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
-_FIXED = frozenset({MANIFEST, PROGRESS, SUMS})
+_FIXED = frozenset({MANIFEST, PROGRESS, SUMS, LOCK})
 
 
 @attrs.frozen

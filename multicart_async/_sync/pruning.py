@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 import attrs
@@ -85,6 +85,10 @@ class Pruner:
                 error,
                 extra=error_info(error),
             )
+
+    def begin_part(self, collections: Iterable[int]) -> None:
+        """Begin as `begin`, where only *collections* matter; whether the mirror has them is not looked up."""
+        self._gone.initial = frozenset(collections)
 
     def add_named(self, collection: int) -> None:
         """Record that the caller has named *collection*."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from multicart_async._sync.pruning import Pruned
 from multicart_async.models import CategoryRun, Run, RunDownload, SyncFailure, SyncReport
 
-__all__ = ["ReportBuilder"]
+__all__ = ["ReportBuilder", "clear_tracebacks"]
 
 
 class ReportBuilder:
@@ -17,8 +17,8 @@ class ReportBuilder:
         self.stopped = False
         self.failures: list[SyncFailure] = []
         self._differences: list[str] = []
-        self._gone: tuple[str, ...] = ()
-        self._removed: tuple[str, ...] = ()
+        self._gone: list[str] = []
+        self._removed: list[str] = []
 
     def add(self, done: RunDownload[Run | CategoryRun]) -> None:
         """Count a run that is in place, with the files that were fetched for it."""
@@ -41,10 +41,24 @@ class ReportBuilder:
 
     def add_pruned(self, pruned: Pruned) -> None:
         """Add what is gone, what was deleted, and what failed at that."""
-        self._gone, self._removed = pruned.gone, pruned.removed
+        self._gone += pruned.gone
+        self._removed += pruned.removed
         self._differences += pruned.differences
         for failure in pruned.failures:
             self.fail(failure)
+
+    def merge(self, part: SyncReport) -> None:
+        """Add the report of one of several calls that together make the mirror."""
+        self.collections += part.collections
+        self.runs += part.runs
+        self.skipped += part.skipped
+        self.files += part.files
+        self.bytes += part.bytes
+        self.failures += part.failures
+        self.stopped = self.stopped or part.stopped
+        self._differences += part.differences
+        self._gone += part.gone
+        self._removed += part.removed
 
     def fail(self, failure: SyncFailure) -> None:
         """Count a failure."""
@@ -62,8 +76,8 @@ class ReportBuilder:
             bytes=self.bytes,
             failures=tuple(self.failures),
             differences=tuple(self._differences),
-            gone=self._gone,
-            removed=self._removed,
+            gone=tuple(sorted(self._gone, key=_ids)),
+            removed=tuple(self._removed),
             dry_run=self._dry_run,
             stopped=self.stopped,
         )
@@ -79,3 +93,7 @@ def clear_tracebacks(error: BaseException) -> None:
             seen.add(id(found))
             found.__traceback__ = None
             waiting += [found.__cause__, found.__context__]
+
+
+def _ids(path: str) -> list[int]:
+    return [int(part) for part in path.split("/")]

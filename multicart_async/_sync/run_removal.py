@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 
 from multicart_async._core.tasks import run_workers
-from multicart_async._downloads.folder import STAGING
+from multicart_async._downloads.folder import COLLECTION_STATE, STAGING
 from multicart_async._downloads.manifest import MANIFEST, PROGRESS
+from multicart_async._downloads.staging import forget_state
 from multicart_async._sync.mirror_tree import MirrorTree, RunFolder
-from multicart_async._sync.state import STATE_FILE
+from multicart_async._sync.state import load_state
 from multicart_async.errors import ClientClosedError, MultiCartError
 from multicart_async.models import SyncFailure
-from multicart_async.sinks import DirectorySink, ListableSink
+from multicart_async.sinks import DirectorySink, ListableSink, ObjectStoreSink
 
 __all__ = ["Removal"]
 
@@ -72,10 +73,10 @@ class Removal:
         await self.runs([(collection, run) for run in sorted(runs)])
         names = await self._tree.sink.list(str(collection))
         gone = {str(run) for run in runs if (collection, run) in self.removed}
-        self._report_foreign(str(collection), sorted(names.keys() - gone - {STATE_FILE}))
+        self._report_foreign(str(collection), sorted(names.keys() - gone - {COLLECTION_STATE}))
         if any(failure.collection == collection for failure in self.failures) or self._dry_run:
             return  # the state file lets the next call recognize the folder
-        await self._tree.sink.delete(f"{collection}/{STATE_FILE}")
+        await self._tree.sink.delete(f"{collection}/{COLLECTION_STATE}")
         await _remove_empty_folder(self._tree.sink, str(collection))
 
     def _report_foreign(self, path: str, names: list[str]) -> None:
@@ -87,6 +88,7 @@ class Removal:
 
 async def _remove_run(sink: ListableSink, folder: RunFolder) -> None:
     path, staging = folder.path, f"{folder.path}/{STAGING}"
+    await _forget_run(sink, path)
     staged = await sink.list(staging) if folder.has_staging else {}
     if MANIFEST in staged:  # first, because it seals the files beside it
         await sink.delete(f"{staging}/{MANIFEST}")
@@ -101,6 +103,15 @@ async def _remove_run(sink: ListableSink, folder: RunFolder) -> None:
         await _remove_empty_folder(sink, staging)
     await sink.delete(f"{path}/{PROGRESS}")
     await _remove_empty_folder(sink, path)
+
+
+async def _forget_run(sink: ListableSink, path: str) -> None:
+    """Remove the state of the collection if it says that this run is in place, or may say so."""
+    if isinstance(sink, ObjectStoreSink):  # there the state is trusted
+        collection, _, run = path.partition("/")
+        state = await load_state(sink, int(collection))
+        if state is None or state.run == int(run):
+            await forget_state(sink, path)
 
 
 async def _remove_empty_folder(sink: ListableSink, path: str) -> None:

@@ -17,7 +17,7 @@ from multicart_async.errors import InvalidResponseError
 from multicart_async.models import Collection, Run
 from multicart_async.resources.runs._api import LIST as RUNS
 from multicart_async.resources.runs.runs import Runs
-from multicart_async.sinks import ListableSink, Sink
+from multicart_async.sinks import ListableSink, ObjectStoreSink, Sink
 
 __all__ = ["FetchJob", "RunSelector"]
 
@@ -49,12 +49,18 @@ class RunSelector:
         self._downloads = downloads
 
     async def unchanged_state(self, collection: Collection) -> SyncState | None:
-        """Return the stored state if the newest run is in place and there can be no newer one; no request is made."""
+        """Return the stored state if the newest run is in place and there can be no newer one.
+
+        No request is made to the service. In an object store, the state says what is in place, so there is one to the
+        store: code that removes or replaces files of a mirror there removes the state first.
+        """
         if not self._options.may_skip_unchanged:
             return None
         state = await load_state(self._sink, collection.id)
         if state is None or not state.matches(collection):
             return None
+        if isinstance(self._sink, ObjectStoreSink):
+            return state if state.includes(self._options.files) else None
         if state.run is None or await self._downloads.is_complete(
             self._sink, collection.id, state.run, self._options.files
         ):

@@ -29,7 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {  # name: module below `_comma
     "runs": ("runs", "Start runs, wait for them, and get their results."),
     "category": ("category", "Scrape entire Amazon categories."),
     "zipcodes": ("zipcodes", "List postcodes, and make them ready for use."),
-    "sync": ("mirror", "Mirror the results of all collections into a folder."),
+    "sync": ("mirror", "Mirror the results of all collections into a folder or a bucket."),
     "verify": ("mirror", "Read a mirror again, and compare it with its manifests."),
     "export": ("tables", "Write the records of a mirror as a table."),
     "changes": ("tables", "Show what differs between two runs of a mirror."),

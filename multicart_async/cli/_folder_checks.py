@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from multicart_async._core.text import printable
-from multicart_async._core.validation import check_local_path
 from multicart_async.cli._check import Check
-from multicart_async.errors import ArgumentError
 
 __all__ = ["check_folder"]
 
@@ -27,9 +25,8 @@ def check_folder(dest: str, *, dry_run: bool) -> tuple[Check, Check]:
     A folder that does not exist is not made: its nearest existing parent is tried instead.
     """
     try:
-        check_local_path("DEST", dest)
         folder = _existing(Path(dest))
-    except (ArgumentError, OSError) as error:
+    except OSError as error:
         return Check("write", ok=False, detail=_reason(error)), Check.impossible("space", "there is no folder")
     return _check_writing(dest, folder, dry_run=dry_run), _check_space(folder)
 

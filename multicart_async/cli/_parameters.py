@@ -31,7 +31,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 COLLECTION_ID: Final = click.argument("collection_id", type=ID)
 DEST: Final = option(
-    "--dest", type=click.Path(file_okay=False), metavar="FOLDER", help="Store the files below this folder."
+    "--dest",
+    type=click.Path(file_okay=False),
+    metavar="DEST",
+    help="Store the files below this folder, or below a URL such as s3://bucket/prefix.",
 )
 FILES: Final = option(
     "--files",

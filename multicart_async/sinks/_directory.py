@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple, Unpack
 
 from multicart_async._core.regular_file import MAX_FILE_BYTES, read_whole
-from multicart_async._core.short_repr import short_repr
 from multicart_async._core.thread_batches import shared_in_batch, submit_batched
 from multicart_async._core.threads import join_thread, open_in_thread, run_in_thread, submit
 from multicart_async._core.validation import check_local_path
@@ -28,6 +26,7 @@ from multicart_async.sinks._atomic_file import (
 from multicart_async.sinks._file_writer import FileWriter
 from multicart_async.sinks._folder_listing import Listing
 from multicart_async.sinks._folder_lock import locked
+from multicart_async.sinks._names import check_name
 from multicart_async.sinks._open_folder import OpenFolder, SharedFolder
 from multicart_async.sinks._protocol import Receive, Write, join_name
 from multicart_async.sinks._pulled_put import put_pulled
@@ -41,8 +40,6 @@ _PIECE = 1 << 20  # bytes read at a time
 _SHORT = 1 << 20  # bytes; the reading of a larger file does not share a thread hop with other work
 _REMEMBERED = 64  # folders whose stale files were removed
 _NOT_REMOVED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR})  # not empty, or no folder
-_WORD = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_NAME = re.compile(rf"{_WORD}(/{_WORD})*(/\.new(/{_WORD})*)?\Z")  # .new holds files that will replace those beside it
 
 
 class DirectorySink:
@@ -77,11 +74,7 @@ class DirectorySink:
         return Path(self._checked(name))
 
     def _checked(self, name: str) -> str:
-        if not _NAME.match(name):
-            raise ArgumentError(
-                "name", f"expected words of letters, digits, '.', '_' and '-', joined by '/', got {short_repr(name)}"
-            )
-        return f"{self.root}".rstrip(os.sep) + os.sep + name
+        return f"{self.root}".rstrip(os.sep) + os.sep + check_name(name)
 
     async def check(self) -> None:
         """Check that files can be written.

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from multicart_async.errors import DownloadError, MultiCartError
 from multicart_async.sinks._directory import DirectorySink
+from multicart_async.sinks._object_store import ObjectStoreSink
 from multicart_async.sinks._protocol import ListableSink, Receive, Sink, VerifyingSink, closing, join_name
 from multicart_async.sinks._pulled_put import put_pulled
 
@@ -17,8 +18,8 @@ T = TypeVar("T")
 
 
 def map_sink_errors(sink: Sink) -> VerifyingSink:
-    """Wrap *sink* so that its errors are raised as `DownloadError`; a `DirectorySink` is returned as it is."""
-    if isinstance(sink, DirectorySink | _MappedSink):
+    """Wrap *sink* so that its errors are raised as `DownloadError`; a sink of this library does that itself."""
+    if isinstance(sink, DirectorySink | ObjectStoreSink | _MappedSink):
         return sink
     return _MappedListableSink(sink) if isinstance(sink, ListableSink) else _MappedSink(sink)
 

@@ -6,39 +6,32 @@ import contextlib
 from collections.abc import Callable
 
 from multicart_async._core.thread_batches import submit_batched
-from multicart_async._core.threads import ThreadJob, join_thread, run_in_thread, submit
+from multicart_async._core.threads import ThreadJob, run_in_thread, submit
 from multicart_async.errors import MultiCartError
 from multicart_async.sinks._atomic_file import AtomicFile, translate_os_errors
+from multicart_async.sinks._block_writer import BlockWriter
 
 __all__ = ["FileWriter"]
 
 _BLOCK = 1 << 20  # bytes written at a time; a thread hop for each 64 KiB would halve the speed
 
 
-class FileWriter:
+class FileWriter(BlockWriter):
     """Write an `AtomicFile` in threads. The last step of a *durable* file waits for the disk in a thread of its own."""
 
     def __init__(self, file: AtomicFile, target: str, *, durable: bool) -> None:
+        super().__init__(_BLOCK)
         self._file = file
         self._target = target
         self._durable = durable
-        self._held: list[bytes] = []
-        self._size = 0
-        self._writing: ThreadJob[None] | None = None
 
     @property
     def unfinished(self) -> bool:
         """Whether `aclose` has anything to do."""
         return self._writing is not None or self._file.there
 
-    async def write(self, piece: bytes) -> None:
-        """Append *piece*; wait only if a block is full while the one before is still being written."""
-        self._held.append(piece)
-        self._size += len(piece)
-        if self._size >= _BLOCK:
-            await self._join()
-            held, self._held, self._size = self._held, [], 0
-            self._writing = submit_batched(translate_os_errors, self._target, _write, self._file, held)
+    def _begin(self, pieces: list[bytes]) -> ThreadJob[None]:
+        return submit_batched(translate_os_errors, self._target, _write, self._file, pieces)
 
     async def commit(self, verify: Callable[[], None]) -> None:
         """Write the last bytes, call *verify* and rename the file to its final name, all in one thread hop."""
@@ -56,11 +49,6 @@ class FileWriter:
         finally:
             if self._file.there:
                 await run_in_thread(self._file.abort)
-
-    async def _join(self) -> None:
-        if self._writing is not None:
-            await join_thread(self._writing)
-            self._writing = None
 
 
 def _write(file: AtomicFile, pieces: list[bytes]) -> None:

@@ -12,7 +12,7 @@ import attrs
 
 from multicart_async._core.short_repr import short_repr
 from multicart_async._core.threads import run_in_thread
-from multicart_async._core.validation import check_choice, check_ids, check_local_path, wrong_argument
+from multicart_async._core.validation import check_choice, check_ids, wrong_argument
 from multicart_async._downloads.folder import decode_manifest
 from multicart_async._downloads.manifest import MANIFEST, Manifest, ManifestFile, manifest_checksum, parse_manifest
 from multicart_async._downloads.plan import ARCHIVE, CATEGORY_JSON
@@ -20,8 +20,8 @@ from multicart_async._sync.mirror_tree import folder_ids
 from multicart_async.errors import ArgumentError, IntegrityError
 from multicart_async.models import RunDownload
 from multicart_async.sinks import DirectorySink, ListableSink, Sink
-from multicart_async.sinks._atomic_file import translate_os_errors
 from multicart_async.sinks._error_mapping import map_sink_errors
+from multicart_async.sinks._places import Place, find_place, is_in_place, name_place
 from multicart_async.sinks._protocol import check_listable, join_name
 
 __all__ = ["MEND", "AnySource", "Runs", "Source", "SourcePage", "SourceRun", "check_runs", "open_source"]
@@ -193,11 +193,10 @@ async def open_source(source: AnySource, *, argument: str = "source") -> Source:
         IntegrityError: It is the folder of a run, whose manifest cannot be trusted.
         DownloadError: It cannot be read.
     """
-    sink = check_listable(argument, await run_in_thread(_sink_of, source, argument))
-    if isinstance(sink, DirectorySink) and not await run_in_thread(translate_os_errors, sink.root, sink.root.is_dir):
-        raise ArgumentError(
-            argument, f"expected a folder that sync or download has made, got {short_repr(str(sink.root))}"
-        )
+    sink = check_listable(argument, await _sink_of(source, argument))
+    if isinstance(sink, Place) and not await is_in_place(sink):
+        reason = f"expected a folder that sync or download has made, got {short_repr(name_place(sink))}"
+        raise ArgumentError(argument, reason)
     payload = await sink.read(MANIFEST)
     if payload is None:
         await _reject_collection(sink, argument)
@@ -215,18 +214,17 @@ async def _reject_collection(sink: ListableSink, argument: str) -> None:
         raise ArgumentError(argument, reason)
 
 
-def _sink_of(source: AnySource, argument: str) -> Sink:
+async def _sink_of(source: AnySource, argument: str) -> Sink:
     if isinstance(source, RunDownload):
-        if not source.directory.is_dir():
+        if not await run_in_thread(source.directory.is_dir):
             reason = f"expected a download to a folder, got one to {short_repr(str(source.directory))}; pass its sink instead"
             raise ArgumentError(argument, reason)
         return DirectorySink(source.directory)
     if isinstance(source, Sink):
         return map_sink_errors(source)
-    check_local_path(argument, source)
     if not hasattr(source, "__fspath__") and not (isinstance(source, str) and source):
         raise wrong_argument(argument, "a folder, a sink or a RunDownload", source)
-    return DirectorySink(source)
+    return await find_place(argument, source)
 
 
 def _run(folder: str, payload: bytes, manifest: Manifest | str) -> SourceRun:

@@ -245,7 +245,7 @@ def test_a_missing_folder_is_not_made(doctor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dest", "space", "detail"),
     [
-        ("s3://bucket/x", "not checked, because there is no folder", "expected a path, got the URL 's3://bucket/x'"),
+        ("ftp://bucket/x", "not checked, because there is no store", "got 'ftp://bucket/x'"),
         ("file", None, "Not a directory"),
         ("\x1b[2J", None, r"because \x1b[2J does not exist yet"),
     ],
@@ -259,6 +259,18 @@ def test_what_is_no_folder_is_a_finding(doctor, tmp_path: Path, dest: str, space
 
     assert detail in rows["write"]["detail"]
     assert space is None or rows["space"]["detail"] == space
+
+
+def test_a_current_folder_that_was_removed_is_a_finding(doctor, tmp_path: Path, monkeypatch) -> None:
+    """A relative path is then nowhere."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    _, rows = doctor("results")
+
+    assert rows["write"]["detail"].startswith("No such file or directory")
+    assert rows["space"]["detail"] == "not checked, because there is no folder"
 
 
 def test_a_folder_that_cannot_be_written_is_a_finding(doctor, monkeypatch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ import pytest
 import pytest_asyncio
 from support.documents import ROOT, Block, anchors, blocks, docstrings, documents, lacking_tests, links, targets
 from support.group_classes import GROUP_NAMES
+from support.object_stores import MOTO
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy, Timeouts, errors, events
 from multicart_async.sandbox import Sandbox
@@ -31,7 +32,8 @@ from multicart_async.sandbox.__main__ import parser
 DOCUMENTS = documents()
 TEXTS = {**DOCUMENTS, "docstrings": "\n\n".join(docstrings())}
 BLOCKS = tuple(blocks(TEXTS))
-HEAVY = re.compile(r"^import (duckdb|pandas|polars)$", re.MULTILINE)
+HEAVY = re.compile(r"^(import (duckdb|pandas|polars)|from distributed import .+)$", re.MULTILINE)
+STORED = re.compile(r"\bs3://|\bS3Store\b")  # needs a bucket
 UNITS = {"": 1, " MiB": 2**20, " GiB": 2**30}
 PLUGIN = (
     () if entry_points(group="pytest11", name="multicart_async") else ("-p", "multicart_async.sandbox.pytest_plugin")
@@ -74,6 +76,16 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield Place(sandbox, tmp_path, environment)
 
 
+@pytest.fixture
+def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The bucket ``my-bucket`` of an object store, and an environment that names the store and its credentials."""
+    with MOTO.start(tmp_path_factory.mktemp("store")) as server:
+        options = server.make_bucket("my-bucket", server.url).options()
+        for name, value in (options | {"endpoint_url": options["endpoint"]}).items():
+            monkeypatch.setenv(f"AWS_{name.upper()}", value)
+        yield
+
+
 def chosen(*, program: bool) -> Any:
     """The complete programs, or the pieces of code, each a test of its own."""
     kind = [block for block in BLOCKS if block.is_program == program and not block.is_test]
@@ -84,7 +96,8 @@ def chosen(*, program: bool) -> Any:
 
 @chosen(program=True)
 async def test_a_complete_program_runs(block: Block, place: Place) -> None:
-    """As a file of its own, with warnings as errors; it says something."""
+    """As a file of its own, with warnings as errors; it says something. The account has a collection with a run."""
+    place.sandbox.add_collections(1, runs=1, items=10)
     (place.folder / "program.py").write_text(block.code)
 
     assert await place.run(sys.executable, "-W", "error", "program.py")
@@ -110,8 +123,10 @@ async def test_the_tests_in_documents_pass(mode: str, place: Place) -> None:
 
 
 @chosen(program=False)
-async def test_a_piece_of_code_runs(block: Block, place: Place) -> None:
+async def test_a_piece_of_code_runs(block: Block, place: Place, request: pytest.FixtureRequest) -> None:
     """With an open client, a collection with items and a finished run of it under the names that the text gives them."""
+    if STORED.search(block.code):
+        request.getfixturevalue("bucket")
     (collection_id,) = place.sandbox.add_collections(1, runs=1, items=10)
     code = compile(block.code, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     async with AsyncMultiCart() as client:

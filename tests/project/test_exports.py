@@ -25,6 +25,7 @@ TOP = {
     "DirectorySink",
     "ListableSink",
     "MemorySink",
+    "ObjectStoreSink",
     "Sink",
     "MultiCartError",
     "errors",

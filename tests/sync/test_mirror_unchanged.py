@@ -371,4 +371,4 @@ def test_a_note_is_plain_json() -> None:
     """With a version and a checksum."""
     content = json.loads(render_state(SyncState("2026-01-01T00:00:00+00:00", None, 7)))
 
-    assert set(content) == {"version", "written_by", "checksum", "updated_at", "schedule_status", "run"}
+    assert set(content) == {"version", "written_by", "checksum", "updated_at", "schedule_status", "run", "files"}

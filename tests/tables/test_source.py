@@ -71,7 +71,7 @@ class _PlainSink:
         ("{}/file", "source: expected a folder that sync or download has made, got '/"),
         ("", "source: expected a folder, a sink or a RunDownload, got ''"),
         (None, "source: expected a folder, a sink or a RunDownload, got None"),
-        ("s3://bucket/mirror", "source: expected a path, got the URL 's3://bucket/mirror'"),
+        ("ftp://bucket/mirror", "source: expected a path, or s3://.*, got 'ftp://bucket/mirror'"),
         (Path("s3://bucket/mirror"), "source: expected a path, got the URL 's3:/bucket/mirror'"),
         (
             download_to(Path("memory")),

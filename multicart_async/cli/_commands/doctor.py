@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from multicart_async._core.threads import run_in_thread
+from multicart_async._core.validation import is_url
 from multicart_async.cli._call import Call
 from multicart_async.cli._check import Check
 from multicart_async.cli._command import command
 from multicart_async.cli._folder_checks import check_folder
 from multicart_async.cli._service_checks import check_clock, check_key, check_proxy, check_reachability, find_service
+from multicart_async.cli._store_checks import check_store
 from multicart_async.cli._view import View
 
 __all__ = ["doctor"]
@@ -27,7 +29,8 @@ async def doctor(call: Call, *, dest: str) -> AsyncGenerator[dict[str, Any]]:
     """Find out why something does not work.
 
     There is one line for each check: is the service reached, through which proxy, does its clock agree, is the key
-    accepted, can a file be written and renamed in DEST, and is there space. The file is removed again, and no credits
+    accepted, can a file be written and renamed in DEST, and is there space. DEST is a folder, or a URL such as
+    s3://bucket/prefix. The file is removed again, and no credits
     are spent. What to do about a check that fails is said there and on stderr, and the exit status is 1.
     """
     return _rows(call, dest)
@@ -50,5 +53,9 @@ async def _checks(call: Call, dest: str) -> AsyncGenerator[Check]:
     yield proxy
     yield check_clock(probe)
     yield await check_key(probe, options)
-    for check in await run_in_thread(partial(check_folder, dest, dry_run=options.dry_run)):
+    if is_url(dest):
+        checks = await check_store(dest, dry_run=options.dry_run)
+    else:
+        checks = await run_in_thread(partial(check_folder, dest, dry_run=options.dry_run))
+    for check in checks:
         yield check

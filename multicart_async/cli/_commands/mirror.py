@@ -65,9 +65,10 @@ async def sync(
     keep: int | None,
     follow: bool,
 ) -> SyncReport | None:
-    """Mirror the results of all collections into a folder.
+    """Mirror the results of all collections into a folder or a bucket.
 
-    The files of finished runs come to DEST/COLLECTION/RUN; only what is missing is fetched. One failure does not
+    DEST is a folder, or a URL such as s3://bucket/prefix, gs://bucket or az://container. The files of finished
+    runs come to DEST/COLLECTION/RUN; only what is missing is fetched. One failure does not
     stop the rest, and a second call goes on where the first one ended. With --dry-run nothing is written: `files`
     says how many would be fetched, and `removed` what --prune or --keep would delete.
     """

@@ -135,7 +135,7 @@ async def download(
     overwrite: bool,
     strict: bool,
 ) -> RunDownload[Run] | None:
-    """Download the files of a finished run, without RUN_ID of the newest one, to FOLDER/COLLECTION/RUN."""
+    """Download the files of a finished run, without RUN_ID of the newest one, to DEST/COLLECTION/RUN."""
     folder = dest or "."
     found = await _find_run(call, collection_id, run_id)
     if call.planned(f"run {found.id} of collection {collection_id} would be downloaded to {folder}", found):
