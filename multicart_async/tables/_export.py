@@ -28,7 +28,7 @@ from multicart_async.tables._survey import Survey
 from multicart_async.tables._writer import RunKey, TableWriter
 from multicart_async.tables._writers import make_writer
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["ExportReport", "ExportRuns", "Exporter", "export"]
 
 ExportRuns = Literal["new", "latest", "all"]
 
@@ -112,18 +112,12 @@ async def export(
     place = await open_source(source)
     wanted = await place.check_collections(collections)
     async with WorkerThread() as thread:
-        exporter = _Exporter(place, writer, options, thread, on_event)
-        try:
-            return await exporter.run(wanted, runs)
-        except MultiCartError as error:
-            error.report = exporter.report_after_error()
-            raise
-        finally:
-            await thread.run(writer.close)
+        exporter = Exporter(place, writer, options, thread, on_event)
+        return await exporter.run_and_close(wanted, runs)
 
 
-class _Exporter:
-    """One call of `export`."""
+class Exporter:
+    """One call of `export`. A derived class may have others do `observe` and `write`."""
 
     def __init__(
         self, source: Source, writer: TableWriter, options: ExportOptions, thread: WorkerThread, emit: Emit | None
@@ -135,7 +129,7 @@ class _Exporter:
         self._progress = _Progress(emit)
         self._runs = self._skipped = self._replaced = 0
         self._widened: tuple[str, ...] = ()
-        self._layout = Layout()
+        self.layout = Layout()
 
     def report(self) -> ExportReport:
         """Return what was written."""
@@ -144,7 +138,7 @@ class _Exporter:
             rows=written.rows,
             runs=self._runs,
             skipped=self._skipped,
-            columns=written.columns or self._layout.mapping,
+            columns=written.columns or self.layout.mapping,
             widened=self._widened,
             rest=written.rest,
             replaced=self._replaced,
@@ -156,12 +150,22 @@ class _Exporter:
         """Return what is part of the table although the call has failed."""
         return self.report() if self._writer.keeps_runs else ExportReport(skipped=self._skipped)
 
+    async def run_and_close(self, collections: list[int] | None, runs: ExportRuns) -> ExportReport:
+        """Export the runs that the table lacks, and leave the table."""
+        try:
+            return await self.run(collections, runs)
+        except MultiCartError as error:
+            error.report = self.report_after_error()
+            raise
+        finally:
+            await self._thread.run(self._writer.close)
+
     async def run(self, collections: list[int] | None, runs: ExportRuns) -> ExportReport:
         """Export the runs that the table lacks."""
         old = await self._thread.run(self._writer.open)
         if old is not None:
             self._options.check_same(dict(old.options))
-            self._layout = old.layout
+            self.layout = old.layout
         keys = await self._missing(collections, runs, {} if old is None else old.runs)
         if self._writer.grows and not keys and old is not None:
             return self.report()
@@ -170,8 +174,7 @@ class _Exporter:
         await self._thread.run(self._writer.begin, state, replaced)
         while await self._thread.run(self._writer.rewrite):  # so that a cancellation does not wait for all of the table
             pass
-        for done, key in enumerate(keys):
-            await self._write_run(key, done, len(keys))
+        await self.write(keys)
         await self._thread.run(self._writer.finish)
         return self.report()
 
@@ -193,18 +196,36 @@ class _Exporter:
     async def _find_columns(self, keys: Sequence[RunKey], old: TableState | None) -> TableState:
         """Read all values once, and return the state of the table that has room for them."""
         survey = Survey(self._options, old)
-        for done, key in enumerate([] if self._writer.as_is else keys):
-            advance = partial(self._progress.advance, "reading", done, len(keys))
-            await self._read(key, lambda _, values: survey.observe(values), advance)
+        if not self._writer.as_is:
+            await self.observe(survey, keys)
         state = survey.state({key.name: key.checksum for key in keys})
-        self._widened = _widened(self._layout, state.layout)
-        self._layout = state.layout
+        self._widened = _widened(self.layout, state.layout)
+        self.layout = state.layout
         return state
+
+    async def observe(self, survey: Survey, keys: Sequence[RunKey]) -> int:
+        """Show all values of runs to *survey*; return their number."""
+        rows = 0
+
+        def count(_: SourcePage, values: Values) -> int:
+            nonlocal rows
+            rows += len(values.values)
+            return survey.observe(values)
+
+        for done, key in enumerate(keys):
+            advance = partial(self._progress.advance, "reading", done, len(keys))
+            await self._read(key, count, advance)
+        return rows
+
+    async def write(self, keys: Sequence[RunKey]) -> None:
+        """Write runs, whose values have columns in ``layout``."""
+        for done, key in enumerate(keys):
+            await self._write_run(key, done, len(keys))
 
     async def _write_run(self, key: RunKey, done: int, of_runs: int) -> None:
         writer = self._writer
         await self._thread.run(writer.start_run, key)
-        moment, columns = writer.moment(key.scraped_at), len(self._layout.names)
+        moment, columns = writer.moment(key.scraped_at), len(self.layout.names)
 
         def write(page: SourcePage, values: Values) -> int:
             place = Place(key.collection_id, key.run_id, moment, page.number)

@@ -64,6 +64,11 @@ class Sought:
         if self._names:
             self._names = [name for name in self._names if not any(has_field(record, name) for record in records)]
 
+    def merge(self, later: Sought) -> None:
+        """Note what *later* has found for the same names."""
+        self._empty = self._empty and later._empty
+        self._names = [name for name in self._names if name in later._names]
+
     def check(self) -> None:
         """Raise `ArgumentError` if there were records, and none had one of the fields."""
         if self._names and not self._empty:

@@ -97,6 +97,20 @@ class Field:
             member = self.members.setdefault(name, Field())
             member.observe([one[name] for one in objects if name in one], levels - 1)
 
+    def merge(self, later: Field) -> None:
+        """Note what *later* has seen, as if its values had been observed after those of this field.
+
+        Only OPAQUE may be lacking, if there are other reasons why the members have no columns.
+        """
+        self.seen |= later.seen
+        for name, member in later.members.items():
+            if self.flat and name not in self.members and len(self.members) == MAX_MEMBERS:
+                self.seen |= OPAQUE
+            if self.flat:
+                self.members.setdefault(name, Field()).merge(member)
+        if not self.flat:
+            self.members.clear()
+
     def copy(self) -> Field:
         """Return a copy, which is independent of it."""
         field = Field(self.seen)
@@ -174,6 +188,13 @@ class Fields:
             return None
         field = self.fields[name] = Field()
         return field
+
+    def merge(self, later: Fields) -> None:
+        """Note what *later* has seen, whose records come after these; it must have room for all names."""
+        for name, seen in later.fields.items():
+            field = self.fields.get(name) or self._new(name)
+            if field is not None:
+                field.merge(seen)
 
     def leaves(self) -> Iterator[tuple[tuple[str, ...], Kind]]:
         """Yield the path and the type of each column, in order. A flat object has a column of its own if it was empty."""

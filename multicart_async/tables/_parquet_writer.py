@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Final
+
+import attrs
 
 from multicart_async.sinks._atomic_file import translate_os_errors
 from multicart_async.tables._arrow import ArrowFrame
@@ -159,13 +161,16 @@ class ParquetWriter:
     def write(self, place: Place, values: Values) -> None:
         """Write rows; a part that is full is followed by another."""
         if self._part is None:
-            self._part = _PartFile(self._arrow, self._folder, part_name(self._next), self._frame.schema)
+            self._part = _PartFile(self._arrow, self._folder, self._name_of(self._next), self._frame.schema)
             self._next += 1
         self._part.add(self._frame.batch(place, values), self._run)
         self.written.rows += len(values.values)
         self.written.rest = self._frame.rest
         if self._part.full:
             self._end_part()
+
+    def _name_of(self, number: int) -> str:
+        return part_name(number)
 
     def _end_part(self) -> None:
         part, self._part = self._part, None
@@ -179,6 +184,16 @@ class ParquetWriter:
         self._parts.append(part)
         self.written.parts += 1
         self.written.bytes += part.bytes
+
+    def adopt(self, parts: Iterable[Part], rest: int) -> None:
+        """Take *parts*, which others have written into the folder of the new version, with *rest* values in the rest."""
+        for part in parts:
+            name = part_name(self._next)
+            self._next += 1
+            translate_os_errors(self._folder.path, (self._folder.new / part.name).replace, self._folder.new / name)
+            self._add(attrs.evolve(part, name=name))
+            self.written.rows += part.rows
+        self.written.rest += rest
 
     def end_run(self) -> None:
         """See `TableWriter.end_run`."""

@@ -38,6 +38,12 @@ class Survey:
         self._fields.observe(records)
         return len(values.values)
 
+    def merge(self, later: Survey) -> None:
+        """Observe what *later* has observed, with the same options and room for all names."""
+        self._loose = self._loose or later._loose
+        self._sought.merge(later._sought)
+        self._fields.merge(later._fields)
+
     def layout(self) -> Layout:
         """Return the layout of a table for all that was observed.
 

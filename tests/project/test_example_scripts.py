@@ -21,6 +21,7 @@ SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 GOOD = {"bulk_download": ["101"], "nightly_mirror": ["results"], "sharded_import": ["Laptops", "laptops.csv"]}
 WRONG = {
     "bulk_download": [[], ["laptops"], ["0"], ["-5"], ["1", "--fast"]],
+    "cluster": [["--fast"], ["results", "more"]],
     "category": [["--fast"], ["https://www.amazon.com.au/s?rh=n%3A4851693051", "results", "more"]],
     "demo": [["--fast"], ["results", "more"]],
     "demo_live": [["--fast"], ["results", "more"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import os
 import shutil
@@ -203,3 +204,18 @@ def test_make_demo_is_always_on_the_sandbox(key: str) -> None:
 
     assert told.splitlines()[-1].endswith("python examples/demo.py demo-results")
     assert "a.key" not in told
+
+
+@pytest.mark.heavy
+async def test_cluster_mirrors_a_sandbox_of_its_own(tmp_path) -> None:
+    """By three worker processes, with warnings as errors; the report is printed."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-W", "error", EXAMPLES / "cluster.py", tmp_path / "mirror"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "50 runs: 50 files fetched, 0 runs were in place\n"), done.stderr
+    assert len(list((tmp_path / "mirror").glob("*/*/manifest.json"))) == 50
