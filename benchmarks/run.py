@@ -31,6 +31,7 @@ JOBS: Mapping[str, Callable[[Bench], None]] = {
     "list": calls.long_list,
     "wait-many": waiting.simulated,
     "run-many": waiting.pipeline,
+    "cluster": waiting.cluster,
     "small-records": parsing.small_records,
     "product-records": parsing.product_records,
     "large-records": parsing.large_records,

@@ -1,4 +1,4 @@
-"""Waiting for many runs: the scripts that simulate it, in virtual time, and run it against a sandbox."""
+"""Jobs that are scripts: waiting for many runs, simulated and against a sandbox, and a simulated cluster."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def pipeline(bench: Bench) -> None:
     pace = "0.2" if bench.scale >= 1 else "0.01"  # seconds for an item: the sandbox waits in real time
     interval = "2" if bench.scale >= 1 else "0.2"
     _script(bench, "run_many.py", "--collections", str(bench.scaled(200, 3)), "--scrape", pace, "--interval", interval)
+
+
+def cluster(bench: Bench) -> None:
+    """A mirror on a cluster, simulated: 1,000,000 collections, and a tenth with other settings (cluster_simulation.py)."""
+    options = ("--tables", "workers", "--workers", "100")
+    _script(bench, "cluster_simulation.py", "--collections", str(bench.scaled(1_000_000, 500)), *options)
+    tables = ("--tables", "workers", "limits", "chunks", "lanes")
+    _script(bench, "cluster_simulation.py", "--collections", str(bench.scaled(100_000, 500)), *tables)
 
 
 def _script(bench: Bench, name: str, *options: str) -> None:
