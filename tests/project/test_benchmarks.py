@@ -122,6 +122,23 @@ def test_the_suite_runs_without_nginx_and_leaves_nothing(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.heavy
+def test_a_mirror_in_a_slow_store_is_measured() -> None:
+    """The second sync has one GET for each collection."""
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "store_mirror.py", "--collections", "3", "--pause", "0"],
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+
+    *_, first, second = done.stdout.splitlines()
+    assert re.fullmatch(r"first .* 3 +0 +10  GET 3, HEAD \d+, LIST 10, POST 3, PUT \d+", first)
+    assert re.fullmatch(r"second .* 0 +3 +1  GET 3, LIST 1", second)
+
+
 def test_a_job_without_its_server_says_what_to_do(tmp_path: Path) -> None:
     """One line, with the command that does without nginx, and the exit status 1."""
     done = subprocess.run(
