@@ -239,6 +239,7 @@ async def test_no_failure_shows_the_credential(watch, fault, capfd) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("fault", SILENCES)
+@pytest.mark.heavy
 async def test_no_cancellation_shows_the_credential(watch, fault, verb) -> None:
     """A cancelled call has a traceback through the frames of aiohttp, which hold the request."""
     asked = asyncio.Event()
@@ -328,6 +329,7 @@ async def test_no_success_shows_the_credential(watch) -> None:
 
 @pytest.mark.parametrize("watch", ["api_key"], indirect=True)
 @pytest.mark.parametrize("fault", [*FAULTS, None])
+@pytest.mark.heavy
 async def test_signatures_of_links_are_secrets_too(watch, fault) -> None:
     """Errors, events, logs and manifests name a file by its numbers; the query of its link is in none of them."""
 

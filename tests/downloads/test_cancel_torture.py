@@ -83,6 +83,7 @@ async def test_one_download_cancelled_everywhere(tmp_path, how) -> None:
 
 
 @pytest.mark.parametrize("how", HOWS)
+@pytest.mark.heavy
 async def test_a_run_cancelled_everywhere(tmp_path, how) -> None:
     """Pages and ZIP: what is whole stays and is not fetched again, and the next call finishes the folder."""
     at, reached = 0, True
@@ -116,6 +117,7 @@ def check_listed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("how", HOWS)
+@pytest.mark.heavy
 async def test_a_download_from_a_server_cancelled_everywhere(tmp_path, how) -> None:
     """Over real sockets: connections and slots are given back too, and the client works on."""
     async with Sandbox(instant=True, record_bytes=700) as sandbox, sandbox.client(limits=Limits(downloads=1)) as client:

@@ -95,6 +95,7 @@ def chosen(*, program: bool) -> Any:
 
 
 @chosen(program=True)
+@pytest.mark.heavy
 async def test_a_complete_program_runs(block: Block, place: Place) -> None:
     """As a file of its own, with warnings as errors; it says something. The account has a collection with a run."""
     place.sandbox.add_collections(1, runs=1, items=10)

@@ -84,6 +84,7 @@ async def test_the_first_night_and_the_second(account, tmp_path) -> None:
     assert len(runs_below(tmp_path)) == 5
 
 
+@pytest.mark.heavy
 async def test_a_failure_is_named_and_the_rest_is_there(account, tmp_path) -> None:
     """On standard error and in the report, with the collection; the status is 1 until it is mended."""
     ids = account.add_collections(3, items=1)
@@ -100,6 +101,7 @@ async def test_a_failure_is_named_and_the_rest_is_there(account, tmp_path) -> No
     assert (good.status, good.said[:5]) == (0, [True, 3, 3, 2, 1])
 
 
+@pytest.mark.heavy
 async def test_two_at_once(account, client, tmp_path) -> None:
     """A night that is longer than a day is no harm."""
     account.add_collections(20, items=3)
@@ -112,6 +114,7 @@ async def test_two_at_once(account, client, tmp_path) -> None:
     assert (await client.verify(tmp_path)).ok
 
 
+@pytest.mark.heavy
 async def test_a_night_that_cannot_begin(account, tmp_path, monkeypatch) -> None:
     """A list that is refused, a folder that is a file, no key: standard error says why, and the status what kind it is."""
     account.faults.add("/schedules/get_schedules/", Envelope(401, "Invalid key."))
@@ -132,6 +135,7 @@ async def test_a_night_that_cannot_begin(account, tmp_path, monkeypatch) -> None
         assert each.out == ""
 
 
+@pytest.mark.heavy
 async def test_a_night_that_is_interrupted_can_be_repeated(account, client, tmp_path) -> None:
     """Ctrl-C leaves no half file and no traceback; the status is what shells expect."""
     ids = account.add_collections(10, items=1)

@@ -211,6 +211,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("work", ["a mirror", "starts"])
+@pytest.mark.heavy
 async def test_refusals_of_many_words_are_not_kept(answer, work, monkeypatch) -> None:
     """Of 6 refusals of 1 MiB neither text nor response stays in memory, not even in a frame of a traceback."""
     groups = groups_over(Refusing(answer), retry=RetryPolicy(attempts=1))  # type: ignore[arg-type]

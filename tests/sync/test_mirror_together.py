@@ -66,6 +66,7 @@ async def test_two_calls_that_want_other_files(account, client, tmp_path) -> Non
     assert account.counts[FILE] == 0
 
 
+@pytest.mark.heavy
 async def test_two_processes(account, client, tmp_path) -> None:
     """As two machines with one disk."""
     processes = [await begun(tmp_path) for _ in range(2)]
@@ -79,6 +80,7 @@ async def test_two_processes(account, client, tmp_path) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.heavy
 async def test_a_process_that_is_killed(account, tmp_path) -> None:
     """At moments of chance: what it leaves is no wrong file, and the next call completes the mirror."""
     chance = random.Random(3)

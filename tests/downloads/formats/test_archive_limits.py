@@ -80,6 +80,7 @@ def fed_until_refused(data: bytes, size: int, unpacked_bytes: int = 2**38) -> in
 
 
 @pytest.mark.parametrize("unsized", [False, True], ids=["sized", "streamed"])
+@pytest.mark.heavy
 def test_a_bomb_stops_early(unsized) -> None:
     """Of 320 MiB less than half is unpacked, and the rest is not waited for."""
     data = archive(zeros(320 * MIB, unsized=unsized))
@@ -87,6 +88,7 @@ def test_a_bomb_stops_early(unsized) -> None:
     assert fed_until_refused(data, 4 * KIB) < 0.5 * len(data)
 
 
+@pytest.mark.heavy
 def test_a_bomb_takes_no_memory() -> None:
     """What is unpacked is summed and dropped, however large the piece."""
     data = archive(zeros(128 * MIB))
@@ -124,6 +126,7 @@ def test_the_limit_of_the_client_stops_early() -> None:
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(-1, TOO_MUCH), (0, ACCEPTED)], ids=["above", "at most"])
+@pytest.mark.heavy
 def test_the_ratio_does_not_depend_on_the_cut(shift, expected) -> None:
     """There is one exact bound, whichever way the archive is cut."""
     members = (bomb(70), Member(name=b"stored.json", data=NOISE.data[:250_000], method=STORED))

@@ -60,6 +60,7 @@ def chunks(data: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("path", FIELD, ids=lambda path: path.stem)
+@pytest.mark.heavy
 def test_archives_from_the_field(path) -> None:
     """Archives of 50:1 that archiver, Go, Java and stream-zip have streamed."""
     assert refused(path.read_bytes()) == {}
@@ -72,6 +73,7 @@ def test_all_field_archives_are_there() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 6])
 @pytest.mark.parametrize("own", [220, 110, 50, 20, 10, 4, 0])
+@pytest.mark.heavy
 def test_streamed_members_of_any_ratio(own, size) -> None:
     """From 15:1 to more than 150:1: the last step of a member unpacks to less or more than a MiB, and the next member follows."""
     page = similar(own, size * MIB)
@@ -93,6 +95,7 @@ def test_a_descriptor_that_is_cut(method, cut) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["sized", "streamed"])
 @pytest.mark.parametrize("record", [KIB, 4 * KIB])
+@pytest.mark.heavy
 async def test_pages_of_the_sandbox(record, streamed) -> None:
     """Pages of records of 1 and 4 KiB, in one archive."""
     async with Sandbox(instant=True, record_bytes=record, items_per_page=500) as sandbox, sandbox.client() as client:

@@ -131,6 +131,7 @@ async def test_no_text_under_status_one_becomes_a_leak(name: str, scan: Scan, ca
 
 
 @pytest.mark.parametrize("name", ["run", "one of many runs", "scrape", "postcode", "late postcode", "items", "rows"])
+@pytest.mark.heavy
 async def test_no_part_of_a_key_is_left_where_a_text_is_cut(name: str) -> None:
     """Wherever the cut of a long reason falls: a secret is looked for before, as a part of it could not be found."""
     kind, answers, call = CASES[name]

@@ -88,6 +88,7 @@ def creations(sandbox: Sandbox) -> Counter[str]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("part", range(2))
+@pytest.mark.heavy
 async def test_killed_at_any_moment_the_same_call_finishes_the_work(
     sandbox: Sandbox, driver: Driver, tmp_path: Path, part: int
 ) -> None:

@@ -506,6 +506,7 @@ def takers(path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("no_locks")
+@pytest.mark.heavy
 async def test_many_processes_take_over_one_after_another(path) -> None:
     """Of several that are started at once, each that opens the journal has it alone."""
     script = LOCKLESS.replace(
@@ -524,6 +525,7 @@ async def test_many_processes_take_over_one_after_another(path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.heavy
 def test_the_system_may_have_no_locks(path) -> None:
     """The same with the real system call: open, noted, closed, and no lock file left."""
     script = LOCKLESS.replace("fcntl.flock = refuse\n", "").replace("sys.stdin.read()", "print(*sorted(os.listdir()))")

@@ -79,6 +79,7 @@ def moments(sandbox: Sandbox, journal: Path) -> list[Callable[[], bool]]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("part", range(2))
+@pytest.mark.heavy
 async def test_killed_at_any_moment_nothing_is_started_twice(
     sandbox: Sandbox, driver: Driver, tmp_path: Path, part: int
 ) -> None:
