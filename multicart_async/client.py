@@ -251,7 +251,7 @@ class AsyncMultiCart(Groups):
         disk or a rejected key does: then the report of the last pass is returned.
 
         One failure does not stop the rest: check ``report.ok``, or call ``report.raise_for_failures()``. A rejected
-        key, a full disk or a service that has been unreachable for half a minute stops the remaining work
+        key, a full disk, or a service or store that has been unreachable for half a minute stops the remaining work
         (``report.stopped``). Several processes may mirror into one folder.
 
         Raises:

@@ -20,7 +20,7 @@ from multicart_async._core.log import error_info, log_info
 from multicart_async._core.tasks import to_async_iter
 from multicart_async._core.validation import check_id, check_iterable
 from multicart_async._downloads.manager import DownloadManager
-from multicart_async._sync.circuit_breaker import CircuitBreaker
+from multicart_async._sync.circuit_breaker import CircuitBreaker, is_io_error, is_unreached
 from multicart_async._sync.options import SyncOptions
 from multicart_async._sync.pass_progress import PassProgress
 from multicart_async._sync.pruning import PruneOptions, Pruner, PruneService
@@ -80,7 +80,8 @@ class Synchronizer:
         self._list_slots = anyio.Semaphore(listers, fast_acquire=True)
         self._report = ReportBuilder(dry_run=options.dry_run)
         self._progress = PassProgress(emit, self._report, now=now)
-        self._breaker = CircuitBreaker(now)
+        self._breaker = CircuitBreaker(is_unreached, now)
+        self._sink_breaker = CircuitBreaker(is_io_error, now)
         self._fatal: list[Exception] = []
         self._remote = isinstance(sink, ObjectStoreSink)  # each look at the mirror is a request
 
@@ -257,13 +258,16 @@ class Synchronizer:
         self._report.add(done)
         if done.skipped < len(done.files):
             self._breaker.record_success()
+            self._sink_breaker.record_success()
         await self._save_state(job.collection, run.id)
 
     def _fail(self, collection_id: int, run: Run | None, error: MultiCartError) -> None:
         """Record a failure, and stop if everything else would fail in the same way."""
         self._report.fail(SyncFailure(collection_id, run.id if run else None, error.file, error))
         self._breaker.record_failure(error)
-        if self._is_final(error) or self._breaker.is_open:
+        if isinstance(error, DiskError):  # what the service answers says nothing about the sink
+            self._sink_breaker.record_failure(error)
+        if self._is_final(error) or self._breaker.is_open or self._sink_breaker.is_open:
             self._report.stopped = True
             self._group.cancel_scope.cancel()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ import anyio
 import attrs
 
 from multicart_async._core.log import error_info, log_warning
-from multicart_async._core.validation import wrong_argument
+from multicart_async._core.validation import is_url, wrong_argument
 from multicart_async.distributed._cluster import Cluster
 from multicart_async.distributed._orders import ClusterCall
 from multicart_async.errors import ArgumentError, MultiCartError
@@ -25,7 +24,6 @@ __all__ = ["Probe", "check_workers", "destination_text", "is_current", "shared_n
 
 A = TypeVar("A")
 
-_URL: Final = re.compile(r"(?i)[a-z][a-z0-9+.-]+:/")
 _NAMED: Final = 5  # workers in a message
 _ADVICE: Final = "name a folder that all machines mount at the same place, or an object store"
 
@@ -47,7 +45,7 @@ def destination_text(dest: object, *, argument: str = "dest") -> str:
     text = _text_of(dest)
     if not text:
         raise wrong_argument(argument, "a path or URL, which each worker opens for itself", dest)
-    return text if _URL.match(text) else str(Path(text).absolute())
+    return text if is_url(text) else str(Path(text).absolute())
 
 
 def _text_of(dest: object) -> str | None:

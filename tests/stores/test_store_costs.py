@@ -11,7 +11,7 @@ from support.object_stores import StoreBucket
 from support.pruning_kit import add_runs
 from support.store_proxy import StoreProxy
 
-from multicart_async import AsyncMultiCart, ObjectStoreSink
+from multicart_async import AsyncMultiCart, ObjectStoreSink, errors
 from multicart_async._downloads import folder_writer
 from multicart_async.sandbox import Sandbox
 
@@ -96,3 +96,30 @@ async def test_objects_that_others_delete_are_found_by_check_all(client, bucket:
 
     assert (trusting.files, looking.files) == (0, 1)
     assert page in bucket.keys()  # noqa: SIM118 -- no dictionary
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+async def test_a_refresh_that_was_interrupted_is_completed_by_sync(
+    sandbox, client, bucket: StoreBucket, monkeypatch, moves
+) -> None:
+    """The state is removed before the first file is replaced: a mixture of versions does not count as unchanged."""
+    await client.sync(sink_over(bucket))
+    run = await client.runs.latest(101)
+    left = iter(range(moves))
+    rename = ObjectStoreSink.rename
+
+    async def fail_later(sink: ObjectStoreSink, old: str, new: str) -> None:
+        if next(left, None) is None:
+            raise errors.DiskError(old, "interrupted", 5)
+        await rename(sink, old, new)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ObjectStoreSink, "rename", fail_later)
+        with pytest.raises(errors.DiskError):
+            await client.runs.download(run, sink_over(bucket), overwrite=True)
+    assert [key for key in bucket.keys() if ".new" in key]  # noqa: SIM118 -- no dictionary
+    report = await client.sync(sink_over(bucket))
+
+    assert (report.ok, report.skipped, report.files) == (True, COLLECTIONS, 0)
+    assert not [key for key in bucket.keys() if ".new" in key]  # noqa: SIM118 -- no dictionary
+    assert (await client.verify(sink_over(bucket))).ok

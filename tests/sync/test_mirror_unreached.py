@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from support.groups import BASE, groups_over
 from support.mirror_kit import HISTORY, LIST, mirror_over
 
 from multicart_async import RetryPolicy, errors
+from multicart_async._sync.engine import Synchronizer
+from multicart_async._sync.options import SyncOptions
 from multicart_async.models import SyncReport
-from multicart_async.sinks import DirectorySink
+from multicart_async.sinks import DirectorySink, MemorySink
+from multicart_async.sinks._error_mapping import map_sink_errors
 
 MANY = 200
 GONE = errors.APIConnectionError(HISTORY, "cannot connect", sent=False)
@@ -133,3 +138,39 @@ async def test_a_file_that_comes_is_an_answer(tmp_path) -> None:
 def page_of(run: int) -> str:
     """The link to the page of a run of collection 1."""
     return f"{BASE}/results/1/{run}/AU_{run}_Results_Page_1.json"
+
+
+class Dead(MemorySink):
+    """A disk or store that fails each put after five seconds."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def put(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        async for _ in chunks:
+            pass
+        self._clock.advance(5)
+        raise errors.DiskError(name, "the store failed", errno.EIO)
+
+
+async def test_a_place_that_cannot_be_reached_stops_the_mirror(sandbox, client) -> None:
+    """Although the service answers all the time: nothing more is fetched for a place that takes nothing."""
+    sandbox.add_collections(30, items=1)
+    clock = FakeClock()
+    mirror = Synchronizer(
+        SyncOptions(),
+        map_sink_errors(Dead(clock)),
+        collections=client.collections,
+        runs=client.runs,
+        downloads=client._context.downloads,
+        listers=1,
+        fetchers=1,
+        now=clock.now,
+    )
+
+    report = await mirror.run(None)
+
+    assert report.stopped
+    assert 8 <= report.failed < 12  # those that were already under way fail too
+    assert {failure.error.errno for failure in report.failures} == {errno.EIO}
