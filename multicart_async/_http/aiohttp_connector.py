@@ -170,6 +170,11 @@ class PoolConnector(aiohttp.TCPConnector):
         evidence.connected(reused=reused)
         return connection
 
+    def abandon(self) -> asyncio.AbstractEventLoop:
+        """Close all connections without waiting until they are closed, also where no event loop runs; return their loop."""
+        self._close(abort_ssl=True)
+        return self._loop
+
 
 async def multipart(form: MultipartForm) -> tuple[bytes, str]:
     """Encode *form*; return the body, and the content type, which contains the boundary."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from types import ModuleType
 from typing import Any, Final, Literal, TypeVar
 
 import aiohttp
@@ -275,6 +277,29 @@ class AiohttpTransport:
             kind, session = next(iter(self._sessions.items()))
             await session.close()
             self._sessions.pop(kind, None)  # only now: after a cancellation, the next call must close it
+
+    def __del__(self, warnings: ModuleType = warnings) -> None:
+        """Close the connections of a client that was never closed, and name it: aiohttp names only its own objects."""
+        sessions: dict[_Kind, aiohttp.ClientSession] = getattr(
+            self, "_sessions", {}
+        )  # absent if the constructor failed
+        if not sessions:
+            return
+        message = (
+            f"the AsyncMultiCart client of {self._settings.base_url} was never closed: use "
+            "`async with AsyncMultiCart() as client:`, or call `await client.aclose()` at the end"
+        )
+        loop, *_ = [_abandon(session) for session in sessions.values()]
+        loop.call_exception_handler({"message": message})  # few programs show a ResourceWarning, but this is logged
+        warnings.warn(message, ResourceWarning, source=self, stacklevel=1)
+
+
+def _abandon(session: aiohttp.ClientSession) -> asyncio.AbstractEventLoop:
+    """Close the connections of *session*, one of ours, without waiting for that; return the event loop they belong to."""
+    connector = session.connector
+    session.detach()  # or it would warn, too
+    assert isinstance(connector, PoolConnector)
+    return connector.abandon()
 
 
 class _Pieces:
