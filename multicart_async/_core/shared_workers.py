@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+
+from multicart_async._core.tasks import raise_suppressed
 
 __all__ = ["SharedWorkers"]
 
@@ -43,6 +46,8 @@ class SharedWorkers:
             self._add(-call.workers)  # its own, and those that were cancelled
         if call.failure is not None:
             raise call.failure
+        if call.cancelled:
+            await raise_suppressed()
 
     def _add(self, workers: int) -> None:
         """Count workers that have begun or, if negative, ended; then start others for calls that have items left."""
@@ -70,6 +75,7 @@ class _Call(Generic[T]):
         self.items = deque(items)
         self.workers = 0
         self.failure: Exception | None = None
+        self.cancelled = False
         self._work = work
 
     def take(self) -> T:
@@ -87,6 +93,7 @@ class _Call(Generic[T]):
             self.failure = self.failure or error
             self.items.clear()
             self.group.cancel_scope.cancel()
-        except BaseException:
+        except BaseException as error:
+            self.cancelled = self.cancelled or isinstance(error, asyncio.CancelledError)
             self.items.clear()  # nothing more is begun
             raise

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from multicart_async._core.lifetime import ClientLifetime
 
-__all__ = ["TaskPool", "map_unordered", "next_or_end", "run_workers", "to_async_iter"]
+__all__ = ["TaskPool", "map_unordered", "next_or_end", "raise_suppressed", "run_workers", "to_async_iter"]
 
 
 K = TypeVar("K")
@@ -119,18 +120,33 @@ async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaita
     """Apply *work* to each of *items*, *count* at a time. The first error cancels the rest and is raised itself."""
     source = iter(items)
     failure: Exception | None = None
+    cancelled = False
 
     async def worker() -> None:
-        nonlocal failure
+        nonlocal failure, cancelled
         try:
             for item in source:  # shared: each worker takes the next item
                 await work(item)
         except Exception as error:  # noqa: BLE001 -- raised below, without an exception group
             failure = failure or error
             group.cancel_scope.cancel()
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
 
     async with anyio.create_task_group() as group:
         for _ in range(count):
             group.start_soon(worker)
     if failure is not None:
         raise failure
+    if cancelled:
+        await raise_suppressed()
+
+
+async def raise_suppressed() -> NoReturn:
+    """Raise the cancellation of a task that a task group has suppressed, so that unfinished work does not look complete.
+
+    A group does so if it is left just when its scope is cancelled, or if something other than a scope has cancelled a task.
+    """
+    await anyio.lowlevel.checkpoint_if_cancelled()
+    raise asyncio.CancelledError

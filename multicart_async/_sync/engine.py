@@ -6,6 +6,7 @@ are still being listed, and lets nothing accumulate.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from multicart_async._core.failures import failure_of
 from multicart_async._core.log import error_info, log_info
-from multicart_async._core.tasks import to_async_iter
+from multicart_async._core.tasks import raise_suppressed, to_async_iter
 from multicart_async._core.validation import check_id, check_iterable
 from multicart_async._downloads.manager import DownloadManager
 from multicart_async._sync.circuit_breaker import CircuitBreaker, is_io_error, is_unreached
@@ -83,6 +84,7 @@ class Synchronizer:
         self._breaker = CircuitBreaker(is_unreached, now)
         self._sink_breaker = CircuitBreaker(is_io_error, now)
         self._fatal: list[Exception] = []
+        self._cancelled = False
         self._remote = isinstance(sink, ObjectStoreSink)  # each look at the mirror is a request
 
     async def run(self, collections: Iterable[int] | AsyncIterable[int] | None) -> SyncReport:
@@ -126,6 +128,8 @@ class Synchronizer:
                         group.start_soon(self._guarded, self._fetcher, receive.clone())
         if self._fatal:
             raise self._fatal[0]
+        if self._cancelled and not self._report.stopped:
+            await raise_suppressed()
         if not self._report.stopped:
             self._report.add_pruned(await self._pruner.finish(self._listed, tuple(self._report.failures)))
         self._progress.end()
@@ -171,6 +175,9 @@ class Synchronizer:
         except Exception as error:  # noqa: BLE001 -- raised by run
             self._fatal.append(error)
             self._group.cancel_scope.cancel()
+        except asyncio.CancelledError:
+            self._cancelled = True
+            raise
 
     async def _lister(self, ids: AsyncGenerator[int, None], send: MemoryObjectSendStream[FetchJob]) -> None:
         async with send:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -148,3 +150,41 @@ async def test_a_cancelled_call_begins_no_further_item() -> None:
         await SharedWorkers().run(2, range(50), work)
 
     assert begun == [0, 1]
+
+
+async def test_a_cancellation_that_meets_the_caller_in_a_thread_is_not_lost() -> None:
+    """Its own worker is shielded until the thread has ended, and the other one is cancelled: the call does not return."""
+    workers = SharedWorkers()
+    began = anyio.Event()
+    done: list[str] = []
+
+    async def work(item: str) -> None:
+        if item == "in a thread":
+            with anyio.CancelScope(shield=True):
+                await began.wait()
+                scope.cancel()
+                await anyio.sleep(0.01)
+        else:
+            began.set()
+            await anyio.sleep(30)
+        done.append(item)
+
+    returned = False
+    with anyio.CancelScope() as scope:
+        await workers.run(2, ["in a thread", "on the network"], work)
+        returned = True
+
+    assert (done, returned) == (["in a thread"], False)
+
+
+async def test_a_worker_that_is_cancelled_by_others_ends_the_call() -> None:
+    """Whoever does it: a call never returns with items left."""
+    workers = SharedWorkers()
+
+    async def work(item: int) -> None:
+        if item == 2:
+            raise asyncio.CancelledError
+        await anyio.sleep(0.01)
+
+    with pytest.raises(asyncio.CancelledError):
+        await workers.run(2, [1, 2, 3], work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import anyio
@@ -156,3 +157,15 @@ async def test_without_items_nothing_happens() -> None:
         raise AssertionError
 
     await run_workers(3, [], work)
+
+
+async def test_a_worker_that_is_cancelled_by_others_ends_the_call() -> None:
+    """A task group suppresses that; the call must not look complete."""
+
+    async def work(item: int) -> None:
+        if item == 1:
+            raise asyncio.CancelledError
+        await anyio.lowlevel.checkpoint()
+
+    with pytest.raises(asyncio.CancelledError):
+        await run_workers(2, range(5), work)

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,31 @@ async def test_what_is_whole_is_noted_though_the_call_is_cancelled(tmp_path, way
     noted = json.loads(files_below(tmp_path)["101/88/progress.json"])["files"]
     assert [file["name"] for file in noted] == ["page-0001.json"]
     check_nothing_left(tmp_path, {NAME: [PAGES[0]]})
+
+
+async def test_a_scope_that_ends_during_a_write_leaves_no_manifest_of_a_part(tmp_path, monkeypatch) -> None:
+    """The page that a thread is writing shields its worker; the other page, which only waits, is what is cancelled."""
+    files = {url(1): FakeFile.whole(PAGES[0]), url(2): Hanging([], headers={"content-length": "9"})}
+    groups = groups_over(FakeTransport(files=files))
+    writing = threading.Event()
+    commit = AtomicFile.commit
+
+    def slow_commit(file: AtomicFile, last: bytes) -> None:
+        writing.set()
+        time.sleep(0.1)
+        commit(file, last)
+
+    monkeypatch.setattr(AtomicFile, "commit", slow_commit)
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(groups.runs.download, run_of(1, 2), tmp_path, count_records=True))
+            await until(writing.is_set)
+            scope.cancel()
+
+    assert scope.cancelled_caught
+    assert not (tmp_path / "101/88/manifest.json").exists()
+    noted = json.loads(files_below(tmp_path)["101/88/progress.json"])["files"]
+    assert [file["name"] for file in noted] == ["page-0001.json"]
 
 
 class Distant(PlainSink):

@@ -163,3 +163,16 @@ async def test_a_source_of_ids_is_told_of_the_end(sandbox, tmp_path) -> None:
         await stop_task(task)
 
     assert told == ["end"]
+
+
+async def test_a_task_that_is_cancelled_by_others_ends_the_call(client, sandbox, tmp_path, monkeypatch) -> None:
+    """Such as by a session of the caller: a mirror of a part of the collections is not reported as complete."""
+    sandbox.add_collections(3, items=1)
+
+    async def cancelled(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("multicart_async._sync.engine.save_state", cancelled)
+
+    with pytest.raises(asyncio.CancelledError):
+        await client.sync(tmp_path)
