@@ -40,6 +40,8 @@ class FolderDiff:
     """Whether a manifest of this version lists exactly the files that are present."""
     has_work: bool
     """Whether anything will be written."""
+    adds: bool
+    """Whether files may be added to a version with a manifest, if none of it is replaced."""
     replaces: bool
     """Whether files of a version with a manifest are replaced or removed; adding files does not count."""
     csv_differences: tuple[str, ...]
@@ -63,6 +65,7 @@ def diff(
         stale=stale,
         complete=complete,
         has_work=bool(missing) or not complete or _needs_more(present, names, options),
+        adds=MANIFEST in state.names,
         replaces=MANIFEST in state.names and bool(stale or _new_names(missing, options) & state.names),
         csv_differences=_csv_differences(state, snapshot),
     )

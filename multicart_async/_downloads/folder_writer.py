@@ -56,7 +56,10 @@ class FolderWriter:
         self._folder = folder_of(run)
         self._staging = staging
         self._written: set[str] = set()  # by this call
-        self._finishing = False  # the manifest is being written, or a sealed new version is being swapped in
+        self._adds = changes.adds and staging is None
+        self._expected = {file.name for file in changes.missing}
+        self._sealing: Manifest | None = None  # the manifest that is being written
+        self._sealed = False  # it is in place, or a sealed new version is being swapped in
         self._now = now
         self._saved = now()
 
@@ -68,6 +71,10 @@ class FolderWriter:
     def folder_with(self, name: str) -> str:
         """Return the folder that contains the file *name* now."""
         return self.target if name in self._written else self._folder
+
+    def expect(self, name: str) -> None:
+        """Announce a file that is about to be generated."""
+        self._expected.add(name)
 
     def record(self, name: str, fetched: FetchedFile, link: AnyLocation | None = None) -> None:
         """Record a file that is in place; *link* is its source, ``None`` for a file that was generated here."""
@@ -102,17 +109,17 @@ class FolderWriter:
             DiskError: The sink failed, or another process has taken over the folder or removed files of the new version.
         """
         manifest = self._manifest(differences)
-        self._finishing = self._staging is None
         if self._staging is not None:
             await self._staging.confirm()
             await forget_state(self._staging.sink, self._folder)
         if self._listable is not None:
             await self._write(SUMS, manifest, iter_sums)
+        self._sealing = manifest
         await self._write(MANIFEST, manifest, iter_manifest)
+        self._sealed = True  # an interrupted swap of a new version is completed later
         if self._staging is None:
             await self.remove(PROGRESS)
         else:
-            self._finishing = True  # the manifest seals the new version: an interrupted swap is completed later
             await self._staging.confirm()
             if not await swap_in(self._staging.sink, self._folder, manifest):
                 reason = (
@@ -124,16 +131,18 @@ class FolderWriter:
         """Clean up after an error or a cancellation. Errors of the cleanup are logged, so that the first error is raised.
 
         Complete files need not be fetched again, so a progress file is written, even in a sink that cannot delete it: there
-        the next call writes its manifest beside it. A new version is removed unless its manifest was written: in that
-        case the next call completes it.
+        the next call writes its manifest beside it. A file that was added to a complete run is removed if it is not listed,
+        because the cancellation came just after it was in place: nothing would look for it again. A new version is removed
+        unless its manifest was written: in that case the next call completes it.
         """
-        if self._finishing:
+        if self._sealed:
             return
         with anyio.CancelScope(shield=True):
             if self._staging is not None:
                 await self._log_errors("files of the failed refresh could not be removed", self._discard)
-            elif self._written:
-                await self._log_errors("progress could not be saved", self._save)
+            else:
+                await self._log_errors("progress could not be saved", self._keep_written)
+                await self._log_errors("files that were added could not be removed", self._remove_unlisted)
 
     async def remove_stale(self, names: Iterable[str]) -> None:
         """Remove files of another version, unless a new version is staged: then the old one stays until the swap."""
@@ -156,6 +165,22 @@ class FolderWriter:
         assert self._staging is not None
         await self._staging.confirm()  # or these would be the files of the process that has taken over
         await discard(self._staging.sink, self._folder)
+
+    async def _keep_written(self) -> None:
+        if self._sealing is not None:  # its writing was interrupted, perhaps after it was in place
+            sealed = b"".join(iter_manifest(self._sealing))
+            if await self._sink.read(join_name(self._folder, MANIFEST)) == sealed:
+                await self.remove(PROGRESS)
+                return
+        if self._written:
+            await self._save()
+
+    async def _remove_unlisted(self) -> None:
+        unlisted = self._expected - self.files.keys()
+        if self._adds and unlisted:
+            assert self._listable is not None  # it has shown that there is a manifest
+            for name in sorted(unlisted & (await self._listable.list(self._folder)).keys()):
+                await self.remove(name)
 
     async def _save(self) -> None:
         await self._write(PROGRESS, self._manifest(), iter_manifest)

@@ -140,6 +140,7 @@ class RunDownloader(Generic[R]):
         """Convert the JSON of a category scrape to CSV if possible; return what is missing in it."""
         source = join_name(writer.folder_with(CATEGORY_JSON), CATEGORY_JSON)
         target = join_name(writer.target, CATEGORY_CSV)
+        writer.expect(CATEGORY_CSV)
         try:
             table = await category_csv(self._sink, source, target, self._context.limits)
         except IntegrityError as error:  # the JSON is kept as the service has sent it

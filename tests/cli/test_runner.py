@@ -51,9 +51,8 @@ def test_a_signal_ends_a_sync_cleanly(
 
     assert (done.status, done.out, len(received)) == (status, "", 1)
     left = [path.name for path in (tmp_path / "mirror").rglob("*") if path.is_file()]
-    assert not [
-        name for name in left if name not in {"manifest.json", "SHA256SUMS", "page-0001.json", "collection.json"}
-    ]
+    known = {"manifest.json", "SHA256SUMS", "page-0001.json", "collection.json", "progress.json"}
+    assert not [name for name in left if name not in known]
     again = plain("sync", tmp_path / "mirror", "--json").document
     assert (again["ok"], again["runs"]) == (True, 2)
 

@@ -19,19 +19,13 @@ from support.download_kit import check_nothing_left, files_below, render_manifes
 from support.fake_sinks import FailingSink, UnreadableSink
 from support.groups import groups_over
 from support.open_folders import flushed_folders
-from support.refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, version_in
+from support.refresh_kit import FOLDER, NEW, OLD, Killing, Version, deliver, verified, version_in
 
 from multicart_async import AsyncMultiCart
 from multicart_async._downloads.manifest import Manifest, ManifestFile, parse_manifest
 from multicart_async._downloads.staging import recover_if_abandoned
 from multicart_async.errors import DiskError, DownloadError, IncompleteRunError, MultiCartError
 from multicart_async.sinks import DirectorySink, MemorySink
-
-
-async def verified(folder: Path) -> bool:
-    """Whether a mirror is found to be as it was written."""
-    async with AsyncMultiCart("a.key", base_url="http://127.0.0.1:1") as client:
-        return (await client.verify(folder)).ok
 
 
 @pytest.fixture

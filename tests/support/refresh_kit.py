@@ -11,9 +11,10 @@ from typing import Any, Self
 
 import attrs
 
+from multicart_async import AsyncMultiCart
 from multicart_async.errors import NotFoundError
 from multicart_async.models import Run
-from multicart_async.sinks import Sink
+from multicart_async.sinks import ListableSink, Sink
 from support.download_kit import files_below, page_bytes, run_of, url, zip_bytes
 from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import Groups, groups_over
@@ -58,6 +59,12 @@ async def deliver(version: Version, dest: Path | Sink, **given: Any) -> Groups:
     groups = groups_over(version.transport())
     await groups.runs.download(version.run, dest, files="both" if version.zipped else "pages", **given)
     return groups
+
+
+async def verified(mirror: Path | ListableSink) -> bool:
+    """Whether a mirror is found to be as it was written."""
+    async with AsyncMultiCart("a.key", base_url="http://127.0.0.1:1") as client:
+        return (await client.verify(mirror)).ok
 
 
 def version_in(folder: Path, *, staged: bool = True) -> Version | None:
