@@ -20,7 +20,7 @@ from multicart_async.errors import (
 __all__ = ["is_call_retryable", "is_definite_rejection", "is_transient", "retry_delay"]
 
 _TRANSIENT = frozenset({408, 421, 425, 499})  # besides 429 and 5xx: the request was abandoned, not rejected
-_UNCLEAR = frozenset({408, 499})  # the request may still be processed
+_UNCLEAR = frozenset({408, 425, 499})  # a proxy has perhaps forwarded the request, which may still be processed
 _REPEATABLE: AbstractSet[Safety] = frozenset({"safe", "idempotent"})
 
 

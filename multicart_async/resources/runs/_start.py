@@ -139,4 +139,4 @@ def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> 
         return is_definite_rejection(error)
     if error.in_envelope:
         return error.http_status < 500
-    return is_definite_rejection(error) and error.code != 425  # "too early" may refer to a forwarded request
+    return is_definite_rejection(error)

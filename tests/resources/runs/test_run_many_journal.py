@@ -17,11 +17,11 @@ from multicart_async import AsyncMultiCart, Limits, Outcome
 from multicart_async._http import Response
 from multicart_async.errors import (
     APIConnectionError,
+    APIError,
     ArgumentError,
     DiskError,
     InsufficientCreditsError,
     OutcomeUnknownError,
-    ServerError,
     UnreachableResultError,
 )
 from multicart_async.sandbox import Sandbox
@@ -215,11 +215,12 @@ async def test_a_refused_start_is_tried_again_by_the_next_call(
     [
         (APIConnectionError(START, "no connection", sent=False), "refused"),
         (Response(502, b"<html>Bad Gateway</html>"), "intent"),
+        (Response(425, b"<html>Too Early</html>"), "intent"),
         (APIConnectionError(START, "the line broke", sent=True), "intent"),
         (Response(200, b"no envelope"), "intent"),
         (Response(200, b'{"code": 500, "data": "failed", "status": 0}'), "intent"),
     ],
-    ids=["never sent", "a proxy's 502", "sent", "no envelope", "the service's own 500"],
+    ids=["never sent", "a proxy's 502", "a proxy's 425", "sent", "no envelope", "the service's own 500"],
 )
 async def test_only_a_certain_no_is_a_refusal(journal: Path, trouble: Response | Exception, state: str) -> None:
     """What may have arrived stays an intent: the next call looks for the run."""
@@ -229,7 +230,7 @@ async def test_only_a_certain_no_is_a_refusal(journal: Path, trouble: Response |
 
     done = await all_of(world.runs.run_many([1], journal=journal))
 
-    assert isinstance(done[1].error, OutcomeUnknownError | APIConnectionError | ServerError)
+    assert isinstance(done[1].error, OutcomeUnknownError | APIConnectionError | APIError)
     assert state == lines(journal)[-1]["state"]
 
 
