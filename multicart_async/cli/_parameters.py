@@ -51,14 +51,15 @@ def collection_ids(*, everything: bool = True) -> Callable[[F], F]:
 
     def add(function: F) -> F:
         if everything:
-            function = option("--all", "everything", is_flag=True, help="All collections that are listed.")(function)
+            text = "All collections that are listed, but no category scrapes."
+            function = option("--all", "everything", is_flag=True, help=text)(function)
         return click.argument("ids", nargs=-1, metavar="[ID]...")(function)
 
     return add
 
 
 async def find_ids(call: Call, ids: Sequence[str], *, everything: bool) -> list[int]:
-    """Return the ids that the user has named, each once; with *everything*, of all collections that are listed.
+    """Return the ids that the user has named, each once; with *everything*, of all collections of items that are listed.
 
     Raises:
         click.UsageError: There is none, or one is no positive integer; nothing was sent.
@@ -66,7 +67,8 @@ async def find_ids(call: Call, ids: Sequence[str], *, everything: bool) -> list[
     if everything:
         if ids:
             raise click.UsageError("--all and ids exclude each other: choose one")
-        return [collection.id for collection in await call.client.collections.list()]
+        listed = await call.client.collections.list()
+        return [each.id for each in listed if not each.is_category]
     if not ids:
         raise click.UsageError("no collection is named: give ids, - to read them from stdin, or --all if there is one")
     words: list[str] = []

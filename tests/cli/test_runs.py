@@ -93,6 +93,17 @@ def test_more_than_is_spendable_is_refused_before_the_first_start(spend: Command
     assert "30 credits are needed and 25 are spendable" in done.err
 
 
+def test_all_leaves_out_category_scrapes(spend: Commands, spending: BackgroundSandbox) -> None:
+    """They are listed beside the others, but were paid for already."""
+    place = ("--domain", "amazon.com.au", "--postcode", 4500)
+    assert spend("category", "submit", "https://www.amazon.com.au/s?rh=n%3A4851693051", *place, "--yes").status == 0
+    listed = spend("collections", "list", "-q").out.split()
+
+    done = spend("runs", "estimate", "--all", "--json")
+
+    assert (len(listed), done.document["collections"]) == (4, 3)
+
+
 def test_an_unknown_number_of_items_cannot_keep_a_limit(spend: Commands, spending: BackgroundSandbox) -> None:
     """A draft is not listed; unless not more than the limit is spendable at all."""
     done = spend("runs", "start", 999, "--yes", "--max-credits", 24)
