@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 AZURITE := $(VENV)/azurite
 SPREAD := --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo demo-live test check stores contract fuzz bench format clean
+.PHONY: help demo demo-live test check stores contract fuzz soak docs bench format clean
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE # or each process of the tests would compile everything again
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -50,15 +51,22 @@ contract: $(VENV)/contract.ready ## Hold the sandbox and the client against test
 fuzz: $(VENV)/test.ready ## Let a hostile service answer every call, for MINUTES=10.
 	MULTICART_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest --capture=no --show-capture=no tests/integration/fuzz
 
+soak: $(VENV)/test.ready ## Work with faults, cancellations and kills, and check all that is left, for MINUTES=10.
+	@PYTHONPATH=benchmarks $(BIN)/python -W error -m soak --minutes $(MINUTES)
+
 format: $(VENV)/dev.ready ## Format the sources, and mend what the linter can.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/docs.ready ## Build the site of the documentation in docs/_build/html, without the network.
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html --doctree-dir docs/_build/doctrees
+	@echo docs/_build/html/index.html
 
 bench: $(VENV)/bench.ready ## Compare with other clients, see benchmarks/README.md; JOBS="poll list" for some.
 	@$(BIN)/python benchmarks/run.py $(JOBS)
 
 clean: ## Remove what these commands have made, but not what demo-live has paid for.
-	rm -rf $(VENV) demo-results dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo-results dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

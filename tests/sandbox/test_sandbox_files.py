@@ -134,6 +134,7 @@ def test_a_zip_above_4_gib_is_zip64() -> None:
         assert opened.read("small") == b"[]"
 
 
+@pytest.mark.heavy
 def test_a_zip_of_many_files_is_zip64() -> None:
     """A ZIP of more than 65,535 entries can be read by zipfile."""
     archive = Archive([(f"{number}", BytesBody(b"x")) for number in range(65_536)], {})

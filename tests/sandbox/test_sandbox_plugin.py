@@ -153,6 +153,7 @@ def test_a_plugin_that_is_not_loaded_is_not_used() -> None:
         pytest_plugin._async_fixture_value(request, "_multicart_sandbox")
 
 
+@pytest.mark.heavy
 def test_the_client_uses_an_overridden_sandbox(project: Project) -> None:
     """The user can override the sandbox fixture, and the client uses the user's sandbox."""
     furnished = """
@@ -173,6 +174,7 @@ async def test_own(multicart_client):
     assert "1 passed" in found.stdout, found.stdout + found.stderr
 
 
+@pytest.mark.heavy
 def test_the_fixtures_end_after_each_test(project: Project) -> None:
     """After a test its client is closed and its sandbox stopped; the next test gets new ones."""
     kept = """

@@ -67,6 +67,7 @@ async def test_requests_of_a_new_and_of_an_unchanged_collection(sandbox, client,
     assert asked(sandbox) == {"/schedules/get_schedules/": 1}
 
 
+@pytest.mark.heavy
 async def test_a_run_that_is_removed_costs_no_listing_of_the_others(
     sandbox, client, proxied, proxy: StoreProxy
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_run_that_is_removed_costs_no_listing_of_the_others(
     assert asked(sandbox) == {"/schedules/get_schedules/": 1}
 
 
+@pytest.mark.heavy
 async def test_objects_that_others_delete_are_found_by_check_all(client, bucket: StoreBucket) -> None:
     """The state says that all is in place, and is trusted; `check="all"` looks at the files."""
     await client.sync(sink_over(bucket))

@@ -278,6 +278,7 @@ def test_a_zip64_end_record_of_impossible_length(length) -> None:
     assert refused(data) == "the ZIP64 end record has a wrong length"
 
 
+@pytest.mark.heavy
 def test_more_members_than_the_end_record_can_count() -> None:
     """Writers without ZIP64 leave out what does not fit into 16 bits; zipfile and unzip take it."""
     data = archive(*(Member(name=b"%05d.json" % number, method=STORED) for number in range(65_540)))

@@ -13,6 +13,7 @@ import pytest
 from support.echoes import ANSWERS, PAGES, SILENCES
 from support.raw_server import RawServer
 from support.scanner import Scan
+from support.thinning import thinned
 from support.verbs import FEW, HEADER, KEY, VERBS, Verb
 
 from multicart_async import AsyncMultiCart, Limits, RetryPolicy, Timeouts
@@ -85,9 +86,7 @@ RELATED = {
 """Answers that are handled as one of the others is; they are given in `make check` alone."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.heavy] if name in RELATED else []) for name in ANSWERS]
-)
+@pytest.mark.parametrize("name", thinned(ANSWERS, *(name for name in ANSWERS if name not in RELATED)))
 async def test_no_answer_brings_a_secret_into_an_error(name: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
     """Each method is called, and each error is searched by all tools."""
     async with RawServer(ANSWERS[name]) as server, client_of(server, scan) as client:
@@ -112,7 +111,7 @@ async def test_no_form_of_a_secret_is_shown(name: str, scan: Scan, tmp_path: Pat
     assert scan.found == set()
 
 
-@pytest.mark.parametrize("name", SILENCES)
+@pytest.mark.parametrize("name", thinned(SILENCES, "silence"))
 async def test_no_limit_of_time_shows_a_secret(name: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
     """A timeout shows no secret, although requests were sent and some responses have begun."""
     async with RawServer(SILENCES[name]) as server, client_of(server, scan, timeouts=SHORT) as client:
@@ -146,8 +145,8 @@ async def cancelled(
     return ends
 
 
-@pytest.mark.parametrize("session", ["own", "borrowed"])
-@pytest.mark.parametrize("name", SILENCES)
+@pytest.mark.parametrize("session", thinned(["own", "borrowed"], "own"))
+@pytest.mark.parametrize("name", thinned(SILENCES, "silence"))
 async def test_no_cancellation_shows_a_secret(name: str, session: str, scan: Scan, caplog: Any, tmp_path: Path) -> None:
     """A cancellation passes unchanged, but without the frames of aiohttp, which hold the request."""
     async with AsyncExitStack() as stack:

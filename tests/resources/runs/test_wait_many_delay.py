@@ -8,6 +8,7 @@ import attrs
 import pytest
 from support.fake_service import GET, HISTORY, LIST, STEADY, World
 from support.fakes import ok, refused
+from support.thinning import thinned
 
 from multicart_async._http import Response
 from multicart_async.config import PollPolicy
@@ -22,7 +23,7 @@ def between(moments: list[float], start: float, end: float) -> list[int]:
     return [round(at) for at in moments if start < at < end]
 
 
-@pytest.mark.parametrize("many", [200, 2_000])
+@pytest.mark.parametrize("many", thinned([200, 2_000], 200))
 def test_ends_after_a_long_silence_are_noticed_in_time(many: int) -> None:
     """Ends are noticed within two poll intervals although the ticks are far apart, for two requests each and a few lists."""
     world = World()
