@@ -139,7 +139,7 @@ class Collections(Resource):
         draft to check for in the dashboard. A journal belongs to one name, domain and postcode.
 
         Raises:
-            MultiCartError: A step failed; ``report`` holds the `Shard`s that are finished. Without a journal, the notes
+            MultiCartError: A step failed; ``report`` holds each finished `Shard`. Without a journal, the notes
                 of the error say which collection is not.
             ItemsRejectedError: The first ASINs were all rejected, so no further collection was created.
             ArgumentError: An argument is invalid, or the journal is in use, damaged or belongs to another call. Nothing

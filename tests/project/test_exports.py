@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from importlib import import_module
 from types import ModuleType
 
 import pytest
 from support.documents import documents, words
+from support.exports import EXPORTS, PUBLIC, modules
 
 import multicart_async
 
@@ -36,18 +36,10 @@ TOP = {
 }
 
 
-def modules() -> list[str]:
-    """Return the names of all modules of the package, except for those that are run as programs."""
-    found = [info.name for info in pkgutil.walk_packages(multicart_async.__path__, "multicart_async.")]
-    return ["multicart_async", *(name for name in found if not name.endswith(".__main__"))]
-
-
-PUBLIC = [name for name in modules() if "._" not in name]
-EXPORTS = [(module, name) for module in PUBLIC for name in getattr(import_module(module), "__all__", ())]
 DOCUMENTED = {
     word
     for name, text in documents().items()
-    if name == "README.md" or name.startswith("docs/")
+    if name == "README.md" or (name.startswith("docs/") and not name.startswith("docs/reference/"))
     for word in words(text)
 }
 
