@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 _BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _SHELL = re.compile(r"^```sh\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
@@ -43,9 +44,14 @@ class Block:
         return f"{self.name}:{self.line}"
 
 
+def scripts() -> list[Path]:
+    """The examples that are commands: not an application, a notebook or a module for others."""
+    return [path for path in sorted(EXAMPLES.glob("*.py")) if '\nif __name__ == "__main__":' in path.read_text("utf-8")]
+
+
 def documents() -> dict[str, str]:
     """The text of each document, by its name in the project."""
-    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/reference/*.md")]
     return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted(files)}
 
 

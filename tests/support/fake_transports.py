@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import trustme
@@ -64,6 +66,12 @@ def server_tls() -> ssl.SSLContext:
 def server_certificate(context: ssl.SSLContext) -> None:
     """Give a server on localhost a certificate of the tests' authority."""
     _authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+
+
+def authority_file(folder: Path) -> Path:
+    """Write the certificate of that authority to a file."""
+    _authority().cert_pem.write_to_path(os.fspath(folder / "authority.pem"))
+    return folder / "authority.pem"
 
 
 @cache
