@@ -1,8 +1,8 @@
-"""Scrape an Amazon category, watch its stages, and download what it found as JSON and CSV.
+"""Scrape an Amazon category, watch its stages, and download the products as JSON and CSV.
 
     MULTICART_API_KEY=... python examples/category.py [URL [FOLDER]]
 
-It costs a credit for each product found; the two prices, in cents, keep that number small.
+It costs a credit for each product that is found. The two prices in the code, in cents, keep this number small.
 """
 
 import argparse

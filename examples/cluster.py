@@ -1,11 +1,11 @@
-"""Mirror a sandbox by a Dask cluster of three worker processes on this computer.
+"""Mirror a sandbox with a Dask cluster of three worker processes on this computer.
 
     python examples/cluster.py [FOLDER]
 
-It needs the extra ``dask``, but no key and no network: the sandbox is a process of this computer. The driver lists the
-collections, the workers download, and all of them together have at most eight requests in progress. With a cluster of your
-own, pass its address to `Client`, and set MULTICART_API_KEY in the environment of each worker; see docs/cluster.md. The exit
-status is 0 if everything is in place, else 1.
+It needs the extra ``dask``, but no key and no network: the sandbox is a process on this computer. The driver lists the
+collections, and the workers download. All of them together have at most eight requests in progress. For your own
+cluster, pass its address to `Client`, and set MULTICART_API_KEY in the environment of each worker; see docs/cluster.md.
+The exit status is 0 if everything is in place, otherwise 1.
 """
 
 from __future__ import annotations

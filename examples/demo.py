@@ -1,10 +1,10 @@
-"""The main job, typed as commands, on a sandbox on this computer: nothing is spent, nothing reaches the network.
+"""Show the main job as commands, on a sandbox on this computer: it spends nothing and does not use the network.
 
     make demo
 
-or ``python examples/demo.py [FOLDER]``. ASINs are imported into collections, which are run and downloaded, and so is an
-Amazon category. A mirror is made, brought up to date without fetching anything, and verified. Each command is shown
-before its output. It needs the extra ``cli``.
+or ``python examples/demo.py [FOLDER]``. ASINs are imported into collections, which are run and downloaded. An Amazon
+category is scraped and downloaded too. A mirror is made, updated without fetching anything, and verified. Each command
+is shown before its output. The program needs the extra ``cli``.
 """
 
 import argparse

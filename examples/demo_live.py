@@ -1,10 +1,11 @@
-"""A first run on the real service, typed as commands. It costs 3 credits, and asks before it spends them.
+"""Make a first run on the real service, shown as commands. It costs 3 credits, and asks before it spends them.
 
     MULTICART_API_KEY=... make demo-live
 
-or ``python examples/demo_live.py [FOLDER]``, which needs the extra ``cli``. The credential may also be that of
-``multicart login``. A collection of three ASINs is made, which costs nothing; its cost is estimated; it is run if you
-say yes, and downloaded. The collection stays in the account, and the last line says how to delete it.
+or ``python examples/demo_live.py [FOLDER]``, which needs the extra ``cli``. The credential of ``multicart login`` can
+be used too. The program makes a collection of three ASINs, which costs nothing, and shows the cost of a run. If you
+say yes, it runs the collection and downloads the files. The collection stays in the account, and the last line says
+how to delete it.
 """
 
 import json

@@ -2,11 +2,13 @@
 
     MULTICART_API_KEY=... python examples/nightly_mirror.py FOLDER
 
-``multicart sync FOLDER`` is the plain job, for cron too: see docs/command.md. This does what the command does not: code
-of yours gets each run that was fetched, and none that was in place before. Here it counts the records without a price.
+``multicart sync FOLDER`` only makes the mirror, and can be used in cron too: see docs/command.md. This program does
+what the command cannot do: it passes each run that was fetched, and no older run, to your own code. Here the code
+counts the records without a price.
 
-A line for each new run goes to standard output, a line for each failure to standard error. The exit status is 0 if
-everything is in place, 1 if something failed, 2 after a wrong call, 130 after Ctrl-C. It spends no credits.
+The program writes a line for each new run to standard output, and a line for each failure to standard error. The exit
+status is 0 if everything is in place, 1 if something failed, 2 if the arguments are wrong, and 130 after Ctrl-C. It
+spends no credits.
 """
 
 import argparse

@@ -1,9 +1,10 @@
-"""The five steps of the service's guide "Integrate with Node.js", with this library.
+"""Do the five steps of the service's guide "Integrate with Node.js" with this library.
 
     MULTICART_API_KEY=... python examples/node_guide.py
 
-The guide's post() helper, its polling loop and its file download have no counterpart here: the client raises when the
-service refuses, waits for the run that it started (never an older one), and reads pages without holding them in memory.
+The guide's post() helper, polling loop and file download are not needed here. The client raises an error when the
+service rejects a call, waits for the run that it started (never an older one), and reads pages without holding them in
+memory.
 """
 
 import argparse

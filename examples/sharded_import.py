@@ -1,13 +1,14 @@
-"""Import any number of ASINs from a CSV, into as many collections as they need: one holds 5,000.
+"""Import any number of ASINs from a CSV, into as many collections as they need (one collection holds 5,000).
 
     MULTICART_API_KEY=... python examples/sharded_import.py NAME FILE.csv > ids.txt
 
-The CSV has a column ``asin``; others are ignored. The collections are called "NAME 1", "NAME 2" and so on. What was done
-is noted in FILE.csv.journal: after a crash the same command goes on, and when the file has got more ASINs it adds those
-and moves none. It starts no runs: it spends no credits.
+The CSV has a column ``asin``; other columns are ignored. The collections are called "NAME 1", "NAME 2" and so on. The
+file FILE.csv.journal records each step. After a crash the same command continues. If the CSV has new ASINs, the command
+adds these and moves none. It starts no runs and spends no credits.
 
-Ids go to standard output, for ``python examples/bulk_download.py $(cat ids.txt)``; ASINs that were not taken go to
-standard error. The exit status is 1 if there are any, or if something failed, 2 after a wrong call, 130 after Ctrl-C.
+Ids are written to standard output, for ``python examples/bulk_download.py $(cat ids.txt)``. ASINs that were rejected
+are written to standard error. The exit status is 1 if there are any, or if something failed, 2 if the arguments are
+wrong, and 130 after Ctrl-C.
 """
 
 import argparse

@@ -21,7 +21,18 @@ from typing import Any, cast
 import attrs
 import pytest
 import pytest_asyncio
-from support.documents import ROOT, Block, anchors, blocks, docstrings, documents, lacking_tests, links, targets
+from support.documents import (
+    EXAMPLES,
+    ROOT,
+    Block,
+    anchors,
+    blocks,
+    docstrings,
+    documents,
+    lacking_tests,
+    links,
+    targets,
+)
 from support.group_classes import GROUP_NAMES
 from support.object_stores import MOTO
 
@@ -32,7 +43,9 @@ from multicart_async.sandbox.__main__ import parser
 DOCUMENTS = documents()
 TEXTS = {**DOCUMENTS, "docstrings": "\n\n".join(docstrings())}
 BLOCKS = tuple(blocks(TEXTS))
-HEAVY = re.compile(r"^(import (duckdb|pandas|polars)|from distributed import .+)$", re.MULTILINE)
+HEAVY = re.compile(
+    r"^(import (duckdb|pandas|polars)|from (aiohttp_socks|distributed|opentelemetry)\b.* import .+)$", re.MULTILINE
+)
 STORED = re.compile(r"\bs3://|\bS3Store\b")  # needs a bucket
 UNITS = {"": 1, " MiB": 2**20, " GiB": 2**30}
 PLUGIN = (
@@ -72,7 +85,7 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with Sandbox(instant=True) as sandbox:
         monkeypatch.setenv("MULTICART_BASE_URL", sandbox.url)
         monkeypatch.setenv("MULTICART_API_KEY", sandbox.api_key)
-        environment = {**os.environ, "PYTHONPATH": os.fspath(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{EXAMPLES}"}
         yield Place(sandbox, tmp_path, environment)
 
 
@@ -157,7 +170,7 @@ def test_code_has_the_right_types(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, "."],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": os.fspath(ROOT)},
+        env={**os.environ, "MYPYPATH": f"{ROOT}{os.pathsep}{EXAMPLES}"},
         capture_output=True,
         text=True,
         check=False,
@@ -176,10 +189,14 @@ def test_links_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(target.read_text("utf-8")), link
 
 
-def test_the_tests_that_security_names_are_there() -> None:
-    """Each promise in SECURITY.md names a test that exists."""
-    assert lacking_tests(DOCUMENTS["SECURITY.md"]) == []
-    assert DOCUMENTS["SECURITY.md"].count("::test_") > 15
+@pytest.mark.parametrize("name", ["SECURITY.md", "docs/guarantees.md"])
+def test_the_tests_that_hold_a_promise_are_there(name: str) -> None:
+    """Each promise names a test that exists."""
+    rows = re.findall(r"^\| .+ \| (.*) \|$", DOCUMENTS[name].replace("| promise | test |", ""), re.MULTILINE)
+
+    assert lacking_tests(DOCUMENTS[name]) == []
+    assert len(rows) > 15
+    assert [row for row in rows if "::test_" not in row] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -193,7 +210,8 @@ def test_commands_are_there(name: str) -> None:
 
 
 def test_the_readme_names_the_two_commands() -> None:
-    """The demo and the tests."""
+    """The demo and the tests, on fewer than 150 lines in all."""
+    assert TEXTS["README.md"].count("\n") < 150
     assert "\nmake demo\n" in TEXTS["README.md"]
     assert "\nmake test\n" in TEXTS["README.md"]
 
@@ -216,17 +234,17 @@ def test_errors_that_are_named_are_there(name: str) -> None:
         assert hasattr(errors, word) or hasattr(builtins, word), word
 
 
-def test_every_group_is_in_the_readme() -> None:
+def test_every_group_is_described() -> None:
     """The table of groups has a row for each."""
-    assert set(GROUP_NAMES) == set(re.findall(r"^\| `client\.(\w+)` \|", TEXTS["README.md"], re.MULTILINE))
+    assert set(re.findall(r"^\| `client\.(\w+)` \|", TEXTS["docs/client.md"], re.MULTILINE)) == set(GROUP_NAMES)
 
 
-def test_the_tree_of_errors_is_in_the_readme() -> None:
+def test_the_tree_of_errors_is_described() -> None:
     """As the module of errors draws it."""
     tree = re.search(r"^    MultiCartError .*\n(?:    .+\n)+", errors.__doc__ or "", re.MULTILINE)
 
     assert tree is not None
-    assert f"```\n{textwrap.dedent(tree[0])}```" in TEXTS["README.md"]
+    assert f"```\n{textwrap.dedent(tree[0])}```" in TEXTS["docs/errors.md"]
 
 
 def test_every_event_is_described() -> None:
@@ -250,13 +268,13 @@ def test_defaults_are_described(kind: type[attrs.AttrsInstance]) -> None:
     assert described == {field.name: field.default for field in attrs.fields(kind)}
 
 
-def test_the_readme_shows_the_variables_of_the_sandbox() -> None:
+def test_the_variables_of_the_sandbox_are_described() -> None:
     """Those that the command prints, without any options."""
     port = parser().get_default("port")
 
     assert (
         f"export MULTICART_BASE_URL=http://127.0.0.1:{port}/api/v1\nexport MULTICART_API_KEY={Sandbox.api_key}\n"
-    ) in TEXTS["README.md"]
+    ) in TEXTS["docs/testing.md"]
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
@@ -271,10 +289,26 @@ def test_the_help_of_make_is_in_columns() -> None:
 
 
 def test_the_changelog_knows_the_version() -> None:
-    """Its first entry is of this version, and the project's metadata takes its text from the README."""
-    version = re.search(r"^## (\S+)", TEXTS["CHANGELOG.md"], re.MULTILINE)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    """Its first entry is of this version, with the date of its release unless it is yet to come."""
+    version = re.search(r"^## (\S+) \u2013 (\d{4}-\d\d-\d\d|unreleased)$", TEXTS["CHANGELOG.md"], re.MULTILINE)
 
     assert version is not None
     assert f'"{version[1]}"' in (ROOT / "multicart_async" / "_core" / "version.py").read_text()
-    assert project["readme"] == "README.md"
+
+
+def test_the_readme_names_what_is_tested() -> None:
+    """The versions of Python that the classifiers have, and the lowest aiohttp that can be installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pythons = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r":: 3\.\d+$", each)]
+    (lowest,) = [each[1] for each in (re.match(r"aiohttp>=([\d.]+)", name) for name in project["dependencies"]) if each]
+
+    assert f"| Python | {', '.join(pythons)}: all tests on each |" in TEXTS["README.md"]
+    assert f"| aiohttp | {lowest}, the lowest, and the newest 3.x |" in TEXTS["README.md"]
+
+
+def test_the_readme_names_every_extra() -> None:
+    """In its table, as pip knows them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (table,) = re.findall(r"^\| extra \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", TEXTS["README.md"], re.MULTILINE)
+
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(project["optional-dependencies"])

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.documents import EXAMPLES, scripts
 
 from multicart_async import MultiCartError
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(EXAMPLES.glob("*.py"))
-GOOD = {"bulk_download": ["101"], "nightly_mirror": ["results"], "sharded_import": ["Laptops", "laptops.csv"]}
+SCRIPTS = scripts()
+GOOD = {
+    "bulk_download": ["101"],
+    "nightly_mirror": ["results"],
+    "nightly_run": ["results", "--budget", "500"],
+    "quickstart": ["B0DJQQ38TG"],
+    "sharded_import": ["Laptops", "laptops.csv"],
+}
 WRONG = {
     "bulk_download": [[], ["laptops"], ["0"], ["-5"], ["1", "--fast"]],
     "cluster": [["--fast"], ["results", "more"]],
@@ -26,8 +32,9 @@ WRONG = {
     "demo": [["--fast"], ["results", "more"]],
     "demo_live": [["--fast"], ["results", "more"]],
     "nightly_mirror": [[], ["--fast"], ["results", "more"]],
+    "nightly_run": [[], ["results"], ["--budget", "5"], ["results", "--budget", "some"]],
     "node_guide": [["--fast"], ["more"]],
-    "quickstart": [["--fast"], ["results", "more"]],
+    "quickstart": [[], ["B0DJQQ38TG", "--fast"]],
     "sharded_import": [[], ["Laptops"], ["Laptops", "--fast"], ["Laptops", "laptops.csv", "more"]],
 }
 

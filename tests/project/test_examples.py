@@ -15,13 +15,13 @@ from types import ModuleType
 
 import pytest
 import pytest_asyncio
+from support.documents import EXAMPLES, ROOT, scripts
 
 from multicart_async import PollPolicy, errors
 from multicart_async.models import AddResult, ErrorRow, Shard
 from multicart_async.sandbox import Sandbox
 from multicart_async.sandbox.faults import Cut
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICK = PollPolicy(poll_interval=0.01, max_poll_interval=0.05, wait_timeout=20)
 
 
@@ -49,16 +49,46 @@ def example(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-async def test_quickstart_downloads_and_reads_a_run(sandbox, tmp_path, capsys) -> None:
-    """Its files are there, and each of its ASINs is printed."""
-    quickstart = example("quickstart")
+ASINS = ["B0DJQQ38TG", "B0ABC12345"]
 
-    run = await quickstart.main(tmp_path, policy=QUICK)
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_quickstart_downloads_and_reads_a_run(delete, sandbox, tmp_path, capsys) -> None:
+    """Its files are there, each of its ASINs is printed, and the collection is deleted only on request."""
+    questions: list[str] = []
+
+    def confirm(question: str) -> bool:
+        questions.append(question)
+        return True
+
+    run = await example("quickstart").main(ASINS, tmp_path, delete=delete, confirm=confirm, policy=QUICK)
 
     assert (tmp_path / f"{run.collection}/{run.id}/manifest.json").is_file()
-    told = capsys.readouterr().out
-    assert all(f"\n{asin} $" in told for asin in quickstart.ASINS)
+    told, progress = capsys.readouterr()
+    assert [line.split()[0] for line in told.splitlines()] == ASINS
+    assert "run: finished\n" in progress
+    assert f"{run.collection}/{run.id}/page-0001.json: " in progress
+    assert questions == ["Spend 2 of 100000 credits?"]
+    assert sandbox.counts["/schedules/delete_schedule/"] == delete
     assert sandbox.ignored_fields == []
+
+
+async def test_quickstart_spends_nothing_without_a_yes(sandbox, tmp_path) -> None:
+    """No run is started, and the new collection is removed again."""
+    run = await example("quickstart").main(ASINS, tmp_path, confirm=lambda _: False, policy=QUICK)
+
+    assert run is None
+    assert sandbox.counts["/schedules/run/result/"] == 0
+    assert sandbox.counts["/schedules/delete_schedule/"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_quickstart_brings_its_own_sandbox(tmp_path, capsys) -> None:
+    """Without a key, and without a second process."""
+    run = await example("quickstart").main(ASINS[:1], tmp_path, sandbox=True, policy=QUICK)
+
+    assert (tmp_path / f"{run.collection}/{run.id}/page-0001.json").is_file()
+    assert "1 credits spent" in capsys.readouterr().err
 
 
 async def test_node_guide_takes_the_steps_of_the_guide(sandbox, capsys) -> None:
@@ -184,7 +214,15 @@ def test_sharded_import_is_a_success_when_all_was_taken(capsys) -> None:
     assert capsys.readouterr() == ("101\n", "")
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_that_is_no_script_has_tests_of_its_own() -> None:
+    """An application, a notebook and a module: each is named by a page, and by a file of tests."""
+    others = {path.stem for path in EXAMPLES.glob("*.py")} - {path.stem for path in scripts()}
+
+    assert others == {"fastapi_app", "metrics_listener", "price_history"}
+    assert {path.stem.removeprefix("test_") for path in (ROOT / "tests/recipes").glob("test_*.py")} >= others
+
+
+@pytest.mark.parametrize("path", scripts(), ids=lambda path: path.stem)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     """In its docstring, by its own name or the command of the Makefile."""
     text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
