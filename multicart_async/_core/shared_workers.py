@@ -46,8 +46,7 @@ class SharedWorkers:
             self._add(-call.workers)  # its own, and those that were cancelled
         if call.failure is not None:
             raise call.failure
-        if call.cancelled:
-            await raise_suppressed()
+        await raise_suppressed(cancelled=call.cancelled)
 
     def _add(self, workers: int) -> None:
         """Count workers that have begun or, if negative, ended; then start others for calls that have items left."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -139,14 +139,14 @@ async def run_workers(count: int, items: Iterable[T], work: Callable[[T], Awaita
             group.start_soon(worker)
     if failure is not None:
         raise failure
-    if cancelled:
-        await raise_suppressed()
+    await raise_suppressed(cancelled=cancelled)
 
 
-async def raise_suppressed() -> NoReturn:
-    """Raise the cancellation of a task that a task group has suppressed, so that unfinished work does not look complete.
+async def raise_suppressed(*, cancelled: bool) -> None:
+    """Raise a cancellation if a task of a group was *cancelled*, but the group has ended as if all work were complete.
 
     A group does so if it is left just when its scope is cancelled, or if something other than a scope has cancelled a task.
     """
-    await anyio.lowlevel.checkpoint_if_cancelled()
-    raise asyncio.CancelledError
+    if cancelled:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        raise asyncio.CancelledError

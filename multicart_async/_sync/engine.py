@@ -128,8 +128,7 @@ class Synchronizer:
                         group.start_soon(self._guarded, self._fetcher, receive.clone())
         if self._fatal:
             raise self._fatal[0]
-        if self._cancelled and not self._report.stopped:
-            await raise_suppressed()
+        await raise_suppressed(cancelled=self._cancelled and not self._report.stopped)
         if not self._report.stopped:
             self._report.add_pruned(await self._pruner.finish(self._listed, tuple(self._report.failures)))
         self._progress.end()

@@ -261,7 +261,7 @@ async def test_work_is_cut_short_at_times() -> None:
 def test_a_short_soak_test_ends_well(tmp_path: Path) -> None:
     """Twenty seconds with a small account: everything is checked, and nothing is wrong."""
     account = ["--collections", "6", "--pace", "1", "--seed", "7"]
-    command = ["--minutes", "0.33", *account, "--folder", str(tmp_path / "files")]
+    command = ["--minutes", "0.15", *account, "--folder", str(tmp_path / "files")]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "soak", *command, "--json", str(tmp_path / "figures.json")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([os.fspath(BENCHMARKS), os.fspath(ROOT)])},
