@@ -40,8 +40,8 @@ class FolderDiff:
     """Whether a manifest of this version lists exactly the files that are present."""
     has_work: bool
     """Whether anything will be written."""
-    adds: bool
-    """Whether files may be added to a version with a manifest, if none of it is replaced."""
+    has_manifest: bool
+    """Whether the folder has a manifest, of this version or of another one."""
     replaces: bool
     """Whether files of a version with a manifest are replaced or removed; adding files does not count."""
     csv_differences: tuple[str, ...]
@@ -59,14 +59,15 @@ def diff(
     missing = tuple(file for file in requests if file.name not in present)
     stale -= present.keys() | names
     complete = listed == present.keys()
+    has_manifest = MANIFEST in state.names
     return FolderDiff(
         missing=missing,
         present=present,
         stale=stale,
         complete=complete,
         has_work=bool(missing) or not complete or _needs_more(present, names, options),
-        adds=MANIFEST in state.names,
-        replaces=MANIFEST in state.names and bool(stale or _new_names(missing, options) & state.names),
+        has_manifest=has_manifest,
+        replaces=has_manifest and bool(stale or _new_names(missing, options) & state.names),
         csv_differences=_csv_differences(state, snapshot),
     )
 

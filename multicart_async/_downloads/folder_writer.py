@@ -56,7 +56,7 @@ class FolderWriter:
         self._folder = folder_of(run)
         self._staging = staging
         self._written: set[str] = set()  # by this call
-        self._adds = changes.adds and staging is None
+        self._adds = changes.has_manifest and staging is None  # files to a complete run
         self._expected = {file.name for file in changes.missing}
         self._sealing: Manifest | None = None  # the manifest that is being written
         self._sealed = False  # it is in place, or a sealed new version is being swapped in

@@ -280,9 +280,8 @@ class AiohttpTransport:
 
     def __del__(self, warnings: ModuleType = warnings) -> None:
         """Close the connections of a client that was never closed, and name it: aiohttp names only its own objects."""
-        sessions: dict[_Kind, aiohttp.ClientSession] = getattr(
-            self, "_sessions", {}
-        )  # absent if the constructor failed
+        # Absent if the constructor failed.
+        sessions: dict[_Kind, aiohttp.ClientSession] = getattr(self, "_sessions", {})
         if not sessions:
             return
         message = (

@@ -178,7 +178,7 @@ async def test_a_cancellation_that_meets_the_caller_in_a_thread_is_not_lost() ->
 
 
 async def test_a_worker_that_is_cancelled_by_others_ends_the_call() -> None:
-    """Whoever does it: a call never returns with items left."""
+    """Not by its scope: a call never returns with items left."""
     workers = SharedWorkers()
 
     async def work(item: int) -> None:

@@ -41,7 +41,7 @@ async def test_a_task_that_is_repeated_starts_once(sandbox, recipe) -> None:
     for seconds in (0, 0, 60, 60):
         sandbox.advance(seconds)
         async with sandbox.client() as client:
-            done.append(await recipe["work"](client, "monday", collection_id, patience=0.05))
+            done.append(await recipe["work"](client, "monday", collection_id, wait_timeout=0.05))
 
     assert done == [False, False, True, True]
     assert sandbox.counts[STARTS] == 1

@@ -135,8 +135,6 @@ class RunStarter:
 
 def _is_certain(error: APIConnectionError | APIError | InvalidResponseError) -> bool:
     """Return whether nothing was started, or the service itself reports a failure; a proxy may only have timed out."""
-    if not isinstance(error, APIError):
-        return is_definite_rejection(error)
-    if error.in_envelope:
+    if isinstance(error, APIError) and error.in_envelope:
         return error.http_status < 500
     return is_definite_rejection(error)
