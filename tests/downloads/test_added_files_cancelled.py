@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from support.cancel_kit import How, cancelled_at
 from support.download_kit import check_nothing_left, files_below
+from support.fakes import FakeFile, FakeTransport, ok
 from support.groups import groups_over
 from support.refresh_kit import OLD, verified, version_in
+from support.wire_rows import BASE, category_row
 
 from multicart_async.errors import DiskError
 from multicart_async.sinks import DirectorySink, MemorySink
@@ -73,3 +75,22 @@ async def test_an_addition_in_memory_leaves_a_valid_run() -> None:
         _, reached = await cancelled_at(at, work, "native")
 
         assert await verified(sink)
+
+
+async def test_a_cancelled_csv_of_a_complete_scrape_leaves_a_valid_run(tmp_path: Path) -> None:
+    """It is made here, not fetched; it is listed, or it is not there."""
+    link = f"{BASE}/results/20326/412/category_asins.json"
+    row = category_row(finished=True, download_links={"pages": [link], "all_pages": ""})
+    page = FakeFile.whole(b'[{"asin": "B1"}]')
+    at, reached = 0, True
+    while reached:
+        at += 1
+        dest = tmp_path / str(at)
+        groups = groups_over(FakeTransport(ok([row]), files={link: page}))
+        scrape = await groups.categories.result(20326)
+        await groups.categories.download(scrape, dest, csv=False)
+
+        _, reached = await cancelled_at(at, groups.categories.download(scrape, dest), "native")
+
+        assert await verified(dest)
+    assert at > 5
